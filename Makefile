@@ -1,0 +1,96 @@
+# make demo and make test set up what they need by themselves, once, in .venv.
+
+VENV := .venv
+IN_VENV := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# Another Python: make test PYTHON=python3.11
+PYTHON ?=
+# More for pytest: make test ARGS='-k log_mel'
+ARGS ?=
+
+.PHONY: help demo test lint clean distclean portaudio sound-server
+
+help:
+	@echo "make demo       listen to recordings that come with the package, as if they were live"
+	@echo "make test       run all tests"
+	@echo "make lint       check style"
+	@echo "make clean      remove caches and builds; make distclean removes $(VENV) too"
+
+demo: $(INSTALLED) portaudio
+	@$(IN_VENV)/ser-stream listen --realtime --input $(sort $(wildcard ser_stream/demo/*.flac))
+	@echo
+	@echo "With your microphone:  $(IN_VENV)/ser-stream listen"
+	@echo "Which microphones:     $(IN_VENV)/ser-stream devices"
+
+test: $(INSTALLED) portaudio sound-server
+	@OMP_NUM_THREADS=1 $(IN_VENV)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED)
+	@$(IN_VENV)/ruff check .
+	@$(IN_VENV)/ruff format --check .
+
+clean:
+	rm -rf build dist install log *.egg-info .pytest_cache .hypothesis .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
+
+# $(call apt_install,PACKAGES): Debian and Ubuntu, as root, without questions. Fails where it cannot;
+# whoever calls it goes on. Package lists are fetched only where they are missing or too old.
+apt_get = DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=0 \
+    -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o DPkg::Lock::Timeout=60
+apt_install = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+    && echo "Installing $(1)" \
+    && { $(apt_get) install -y --no-install-recommends $(1) >/dev/null 2>&1 \
+      || { $(apt_get) update && $(apt_get) install -y --no-install-recommends $(1); } \
+        >/dev/null 2>&1; }
+
+is_accepted = -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))'
+candidates = $(or $(PYTHON),python3 python3.12 python3.11 python3.10)
+
+# One stamp for all that pip installs: made anew when one of these files changes. A .venv that is
+# there and has pip is kept, whoever made it.
+$(INSTALLED): setup.py setup.cfg pyproject.toml constraints.txt
+	@if ! $(IN_VENV)/python -m pip --version >/dev/null 2>&1; then \
+	    python= found=; \
+	    for candidate in $(candidates); do \
+	        version=$$($$candidate --version 2>&1) || continue; \
+	        found="$${found:+$$found, }$$candidate ($$version)"; \
+	        if $$candidate $(is_accepted) 2>/dev/null; then python=$$candidate; break; fi; \
+	    done; \
+	    if [ -z "$$python" ]; then \
+	        echo "Python: found $${found:-none of $(candidates)};" \
+	            "accepted are 3.10, 3.11 and 3.12. Name one: make PYTHON=/path/to/python3.12" >&2; \
+	        exit 1; \
+	    fi; \
+	    if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+	        package=$$($$python -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	        $(call apt_install,$$package) || { \
+	            echo "$$python cannot make virtual environments." \
+	                "On Debian and Ubuntu: sudo apt install $$package" >&2; \
+	            exit 1; \
+	        }; \
+	    fi; \
+	    echo "Making $(VENV) with $$($$python --version)"; \
+	    $$python -m venv --clear $(VENV) || exit 1; \
+	fi
+	@echo "Installing ser_stream and what it needs into $(VENV); the first time takes minutes"
+	@$(IN_VENV)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+# sounddevice brings PortAudio along, except on Linux.
+portaudio: $(INSTALLED)
+	@[ "$$(uname)" != Linux ] \
+	|| $(IN_VENV)/python -c 'import ctypes.util as u, sys; sys.exit(not u.find_library("portaudio"))' \
+	|| { $(call apt_install,libportaudio2); } \
+	|| echo "Microphones need PortAudio. On Debian and Ubuntu: sudo apt install libportaudio2"
+
+# A server of their own lets tests play to the microphone. Where it is missing, they are skipped.
+sound_server = pulseaudio pulseaudio-utils libasound2-plugins
+sound-server:
+	@{ command -v pulseaudio && command -v pactl \
+	    && find /usr/lib* -maxdepth 3 -name libasound_module_pcm_pulse.so | grep -q .; } >/dev/null \
+	|| { $(call apt_install,$(sound_server)); } \
+	|| echo "Microphone tests will be skipped. On Debian and Ubuntu: sudo apt install $(sound_server)"

@@ -1,0 +1,160 @@
+"""Microphones: which there are, and which one is meant. PortAudio is loaded at the first call."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import ModuleType
+
+from ser_stream.errors import InputError
+
+log = logging.getLogger("ser_stream.audio")
+
+_STDERR = 2
+_quiet = threading.Lock()
+
+NO_DEVICE = (
+    "no microphone found. In a container, pass the sound cards (--device /dev/snd) or PulseAudio's "
+    "socket (-v $XDG_RUNTIME_DIR/pulse/native:/run/pulse -e PULSE_SERVER=unix:/run/pulse)"
+)
+
+
+@dataclass(frozen=True)
+class Device:
+    """One audio input as PortAudio lists it."""
+
+    index: int
+    """PortAudio's number for it: holds until devices are plugged in or out."""
+    name: str
+    host_api: str
+    channels: int
+    """As many as it can give; sound servers claim 32 and more, which they make up."""
+    default_rate_hz: int
+    is_default: bool
+
+
+def list_devices() -> list[Device]:
+    """All audio inputs; none is an empty list.
+
+    PortAudio looks for devices once: for those plugged in later see `rescan`.
+
+    Raises:
+        InputError: PortAudio is not installed or cannot be started.
+    """
+    sounddevice = load_portaudio()
+    default = sounddevice.default.device[0]
+    host_apis = sounddevice.query_hostapis()
+    return [
+        Device(
+            index=device["index"],
+            name=device["name"],
+            host_api=host_apis[device["hostapi"]]["name"],
+            channels=device["max_input_channels"],
+            default_rate_hz=round(device["default_samplerate"]),
+            is_default=device["index"] == default,
+        )
+        for device in sounddevice.query_devices()
+        if device["max_input_channels"] > 0
+    ]
+
+
+def find_device(query: str | int | None = None) -> Device:
+    """The device that is meant.
+
+    Args:
+        query: None or "" for the system's default; an index (also as digits); a name; or a part
+            of one name, in upper or lower case. Of devices with exactly this name, the first is
+            taken: PortAudio lists its preferred host API first.
+
+    Raises:
+        InputError: there is none, or several, or no device at all, or no PortAudio.
+    """
+    devices = list_devices()
+    if not devices:
+        raise InputError(NO_DEVICE)
+    if query is None or query == "":
+        found = [device for device in devices if device.is_default]
+        problem = "there is no default microphone"
+    elif isinstance(query, int) or query.isdecimal():
+        found = [device for device in devices if device.index == int(query)]
+        problem = f"there is no microphone {query}"
+    else:
+        found = [device for device in devices if device.name == query][:1] or [
+            device for device in devices if query.casefold() in device.name.casefold()
+        ]
+        problem = f"{'several microphones match' if found else 'there is no microphone'} {query!r}"
+    if len(found) != 1:
+        choice = ", ".join(f"{device.index} {device.name!r}" for device in found or devices)
+        raise InputError(f"{problem}; choose one of: {choice} (more with `ser-stream devices`)")
+    return found[0]
+
+
+def load_portaudio() -> ModuleType:
+    """The module sounddevice, with PortAudio started.
+
+    Raises InputError, saying what to install, where that fails.
+    """
+    try:
+        with quiet_stderr():
+            import sounddevice
+    except ImportError as error:
+        raise InputError("no Python package sounddevice: pip install sounddevice") from error
+    except OSError as error:  # what sounddevice raises without the library
+        raise InputError("no PortAudio library: apt install libportaudio2") from error
+    except Exception as error:  # sounddevice.PortAudioError, which cannot be named yet
+        raise InputError(f"PortAudio cannot be started: {error}") from error
+    with suppress(OSError):  # not Linux
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_log_alsa)
+    return sounddevice
+
+
+def rescan() -> None:
+    """Let PortAudio look for devices again.
+
+    It does so only when it starts, so it is stopped first: every stream of this process ends.
+    """
+    sounddevice = load_portaudio()
+    with quiet_stderr():
+        with suppress(sounddevice.PortAudioError):  # it does not run if its last start failed
+            sounddevice._terminate()
+        try:
+            sounddevice._initialize()
+        except sounddevice.PortAudioError as error:
+            raise InputError(f"PortAudio cannot be started: {error}") from error
+
+
+@ctypes.CFUNCTYPE(
+    None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
+)
+def _log_alsa(file, line, function, error, text) -> None:
+    """ALSA's messages, overruns above all, go to the log, not to the terminal (its habit)."""
+    # The arguments that belong into the text are out of Python's reach.
+    log.debug("ALSA, %s: %s", function.decode(), text.decode())
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Keep off the terminal what JACK and PortAudio write there while trying all there is.
+
+    They write to file descriptor 2, so while this lasts nobody's messages come through: it is for
+    calls that take a moment.
+    """
+    with _quiet:
+        try:
+            terminal = os.dup(_STDERR)
+        except OSError:  # closed, as daemons do
+            terminal = None
+        null = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(null, _STDERR)
+            yield
+        finally:
+            if terminal is not None:
+                os.dup2(terminal, _STDERR)
+                os.close(terminal)
+            os.close(null)

@@ -1,0 +1,111 @@
+"""The stream's last samples, counted from its first one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ser_stream.audio.clock import SampleClock
+from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+
+
+@dataclass(frozen=True)
+class PushResult:
+    """Positions that a push added.
+
+    start          start + filled                end
+      |  silence filled in  |  samples pushed     |
+    """
+
+    start: int
+    end: int
+    filled: int
+    """Zeros put in before the samples, for a gap."""
+    restarted: bool
+    """The gap was too long to fill: what lies before `start` is another stream's."""
+
+
+class Timeline:
+    """A ring of the last `capacity_s` seconds of 16 kHz mono float32 samples.
+
+    A position is a count of samples since the beginning; it never falls and is never reused.
+    Filled silence counts as samples; a gap that is too long to fill does not.
+
+    Not for several threads: who pushes also reads, and hands on the copies.
+
+    Args:
+        capacity_s: how far `read` reaches back.
+        settle_s: the source's; see `SampleClock`.
+        max_fill_s: longest gap that is filled with silence.
+    """
+
+    def __init__(
+        self, capacity_s: Seconds = 40.0, settle_s: Seconds = 0.0, max_fill_s: Seconds = 5.0
+    ) -> None:
+        self.position = 0
+        """Position after the last sample."""
+        self.gaps = 0
+        self.gap_s: Seconds = 0.0
+        """Length of all gaps, filled or not."""
+        self._ring = np.zeros(round(capacity_s * SAMPLE_RATE_HZ), np.float32)
+        self._clock = SampleClock(SAMPLE_RATE_HZ, settle_s)
+        self._max_fill_s = max_fill_s
+
+    @property
+    def steps_back(self) -> int:
+        """How often the source's clock was set back."""
+        return self._clock.steps_back
+
+    def push(self, samples: np.ndarray, time_s: Seconds) -> PushResult:
+        """Append samples, (n,) float32, whose last one ends at `time_s` on the source's clock.
+
+        With a `Conditioner` that is `block.time_s - conditioner.delay_s`.
+        """
+        start = self.position
+        missing_s = self._clock.update(start + len(samples), time_s)
+        filled, restarted = 0, missing_s > self._max_fill_s
+        if missing_s > 0:
+            self.gaps += 1
+            self.gap_s += missing_s
+        if restarted:
+            self._clock.skip(start, missing_s)
+        elif missing_s > 0:
+            filled = round(missing_s * SAMPLE_RATE_HZ)
+            self._append(np.zeros(filled, np.float32))
+        self._append(samples)
+        return PushResult(start, self.position, filled, restarted)
+
+    def read(self, start: int, end: int) -> np.ndarray:
+        """Copy of the samples from `start` up to, not including, `end`: (end - start,) float32.
+
+        Raises:
+            IndexError: they are not, or no longer, or not all, there.
+        """
+        oldest = max(0, self.position - len(self._ring))
+        if not oldest <= start <= end <= self.position:
+            raise IndexError(
+                f"samples {start} to {end}: the timeline holds {oldest} to {self.position}"
+            )
+        samples = np.empty(end - start, np.float32)
+        first = start % len(self._ring)
+        before_wrap = min(len(samples), len(self._ring) - first)
+        samples[:before_wrap] = self._ring[first : first + before_wrap]
+        samples[before_wrap:] = self._ring[: len(samples) - before_wrap]
+        return samples
+
+    def time_at(self, position: int) -> Seconds:
+        """Time on the source's clock at the end of the sample before `position`.
+
+        Falls where the source's clock was set back. Raises IndexError before the first push.
+        """
+        return self._clock.time_at(position)
+
+    def _append(self, samples: np.ndarray) -> None:
+        end = self.position + len(samples)
+        kept = samples[-len(self._ring) :]  # all, unless they fill the ring more than once
+        first = (end - len(kept)) % len(self._ring)
+        before_wrap = min(len(kept), len(self._ring) - first)
+        self._ring[first : first + before_wrap] = kept[:before_wrap]
+        self._ring[: len(kept) - before_wrap] = kept[before_wrap:]
+        self.position = end

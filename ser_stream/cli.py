@@ -1,0 +1,264 @@
+"""The command `ser-stream`. Each subcommand imports what it needs: --help must answer at once."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ser_stream import __version__
+from ser_stream.errors import InputError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0, or 2 for input that cannot be used."""
+    arguments = _parser().parse_args(argv)
+    _log_to_stderr()
+    try:
+        return arguments.run(arguments)
+    except InputError as error:
+        _print_error(error)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as in `ser-stream ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ser-stream", description="Real-time speech emotion recognition for robots."
+    )
+    parser.add_argument("--version", action="version", version=f"ser-stream {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    listen = commands.add_parser("listen", help="recognise emotions in a microphone or recordings")
+    source = listen.add_mutually_exclusive_group()
+    source.add_argument(
+        "--input",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="recordings: wav, flac, ogg, opus, mp3",
+    )
+    source.add_argument(
+        "--device", metavar="NAME", help="microphone: name, part of a name, or index"
+    )
+    listen.add_argument(
+        "--model", default="default", metavar="NAME|DIR", help="shipped model or model folder"
+    )
+    listen.add_argument("--window", type=float, metavar="S", help="window length in seconds")
+    listen.add_argument("--hop", type=float, metavar="S", help="seconds between estimates")
+    listen.add_argument(
+        "--min-confidence", type=float, metavar="P", help="abstain below this confidence"
+    )
+    listen.add_argument(
+        "--channel", type=_channel, default="mix", metavar="N|mix", help="channel, from 0, or mix"
+    )
+    listen.add_argument(
+        "--realtime", action="store_true", help="play recordings at the speed of a microphone"
+    )
+    listen.add_argument("--json", action="store_true", help="one JSON object per estimate")
+    listen.set_defaults(run=_listen)
+
+    devices = commands.add_parser("devices", help="list microphones")
+    devices.set_defaults(run=_devices)
+
+    models = commands.add_parser("models", help="list the models that come with the package")
+    models.set_defaults(run=_models)
+
+    train = commands.add_parser("train", help="train a model by a recipe")
+    train.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file, see config/recipes")
+    _add_corpora(train)
+    train.add_argument("--seed", type=int, default=0, metavar="N")
+    train.add_argument(
+        "--output", type=Path, metavar="DIR", help="run folder; default runs/NAME-seedN"
+    )
+    train.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda")
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="score a model on speakers it never heard")
+    evaluate.add_argument("model", metavar="NAME|DIR", help="shipped model or model folder")
+    evaluate.add_argument("--recipe", type=Path, required=True, help="whose speakers are held out")
+    _add_corpora(evaluate)
+    evaluate.add_argument("--part", choices=("validation", "test"), default="test")
+    evaluate.add_argument("--json", action="store_true", help="figures as JSON")
+    evaluate.set_defaults(run=_evaluate)
+    return parser
+
+
+def _add_corpora(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--corpora", type=Path, required=True, metavar="DIR",
+        help="folder that holds each corpus in a folder of its name, such as ravdess/",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cache", type=Path, default=Path("runs/cache"), metavar="DIR", help="computed features"
+    )
+
+
+def _channel(text: str) -> int | str:
+    if text == "mix" or text.isdecimal():
+        return text if text == "mix" else int(text)
+    raise argparse.ArgumentTypeError(f"found {text!r}; accepted are mix, or a number from 0")
+
+
+def _listen(arguments: argparse.Namespace) -> int:
+    if arguments.realtime and not arguments.input:
+        raise InputError("--realtime: goes with --input; a microphone is always in real time")
+    # Before torch is loaded, which takes a second: a file that cannot be heard says so at once.
+    sources, failed = _sources(arguments)
+    if not sources:
+        return 2
+    from ser_stream.recognizer import Recognizer
+
+    recognizer = Recognizer(
+        arguments.model,
+        window_s=arguments.window,
+        hop_s=arguments.hop,
+        min_confidence=arguments.min_confidence,
+        channel=arguments.channel,
+    )
+    tally = _Tally()
+    with contextlib.suppress(KeyboardInterrupt), _view(arguments.json, recognizer) as view:
+        for source in sources:
+            view.title(source.name)
+            try:
+                for estimate in recognizer.stream(source):
+                    tally.estimates += 1
+                    tally.utterances += estimate.trigger == "utterance"
+                    view.show(estimate)
+            except InputError as error:  # the other files are still worth hearing
+                _print_error(error)
+                failed = True
+            finally:
+                tally.add(recognizer.status)
+    print(tally.line(), file=sys.stderr)
+    return 2 if failed else 0
+
+
+def _sources(arguments: argparse.Namespace) -> tuple[list, bool]:
+    """What can be listened to, and whether there was something that cannot."""
+    if not arguments.input:
+        from ser_stream.audio.microphone import Microphone
+
+        return [Microphone(arguments.device)], False
+    from ser_stream.audio.recording import Recording
+
+    sources, failed = [], False
+    for path in arguments.input:
+        try:
+            sources.append(Recording(path, realtime=arguments.realtime))
+        except InputError as error:
+            _print_error(error)
+            failed = True
+    return sources, failed
+
+
+def _print_error(error: InputError) -> None:
+    print(f"ser-stream: error: {error}", file=sys.stderr)
+
+
+def _view(as_json: bool, recognizer):
+    from rich.console import Console
+
+    from ser_stream.outputs.console import LiveView, PlainView
+    from ser_stream.outputs.json_lines import JsonLines
+
+    if as_json:
+        return JsonLines(sys.stdout)
+    console = Console()
+    if console.is_terminal:
+        return LiveView(console, lambda: recognizer.status, recognizer.info.labels)
+    return PlainView(console)
+
+
+class _Tally:
+    """What was done, over all sources, for the closing line."""
+
+    def __init__(self) -> None:
+        self.estimates = self.utterances = self.skipped = self.gaps = 0
+        self.heard_s = 0.0
+
+    def add(self, status) -> None:
+        self.heard_s += status.position_s
+        self.skipped += status.skipped
+        self.gaps += status.gaps
+
+    def line(self) -> str:
+        return (
+            f"heard {self.heard_s:.1f} s: {self.utterances} utterances, {self.estimates} "
+            f"estimates, {self.skipped} windows skipped, {self.gaps} gaps"
+        )
+
+
+def _devices(_arguments: argparse.Namespace) -> int:
+    from ser_stream.audio.devices import NO_DEVICE, list_devices
+
+    devices = list_devices()
+    if not devices:
+        raise InputError(NO_DEVICE)
+    for device in devices:
+        mark = "*" if device.is_default else " "
+        print(
+            f"{mark} {device.index:3}  {device.name}  ({device.host_api}, {device.channels} "
+            f"channels, {device.default_rate_hz} Hz)"
+        )
+    print("* default. Choose with: ser-stream listen --device NAME")
+    return 0
+
+
+def _models(_arguments: argparse.Namespace) -> int:
+    from ser_stream.models.info import SHIPPED, read_info, shipped_models
+
+    for name in shipped_models():
+        info = read_info(SHIPPED / name)
+        data = info.training_data
+        print(f"{name}: {', '.join(info.labels)}")
+        print(f"    {info.architecture}, trained on {', '.join(data.corpora)}")
+        print(f"    {data.licence}")
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.recipe import load_recipe
+    from ser_stream.training.run import train
+
+    recipe = load_recipe(arguments.recipe)
+    output = arguments.output or Path("runs") / f"{recipe.name}-seed{arguments.seed}"
+    train(recipe, arguments.corpora, arguments.cache, output, arguments.seed, arguments.device)
+    print(f"model written to {output / 'model'}")
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.evaluate import evaluate_model, print_report
+    from ser_stream.training.recipe import load_recipe
+
+    recipe = load_recipe(arguments.recipe)
+    report = evaluate_model(arguments.model, recipe, arguments.corpora, arguments.part)
+    print_report(report, as_json=arguments.json)
+    return 0
+
+
+class _StderrHandler(logging.Handler):
+    """Writes to whatever sys.stderr is now: the live view puts its own there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"ser-stream: {record.getMessage()}", file=sys.stderr)
+
+
+def _log_to_stderr() -> None:
+    logger = logging.getLogger("ser_stream")
+    if not logger.handlers:
+        logger.addHandler(_StderrHandler())
+        logger.setLevel(logging.INFO)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Labelled speech corpora behind one interface."""

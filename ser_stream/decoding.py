@@ -1,0 +1,65 @@
+"""From a turn's logits to what is published: smoothing, the utterance's answer, calibration.
+
+numpy only: the recogniser uses it live, and calibration fits what it gives on unheard speakers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+INTERVAL = "interval"
+UTTERANCE = "utterance"
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """What turns logits into probabilities that may be believed, for one trigger.
+
+    Attributes:
+        temperature: logits are divided by it (Guo et al., ICML 2017).
+        floor: with less confidence than this the estimate abstains.
+    """
+
+    temperature: float = 1.0
+    floor: float = 0.0
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """(..., labels) logits -> probabilities."""
+        return np.exp(log_softmax(logits / self.temperature))
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+class TurnDecoder:
+    """The windows of one turn, in order.
+
+    Args:
+        smoothing: weight of the past in the moving average of the logits, in [0, 1); 0 = none.
+    """
+
+    def __init__(self, smoothing: float = 0.0):
+        self.smoothing = smoothing
+        self._smoothed: np.ndarray | None = None
+        self._sum: np.ndarray | float = 0.0
+        self._weight = 0.0
+
+    def window(self, logits: np.ndarray, speech: float) -> np.ndarray:
+        """Take a window's logits (labels,) and return the smoothed ones.
+
+        Args:
+            speech: how much speech is in the window, > 0: its weight in the utterance's answer.
+        """
+        past = logits if self._smoothed is None else self._smoothed
+        self._smoothed = self.smoothing * past + (1 - self.smoothing) * logits
+        self._sum = self._sum + speech * log_softmax(logits)
+        self._weight += speech
+        return self._smoothed
+
+    def utterance(self) -> np.ndarray:
+        """Speech-weighted mean of the windows' log-probabilities, (labels,)."""
+        return self._sum / self._weight

@@ -1,0 +1,149 @@
+"""Emotion labels, the mappings between label sets, valence and arousal, and the estimate itself.
+
+This module is the one place where labels are named. It needs numpy only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+
+from ser_stream.errors import InputError
+from ser_stream.units import Decibels, Seconds
+
+EMOTIONS = (
+    "neutral", "calm", "happy", "excited", "sad", "angry", "frustrated", "fear", "disgust",
+    "surprise",
+)  # fmt: skip
+"""Every label a model of this package may carry."""
+
+BASIC_EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
+"""The seven classes of the default model: Ekman's six and neutral."""
+
+ALIASES = {
+    "anger": "angry", "ang": "angry", "disgusted": "disgust", "dis": "disgust", "exc": "excited",
+    "excitement": "excited", "fearful": "fear", "fea": "fear", "scared": "fear",
+    "fru": "frustrated", "frustration": "frustrated", "hap": "happy", "happiness": "happy",
+    "joy": "happy", "neu": "neutral", "sadness": "sad", "sur": "surprise", "surprised": "surprise",
+}  # fmt: skip
+"""Spellings found in corpora and papers -> the label used here."""
+
+CIRCUMPLEX = {
+    "neutral": (0.00, 0.00),
+    "calm": (0.68, -0.46),  # "relaxed"
+    "happy": (0.81, 0.51),
+    "excited": (0.62, 0.75),
+    "sad": (-0.63, -0.27),
+    "angry": (-0.51, 0.59),
+    "frustrated": (-0.64, 0.52),
+    "fear": (-0.64, 0.60),
+    "disgust": (-0.60, 0.35),
+    "surprise": (0.40, 0.67),
+}
+"""Label -> (valence, arousal) in [-1, 1]: Russell and Mehrabian, "Evidence for a three-factor
+theory of emotions", Journal of Research in Personality 11, 1977, Table 1 (pleasure and arousal)."""
+
+NO_EXPRESSION = ""
+"""The expression of an estimate that abstains."""
+
+
+def canonical_label(label: str) -> str:
+    """Return the name used here for an emotion label.
+
+    >>> canonical_label("Fearful")
+    'fear'
+
+    Raises:
+        InputError: the label is not known.
+    """
+    name = label.strip().lower()
+    name = ALIASES.get(name, name)
+    if name not in EMOTIONS:
+        raise InputError(
+            f"emotion label: found {label!r}; accepted are {', '.join(EMOTIONS)} "
+            f"and the spellings {', '.join(sorted(ALIASES))}"
+        )
+    return name
+
+
+def merge_label(label: str, labels: Sequence[str]) -> str | None:
+    """Map a known label onto a smaller label set, or None where that set has no place for it.
+
+    calm counts as neutral, excited as happy and frustrated as angry, each only where the set lacks
+    the finer label.
+
+    >>> merge_label("calm", BASIC_EMOTIONS)
+    'neutral'
+    """
+    if label in labels:
+        return label
+    coarse = {"calm": "neutral", "excited": "happy", "frustrated": "angry"}.get(label)
+    return coarse if coarse in labels else None
+
+
+def valence_arousal(scores: Mapping[str, float]) -> tuple[float, float]:
+    """Expected valence and arousal, each in [-1, 1], of label probabilities on the circumplex.
+
+    >>> valence_arousal({"happy": 1.0})
+    (0.81, 0.51)
+    """
+    valence = sum(p * CIRCUMPLEX[label][0] for label, p in scores.items())
+    arousal = sum(p * CIRCUMPLEX[label][1] for label, p in scores.items())
+    return valence, arousal
+
+
+@dataclasses.dataclass(frozen=True)
+class EmotionEstimate:
+    """What was heard in one window, or in one whole turn.
+
+    Attributes:
+        start_s, end_s: the sound it speaks of, on the stream's clock (a recording's own time; for
+            a microphone, seconds since it was opened).
+        trigger: "interval" (every hop while someone speaks), or "utterance" (when a turn ends).
+        modality: "audio" or "audio+text".
+        expression: the label with the highest score, or "" when the model abstains.
+        confidence: that label's calibrated probability, abstaining or not.
+        valence, arousal: in [-1, 1].
+        scores: label -> calibrated probability; they sum to 1.
+        speech_ratio: share of the sound that is speech, in [0, 1].
+        level_dbfs: root mean square level, 0 dBFS = full scale; -120 where there is only silence.
+        clipped: samples at full scale were heard: the microphone's gain is too high.
+        model: name of the model that answered.
+        latency_ms: from the capture of the last sample to this estimate.
+        words: the words heard, where speech recognition runs.
+    """
+
+    start_s: Seconds
+    end_s: Seconds
+    trigger: str
+    modality: str
+    expression: str
+    confidence: float
+    valence: float
+    arousal: float
+    scores: dict[str, float]
+    speech_ratio: float
+    level_dbfs: Decibels
+    clipped: bool
+    model: str
+    latency_ms: float
+    words: tuple[dict, ...] = ()
+
+    @property
+    def abstains(self) -> bool:
+        return self.expression == NO_EXPRESSION
+
+    def to_json(self) -> str:
+        """One line of JSON: the attributes in the order above, numbers rounded to be read."""
+        fields = dataclasses.asdict(self)
+        for name, digits in _JSON_DIGITS.items():
+            fields[name] = round(fields[name], digits)
+        fields["scores"] = {label: round(p, 4) for label, p in self.scores.items()}
+        return json.dumps(fields)
+
+
+_JSON_DIGITS = {
+    "start_s": 3, "end_s": 3, "confidence": 4, "valence": 3, "arousal": 3, "speech_ratio": 3,
+    "level_dbfs": 1, "latency_ms": 2,
+}  # fmt: skip

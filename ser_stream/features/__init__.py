@@ -1,0 +1,1 @@
+"""From samples to model input: log-mel in its offline and its streaming form."""

@@ -1,0 +1,141 @@
+"""Log-mel spectrograms whose frames never change.
+
+Frames are not centred: frame ``k`` covers the samples ``[k * hop_length, k * hop_length + n_fft)``.
+The decibel reference is fixed (1.0) and there is no floor relative to a maximum, so that a frame
+depends on its own samples alone and may be computed as soon as the last of them is heard::
+
+    samples  |----------------------------------------------->
+    frame 0  [   n_fft   ]
+    frame 1       [   n_fft   ]
+    frame 2            [   n_fft   ]
+              hop  hop
+
+The numbers are librosa's ``melspectrogram(center=False)`` and ``power_to_db(ref=1, top_db=None)``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import lru_cache
+
+import numpy as np
+
+from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Hertz, Seconds
+
+AMIN = 1e-10
+"""Power below which the logarithm is cut off, as in librosa: -100 dB."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LogMelConfig:
+    """Settings of a log-mel spectrogram, in samples at 16 kHz and in Hz, named as in librosa.
+
+    Defaults are those of the default model: 64 bands, 25 ms Hann windows every 10 ms.
+    """
+
+    n_mels: int = 64
+    n_fft: int = 512
+    win_length: int = 400
+    hop_length: int = 160
+    window: str = "hann"
+    fmin: Hertz = 50.0
+    fmax: Hertz = 8000.0
+
+    @property
+    def dimension(self) -> int:
+        """Values per frame."""
+        return self.n_mels
+
+    @property
+    def frame_s(self) -> Seconds:
+        """Time from one frame to the next."""
+        return self.hop_length / SAMPLE_RATE_HZ
+
+    def frames_in(self, n_samples: int) -> int:
+        """Number of whole frames in a signal of that many samples."""
+        return max(0, (n_samples - self.n_fft) // self.hop_length + 1)
+
+    def samples_for(self, n_frames: int) -> int:
+        """Number of samples needed for that many frames."""
+        return (n_frames - 1) * self.hop_length + self.n_fft if n_frames else 0
+
+
+SHERMAN = LogMelConfig(
+    n_mels=128, n_fft=512, win_length=256, hop_length=128, window="hamming", fmin=0.0, fmax=4000.0
+)
+"""Settings of Sherman et al. (section II.A; window and fmax from the authors' public code)."""
+
+
+@lru_cache(maxsize=8)
+def _mel_filters(config: LogMelConfig) -> np.ndarray:
+    """Mel filter bank (n_fft // 2 + 1, n_mels), Slaney's scale and area normalisation."""
+    from librosa.filters import mel  # imported late: librosa takes long to load
+
+    bank = mel(
+        sr=SAMPLE_RATE_HZ, n_fft=config.n_fft, n_mels=config.n_mels, fmin=config.fmin,
+        fmax=config.fmax, dtype=np.float64,
+    )  # fmt: skip
+    return np.ascontiguousarray(bank.T)
+
+
+@lru_cache(maxsize=8)
+def _window(config: LogMelConfig) -> np.ndarray:
+    """Analysis window (n_fft,), zero-padded on both sides as librosa does."""
+    from scipy.signal import get_window
+
+    window = get_window(config.window, config.win_length, fftbins=True)
+    before = (config.n_fft - config.win_length) // 2
+    return np.pad(window, (before, config.n_fft - config.win_length - before))
+
+
+def log_mel(samples: np.ndarray, config: LogMelConfig) -> np.ndarray:
+    """Log-mel spectrogram of a whole signal.
+
+    Args:
+        samples: (n,) at 16 kHz, full scale +-1.
+
+    Returns:
+        (config.frames_in(n), n_mels) float32, in dB re 1.0. A signal shorter than one frame has no
+        frames. Computed in float64: in float32, quiet bands next to loud ones are off by 0.01 dB.
+    """
+    n_frames = config.frames_in(len(samples))
+    if n_frames == 0:
+        return np.empty((0, config.n_mels), np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, config.n_fft)
+    frames = frames[:: config.hop_length][:n_frames]
+    spectrum = np.fft.rfft(frames * _window(config))
+    power = spectrum.real**2 + spectrum.imag**2
+    return power_to_db(power @ _mel_filters(config)).astype(np.float32)
+
+
+def power_to_db(power: np.ndarray) -> np.ndarray:
+    """Decibels re 1.0 of a power, cut off at `AMIN`."""
+    return 10.0 * np.log10(np.maximum(power, AMIN))
+
+
+def db_to_power(level: Decibels | np.ndarray) -> np.ndarray:
+    return 10.0 ** (np.asarray(level) / 10.0)
+
+
+class StreamingLogMel:
+    """The same frames as `log_mel`, from chunks of any size.
+
+    >>> mel = StreamingLogMel(LogMelConfig())
+    >>> mel(np.zeros(1000, np.float32)).shape, mel(np.zeros(200, np.float32)).shape
+    ((4, 64), (1, 64))
+    """
+
+    def __init__(self, config: LogMelConfig):
+        self.config = config
+        self.reset()
+
+    def reset(self) -> None:
+        """Start a new signal."""
+        self._pending = np.empty(0, np.float32)  # samples from the start of the next frame on
+
+    def __call__(self, chunk: np.ndarray) -> np.ndarray:
+        """Frames completed by `chunk` (n,): (frames, n_mels) float32, often none."""
+        self._pending = np.concatenate([self._pending, chunk])
+        frames = log_mel(self._pending, self.config)
+        self._pending = self._pending[len(frames) * self.config.hop_length :]
+        return frames

@@ -1,0 +1,133 @@
+"""From a window to its estimate, computing nothing twice."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ser_stream.decoding import UTTERANCE, Calibration, TurnDecoder
+from ser_stream.emotion import NO_EXPRESSION, EmotionEstimate, valence_arousal
+from ser_stream.models.base import EmotionModel
+from ser_stream.session import TurnFeatures, Window
+from ser_stream.units import Seconds
+
+
+class TurnEncoder:
+    """One turn's steps, each computed once, and the head's answer for its windows.
+
+    Args:
+        window_steps: how many steps the head looks back on.
+    """
+
+    def __init__(self, model: EmotionModel, features: TurnFeatures, window_steps: int):
+        self.features = features
+        self._model = model
+        self._window_steps = window_steps
+        self._device = next(model.parameters()).device
+        self._first = 0  # number of the first step that is kept
+        self._steps: Tensor | None = None  # (1, steps, dimension)
+
+    def logits(self, n_frames: int) -> np.ndarray:
+        """Logits (labels,) of the window that ends with the turn's frame `n_frames`, exclusive."""
+        with torch.inference_mode():
+            logits = self._model.classify(self._window(n_frames))[0]
+        return logits.float().cpu().numpy().astype(np.float64)
+
+    def _window(self, n_frames: int) -> Tensor:
+        model = self._model
+        end = model.steps_in(n_frames)
+        if end == 0:
+            return self._padded_step(n_frames)
+        # Windows that were skipped need no steps, unless this one still looks back on them.
+        wanted = max(0, end - self._window_steps)
+        known = self._first + (0 if self._steps is None else self._steps.shape[1])
+        start = max(wanted, known)
+        parts = []
+        if self._steps is not None and known > wanted:
+            parts.append(self._steps[:, wanted - self._first :])
+        if end > start:
+            parts.append(self._encode(start, end))
+        self._steps = torch.cat(parts, dim=1)
+        self._first = wanted
+        return self._steps
+
+    def _encode(self, start: int, end: int) -> Tensor:
+        """Steps [start, end), (1, end - start, dimension)."""
+        model = self._model
+        first_frame = max(0, start * model.frames_per_step - model.context_frames)
+        last_frame = end * model.frames_per_step + model.context_of_step
+        frames = torch.from_numpy(self.features.read(first_frame, last_frame))
+        return model.encode(frames[None].to(self._device))[:, start - end :]
+
+    def _padded_step(self, n_frames: int) -> Tensor:
+        """The one step of a turn that is shorter than a step: silence is added behind it."""
+        model = self._model
+        room = model.frames_per_step + model.context_of_step
+        frames = torch.full((1, room, model.features.dimension), -100.0)
+        frames[0, :n_frames] = torch.from_numpy(self.features.read(0, n_frames))
+        return model.encode(frames.to(self._device))
+
+
+class Judge:
+    """Judges the windows of a stream, in order; remembers the turn that they are of.
+
+    Args:
+        name: of the model, for the estimates.
+        window_steps: how many steps the head looks back on.
+        smoothing: see `TurnDecoder`.
+        calibration: by trigger.
+        min_speech: a turn with less speech gets an utterance estimate that abstains.
+    """
+
+    def __init__(
+        self,
+        model: EmotionModel,
+        name: str,
+        window_steps: int,
+        smoothing: float,
+        calibration: dict[str, Calibration],
+        min_speech: Seconds,
+    ):
+        self._model = model
+        self._name = name
+        self._window_steps = window_steps
+        self._smoothing = smoothing
+        self._calibration = calibration
+        self._min_speech = min_speech
+        self._encoder: TurnEncoder | None = None
+        self._decoder = TurnDecoder(smoothing)
+
+    def logits(self, window: Window) -> np.ndarray:
+        """Smoothed logits (labels,) of an interval, or the whole turn's log-probabilities."""
+        if self._encoder is None or window.features is not self._encoder.features:
+            self._encoder = TurnEncoder(self._model, window.features, self._window_steps)
+            self._decoder = TurnDecoder(self._smoothing)
+        smoothed = self._decoder.window(self._encoder.logits(window.n_frames), window.weight_s)
+        return self._decoder.utterance() if window.trigger == UTTERANCE else smoothed
+
+    def __call__(self, window: Window) -> EmotionEstimate:
+        calibration = self._calibration[window.trigger]
+        probabilities = calibration.probabilities(self.logits(window))
+        scores = dict(zip(self._model.labels, map(float, probabilities), strict=True))
+        best = max(scores, key=scores.get)
+        abstains = scores[best] < calibration.floor or window.speech_s < self._min_speech
+        valence, arousal = valence_arousal(scores)
+        return EmotionEstimate(
+            start_s=window.start_s,
+            end_s=window.end_s,
+            trigger=window.trigger,
+            modality="audio",
+            expression=NO_EXPRESSION if abstains else best,
+            confidence=scores[best],
+            valence=valence,
+            arousal=arousal,
+            scores=scores,
+            speech_ratio=window.speech_ratio,
+            level_dbfs=window.level_dbfs,
+            clipped=window.clipped,
+            model=self._name,
+            latency_ms=1e3 * (time.monotonic() - window.captured_at),
+        )

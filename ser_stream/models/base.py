@@ -1,0 +1,95 @@
+"""What a streaming emotion network is.
+
+Almost all of a window's answer is computed before the window is complete. A network therefore comes
+in two parts. The front end turns frames into steps; a step depends on the frames of its own past
+within the turn, at most `context_frames` before the hop it falls in, so it is computed once and
+kept. The head turns the last few dozen steps into logits, once per hop::
+
+    frames   ..................................................  10 ms each, since the turn began
+    steps    |    |    |    |    |    |    |    |    |    |      encode(): each computed once
+    window              [----------------------------------]     classify(): the last window_steps
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ser_stream.features.log_mel import LogMelConfig
+
+
+class EmotionModel(nn.Module):
+    """Base of the networks: normalised features in, logits out.
+
+    Attributes:
+        labels: one per logit.
+        features: settings of the features it is given.
+        hop_frames, window_frames: how often it answers and how far it looks back, in frames.
+        context_frames: frames that `encode` must be given in front of a hop, so that the hop's
+            steps come out as if it had been given the whole turn.
+        frames_per_step: frames from one step to the next.
+        context_of_step: frames that a step covers beyond those: the overlap of neighbouring chunks.
+        mean, std: (n_mels,) buffers, each band's statistics over the training set.
+    """
+
+    hop_frames: int
+    window_frames: int
+    context_frames: int
+    frames_per_step: int
+    context_of_step: int = 0
+
+    def __init__(self, labels: tuple[str, ...], features: LogMelConfig):
+        super().__init__()
+        self.labels = tuple(labels)
+        self.features = features
+        self.register_buffer("mean", torch.zeros(features.dimension), persistent=False)
+        self.register_buffer("std", torch.ones(features.dimension), persistent=False)
+
+    @property
+    def window_steps(self) -> int:
+        """Steps in a whole window."""
+        return self.steps_in(self.window_frames)
+
+    def steps_in(self, n_frames: int) -> int:
+        """Number of whole steps in a turn of that many frames."""
+        return max(0, (n_frames - self.context_of_step) // self.frames_per_step)
+
+    def set_normalisation(self, mean: Tensor, std: Tensor) -> None:
+        """Per-band mean and standard deviation (n_mels,) of the training set's frames, in dB."""
+        self.mean.copy_(mean)
+        self.std.copy_(std)
+
+    def normalise(self, features: Tensor) -> Tensor:
+        """(..., n_mels) in dB -> zero mean and unit deviation per band."""
+        return (features - self.mean) / self.std
+
+    def encode(self, features: Tensor) -> Tensor:
+        """Front end: (batch, frames, n_mels) in dB -> (batch, steps_in(frames), dimension).
+
+        The first frame given counts as the turn's first: what lies before it is zero.
+        """
+        raise NotImplementedError
+
+    def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Head: (batch, steps, dimension) -> logits (batch, labels).
+
+        Args:
+            lengths: (batch,) valid steps of each item, at least 1; None where all are valid. Steps
+                behind them have no influence.
+        """
+        raise NotImplementedError
+
+    def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Logits (batch, labels) of whole windows (batch, frames, n_mels) in dB.
+
+        Args:
+            lengths: (batch,) valid frames of each item, each enough for one step.
+        """
+        steps = self.encode(features)
+        if lengths is not None:
+            lengths = (lengths - self.context_of_step) // self.frames_per_step
+        return self.classify(steps, lengths)
+
+    def penalty(self) -> Tensor | float:
+        """What training adds to the loss after a forward pass, besides the error itself."""
+        return 0.0

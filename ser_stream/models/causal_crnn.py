@@ -1,0 +1,94 @@
+"""The default network: causal convolutions, a short bidirectional GRU, attentive statistics.
+
+Ours, built for streaming. The convolutions look back in time only, so a step of 100 ms is final as
+soon as its last frame is heard, and masked padding behind a short window cannot reach it. The
+recurrence runs over the window's 50 steps, not over the stream's past.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.models.attention import AttentiveStatistics, valid_steps
+from ser_stream.models.base import EmotionModel
+
+
+class CausalBlock(nn.Module):
+    """3x3 convolution that sees no future, batch normalisation, max pooling, ReLU, dropout."""
+
+    def __init__(self, n_in: int, n_out: int, pool: tuple[int, int], dropout: float):
+        super().__init__()
+        self.conv = nn.Conv2d(n_in, n_out, 3, padding=(0, 1), bias=False)
+        self.norm = nn.BatchNorm2d(n_out)
+        self.pool = nn.MaxPool2d(pool)
+        self.dropout = nn.Dropout2d(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, n_in, frames, bands) -> (batch, n_out, frames // pool[0], bands // pool[1])."""
+        past = F.pad(x, (0, 0, 2, 0))
+        return self.dropout(F.relu(self.pool(self.norm(self.conv(past)))))
+
+
+class CausalCrnn(EmotionModel):
+    """Causal CNN front end, GRU and attentive statistics head.
+
+    Args:
+        channels: of the four convolution blocks.
+        encoding: dimension of a step.
+        hidden: GRU units per direction.
+        dropout: in the head; a quarter of it after each convolution block.
+    """
+
+    TIME_POOLS = (2, 5, 1, 1)
+
+    frames_per_step = 10
+    hop_frames = 50
+    window_frames = 500
+    # Each block sees two pooled frames back, and pooling looks no further: 2 * (1 + 2 + 10 + 10)
+    # frames before a step's own ten. Rounded up to whole steps.
+    context_frames = 50
+
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        features: LogMelConfig,
+        channels: tuple[int, ...] = (32, 64, 128, 128),
+        encoding: int = 192,
+        hidden: int = 128,
+        dropout: float = 0.4,
+    ):
+        super().__init__(labels, features)
+        sizes = (1, *channels)
+        self.blocks = nn.Sequential(
+            *(
+                CausalBlock(n_in, n_out, (pool, 2), dropout / 4)
+                for n_in, n_out, pool in zip(sizes[:-1], sizes[1:], self.TIME_POOLS, strict=True)
+            )
+        )
+        bands = features.n_mels // 2 ** len(channels)
+        self.encoding = nn.Sequential(nn.Linear(channels[-1] * bands, encoding), nn.ReLU())
+        self.dropout = nn.Dropout(dropout)
+        self.gru = nn.GRU(encoding, hidden, batch_first=True, bidirectional=True)
+        self.pooling = AttentiveStatistics(2 * hidden, hidden)
+        self.output = nn.Linear(4 * hidden, len(labels))
+
+    def encode(self, features: Tensor) -> Tensor:
+        maps = self.blocks(self.normalise(features)[:, None])  # (batch, channels, steps, bands)
+        return self.encoding(maps.transpose(1, 2).flatten(2))
+
+    def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        steps = self.dropout(steps)
+        if lengths is None:
+            hidden, mask = self.gru(steps)[0], None
+        else:
+            packed = pack_padded_sequence(
+                steps, lengths.cpu(), batch_first=True, enforce_sorted=False
+            )
+            hidden, _ = pad_packed_sequence(
+                self.gru(packed)[0], batch_first=True, total_length=steps.shape[1]
+            )
+            mask = valid_steps(steps.shape[1], lengths)
+        return self.output(self.dropout(self.pooling(hidden, mask)))

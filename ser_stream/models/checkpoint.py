@@ -1,0 +1,53 @@
+"""Models on disk: model.safetensors for the weights, model.json for all else. Never pickle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ser_stream.errors import InputError
+from ser_stream.models.base import EmotionModel
+from ser_stream.models.info import ModelInfo, find_model, read_info
+from ser_stream.models.registry import build_model
+
+
+def save_model(folder: Path, model: EmotionModel, info: ModelInfo) -> None:
+    """Write a model folder, over what was there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors")
+    info.write(folder)
+
+
+def load_model(name_or_folder: str | Path, device: str = "cpu") -> tuple[EmotionModel, ModelInfo]:
+    """A shipped model by its name, or any by its folder, ready to infer.
+
+    Raises:
+        InputError: it is not there, is damaged, or is not one of ours.
+    """
+    folder = find_model(name_or_folder)
+    info = read_info(folder)
+    model = build_model(info.architecture, info.labels, info.features, info.options)
+    path = folder / "model.safetensors"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; a model folder holds it beside model.json")
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: damaged, or not a safetensors file: {error}") from error
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: not the weights of {info.architecture} with the options of model.json: "
+            f"{reason[:300]}"
+        ) from error
+    bad = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
+    if bad:
+        raise InputError(f"{path}: {bad[0]} holds NaN or infinite values; train the model again")
+    model.set_normalisation(torch.tensor(info.mean), torch.tensor(info.std))
+    return model.to(device).eval(), info

@@ -1,0 +1,239 @@
+"""CNN-BLSTM-attention, one of the four papers' systems.
+
+Sherman, Hazan and Gannot, "Study of speech emotion recognition using BLSTM with attention".
+Four convolution blocks turn each chunk of frames into one vector, a bidirectional LSTM runs over
+the chunks, and Bahdanau attention sums its states up::
+
+    frames   0       64      128     192     256    ...
+    chunk 0  [---------------]                         each chunk on its own ("time-distributed"):
+    chunk 1          [---------------]                 a window that moves by one hop needs one new
+    chunk 2                  [---------------]         chunk, and keeps the others exactly
+
+Where the paper and the authors' public code differ, the defaults follow the code, which gave the
+paper's parameter counts; options give the paper's text:
+
+    ==================  ========================  =========================  ===================
+    option              default: the code         the text (section II.B)    elsewhere
+    ==================  ========================  =========================  ===================
+    activation          "elu"                     "relu"
+    first_pool          (2, 2)                    (4, 4)
+    attention_bias      False                     silent                     True: Keras' default
+    attention_std       1.0: weights are N(0, 1)  silent                     None: Keras' default
+    attention_scaled    True: energy / sqrt(256)  silent                     False: Bahdanau et al.
+    activity_penalty    1e-3                      silent                     0.0
+    ==================  ========================  =========================  ===================
+
+The paper counts parameters as Keras does: all weights and biases, one bias per LSTM gate, and with
+each batch normalisation its moving mean and variance. Without the output layer that is exactly
+1,180,352 for RAVDESS and 1,442,496 for IEMOCAP::
+
+    convolutions                           259,008   3x3, 1-64-64-128-128, with biases
+    batch normalisation                      1,536   4 values for each of 384 channels
+    BLSTM, steps of 128 (RAVDESS)          788,480   2 directions x 4 gates x 256 x (128 + 256 + 1)
+    BLSTM, steps of 256 (IEMOCAP)        1,050,624   2 directions x 4 gates x 256 x (256 + 256 + 1)
+    attention                              131,328   512 x 256 + 256, no biases
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from ser_stream.errors import InputError
+from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.models.attention import valid_steps
+from ser_stream.models.base import EmotionModel
+
+ACTIVATIONS = {"elu": nn.ELU, "relu": nn.ReLU}
+
+
+class SamePool(nn.Module):
+    """Max pooling of TensorFlow's padding "same": ceil(size / pool) cells per axis.
+
+    Half of what is missing is padded in front; torch's `ceil_mode` would put all of it behind.
+
+    >>> SamePool((1, 4))(torch.arange(6.0).view(1, 1, 1, 6)).flatten().tolist()
+    [2.0, 5.0]
+    """
+
+    def __init__(self, pool: tuple[int, int]):
+        super().__init__()
+        self.pool = tuple(pool)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, rows, columns) -> ceil(rows / pool[0]), ceil(columns / pool[1])."""
+        rows, columns = (-size % pool for size, pool in zip(x.shape[2:], self.pool, strict=True))
+        if rows or columns:
+            around = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
+            x = F.pad(x, around, value=-torch.inf)
+        return F.max_pool2d(x, self.pool)
+
+
+class BahdanauAttention(nn.Module):
+    """Additive attention over the steps of a sequence, by its own states alone.
+
+    Bahdanau, Cho and Bengio, arXiv:1409.0473, appendix A.1.2, as in section II.B of the paper:
+    energy = FC 1 (tanh (FC hidden (states))), weights = softmax over the steps.
+
+    Args:
+        scaled: divide energies by sqrt(hidden).
+    """
+
+    def __init__(self, dimension: int, hidden: int, bias: bool, scaled: bool):
+        super().__init__()
+        self.hidden = nn.Linear(dimension, hidden, bias=bias)
+        self.energy = nn.Linear(hidden, 1, bias=bias)
+        self.scale = hidden**-0.5 if scaled else 1.0
+
+    def weights(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(batch, steps, dimension), mask (batch, steps) -> (batch, steps), summing to 1."""
+        energy = self.energy(self.hidden(states).tanh())[..., 0] * self.scale
+        if mask is not None:
+            energy = energy.masked_fill(~mask, -torch.inf)
+        return energy.softmax(dim=1)
+
+    def forward(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The context vector (batch, dimension): the weighted sum of the states."""
+        return (self.weights(states, mask)[..., None] * states).sum(dim=1)
+
+
+class CnnBlstmAttention(EmotionModel):
+    """The network of the paper. The defaults are its RAVDESS variant.
+
+    RAVDESS: 128 log-mel bands (`SHERMAN`), 128 x 128 chunks every 64 frames, steps of 128; a window
+    is 8 chunks, 576 frames of 8 ms. IEMOCAP: 46 descriptors a frame; the whole 157 x 46 map is one
+    chunk (`chunk_frames=157, chunk_hop=157, window_chunks=1`), the BLSTM sees one step of 256, and
+    its attention is identically 1.
+
+    Args:
+        filters: of the convolution blocks, any number of them.
+        chunk_frames, chunk_hop: length of a chunk and frames from one to the next.
+        window_chunks: chunks in a window.
+        hidden: LSTM units per direction, and of the attention's first layer.
+        dropout: after each convolution block.
+        activation, first_pool, attention_bias, attention_std, attention_scaled, activity_penalty:
+            see the head of this file.
+
+    Raises:
+        InputError: `activation` is not known.
+    """
+
+    POOL = (4, 4)  # of every block but the first
+
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        features: LogMelConfig,
+        filters: tuple[int, ...] = (64, 64, 128, 128),
+        chunk_frames: int = 128,
+        chunk_hop: int = 64,
+        window_chunks: int = 8,
+        hidden: int = 256,
+        dropout: float = 0.2,
+        activation: str = "elu",
+        first_pool: tuple[int, int] = (2, 2),
+        attention_bias: bool = False,
+        attention_std: float | None = 1.0,
+        attention_scaled: bool = True,
+        activity_penalty: float = 1e-3,
+    ):
+        super().__init__(labels, features)
+        if activation not in ACTIVATIONS:
+            accepted = ", ".join(ACTIVATIONS)
+            raise InputError(f"activation: found {activation!r}; accepted are {accepted}")
+        self.chunk_frames = chunk_frames
+        self.frames_per_step = self.hop_frames = chunk_hop
+        self.context_of_step = self.context_frames = chunk_frames - chunk_hop
+        self.window_frames = window_chunks * chunk_hop + self.context_of_step
+        self.activity_penalty = activity_penalty
+        self._activity: Tensor | None = None
+
+        blocks, cells, n_in = [], (chunk_frames, features.dimension), 1
+        for n_out in filters:
+            pool = self.POOL if blocks else first_pool
+            blocks += [
+                nn.Conv2d(n_in, n_out, 3, padding=1),
+                nn.BatchNorm2d(n_out, eps=1e-3, momentum=0.01),  # Keras' defaults
+                ACTIVATIONS[activation](),
+                SamePool(pool),
+                nn.Dropout(dropout),
+            ]
+            cells = tuple(-(-size // p) for size, p in zip(cells, pool, strict=True))
+            n_in = n_out
+        self.blocks = nn.Sequential(*blocks)
+        self.dimension = n_in * cells[0] * cells[1]
+        """Of a step: 128 for RAVDESS, 256 for IEMOCAP."""
+
+        self.blstm = nn.LSTM(self.dimension, hidden, batch_first=True, bidirectional=True)
+        self.attention = BahdanauAttention(2 * hidden, hidden, attention_bias, attention_scaled)
+        self.output = nn.Linear(4 * hidden, len(labels))
+        self.apply(_initialise_as_keras)
+        if attention_std is not None:
+            nn.init.normal_(self.attention.hidden.weight, std=attention_std)
+            nn.init.normal_(self.attention.energy.weight, std=attention_std)
+
+    def encode(self, features: Tensor) -> Tensor:
+        n_steps = self.steps_in(features.shape[1])
+        starts = self.frames_per_step * torch.arange(n_steps, device=features.device)
+        frames = starts[:, None] + torch.arange(self.chunk_frames, device=features.device)
+        chunks = self.normalise(features)[:, frames]  # (batch, steps, chunk_frames, n_mels)
+        maps = self.blocks(chunks.flatten(0, 1)[:, None])
+        return maps.reshape(len(features), n_steps, self.dimension)
+
+    def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if lengths is None:
+            mask = None
+            states, (last, _) = self.blstm(steps)
+        else:
+            mask = valid_steps(steps.shape[1], lengths)
+            packed = pack_padded_sequence(
+                steps, lengths.cpu(), batch_first=True, enforce_sorted=False
+            )
+            packed, (last, _) = self.blstm(packed)
+            # States behind an item's length come out as zero.
+            states, _ = pad_packed_sequence(packed, batch_first=True, total_length=steps.shape[1])
+        if self.training:
+            self._activity = states.float().abs().sum() / len(states)
+        context = self.attention(states, mask)
+        # Each direction's last state: the forward one's after the last valid step, the backward
+        # one's after the first.
+        return self.output(torch.cat([context, last[0], last[1]], dim=1))
+
+    def penalty(self) -> Tensor:
+        """What training adds to the loss after a forward pass in training mode.
+
+        `activity_penalty` times the sum of |BLSTM output| over steps and units, averaged over the
+        batch, as Keras does. It is forgotten then, because a graph that is kept would hold memory
+        and could not be copied with the model.
+
+        Raises:
+            RuntimeError: there was no such forward pass since the last call.
+        """
+        if self._activity is None:
+            raise RuntimeError("penalty: no forward pass in training mode before it")
+        penalty, self._activity = self.activity_penalty * self._activity, None
+        return penalty
+
+
+def _initialise_as_keras(layer: nn.Module) -> None:
+    """Keras' initial weights, and its single LSTM bias: the authors' network is Keras'."""
+    if isinstance(layer, nn.Conv2d | nn.Linear):
+        nn.init.xavier_uniform_(layer.weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    elif isinstance(layer, nn.LSTM):
+        for name, weight in layer.named_parameters():
+            if "weight_ih" in name:
+                nn.init.xavier_uniform_(weight)
+            elif "weight_hh" in name:
+                nn.init.orthogonal_(weight)
+            else:
+                nn.init.zeros_(weight)
+            # torch adds two biases where Keras has one. The second stays zero and is not trained.
+            if "bias_hh" in name:
+                weight.requires_grad_(False)
+            elif "bias_ih" in name:
+                # Gates are in the order input, forget, cell, output.
+                nn.init.ones_(weight[layer.hidden_size : 2 * layer.hidden_size])

@@ -1,0 +1,126 @@
+"""What model.json says of a model. No torch here: listing models must be quick."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from ser_stream.decoding import INTERVAL, UTTERANCE, Calibration
+from ser_stream.emotion import canonical_label
+from ser_stream.errors import InputError
+from ser_stream.features.log_mel import LogMelConfig
+
+SHIPPED = Path(__file__).parent.parent / "weights"
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingData:
+    """Where a model's knowledge is from.
+
+    Attributes:
+        corpora: names and licences, as a person would cite them.
+        licence: what the weights may be used for.
+        commercial_use: whether every corpus allows it.
+    """
+
+    corpora: tuple[str, ...] = ()
+    licence: str = ""
+    commercial_use: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelInfo:
+    """All of a model but its weights.
+
+    Attributes:
+        architecture, options: a name in `ser_stream.models.registry`, and its keyword arguments.
+        labels: one per output.
+        features: settings of the log-mel spectrogram it is given.
+        mean, std: (n_mels,) statistics of each band over the training set, in dB.
+        smoothing: of interval estimates, see `TurnDecoder`; calibration is fitted to it.
+        calibration: by trigger, "interval" and "utterance".
+        results: measured figures, for people.
+    """
+
+    name: str
+    architecture: str
+    labels: tuple[str, ...]
+    features: LogMelConfig
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    smoothing: float = 0.0
+    calibration: dict[str, Calibration] = dataclasses.field(
+        default_factory=lambda: {INTERVAL: Calibration(), UTTERANCE: Calibration()}
+    )
+    training_data: TrainingData = TrainingData()
+    results: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        content = {"format": FORMAT, **dataclasses.asdict(self)}
+        path = folder / "model.json"
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def shipped_models() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob("*/model.json"))
+
+
+def find_model(name_or_folder: str | Path) -> Path:
+    """Folder of a shipped model, or the folder that is named.
+
+    Raises:
+        InputError: it is neither.
+    """
+    folder = SHIPPED / str(name_or_folder)
+    if str(name_or_folder) in shipped_models():
+        return folder
+    folder = Path(name_or_folder)
+    if not (folder / "model.json").is_file():
+        found = "a folder without model.json" if folder.is_dir() else "no such folder"
+        raise InputError(
+            f"model {str(name_or_folder)!r}: {found}; accepted are {', '.join(shipped_models())}, "
+            "or a folder with model.json and model.safetensors"
+        )
+    return folder
+
+
+def read_info(folder: Path) -> ModelInfo:
+    """Read and check model.json.
+
+    Raises:
+        InputError: it is not JSON, or not one of ours.
+    """
+    path = folder / "model.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+            raise InputError(f'{path}: not a model of ser_stream (expected "format": {FORMAT})')
+        content["labels"] = tuple(canonical_label(label) for label in content["labels"])
+        content["features"] = LogMelConfig(**content["features"])
+        content["calibration"] = {
+            trigger: Calibration(**content["calibration"][trigger])
+            for trigger in (INTERVAL, UTTERANCE)
+        }
+        data = content["training_data"]
+        content["training_data"] = TrainingData(**{**data, "corpora": tuple(data["corpora"])})
+        for name in ("mean", "std"):
+            content[name] = tuple(float(value) for value in content[name])
+            if len(content[name]) != content["features"].n_mels:
+                raise ValueError(
+                    f"{name} has {len(content[name])} values for "
+                    f"{content['features'].n_mels} mel bands"
+                )
+        return ModelInfo(**content)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except KeyError as error:
+        raise InputError(f"{path}: {error} is missing") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: {error}") from error

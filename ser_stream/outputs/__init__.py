@@ -1,0 +1,1 @@
+"""Where estimates go: the terminal, JSON Lines."""

@@ -1,0 +1,159 @@
+"""The terminal: a live view for people, or one plain line per estimate where it is no terminal."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ser_stream.decoding import UTTERANCE
+from ser_stream.emotion import EmotionEstimate
+from ser_stream.recognizer import StreamStatus
+
+COLOURS = {
+    "neutral": "white",
+    "calm": "cyan",
+    "happy": "yellow",
+    "excited": "bright_yellow",
+    "sad": "blue",
+    "angry": "red",
+    "frustrated": "bright_red",
+    "fear": "magenta",
+    "disgust": "green",
+    "surprise": "bright_cyan",
+}
+BAR_WIDTH = 32
+HISTORY = 6
+QUIETEST_DBFS = -60.0
+
+
+class PlainView:
+    """One line per estimate."""
+
+    def __init__(self, console: Console):
+        self._console = console
+
+    def __enter__(self) -> PlainView:
+        return self
+
+    def __exit__(self, *_) -> None:
+        pass
+
+    def title(self, text: str) -> None:
+        self._console.print(text, highlight=False)
+
+    def show(self, estimate: EmotionEstimate) -> None:
+        self._console.print(estimate_line(estimate), soft_wrap=True)
+
+
+class LiveView:
+    """Level meter, voice activity, a bar per emotion, what was heard before, latency.
+
+    Args:
+        status: asked ten times a second.
+        labels: of the model.
+    """
+
+    def __init__(
+        self, console: Console, status: Callable[[], StreamStatus], labels: tuple[str, ...]
+    ):
+        self._status = status
+        self._labels = labels
+        self._title = ""
+        self._latest: EmotionEstimate | None = None
+        self._turns: deque[EmotionEstimate] = deque(maxlen=HISTORY)
+        self._live = Live(
+            console=console, get_renderable=self._render, refresh_per_second=10, transient=True
+        )
+
+    def __enter__(self) -> LiveView:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._live.stop()
+        for estimate in self._turns:
+            self._live.console.print(estimate_line(estimate))
+
+    def title(self, text: str) -> None:
+        self._title = text
+        self._latest = None
+
+    def show(self, estimate: EmotionEstimate) -> None:
+        self._latest = estimate
+        if estimate.trigger == UTTERANCE:
+            if len(self._turns) == HISTORY:  # what leaves the view stays in the scrollback
+                self._live.console.print(estimate_line(self._turns[0]))
+            self._turns.append(estimate)
+
+    def _render(self) -> Group:
+        status = self._status()
+        parts = [
+            Text(self._title, style="bold"),
+            _level_line(status),
+            _scores_table(self._labels, self._latest),
+            _facts_line(self._latest, status),
+        ]
+        parts += [estimate_line(estimate) for estimate in self._turns]
+        return Group(*parts)
+
+
+def estimate_line(estimate: EmotionEstimate) -> Text:
+    """One estimate on one line."""
+    best = max(estimate.scores, key=estimate.scores.get)
+    name = estimate.expression or f"({best}?)"
+    style = COLOURS[best] if estimate.expression else "dim"
+    line = Text(f"{estimate.start_s:7.2f} - {estimate.end_s:7.2f} s  ")
+    line.append(f"{estimate.trigger:9}  ", style="dim")
+    line.append(f"{name:12}", style=f"bold {style}" if estimate.expression else style)
+    line.append(f"{estimate.confidence:4.0%}")
+    line.append(
+        f"  valence {estimate.valence:+.2f}  arousal {estimate.arousal:+.2f}",
+        style="dim",
+    )
+    if estimate.clipped:
+        line.append("  clipped", style="bold red")
+    return line
+
+
+def _level_line(status: StreamStatus) -> Text:
+    share = min(1.0, max(0.0, 1.0 - status.level_dbfs / QUIETEST_DBFS))
+    filled = round(share * BAR_WIDTH)
+    line = Text("level    ")
+    line.append("█" * filled, style="red" if status.level_dbfs > -3 else "green")
+    line.append("░" * (BAR_WIDTH - filled), style="dim")
+    line.append(f" {status.level_dbfs:6.1f} dBFS  ")
+    line.append(
+        "speaking" if status.speaking else "silence ", style="bold" if status.speaking else "dim"
+    )
+    line.append(f"  {status.position_s:7.1f} s", style="dim")
+    if status.source:
+        line.append(f"  {status.source}", style="bold red")
+    return line
+
+
+def _scores_table(labels: tuple[str, ...], estimate: EmotionEstimate | None) -> Table:
+    table = Table.grid(padding=(0, 1))
+    for label in labels:
+        score = estimate.scores[label] if estimate else 0.0
+        chosen = estimate is not None and label == estimate.expression
+        bar = Text("█" * round(score * BAR_WIDTH), style=COLOURS[label])
+        bar.append("░" * (BAR_WIDTH - len(bar)), style="dim")
+        percent = f"{score:4.0%}" if estimate else "    "
+        table.add_row(Text(f"{label:8}", style="bold" if chosen else ""), bar, percent)
+    return table
+
+
+def _facts_line(estimate: EmotionEstimate | None, status: StreamStatus) -> Text:
+    if estimate is None:
+        return Text("waiting for someone to speak", style="dim")
+    facts = f"latency {estimate.latency_ms:.1f} ms  estimates {status.windows}"
+    if status.skipped:
+        facts += f"  skipped {status.skipped}"
+    if status.gaps:
+        facts += f"  gaps {status.gaps} ({status.gap_s:.1f} s)"
+    return Text(facts, style="dim")

@@ -1,0 +1,1 @@
+"""Splits, augmentation, training, evaluation, calibration."""

@@ -1,0 +1,85 @@
+"""What is done to log-mel frames in training, so that gain, room noise and length do not decide.
+
+All of it works on frames in dB (frames, n_mels); sounds are mixed in the power domain.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ser_stream.features.log_mel import db_to_power, power_to_db
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """How strongly training data is changed; ranges are (low, high), uniform.
+
+    Attributes:
+        prefix: probability of hearing only the beginning of a turn, as interval windows do.
+        min_frames: least length of such a beginning.
+        gain_db: change of level.
+        noise: probability of added noise.
+        snr_db: level of the speech over the noise.
+        mixup: Beta parameter of mixup (Zhang et al., ICLR 2018); 0 = none.
+        time_masks, time_mask_frames, band_masks, band_mask_width: SpecAugment
+            (Park et al., Interspeech 2019).
+    """
+
+    prefix: float = 0.4
+    min_frames: int = 80
+    gain_db: tuple[float, float] = (-15.0, 10.0)
+    noise: float = 0.4
+    snr_db: tuple[float, float] = (3.0, 30.0)
+    mixup: float = 0.3
+    time_masks: int = 2
+    time_mask_frames: int = 20
+    band_masks: int = 2
+    band_mask_width: int = 8
+
+
+def random_prefix(frames: np.ndarray, min_frames: int, rng: np.random.Generator) -> np.ndarray:
+    """The beginning of a turn, of random length."""
+    if len(frames) <= min_frames:
+        return frames
+    return frames[: rng.integers(min_frames, len(frames) + 1)]
+
+
+def add_noise(frames: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
+    """Noise (frames, n_mels) of the same length added at that ratio of mean powers."""
+    speech_power, noise_power = db_to_power(frames), db_to_power(noise)
+    scale = speech_power.mean() / max(noise_power.mean(), 1e-12) / db_to_power(snr_db)
+    return power_to_db(speech_power + scale * noise_power).astype(np.float32)
+
+
+def repeat_to(frames: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
+    """A stretch of that length, from a random place, repeated where the frames are too few."""
+    start = rng.integers(len(frames))
+    return frames[(start + np.arange(length)) % len(frames)]
+
+
+def coloured_noise(n_frames: int, n_mels: int, rng: np.random.Generator) -> np.ndarray:
+    """Stationary noise with a random smooth spectrum: a fan, a motor, a room; in dB."""
+    slope, bend = rng.uniform(-40, 5), rng.uniform(-10, 10)
+    band = np.linspace(0, 1, n_mels)
+    level = slope * band + bend * np.sin(np.pi * band)
+    # Mel bands of Gaussian noise: power is exponentially distributed around its mean.
+    return (level + power_to_db(rng.exponential(size=(n_frames, n_mels)))).astype(np.float32)
+
+
+def mask(
+    frames: np.ndarray, settings: Augmentation, fill: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """SpecAugment: stretches of time and of bands replaced by `fill` (n_mels,)."""
+    frames = frames.copy()
+    n_frames, n_mels = frames.shape
+    for _ in range(settings.time_masks):
+        width = rng.integers(min(settings.time_mask_frames, n_frames // 5) + 1)
+        start = rng.integers(n_frames - width + 1)
+        frames[start : start + width] = fill
+    for _ in range(settings.band_masks):
+        width = rng.integers(settings.band_mask_width + 1)
+        start = rng.integers(n_mels - width + 1)
+        frames[:, start : start + width] = fill[start : start + width]
+    return frames

@@ -1,0 +1,86 @@
+"""Fits confidence to what is published, on speakers the model was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import scipy.optimize
+from tqdm import tqdm
+
+from ser_stream.audio.recording import Recording
+from ser_stream.audio.turns import TurnSettings
+from ser_stream.corpora.base import Utterance
+from ser_stream.decoding import INTERVAL, UTTERANCE, Calibration, log_softmax
+from ser_stream.inference import Judge
+from ser_stream.models.base import EmotionModel
+from ser_stream.models.info import ModelInfo
+from ser_stream.session import StreamSession, Window, WindowSettings
+
+MIN_SPEECH_S = 0.7
+
+
+def stream_logits(
+    model: EmotionModel, smoothing: float, path: Path
+) -> Iterator[tuple[Window, np.ndarray]]:
+    """Each window of a recording, and its logits (labels,), as the recogniser has them."""
+    settings = WindowSettings(model.features, model.window_frames, model.hop_frames, MIN_SPEECH_S)
+    source = Recording(path)
+    session = StreamSession(settings, TurnSettings(), settle_s=source.settle_s)
+    judge = Judge(
+        model, "", model.steps_in(model.window_frames), smoothing, calibration={},
+        min_speech=MIN_SPEECH_S,
+    )  # fmt: skip
+    for block in source.blocks():
+        for window in session.push(block):
+            yield window, judge.logits(window)
+    for window in session.finish():
+        yield window, judge.logits(window)
+
+
+def calibrate(
+    model: EmotionModel, info: ModelInfo, utterances: list[Utterance], floor: float
+) -> dict[str, Calibration]:
+    """Temperature for each trigger, fitted on these utterances as they stream.
+
+    Args:
+        floor: confidence under which an estimate abstains. Being calibrated, it is the share of
+            estimates of that confidence which are right.
+    """
+    logits = {INTERVAL: [], UTTERANCE: []}
+    targets = {INTERVAL: [], UTTERANCE: []}
+    for utterance in tqdm(utterances, desc="calibration"):
+        for window, values in stream_logits(model, info.smoothing, utterance.path):
+            logits[window.trigger].append(values)
+            targets[window.trigger].append(info.labels.index(utterance.label))
+    return {
+        trigger: Calibration(
+            fit_temperature(np.array(logits[trigger]), np.array(targets[trigger])), floor
+        )
+        for trigger in logits
+    }
+
+
+def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
+    """Temperature of least negative log-likelihood, for logits (n, labels) and targets (n,)."""
+
+    def loss(log_temperature: float) -> float:
+        log_probabilities = log_softmax(logits / np.exp(log_temperature))
+        return -log_probabilities[np.arange(len(targets)), targets].mean()
+
+    fitted = scipy.optimize.minimize_scalar(loss, bounds=(-3, 3), method="bounded")
+    return round(float(np.exp(fitted.x)), 4)
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error of n answers: confidence (n,), right (n,) bool.
+
+    Naeini, Cooper and Hauskrecht, AAAI 2015; bins of equal width.
+    """
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    error = 0.0
+    for number in np.unique(index):
+        members = index == number
+        error += members.mean() * abs(confidence[members].mean() - right[members].mean())
+    return float(error)

@@ -1,0 +1,127 @@
+"""Batches of augmented log-mel windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ser_stream.corpora.base import Utterance
+from ser_stream.training.augment import (
+    Augmentation,
+    add_noise,
+    coloured_noise,
+    mask,
+    random_prefix,
+    repeat_to,
+)
+from ser_stream.training.feature_cache import FeatureStore
+
+
+class TrainingSet:
+    """Draws training batches: corpora by their share, speeds and augmentation at random.
+
+    Args:
+        stores: features of `utterances`, one store per speed.
+        noises: recordings of noise as frames (n, n_mels) in dB; coloured noise is drawn as well.
+        max_frames: longest window; longer turns are cut to a random stretch of it.
+    """
+
+    def __init__(
+        self,
+        utterances: list[Utterance],
+        stores: list[FeatureStore],
+        labels: tuple[str, ...],
+        mix: dict[str, float],
+        augmentation: Augmentation,
+        max_frames: int,
+        noises: list[np.ndarray] = (),
+    ):
+        self.stores = stores
+        self.targets = np.array([labels.index(u.label) for u in utterances])
+        self.n_labels = len(labels)
+        self.augmentation = augmentation
+        self.max_frames = max_frames
+        self.noises = list(noises)
+        corpora = np.array([u.corpus for u in utterances])
+        self.mix = {name: (share, np.flatnonzero(corpora == name)) for name, share in mix.items()}
+        self.fill = np.mean([frames.mean(axis=0) for frames in self._sample()], axis=0)
+
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of each band (n_mels,), over a sample of augmented utterances."""
+        rng = np.random.default_rng(0)
+        frames = [self._augmented(i, rng)[0] for i in self._draw(2000, rng)]
+        frames = np.concatenate(frames).astype(np.float64)
+        return frames.mean(axis=0), frames.std(axis=0)
+
+    def epoch(
+        self, n_utterances: int, batch_size: int, rng: np.random.Generator
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Batches: features (batch, frames, n_mels), lengths (batch,), targets (batch, labels).
+
+        Utterances of like length share a batch, which keeps padding small.
+        """
+        drawn = self._draw(n_utterances, rng)
+        lengths = self.stores[0].speech_frames[drawn] + rng.normal(0, 30, len(drawn))
+        batches = np.array_split(drawn[np.argsort(lengths)], max(1, len(drawn) // batch_size))
+        for batch in rng.permutation(len(batches)):
+            yield collate([self._mixed(i, batches[batch], rng) for i in batches[batch]])
+
+    def _sample(self) -> list[np.ndarray]:
+        store = self.stores[len(self.stores) // 2]
+        return [store.utterance(i) for i in range(0, len(store), max(1, len(store) // 500))]
+
+    def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Indices of utterances, each corpus by its share and evenly within it."""
+        drawn = []
+        for share, members in self.mix.values():
+            rounds, rest = divmod(round(n * share), len(members))
+            drawn += [members] * rounds + [rng.choice(members, rest, replace=False)]
+        return np.concatenate(drawn)
+
+    def _augmented(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Frames of one utterance and its one-hot target."""
+        settings = self.augmentation
+        store = self.stores[rng.integers(len(self.stores))]
+        frames = store.utterance(index, tail=True)
+        n_speech = store.speech_frames[index]
+        frames = frames[: rng.integers(n_speech, len(frames) + 1)]
+        if rng.random() < settings.prefix:
+            frames = random_prefix(frames, settings.min_frames, rng)
+        if len(frames) > self.max_frames:
+            start = rng.integers(len(frames) - self.max_frames + 1)
+            frames = frames[start : start + self.max_frames]
+        frames = frames + np.float32(rng.uniform(*settings.gain_db))
+        if rng.random() < settings.noise:
+            frames = add_noise(frames, self._noise(len(frames), rng), rng.uniform(*settings.snr_db))
+        return frames, np.eye(self.n_labels, dtype=np.float32)[self.targets[index]]
+
+    def _noise(self, n_frames: int, rng: np.random.Generator) -> np.ndarray:
+        if not self.noises or rng.random() < 0.5:
+            return coloured_noise(n_frames, len(self.fill), rng)
+        return repeat_to(self.noises[rng.integers(len(self.noises))], n_frames, rng)
+
+    def _mixed(
+        self, index: int, partners: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """An augmented utterance, mixed with a partner from the same batch, then masked."""
+        frames, target = self._augmented(index, rng)
+        if self.augmentation.mixup > 0:
+            share = rng.beta(self.augmentation.mixup, self.augmentation.mixup)
+            share = np.float32(max(share, 1 - share))  # the utterance's own length rules
+            other, other_target = self._augmented(rng.choice(partners), rng)
+            other = repeat_to(other, len(frames), rng)
+            frames = share * frames + (1 - share) * other
+            target = share * target + (1 - share) * other_target
+        return mask(frames, self.augmentation, self.fill, rng), target
+
+
+def collate(items: list[tuple[np.ndarray, np.ndarray]]) -> tuple[Tensor, Tensor, Tensor]:
+    """Right-pad to the longest: features, lengths, targets."""
+    lengths = torch.tensor([len(frames) for frames, _ in items])
+    features = torch.zeros(len(items), int(lengths.max()), items[0][0].shape[1])
+    for row, (frames, _) in zip(features, items, strict=True):
+        row[: len(frames)] = torch.from_numpy(frames)
+    return features, lengths, torch.from_numpy(np.stack([target for _, target in items]))

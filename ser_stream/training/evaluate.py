@@ -1,0 +1,132 @@
+"""Scores a model as it runs on the robot: each recording is streamed, its turns are judged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from ser_stream.corpora.base import Utterance
+from ser_stream.corpora.registry import CORPORA, read_corpora
+from ser_stream.decoding import INTERVAL, UTTERANCE
+from ser_stream.models.checkpoint import load_model
+from ser_stream.training.calibrate import calibration_error, stream_logits
+from ser_stream.training.metrics import score
+from ser_stream.training.recipe import Recipe
+
+
+def evaluate_model(model: str | Path, recipe: Recipe, corpora: Path, part: str) -> dict:
+    """Figures of a model on the speakers that a recipe holds out.
+
+    Returns:
+        model, part, and for each corpus its protocol and the scores of the utterance estimates
+        (one answer per recording) and of the interval estimates (one per window).
+
+    Raises:
+        InputError: the model or a corpus cannot be read, or their labels differ.
+    """
+    network, info = load_model(model)
+    utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))[part]
+    report = {"model": info.name, "part": part, "corpora": {}}
+    for corpus in recipe.corpora:
+        members = [u for u in utterances if u.corpus == corpus]
+        if members:
+            report["corpora"][corpus] = {
+                "title": CORPORA[corpus].title,
+                "speakers": len({u.speaker for u in members}),
+                **_score_stream(network, info, members),
+            }
+    return report
+
+
+def _score_stream(network, info, utterances: list[Utterance]) -> dict:
+    """Utterance estimates, one answer per recording, and interval estimates."""
+    answers = {INTERVAL: [], UTTERANCE: []}
+    truths = {INTERVAL: [], UTTERANCE: []}
+    unheard = np.zeros(len(info.labels), np.int64)
+    for utterance in tqdm(utterances, desc=utterances[0].corpus):
+        truth = info.labels.index(utterance.label)
+        turns = []
+        for window, logits in stream_logits(network, info.smoothing, utterance.path):
+            probabilities = info.calibration[window.trigger].probabilities(logits)
+            if window.trigger == UTTERANCE:
+                turns.append((window.speech_s, probabilities))
+            else:
+                answers[INTERVAL].append(probabilities)
+                truths[INTERVAL].append(truth)
+        if not turns:  # nobody was heard to speak: that is no right answer
+            unheard[truth] += 1
+            continue
+        # A recording that falls into several turns is answered by its longest.
+        answers[UTTERANCE].append(max(turns, key=lambda turn: turn[0])[1])
+        truths[UTTERANCE].append(truth)
+    return {
+        "utterance": _figures(info, answers[UTTERANCE], truths[UTTERANCE], unheard),
+        "interval": _figures(info, answers[INTERVAL], truths[INTERVAL]),
+    }
+
+
+def _figures(info, answers: list, truths: list, unheard: np.ndarray | None = None) -> dict:
+    probabilities, truth = np.array(answers), np.array(truths)
+    predicted = probabilities.argmax(axis=1)
+    confidence = probabilities.max(axis=1)
+    answered = confidence >= info.calibration[UTTERANCE].floor
+    right = predicted == truth
+    return {
+        **score(info.labels, truth, predicted, unheard).to_dict(),
+        "calibration_error": round(calibration_error(confidence, right), 4),
+        "answered": round(float(answered.mean()), 4),
+        "wa_answered": round(float(right[answered].mean()), 4) if answered.any() else None,
+    }
+
+
+def print_report(report: dict, as_json: bool) -> None:
+    """Figures and confusion matrices on stdout."""
+    if as_json:
+        print(json.dumps(report))
+        return
+    console = Console()
+    table = Table(title=f"{report['model']}, {report['part']} speakers, streamed")
+    for column in (
+        "corpus",
+        "speakers",
+        "estimates",
+        "n",
+        "WA",
+        "UA",
+        "macro-F1",
+        "ECE",
+        "answered",
+    ):
+        table.add_column(column, justify="left" if column in ("corpus", "estimates") else "right")
+    for entry in report["corpora"].values():
+        for trigger in (UTTERANCE, INTERVAL):
+            figures = entry[trigger]
+            table.add_row(
+                entry["title"], str(entry["speakers"]), trigger, str(figures["n"]),
+                *(f"{figures[name]:.1%}" for name in (
+                    "wa", "ua", "macro_f1", "calibration_error", "answered"
+                )),
+            )  # fmt: skip
+    console.print(table)
+    for entry in report["corpora"].values():
+        console.print(_confusion_table(entry["title"], entry[UTTERANCE]))
+
+
+def _confusion_table(title: str, figures: dict) -> Table:
+    table = Table(title=f"{title}: true label in rows, answer in columns, utterances")
+    table.add_column("")
+    for label in figures["labels"]:
+        table.add_column(label, justify="right")
+    table.add_column("unheard", justify="right")
+    table.add_column("recall", justify="right")
+    for i, (label, counts) in enumerate(zip(figures["labels"], figures["confusion"], strict=True)):
+        unheard = figures["unheard"][i]
+        n = sum(counts) + unheard
+        if n:
+            table.add_row(label, *map(str, counts), str(unheard), f"{counts[i] / n:.1%}")
+    return table

@@ -1,0 +1,120 @@
+"""Speech parts of a corpus as log-mel frames, computed once and kept on disk.
+
+An utterance is cut to its speech by the same turn detector that runs on the robot, so that training
+sees what streaming will give: from the pre-roll before the first onset to the end of the last turn.
+Speed is changed by resampling, which moves pitch and tempo together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import soxr
+from tqdm import tqdm
+
+from ser_stream.audio.conditioner import Conditioner
+from ser_stream.audio.recording import Recording
+from ser_stream.audio.turns import TurnDetector, TurnSettings
+from ser_stream.audio.voice_activity import FRAME_LENGTH
+from ser_stream.corpora.base import Utterance
+from ser_stream.features.log_mel import LogMelConfig, log_mel
+from ser_stream.units import SAMPLE_RATE_HZ
+
+TAIL_S = 0.4
+"""Sound kept behind the last turn: interval windows end in up to a hop of it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureStore:
+    """Frames of many utterances at one speed, in one memory-mapped array.
+
+    Attributes:
+        frames: (all frames, n_mels) float16, in dB.
+        offsets: (utterances + 1,) where each utterance begins.
+        speech_frames: (utterances,) how many of an utterance's frames lie before its turn's end;
+            the rest is its tail.
+    """
+
+    frames: np.ndarray
+    offsets: np.ndarray
+    speech_frames: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.speech_frames)
+
+    def utterance(self, index: int, tail: bool = False) -> np.ndarray:
+        """(frames, n_mels) float32, with or without the tail."""
+        start, end = self.offsets[index], self.offsets[index + 1]
+        if not tail:
+            end = start + self.speech_frames[index]
+        return self.frames[start:end].astype(np.float32)
+
+
+def load_features(
+    utterances: list[Utterance], config: LogMelConfig, speed: float, folder: Path
+) -> FeatureStore:
+    """Features of these utterances in this order, from `folder` if they are there already."""
+    identity = json.dumps([[u.key for u in utterances], dataclasses.asdict(config), speed, TAIL_S])
+    name = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    path = folder / f"{name}.npy"
+    index_path = folder / f"{name}.index.npy"
+    if not index_path.is_file():  # written last: it says that the other is complete
+        folder.mkdir(parents=True, exist_ok=True)
+        spans = _speech_spans(utterances, folder)
+        chunks, index = [], []
+        for utterance, span in zip(
+            tqdm(utterances, desc=f"features, speed {speed:g}"), spans, strict=True
+        ):
+            frames, n_speech = _features(utterance, span, config, speed)
+            chunks.append(frames.astype(np.float16))
+            index.append((len(frames), n_speech))
+        np.save(path, np.concatenate(chunks))
+        np.save(index_path, np.array(index, np.int64))
+    lengths, speech_frames = np.load(index_path).T
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return FeatureStore(np.load(path, mmap_mode="r"), offsets, speech_frames)
+
+
+def read_samples(path: Path) -> np.ndarray:
+    """A whole recording at 16 kHz mono, (n,) float32, as the recogniser would hear it."""
+    conditioner = Conditioner()
+    chunks = [conditioner(block) for block in Recording(path).blocks()]
+    return np.concatenate([*chunks, conditioner.flush()])
+
+
+def speech_span(samples: np.ndarray) -> tuple[int, int]:
+    """Start of the first turn and end of the last; everything, where no speech is found."""
+    detector = TurnDetector(TurnSettings())
+    turns = []
+    for start in range(0, len(samples) - FRAME_LENGTH + 1, FRAME_LENGTH):
+        turns += detector(samples[start : start + FRAME_LENGTH])
+    turns += detector.flush()
+    return (turns[0].start, turns[-1].end) if turns else (0, len(samples))
+
+
+def _speech_spans(utterances: list[Utterance], folder: Path) -> np.ndarray:
+    """(utterances, 2) speech spans, kept on disk too: they serve every speed and feature."""
+    name = hashlib.sha256(json.dumps([u.key for u in utterances]).encode()).hexdigest()[:16]
+    path = folder / f"{name}.spans.npy"
+    if not path.is_file():
+        spans = [speech_span(read_samples(u.path)) for u in tqdm(utterances, desc="speech spans")]
+        np.save(path, np.array(spans))
+    return np.load(path)
+
+
+def _features(
+    utterance: Utterance, span: np.ndarray, config: LogMelConfig, speed: float
+) -> tuple[np.ndarray, int]:
+    start, end = span
+    samples = read_samples(utterance.path)[start : end + round(TAIL_S * SAMPLE_RATE_HZ)]
+    n_speech = end - start
+    if speed != 1.0:
+        samples = soxr.resample(samples, SAMPLE_RATE_HZ * speed, SAMPLE_RATE_HZ)
+        n_speech = round(n_speech / speed)
+    shortest = config.samples_for(20)
+    samples = np.pad(samples, (0, max(0, shortest - len(samples))))
+    return log_mel(samples, config), config.frames_in(max(n_speech, shortest))

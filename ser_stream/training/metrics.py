@@ -1,0 +1,80 @@
+"""WA, UA, macro-F1 and the confusion matrix.
+
+WA (weighted accuracy) is the share of all utterances that are right; UA (unweighted accuracy) is
+the mean of the per-class recalls, over the classes that occur. Both as the field uses them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """Figures of one evaluation.
+
+    Attributes:
+        confusion: (labels, labels) counts; row = true label, column = predicted label.
+        unheard: (labels,) counts of those that got no answer at all: they count as wrong.
+    """
+
+    labels: tuple[str, ...]
+    confusion: np.ndarray
+    unheard: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(labels,) how often each label occurs."""
+        return self.confusion.sum(axis=1) + self.unheard
+
+    @property
+    def n(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def recalls(self) -> np.ndarray:
+        """(labels,) recall of each label, NaN for one that never occurs."""
+        counts, right = self.counts, np.diag(self.confusion)
+        return np.divide(right, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+
+    @property
+    def wa(self) -> float:
+        return float(np.trace(self.confusion) / self.n)
+
+    @property
+    def ua(self) -> float:
+        return float(np.nanmean(self.recalls))
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 over the labels that occur."""
+        occurs = self.counts > 0
+        claimed = self.confusion.sum(axis=0) + self.counts
+        return float(np.mean(2 * np.diag(self.confusion)[occurs] / claimed[occurs]))
+
+    def to_dict(self) -> dict:
+        return {
+            "n": self.n,
+            "wa": round(self.wa, 4),
+            "ua": round(self.ua, 4),
+            "macro_f1": round(self.macro_f1, 4),
+            "labels": list(self.labels),
+            "confusion": self.confusion.tolist(),
+            "unheard": self.unheard.tolist(),
+        }
+
+
+def score(
+    labels: tuple[str, ...],
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    unheard: np.ndarray | None = None,
+) -> Scores:
+    """Compare label indices, both (n,). `unheard`: see `Scores`."""
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    np.add.at(confusion, (truth, predicted), 1)
+    if unheard is None:
+        unheard = np.zeros(len(labels), np.int64)
+    return Scores(tuple(labels), confusion, unheard)

@@ -1,0 +1,47 @@
+import re
+from glob import glob
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "ser_stream"
+SHARE = f"share/{NAME}"
+# Not "attr:" in setup.cfg: with setuptools 79 and newer, colcon then fails to read the metadata.
+VERSION = re.search('__version__ = "(.+)"', Path(NAME, "__init__.py").read_text()).group(1)
+
+setup(
+    name=NAME,
+    version=VERSION,
+    description="Real-time speech emotion recognition for robots",
+    license="Apache-2.0",
+    maintainer="The ser_stream maintainers",
+    maintainer_email="maintainers@ser-stream.example",
+    python_requires=">=3.10,<3.13",
+    packages=find_packages(include=["ser_stream*"]),
+    package_data={NAME: ["weights/*/*", "demo/*"]},
+    zip_safe=False,  # model weights and recordings are read as files
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (SHARE, ["package.xml"]),
+        (f"{SHARE}/config", glob("config/*.yaml")),
+        (f"{SHARE}/config/recipes", glob("config/recipes/*.yaml")),
+        (f"{SHARE}/launch", glob("launch/*.launch.py")),
+    ],
+    install_requires=[
+        "librosa",
+        "numpy",
+        "onnxruntime",
+        "pyyaml",
+        "rich",
+        "safetensors",
+        "scipy",
+        "silero-vad",
+        "sounddevice",
+        "soundfile",
+        "soxr",
+        "torch",
+        "tqdm",
+    ],
+    extras_require={"test": ["hypothesis", "pytest", "ruff", "scikit-learn"]},
+    entry_points={"console_scripts": ["ser-stream = ser_stream.cli:main"]},
+)

@@ -1,0 +1,82 @@
+"""A PulseAudio server of one's own, as a sound card that tests can plug in, out and play to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+PROGRAMS = ("pulseaudio", "pactl", "paplay")
+missing_programs = [program for program in PROGRAMS if shutil.which(program) is None]
+"""What has to be installed before `PulseServer` works."""
+
+
+class PulseServer:
+    """A context manager: a server with no sink at first, seen by processes started with `env`.
+
+    What is played to a sink is heard by PortAudio's only devices, "default" and "pulse", as long
+    as it is the only sink. Nothing outside a temporary folder is used or touched.
+    """
+
+    def __init__(self) -> None:
+        # Not pytest's folder: the path of a socket must not exceed 107 characters.
+        self._folder = Path(tempfile.mkdtemp(prefix="pulse-"))
+        (self._folder / ".asoundrc").write_text("pcm.!default pulse\nctl.!default pulse\n")
+        own = {
+            "HOME": self._folder,
+            "XDG_RUNTIME_DIR": self._folder,
+            "PULSE_RUNTIME_PATH": self._folder / "runtime",
+            "PULSE_SERVER": f"unix:{self._folder}/socket",
+        }
+        foreign = ("PULSE_SINK", "PULSE_SOURCE", "PULSE_COOKIE", "ALSA_CONFIG_PATH", "DISPLAY")
+        self.env = {name: text for name, text in os.environ.items() if name not in foreign}
+        self.env |= {name: str(text) for name, text in own.items()}
+        """Environment of processes that shall use this server."""
+        self._process: subprocess.Popen | None = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.kill()
+        shutil.rmtree(self._folder)
+
+    def start(self) -> None:
+        """Returns when the server answers."""
+        (self._folder / "runtime").mkdir(exist_ok=True)
+        protocol = f"module-native-protocol-unix socket={self._folder}/socket auth-anonymous=1"
+        command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1"]
+        command += ["--use-pid-file=no", "--disable-shm=yes", "-L", protocol]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log)
+        deadline = time.monotonic() + 10
+        while self._run("pactl", "info").returncode != 0:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self._folder / "log").read_text())
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """The server dies at once, as in a crash."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def add_sink(self, name: str, rate_hz: int = 48_000, channels: int = 1) -> None:
+        """A sink which sound comes back from: its monitor is a microphone."""
+        options = f"sink_name={name} rate={rate_hz} channels={channels}".split()
+        self._run("pactl", "load-module", "module-null-sink", *options, check=True)
+
+    def remove_sinks(self) -> None:
+        self._run("pactl", "unload-module", "module-null-sink", check=True)
+
+    def play(self, path: str | Path) -> None:
+        """Play a sound file; returns at its end."""
+        self._run("paplay", str(path), check=True)
+
+    def _run(self, *command: str, check: bool = False) -> subprocess.CompletedProcess:
+        return subprocess.run(command, env=self.env, check=check, capture_output=True, timeout=30)

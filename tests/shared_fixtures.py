@@ -1,0 +1,53 @@
+"""Sound and models that several tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
+
+
+@pytest.fixture(scope="session")
+def speech_path() -> Path:
+    """A recording: one sentence between 0.8 s of silence on both sides; 16 kHz, mono."""
+    return DEMO / "2-happy.flac"
+
+
+@pytest.fixture(scope="session")
+def speech(speech_path) -> np.ndarray:
+    return soundfile.read(speech_path, dtype="float32")[0]
+
+
+@pytest.fixture(scope="session")
+def long_speech() -> np.ndarray:
+    """Eleven seconds in which someone speaks without a pause that would end the turn."""
+    parts = [soundfile.read(path, dtype="float32")[0] for path in sorted(DEMO.glob("*.flac"))]
+    silence = round(0.7 * 16_000)
+    return np.concatenate([part[silence:-silence] for part in parts if len(part) < 6 * 16_000])
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """A folder with a small, untrained model of the default architecture."""
+    import torch
+
+    from ser_stream.emotion import BASIC_EMOTIONS
+    from ser_stream.features.log_mel import LogMelConfig
+    from ser_stream.models.checkpoint import save_model
+    from ser_stream.models.info import ModelInfo
+    from ser_stream.models.registry import build_model
+
+    torch.manual_seed(0)
+    options = {"channels": [4, 4, 8, 8], "encoding": 16, "hidden": 8}
+    features = LogMelConfig()
+    model = build_model("causal_crnn", BASIC_EMOTIONS, features, options)
+    info = ModelInfo(
+        "tiny", "causal_crnn", BASIC_EMOTIONS, features, (-30.0,) * 64, (20.0,) * 64, options
+    )
+    folder = tmp_path_factory.mktemp("tiny")
+    save_model(folder, model, info)
+    return folder

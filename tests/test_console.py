@@ -1,0 +1,64 @@
+import io
+
+from rich.console import Console
+from test_emotion import estimate
+
+from ser_stream.outputs.console import LiveView, PlainView, estimate_line
+from ser_stream.recognizer import StreamStatus
+
+LABELS = ("happy", "sad")
+
+
+def rendered(view, width=80):
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    console.print(view._render())
+    return console.file.getvalue()
+
+
+def live_view(**status):
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    return LiveView(console, lambda: StreamStatus(**status), LABELS)
+
+
+def test_a_plain_line_says_what_was_heard():
+    console = Console(file=io.StringIO(), width=80)
+    PlainView(console).show(estimate())
+    line = console.file.getvalue()
+    assert line.count("\n") == 1
+    assert "happy" in line
+    assert "61%" in line
+
+
+def test_an_abstaining_estimate_shows_its_guess_in_brackets():
+    assert "(happy?)" in estimate_line(estimate(expression="")).plain
+
+
+def test_the_live_view_shows_level_voice_scores_and_latency():
+    view = live_view(level_dbfs=-20.0, speaking=True, windows=3, skipped=2)
+    view.title("default microphone")
+    assert "waiting for someone to speak" in rendered(view)
+    view.show(estimate())
+    text = rendered(view)
+    for part in (
+        "default microphone",
+        "-20.0 dBFS",
+        "speaking",
+        "61%",
+        "latency 4.6 ms",
+        "skipped 2",
+    ):
+        assert part in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_a_source_in_trouble_says_so():
+    assert "gives no more sound" in rendered(live_view(source="microphone: gives no more sound"))
+
+
+def test_utterances_stay_as_history():
+    view = live_view()
+    for number in range(10):
+        view.show(estimate(trigger="utterance", start_s=float(number)))
+    text = rendered(view)
+    assert "9.00" in text
+    assert " 3.00 -" not in text  # it has moved up into the scrollback

@@ -1,0 +1,69 @@
+import json
+
+import pytest
+
+from ser_stream.emotion import (
+    BASIC_EMOTIONS,
+    CIRCUMPLEX,
+    EMOTIONS,
+    EmotionEstimate,
+    canonical_label,
+    merge_label,
+    valence_arousal,
+)
+from ser_stream.errors import InputError
+
+KEYS = (
+    "start_s end_s trigger modality expression confidence valence arousal scores speech_ratio "
+    "level_dbfs clipped model latency_ms words"
+).split()
+
+
+def estimate(**changes):
+    fields = dict(
+        start_s=1.23456, end_s=6.0, trigger="interval", modality="audio", expression="happy",
+        confidence=0.61239, valence=0.5, arousal=0.25, scores={"happy": 0.61239, "sad": 0.38761},
+        speech_ratio=0.9, level_dbfs=-23.04, clipped=False, model="default", latency_ms=4.5678,
+    )  # fmt: skip
+    return EmotionEstimate(**(fields | changes))
+
+
+def test_json_has_the_promised_keys_in_order_on_one_line():
+    line = estimate().to_json()
+    assert "\n" not in line
+    assert list(json.loads(line)) == KEYS
+    assert json.loads(line)["confidence"] == 0.6124
+
+
+def test_abstaining_is_an_empty_expression():
+    assert estimate(expression="").abstains
+    assert not estimate().abstains
+
+
+@pytest.mark.parametrize(
+    ("spelling", "label"), [("Fearful", "fear"), ("ANG", "angry"), ("surprised", "surprise")]
+)
+def test_spellings_of_corpora_are_understood(spelling, label):
+    assert canonical_label(spelling) == label
+
+
+def test_an_unknown_label_is_named():
+    with pytest.raises(InputError, match=r"'smug'.*neutral"):
+        canonical_label("smug")
+
+
+def test_calm_counts_as_neutral_only_where_there_is_no_calm():
+    assert merge_label("calm", BASIC_EMOTIONS) == "neutral"
+    assert merge_label("calm", EMOTIONS) == "calm"
+    assert merge_label("surprise", ("neutral", "sad")) is None
+
+
+def test_valence_and_arousal_are_expectations_on_the_circumplex():
+    assert valence_arousal({"angry": 1.0}) == CIRCUMPLEX["angry"]
+    valence, arousal = valence_arousal({"happy": 0.5, "sad": 0.5})
+    assert valence == pytest.approx((0.81 - 0.63) / 2)
+    assert arousal == pytest.approx((0.51 - 0.27) / 2)
+
+
+def test_every_label_has_its_place_on_the_circumplex():
+    assert set(CIRCUMPLEX) == set(EMOTIONS)

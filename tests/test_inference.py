@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+from test_session import stream
+
+from ser_stream.decoding import Calibration
+from ser_stream.features.log_mel import SHERMAN, LogMelConfig
+from ser_stream.inference import Judge, TurnEncoder
+from ser_stream.models.registry import build_model
+
+LABELS = ("neutral", "happy", "sad")
+
+
+class Frames:
+    """A turn's features, all there already."""
+
+    def __init__(self, frames):
+        self.frames = frames
+
+    def read(self, start, end):
+        return self.frames[start:end]
+
+
+def make_model(architecture):
+    torch.manual_seed(0)
+    if architecture == "causal_crnn":
+        options = {"channels": [4, 8, 8, 8], "encoding": 16, "hidden": 8}
+        model = build_model(architecture, LABELS, LogMelConfig(), options)
+    else:
+        options = {"filters": (4, 4, 8, 8), "hidden": 8}
+        model = build_model(architecture, LABELS, SHERMAN, options)
+    return model.eval()
+
+
+def whole_window(model, frames, n_frames):
+    """The same answer in one piece: the whole turn encoded at once, its last steps classified."""
+    with torch.inference_mode():
+        steps = model.encode(torch.from_numpy(frames[:n_frames])[None])
+        return model.classify(steps[:, -model.window_steps :])[0].numpy()
+
+
+@pytest.mark.parametrize("architecture", ["causal_crnn", "cnn_blstm_attention"])
+def test_cached_and_whole_window_answers_agree(architecture):
+    model = make_model(architecture)
+    frames = np.random.default_rng(0).normal(-30, 20, (1500, model.features.n_mels))
+    frames = frames.astype(np.float32)
+    encoder = TurnEncoder(model, Frames(frames), model.window_steps)
+    for n_frames in range(2 * model.hop_frames, len(frames), model.hop_frames):
+        np.testing.assert_allclose(
+            encoder.logits(n_frames), whole_window(model, frames, n_frames), atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("architecture", ["causal_crnn", "cnn_blstm_attention"])
+def test_windows_that_were_skipped_change_nothing(architecture):
+    model = make_model(architecture)
+    frames = np.random.default_rng(1).normal(-30, 20, (3000, model.features.n_mels))
+    frames = frames.astype(np.float32)
+    encoder = TurnEncoder(model, Frames(frames), model.window_steps)
+    for hops in (2, 3, 7, 8, 30, 31):
+        n_frames = hops * model.hop_frames
+        np.testing.assert_allclose(
+            encoder.logits(n_frames), whole_window(model, frames, n_frames), atol=1e-5
+        )
+
+
+def test_the_end_of_a_turn_between_two_hops_is_heard():
+    model = make_model("causal_crnn")
+    frames = np.random.default_rng(2).normal(-30, 20, (700, 64)).astype(np.float32)
+    encoder = TurnEncoder(model, Frames(frames), model.window_steps)
+    encoder.logits(600)
+    np.testing.assert_allclose(encoder.logits(638), whole_window(model, frames, 638), atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["causal_crnn", "cnn_blstm_attention"])
+def test_a_turn_shorter_than_a_step_has_an_answer(architecture):
+    model = make_model(architecture)
+    frames = np.full((5, model.features.n_mels), -30.0, np.float32)
+    assert np.isfinite(TurnEncoder(model, Frames(frames), 8).logits(5)).all()
+
+
+def judge(model, **changes):
+    settings = dict(
+        name="m", window_steps=model.window_steps, smoothing=0.0,
+        calibration={"interval": Calibration(), "utterance": Calibration()}, min_speech=0.7,
+    )  # fmt: skip
+    return Judge(model, **(settings | changes))
+
+
+def test_an_estimate_says_what_its_window_was(speech):
+    model = make_model("causal_crnn")
+    windows, _ = stream(speech)
+    ask = judge(model)
+    for window in windows:
+        estimate = ask(window)
+        assert (estimate.start_s, estimate.end_s) == (window.start_s, window.end_s)
+        assert estimate.trigger == window.trigger
+        assert sum(estimate.scores.values()) == pytest.approx(1.0)
+        assert estimate.confidence == max(estimate.scores.values())
+        assert estimate.scores[estimate.expression] == estimate.confidence
+
+
+def test_under_the_floor_it_abstains_and_still_says_its_scores(speech):
+    windows, _ = stream(speech)
+    sure = {"interval": Calibration(floor=0.0), "utterance": Calibration(floor=1.1)}
+    ask = judge(make_model("causal_crnn"), calibration=sure)
+    estimates = [ask(window) for window in windows]
+    assert [e.abstains for e in estimates] == [False] * (len(windows) - 1) + [True]
+    assert sum(estimates[-1].scores.values()) == pytest.approx(1.0)
+
+
+def test_a_turn_with_too_little_speech_abstains(speech):
+    windows, _ = stream(speech)
+    ask = judge(make_model("causal_crnn"), min_speech=60.0)
+    assert all(ask(window).abstains for window in windows)

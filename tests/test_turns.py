@@ -1,0 +1,111 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ser_stream.audio.turns import TurnDetector, TurnSettings
+from ser_stream.audio.voice_activity import FRAME_LENGTH
+
+FRAME = np.zeros(FRAME_LENGTH, np.float32)
+SECOND = 16_000
+
+
+class Script:
+    """Stands in for the network: says the probabilities it was given, and counts its resets."""
+
+    def __init__(self, probabilities):
+        self._probabilities = iter(probabilities)
+        self.resets = 0
+
+    def reset_states(self):
+        self.resets += 1
+
+    def __call__(self, frame):
+        return next(self._probabilities)
+
+
+def run(probabilities, settings=None):
+    probabilities = list(probabilities)
+    detector = TurnDetector(settings or TurnSettings(), Script(probabilities))
+    turns = [turn for _ in probabilities for turn in detector(FRAME)]
+    return turns + detector.flush()
+
+
+def frames(seconds):
+    return round(seconds * SECOND / FRAME_LENGTH)
+
+
+def test_a_turn_has_its_pre_roll_and_its_post_roll():
+    (turn,) = run([0.0] * 50 + [0.9] * 30 + [0.0] * 50)
+    assert turn.onset == 50 * FRAME_LENGTH
+    assert turn.start == 50 * FRAME_LENGTH - 0.2 * SECOND
+    assert turn.end == 80 * FRAME_LENGTH + 0.2 * SECOND
+
+
+def test_a_short_pause_does_not_end_a_turn_and_a_long_one_does():
+    short, long = [0.0] * (frames(0.6) - 1), [0.0] * (frames(0.6) + 1)
+    assert len(run([0.9] * 20 + short + [0.9] * 20)) == 1
+    assert len(run([0.9] * 20 + long + [0.9] * 20)) == 2
+
+
+def test_the_end_is_known_after_the_pause_and_not_before():
+    detector = TurnDetector(TurnSettings(), Script([0.9] * 20 + [0.0] * 40))
+    ended_after = next(n for n in range(1, 61) if detector(FRAME))
+    assert ended_after == 20 + -(-round(0.6 * SECOND) // FRAME_LENGTH)
+
+
+def test_speech_begins_above_the_threshold_and_goes_on_above_the_release():
+    assert run([0.45] * 100) == []
+    (turn,) = run([0.6] + [0.4] * 9 + [0.1] * 50)
+    assert turn.speech[:12] == [True] * 10 + [False] * 2
+
+
+def test_a_turn_that_is_too_long_ends_and_the_next_begins_at_once():
+    first, second = run([0.9] * frames(35))
+    assert first.end - first.start == pytest.approx(30 * SECOND, abs=FRAME_LENGTH)
+    assert second.start == first.end
+
+
+def test_turns_never_overlap_even_where_the_pre_roll_would():
+    settings = TurnSettings(pause=0.1, post_roll=0.05)
+    turns = run([0.9] * 20 + [0.0] * 5 + [0.9] * 20, settings)
+    assert len(turns) == 2
+    assert turns[1].start >= turns[0].end
+
+
+def test_the_network_is_reset_after_each_turn_and_in_long_silence():
+    script = Script([0.9] * 20 + [0.0] * frames(0.7))
+    detector = TurnDetector(TurnSettings(), script)
+    for _ in range(20 + frames(0.7)):
+        detector(FRAME)
+    assert script.resets == 2  # at the beginning, and when the turn ended
+    silence = Script([0.0] * frames(61))
+    detector = TurnDetector(TurnSettings(), silence)
+    for _ in range(frames(61)):
+        detector(FRAME)
+    assert silence.resets == 3
+
+
+@given(st.lists(st.floats(0, 1), max_size=300))
+def test_turns_are_ordered_and_count_their_speech(probabilities):
+    turns = run(probabilities)
+    for before, after in itertools.pairwise(turns):
+        assert before.end <= after.start
+    for turn in turns:
+        assert 0 <= turn.start <= turn.onset < turn.end
+        speech = turn.speech_samples(turn.start, turn.end)
+        assert 0 < speech <= turn.end - turn.start
+        middle = (turn.start + turn.end) // 2
+        assert turn.speech_samples(turn.start, middle) <= speech
+
+
+def test_real_speech_gives_its_turns(speech):
+    detector = TurnDetector(TurnSettings())
+    whole = len(speech) // FRAME_LENGTH * FRAME_LENGTH
+    turns = [t for f in speech[:whole].reshape(-1, FRAME_LENGTH) for t in detector(f)]
+    (turn,) = turns + detector.flush()
+    # The recording is speech between 0.8 s of silence on both sides.
+    assert turn.onset == pytest.approx(0.8 * SECOND, abs=0.15 * SECOND)
+    assert turn.end - 0.2 * SECOND == pytest.approx(len(speech) - 0.8 * SECOND, abs=0.4 * SECOND)

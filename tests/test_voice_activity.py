@@ -1,0 +1,60 @@
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from ser_stream.audio.voice_activity import CONTEXT_LENGTH, FRAME_LENGTH, VoiceActivity
+
+
+def whole_signal_probabilities(samples):
+    """silero-vad's other network file, which takes all frames of a signal at once."""
+    package = importlib.util.find_spec("silero_vad").submodule_search_locations[0]
+    path = Path(package) / "data" / "silero_vad_16k_sequence.onnx"
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    padded = np.concatenate([np.zeros(CONTEXT_LENGTH, np.float32), samples])
+    length = CONTEXT_LENGTH + FRAME_LENGTH
+    frames = np.lib.stride_tricks.sliding_window_view(padded, length)[::FRAME_LENGTH]
+    state = np.zeros((1, 1, 128), np.float32)
+    feed = {"input": np.ascontiguousarray(frames), "h": state, "c": state}
+    return session.run(None, feed)[0]
+
+
+def frame_probabilities(voice_activity, samples):
+    frames = samples.reshape(-1, FRAME_LENGTH)
+    return np.array([voice_activity(frame) for frame in frames])
+
+
+def test_frame_by_frame_gives_what_the_whole_signal_gives(speech):
+    samples = speech[: len(speech) // FRAME_LENGTH * FRAME_LENGTH]
+    expected = whole_signal_probabilities(samples)
+    np.testing.assert_allclose(
+        frame_probabilities(VoiceActivity(), samples), expected.ravel(), atol=1e-5
+    )
+    assert expected.max() > 0.9  # there is speech in it
+
+
+def test_reset_forgets_what_came_before(speech):
+    voice_activity = VoiceActivity()
+    samples = speech[: 20 * FRAME_LENGTH]
+    first = frame_probabilities(voice_activity, samples)
+    voice_activity.reset_states()
+    np.testing.assert_array_equal(frame_probabilities(voice_activity, samples), first)
+
+
+def test_noise_and_silence_are_no_speech():
+    rng = np.random.default_rng(0)
+    noise = 0.05 * rng.standard_normal(100 * FRAME_LENGTH).astype(np.float32)
+    assert frame_probabilities(VoiceActivity(), noise)[10:].max() < 0.5
+    assert frame_probabilities(VoiceActivity(), np.zeros_like(noise)).max() < 0.5
+
+
+def test_torch_is_not_imported():
+    import subprocess
+    import sys
+
+    code = (
+        "import numpy, sys; from ser_stream.audio.voice_activity import VoiceActivity; "
+        "VoiceActivity()(numpy.zeros(512, 'float32')); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,61 @@
+"""Makes the demo recordings with espeak-ng, so that they are ours to give away.
+
+A synthesiser does not feel: voice, pitch, speed and loudness imitate what people do (Murray and
+Arnott, "Toward the simulation of emotion in synthetic speech", JASA 93(2), 1993). The recordings
+show that the path works; they say nothing about accuracy.
+
+    apt install espeak-ng; python tools/make_demo_recordings.py
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
+SAMPLE_RATE_HZ = 16_000
+SILENCE_S = 0.8
+
+# name: text, voice, pitch (0-99), words a minute, level in dBFS
+RECORDINGS = {
+    "1-neutral": ("The meeting begins at ten o'clock in the small room.", "en-us+m3", 40, 150, -26),
+    "2-happy": ("That is wonderful! I am so glad that you came today!", "en-us+f3", 85, 175, -20),
+    "3-sad": ("He is gone now. I sit here, and nobody calls.", "en-us+m7", 15, 105, -32),
+    "4-angry": (
+        "I told you not to touch that! Leave it alone, right now!",
+        "en-us+m1",
+        70,
+        190,
+        -18,
+    ),
+}
+
+
+def speak(text: str, voice: str, pitch: int, speed: int) -> np.ndarray:
+    """Synthesised speech (n,) at 16 kHz."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/speech.wav"
+        command = ["espeak-ng", "-v", voice, "-p", str(pitch), "-s", str(speed), "-w", path, text]
+        subprocess.run(command, check=True)
+        samples, sample_rate_hz = soundfile.read(path, dtype="float32")
+    return soxr.resample(samples, sample_rate_hz, SAMPLE_RATE_HZ)
+
+
+def main() -> None:
+    rng = np.random.default_rng(0)
+    for name, (text, voice, pitch, speed, level_dbfs) in RECORDINGS.items():
+        speech = speak(text, voice, pitch, speed)
+        speech *= 10 ** (level_dbfs / 20) / np.sqrt(np.mean(speech**2))
+        silence = np.zeros(round(SILENCE_S * SAMPLE_RATE_HZ), np.float32)
+        samples = np.concatenate([silence, speech, silence])
+        samples += 1e-4 * rng.standard_normal(len(samples)).astype(np.float32)  # a quiet room
+        soundfile.write(DEMO / f"{name}.flac", np.clip(samples, -1, 1), SAMPLE_RATE_HZ)
+
+
+if __name__ == "__main__":
+    main()
