@@ -28,7 +28,6 @@ setup(
         (f"{SHARE}/launch", glob("launch/*.launch.py")),
     ],
     install_requires=[
-        "librosa",
         "numpy",
         "onnxruntime",
         "pyyaml",
@@ -42,6 +41,6 @@ setup(
         "torch",
         "tqdm",
     ],
-    extras_require={"test": ["hypothesis", "pytest", "ruff", "scikit-learn"]},
+    extras_require={"test": ["hypothesis", "librosa", "pytest", "ruff", "scikit-learn"]},
     entry_points={"console_scripts": ["ser-stream = ser_stream.cli:main"]},
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import logging
 import os
 import sys
@@ -79,15 +80,23 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--output", type=Path, metavar="DIR", help="run folder; default runs/NAME-seedN"
     )
+    train.add_argument(
+        "--cache", type=Path, default=Path("runs/cache"), metavar="DIR", help="computed features"
+    )
     train.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda")
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser("evaluate", help="score a model on speakers it never heard")
-    evaluate.add_argument("model", metavar="NAME|DIR", help="shipped model or model folder")
+    evaluate.add_argument(
+        "models", nargs="+", metavar="NAME|DIR", help="models; of several, also mean and deviation"
+    )
     evaluate.add_argument("--recipe", type=Path, required=True, help="whose speakers are held out")
     _add_corpora(evaluate)
     evaluate.add_argument("--part", choices=("validation", "test"), default="test")
-    evaluate.add_argument("--json", action="store_true", help="figures as JSON")
+    evaluate.add_argument("--json", action="store_true", help="one JSON object per model")
+    evaluate.add_argument(
+        "--save", action="store_true", help="write the figures into model.json and model card"
+    )
     evaluate.set_defaults(run=_evaluate)
     return parser
 
@@ -97,9 +106,6 @@ def _add_corpora(parser: argparse.ArgumentParser) -> None:
         "--corpora", type=Path, required=True, metavar="DIR",
         help="folder that holds each corpus in a folder of its name, such as ravdess/",
     )  # fmt: skip
-    parser.add_argument(
-        "--cache", type=Path, default=Path("runs/cache"), metavar="DIR", help="computed features"
-    )
 
 
 def _channel(text: str) -> int | str:
@@ -237,12 +243,27 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from ser_stream.training.evaluate import evaluate_model, print_report
+    from ser_stream.training.evaluate import (
+        evaluate_model,
+        print_report,
+        print_summary,
+        save_report,
+    )
     from ser_stream.training.recipe import load_recipe
 
     recipe = load_recipe(arguments.recipe)
-    report = evaluate_model(arguments.model, recipe, arguments.corpora, arguments.part)
-    print_report(report, as_json=arguments.json)
+    reports = []
+    for model in arguments.models:
+        report = evaluate_model(model, recipe, arguments.corpora, arguments.part)
+        reports.append(report)
+        if arguments.save:
+            save_report(model, report)
+        if arguments.json:
+            print(json.dumps(report))
+        else:
+            print_report(report)
+    if len(reports) > 1 and not arguments.json:
+        print_summary(reports)
     return 0
 
 

@@ -133,7 +133,7 @@ class Recognizer:
             gaps=session.timeline.gaps,
             gap_s=session.timeline.gap_s,
             bad_samples=session.conditioner.bad_samples,
-            source=getattr(self._source, "last_error", ""),
+            source="" if getattr(self._source, "connected", True) else self._source.last_error,
         )
 
     def stream(self, source: AudioSource | str | Path | None = None) -> Iterator[EmotionEstimate]:

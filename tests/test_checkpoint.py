@@ -62,6 +62,9 @@ def test_a_folder_without_a_model_says_what_belongs_there(tmp_path):
         ({"mean": [1.0]}, "mean has 1 values for 64"),
         ({"surplus": 1}, "surplus"),
         ({"features": {"n_mels": 40}}, "mean has 64 values for 40"),
+        ({"features": {"window": "kaiser"}}, "'kaiser'; accepted are hann, hamming"),
+        ({"features": {"fmax": 9000}}, "fmin < fmax <= 8000 Hz"),
+        ({"features": {"hop_length": 0}}, "hop_length <= win_length"),
     ],
 )
 def test_a_foreign_or_damaged_description_is_named(folder, changes, message):

@@ -57,8 +57,8 @@ def test_a_source_in_trouble_says_so():
 
 def test_utterances_stay_as_history():
     view = live_view()
-    for number in range(10):
+    for number in range(20):
         view.show(estimate(trigger="utterance", start_s=float(number)))
     text = rendered(view)
-    assert "9.00" in text
+    assert "19.00" in text
     assert " 3.00 -" not in text  # it has moved up into the scrollback

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_stream.features.log_mel import SHERMAN, LogMelConfig, StreamingLogMel, log_mel
+from ser_stream.features.log_mel import (
+    SHERMAN,
+    LogMelConfig,
+    StreamingLogMel,
+    hertz_to_mel,
+    log_mel,
+    mel_to_hertz,
+)
 
 CONFIGS = {"default": LogMelConfig(), "sherman": SHERMAN}
 
@@ -49,6 +56,12 @@ def test_samples_for_is_the_least_that_gives_that_many_frames(config):
         needed = config.samples_for(n_frames)
         assert config.frames_in(needed) == n_frames
         assert config.frames_in(needed - 1) == n_frames - 1
+
+
+def test_the_mel_scale_has_its_inverse():
+    frequencies = np.linspace(0, 8000, 100)
+    np.testing.assert_allclose(mel_to_hertz(hertz_to_mel(frequencies)), frequencies, atol=1e-9)
+    np.testing.assert_allclose(hertz_to_mel(frequencies), librosa.hz_to_mel(frequencies))
 
 
 def test_reset_forgets_the_signal_before():

@@ -1,6 +1,7 @@
 """Training and evaluation, on a miniature of RAVDESS that is made of the demo recordings."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from ser_stream.training.augment import (
     mask,
     random_prefix,
     repeat_to,
+    warp_bands,
 )
 from ser_stream.training.calibrate import stream_logits
 from ser_stream.training.dataset import TrainingSet
@@ -123,8 +125,28 @@ def test_evaluate_prints_the_figures_of_the_held_out_speakers(
     utterances = report["corpora"]["ravdess"]["utterance"]
     assert utterances["n"] == 4
     assert np.sum(utterances["confusion"]) + np.sum(utterances["unheard"]) == 4
-    assert main([*command, "--corpora", str(corpora)]) == 0
-    assert "RAVDESS" in capsys.readouterr().out
+
+
+def test_evaluating_seeds_gives_mean_and_deviation_and_saves_a_model_card(
+    run_folder, corpora, recipe_path, tmp_path, capsys
+):
+    models = [str(shutil.copytree(run_folder / "out" / "model", tmp_path / n)) for n in "ab"]
+    options = ["--recipe", str(recipe_path), "--corpora", str(corpora), "--save"]
+    assert main(["evaluate", *models, *options]) == 0
+    out = capsys.readouterr().out
+    assert "2 models, test speakers" in out
+    assert "+- 0.0" in out  # they are the same
+    _, info = load_model(models[0])
+    assert info.results["test"]["corpora"]["ravdess"]["speakers"] == ["ravdess-01"]
+    card = (tmp_path / "a" / "README.md").read_text()
+    for fact in ("non-commercial", "CC BY-NC-SA 4.0", "ravdess-01", "| happy |", "ser-stream eval"):
+        assert fact in card
+
+
+def test_a_recipe_with_other_labels_is_refused(tiny_model, corpora, recipe_path, capsys):
+    command = ["evaluate", str(tiny_model), "--recipe", str(recipe_path)]
+    assert main([*command, "--corpora", str(corpora)]) == 2
+    assert "they must be the same" in capsys.readouterr().err
 
 
 def test_a_window_in_training_is_the_window_of_the_stream(run_folder, corpora, recipe_path):
@@ -176,6 +198,14 @@ def test_masks_cover_bands_and_frames_and_leave_the_original_alone():
     changed = masked != FRAMES
     assert changed.any()
     assert np.all(masked[changed] == 99.0)
+
+
+def test_warping_moves_a_peak_to_its_stretched_place():
+    frames = np.zeros((3, 64), np.float32)
+    frames[:, 40] = 1.0
+    assert warp_bands(frames, 0.8).argmax(axis=1).tolist() == [50] * 3
+    assert warp_bands(frames, 1.25).argmax(axis=1).tolist() == [32] * 3
+    np.testing.assert_allclose(warp_bands(FRAMES, 1.0), FRAMES, rtol=1e-6)
 
 
 def test_a_prefix_is_a_beginning_and_no_shorter_than_asked():

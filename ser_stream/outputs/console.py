@@ -27,7 +27,7 @@ COLOURS = {
     "surprise": "bright_cyan",
 }
 BAR_WIDTH = 32
-HISTORY = 6
+HISTORY = 8
 QUIETEST_DBFS = -60.0
 
 
@@ -65,7 +65,7 @@ class LiveView:
         self._labels = labels
         self._title = ""
         self._latest: EmotionEstimate | None = None
-        self._turns: deque[EmotionEstimate] = deque(maxlen=HISTORY)
+        self._history: deque[Text] = deque(maxlen=HISTORY)
         self._live = Live(
             console=console, get_renderable=self._render, refresh_per_second=10, transient=True
         )
@@ -76,19 +76,23 @@ class LiveView:
 
     def __exit__(self, *_) -> None:
         self._live.stop()
-        for estimate in self._turns:
-            self._live.console.print(estimate_line(estimate))
+        for line in self._history:
+            self._live.console.print(line)
 
     def title(self, text: str) -> None:
         self._title = text
         self._latest = None
+        self._remember(Text(text, style="dim"))
 
     def show(self, estimate: EmotionEstimate) -> None:
         self._latest = estimate
         if estimate.trigger == UTTERANCE:
-            if len(self._turns) == HISTORY:  # what leaves the view stays in the scrollback
-                self._live.console.print(estimate_line(self._turns[0]))
-            self._turns.append(estimate)
+            self._remember(estimate_line(estimate))
+
+    def _remember(self, line: Text) -> None:
+        if len(self._history) == HISTORY:  # what leaves the view stays in the scrollback
+            self._live.console.print(self._history[0])
+        self._history.append(line)
 
     def _render(self) -> Group:
         status = self._status()
@@ -98,8 +102,7 @@ class LiveView:
             _scores_table(self._labels, self._latest),
             _facts_line(self._latest, status),
         ]
-        parts += [estimate_line(estimate) for estimate in self._turns]
-        return Group(*parts)
+        return Group(*parts, *self._history)
 
 
 def estimate_line(estimate: EmotionEstimate) -> Text:

@@ -20,6 +20,8 @@ class Augmentation:
         prefix: probability of hearing only the beginning of a turn, as interval windows do.
         min_frames: least length of such a beginning.
         gain_db: change of level.
+        warp: the frequency axis is stretched by up to this share, up or down: vocal tract length
+            perturbation (Jaitly and Hinton, ICML workshop 2013), speakers of another size.
         noise: probability of added noise.
         snr_db: level of the speech over the noise.
         mixup: Beta parameter of mixup (Zhang et al., ICLR 2018); 0 = none.
@@ -27,12 +29,13 @@ class Augmentation:
             (Park et al., Interspeech 2019).
     """
 
-    prefix: float = 0.4
+    prefix: float = 0.3
     min_frames: int = 80
-    gain_db: tuple[float, float] = (-15.0, 10.0)
-    noise: float = 0.4
-    snr_db: tuple[float, float] = (3.0, 30.0)
-    mixup: float = 0.3
+    gain_db: tuple[float, float] = (-10.0, 8.0)
+    warp: float = 0.1
+    noise: float = 0.3
+    snr_db: tuple[float, float] = (8.0, 30.0)
+    mixup: float = 0.2
     time_masks: int = 2
     time_mask_frames: int = 20
     band_masks: int = 2
@@ -44,6 +47,18 @@ def random_prefix(frames: np.ndarray, min_frames: int, rng: np.random.Generator)
     if len(frames) <= min_frames:
         return frames
     return frames[: rng.integers(min_frames, len(frames) + 1)]
+
+
+def warp_bands(frames: np.ndarray, stretch: float) -> np.ndarray:
+    """Mel bands read at `stretch` times their place, linearly interpolated; the last one repeats.
+
+    On the mel scale a stretch of the band index is close to one of frequency.
+    """
+    last = frames.shape[1] - 1
+    place = np.minimum(np.arange(last + 1) * stretch, last)
+    below = np.minimum(place.astype(int), last - 1)
+    share = (place - below).astype(np.float32)
+    return frames[:, below] * (1 - share) + frames[:, below + 1] * share
 
 
 def add_noise(frames: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:

@@ -16,6 +16,7 @@ from ser_stream.training.augment import (
     mask,
     random_prefix,
     repeat_to,
+    warp_bands,
 )
 from ser_stream.training.feature_cache import FeatureStore
 
@@ -93,6 +94,8 @@ class TrainingSet:
         if len(frames) > self.max_frames:
             start = rng.integers(len(frames) - self.max_frames + 1)
             frames = frames[start : start + self.max_frames]
+        if settings.warp:
+            frames = warp_bands(frames, 1 + rng.uniform(-settings.warp, settings.warp))
         frames = frames + np.float32(rng.uniform(*settings.gain_db))
         if rng.random() < settings.noise:
             frames = add_noise(frames, self._noise(len(frames), rng), rng.uniform(*settings.snr_db))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,12 @@ from tqdm import tqdm
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.decoding import INTERVAL, UTTERANCE
+from ser_stream.errors import InputError
+from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
+from ser_stream.models.info import ModelInfo, find_model, read_info
 from ser_stream.training.calibrate import calibration_error, stream_logits
+from ser_stream.training.card import write_card
 from ser_stream.training.metrics import score
 from ser_stream.training.recipe import Recipe
 
@@ -23,27 +27,33 @@ def evaluate_model(model: str | Path, recipe: Recipe, corpora: Path, part: str) 
     """Figures of a model on the speakers that a recipe holds out.
 
     Returns:
-        model, part, and for each corpus its protocol and the scores of the utterance estimates
-        (one answer per recording) and of the interval estimates (one per window).
+        model, recipe, part, and for each corpus its held-out speakers and the scores of the
+        utterance estimates (one answer per recording) and of the interval estimates (one per
+        window).
 
     Raises:
-        InputError: the model or a corpus cannot be read, or their labels differ.
+        InputError: the model or a corpus cannot be read, or model and recipe have other labels.
     """
     network, info = load_model(model)
+    if info.labels != recipe.labels:
+        raise InputError(
+            f"recipe {recipe.name} has the labels {', '.join(recipe.labels)}, but model "
+            f"{info.name} has {', '.join(info.labels)}; they must be the same"
+        )
     utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))[part]
-    report = {"model": info.name, "part": part, "corpora": {}}
+    report = {"model": info.name, "recipe": recipe.name, "part": part, "corpora": {}}
     for corpus in recipe.corpora:
         members = [u for u in utterances if u.corpus == corpus]
         if members:
             report["corpora"][corpus] = {
                 "title": CORPORA[corpus].title,
-                "speakers": len({u.speaker for u in members}),
+                "speakers": sorted({u.speaker for u in members}),
                 **_score_stream(network, info, members),
             }
     return report
 
 
-def _score_stream(network, info, utterances: list[Utterance]) -> dict:
+def _score_stream(network: EmotionModel, info: ModelInfo, utterances: list[Utterance]) -> dict:
     """Utterance estimates, one answer per recording, and interval estimates."""
     answers = {INTERVAL: [], UTTERANCE: []}
     truths = {INTERVAL: [], UTTERANCE: []}
@@ -70,7 +80,9 @@ def _score_stream(network, info, utterances: list[Utterance]) -> dict:
     }
 
 
-def _figures(info, answers: list, truths: list, unheard: np.ndarray | None = None) -> dict:
+def _figures(
+    info: ModelInfo, answers: list, truths: list, unheard: np.ndarray | None = None
+) -> dict:
     probabilities, truth = np.array(answers), np.array(truths)
     predicted = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1)
@@ -84,11 +96,32 @@ def _figures(info, answers: list, truths: list, unheard: np.ndarray | None = Non
     }
 
 
-def print_report(report: dict, as_json: bool) -> None:
+def save_report(model: str | Path, report: dict) -> None:
+    """Write the figures into the model's model.json and model card."""
+    folder = find_model(model)
+    info = read_info(folder)
+    info = dataclasses.replace(info, results={**info.results, report["part"]: report})
+    info.write(folder)
+    write_card(folder, info)
+
+
+def print_summary(reports: list[dict]) -> None:
+    """Mean and standard deviation over several models, such as seeds of one recipe."""
+    table = Table(title=f"{len(reports)} models, {reports[0]['part']} speakers: mean +- deviation")
+    for column in ("corpus", "estimates", "WA", "UA", "macro-F1"):
+        table.add_column(column)
+    for corpus, entry in reports[0]["corpora"].items():
+        for trigger in (UTTERANCE, INTERVAL):
+            cells = []
+            for name in ("wa", "ua", "macro_f1"):
+                values = [100 * report["corpora"][corpus][trigger][name] for report in reports]
+                cells.append(f"{np.mean(values):.1f} +- {np.std(values, ddof=1):.1f}")
+            table.add_row(entry["title"], trigger, *cells)
+    Console().print(table)
+
+
+def print_report(report: dict) -> None:
     """Figures and confusion matrices on stdout."""
-    if as_json:
-        print(json.dumps(report))
-        return
     console = Console()
     table = Table(title=f"{report['model']}, {report['part']} speakers, streamed")
     for column in (
@@ -107,7 +140,7 @@ def print_report(report: dict, as_json: bool) -> None:
         for trigger in (UTTERANCE, INTERVAL):
             figures = entry[trigger]
             table.add_row(
-                entry["title"], str(entry["speakers"]), trigger, str(figures["n"]),
+                entry["title"], str(len(entry["speakers"])), trigger, str(figures["n"]),
                 *(f"{figures[name]:.1%}" for name in (
                     "wa", "ua", "macro_f1", "calibration_error", "answered"
                 )),

@@ -19,6 +19,7 @@ from ser_stream.models.checkpoint import save_model
 from ser_stream.models.info import ModelInfo, TrainingData
 from ser_stream.models.registry import build_model
 from ser_stream.training.calibrate import calibrate
+from ser_stream.training.card import write_card
 from ser_stream.training.dataset import TrainingSet
 from ser_stream.training.feature_cache import load_features, read_samples
 from ser_stream.training.recipe import Recipe
@@ -79,6 +80,7 @@ def train(
         info, calibration=calibrate(trained, info, parts["validation"], recipe.confidence_floor)
     )
     save_model(output / "model", trained, info)
+    write_card(output / "model", info)
 
 
 def _training_data(recipe: Recipe) -> TrainingData:

@@ -1,0 +1,104 @@
+"""What an estimate costs: ours beside what a lab would wire together, in the same run.
+
+    python benchmarks/per_hop.py [FILE ...] [--model NAME|DIR] [--rounds N]
+
+Both hear the same speech, one thread each, in turns:
+
+* ours: `StreamSession` and `Judge`, everything computed once and kept;
+* the peer: at each hop librosa's log-mel of the last five seconds, then the same network over all
+  of it.
+
+Prints milliseconds from a window being complete to its estimate (p50, p99), and for ours the share
+of one core that listening takes in real time (features and voice activity included) and the peak
+memory of the process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+import librosa
+import numpy as np
+import torch
+
+from ser_stream.audio.block import AudioBlock
+from ser_stream.audio.turns import TurnSettings
+from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.inference import Judge
+from ser_stream.models.checkpoint import load_model
+from ser_stream.session import StreamSession, WindowSettings
+from ser_stream.training.feature_cache import read_samples
+from ser_stream.units import SAMPLE_RATE_HZ
+
+DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
+BLOCK_LENGTH = 512
+
+
+def ours(samples: np.ndarray, model, info) -> tuple[list[float], float]:
+    """Milliseconds per window, and CPU seconds per second of sound."""
+    settings = WindowSettings(model.features, model.window_frames, model.hop_frames)
+    session = StreamSession(settings, TurnSettings())
+    judge = Judge(
+        model, info.name, model.window_steps, info.smoothing, info.calibration, min_speech=0.7
+    )
+    times = []
+    started = time.process_time()
+    for end in range(BLOCK_LENGTH, len(samples), BLOCK_LENGTH):
+        part = samples[end - BLOCK_LENGTH : end, None]
+        for window in session.push(AudioBlock(part, SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ, 0.0)):
+            before = time.perf_counter()
+            judge(window)
+            times.append(1e3 * (time.perf_counter() - before))
+    return times, (time.process_time() - started) / (len(samples) / SAMPLE_RATE_HZ)
+
+
+def peer(samples: np.ndarray, model, config: LogMelConfig) -> list[float]:
+    """Milliseconds per window."""
+    length = config.samples_for(model.window_frames)
+    hop = model.hop_frames * config.hop_length
+    times = []
+    with torch.inference_mode():
+        for end in range(length, len(samples), hop):
+            before = time.perf_counter()
+            power = librosa.feature.melspectrogram(
+                y=samples[end - length : end], sr=SAMPLE_RATE_HZ, n_fft=config.n_fft,
+                hop_length=config.hop_length, win_length=config.win_length, window=config.window,
+                center=False, n_mels=config.n_mels, fmin=config.fmin, fmax=config.fmax,
+            )  # fmt: skip
+            frames = librosa.power_to_db(power, ref=1.0, top_db=None).T
+            model(torch.from_numpy(frames)[None].float()).softmax(dim=1)
+            times.append(1e3 * (time.perf_counter() - before))
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="*", type=Path, default=sorted(DEMO.glob("*.flac")))
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    model, info = load_model(arguments.model)
+    samples = np.concatenate([read_samples(path) for path in arguments.files])
+    ours_ms, peer_ms, shares = [], [], []
+    for number in range(arguments.rounds + 1):
+        times, share = ours(samples, model, info)
+        peers = peer(samples, model, model.features)
+        if number:  # the first round warms up
+            ours_ms += times
+            peer_ms += peers
+            shares.append(share)
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    for name, times in (("ours", ours_ms), ("peer", peer_ms)):
+        p50, p99 = np.percentile(times, [50, 99])
+        print(f"{name}: {len(times)} windows, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+    print(f"ratio of medians, peer to ours: {np.median(peer_ms) / np.median(ours_ms):.1f}")
+    print(f"ours, share of one core in real time: {np.median(shares):.1%}")
+    print(f"peak memory of this process, librosa and both included: {peak_mib:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The model card: README.md of a model folder, written from its model.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ser_stream.decoding import INTERVAL, UTTERANCE
+from ser_stream.models.info import ModelInfo
+
+ABOUT = {INTERVAL: "interval estimates, one per window", UTTERANCE: "utterances, one per recording"}
+
+
+def write_card(folder: Path, info: ModelInfo) -> None:
+    """Write README.md beside model.json, over what was there."""
+    (folder / "README.md").write_text(model_card(info), encoding="utf-8")
+
+
+def model_card(info: ModelInfo) -> str:
+    """Markdown: what the model is, its training data, what it may be used for, its figures."""
+    lines = [
+        f"# Model `{info.name}`",
+        "",
+        f"Speech emotion recognition, streaming. Architecture `{info.architecture}` "
+        f"(`ser_stream/models/{info.architecture}.py`), {len(info.labels)} classes: "
+        f"{', '.join(info.labels)}.",
+        "",
+        f"* Input: 16 kHz mono, {info.features.n_mels} log-mel bands every "
+        f"{1e3 * info.features.frame_s:g} ms.",
+        f"* Trained on: {', '.join(info.training_data.corpora)}.",
+        f"* Use: {info.training_data.licence}.",
+        "* Acted speech of adults, in English and Polish where nEMO is among the corpora. Nothing "
+        "is known about children, other languages, or spontaneous speech. It hears how something "
+        "is said, which is not how someone feels: do not decide about people by it.",
+    ]
+    if "CREMA-D" in " ".join(info.training_data.corpora):
+        lines.append(
+            "* The CREMA-D clips used were resynthesised (Griffin-Lim) from log-mel spectrograms "
+            "of the originals, so its figures are for resynthesised speech."
+        )
+    for trigger, calibration in info.calibration.items():
+        lines.append(
+            f"* Calibration of {trigger} estimates: temperature {calibration.temperature:g}; "
+            f"abstains under {calibration.floor:.0%}."
+        )
+    for part, report in info.results.items():
+        lines += ["", f"## Figures, {part} speakers", "", _protocol(report), ""]
+        lines += ["| corpus | estimates | n | WA | UA | macro-F1 | ECE | answered |"]
+        lines += ["|---|---|---|---|---|---|---|---|"]
+        lines += _rows(report)
+        for entry in report["corpora"].values():
+            lines += ["", *_confusion(entry["title"], entry[UTTERANCE])]
+    return "\n".join(lines) + "\n"
+
+
+def _protocol(report: dict) -> str:
+    held_out = "; ".join(
+        f"{entry['title']}: {', '.join(entry['speakers'])}" for entry in report["corpora"].values()
+    )
+    return (
+        f"Speakers that training never heard ({held_out}). Recordings are streamed as on the "
+        "robot; one in which no speech is found counts as wrong. All estimates count in WA, UA and "
+        "macro-F1, abstaining or not; *answered* is the share that did not abstain. ECE: expected "
+        "calibration error. Command: "
+        f"`ser-stream evaluate {report['model']} --recipe config/recipes/{report['recipe']}.yaml "
+        f"--part {report['part']} --corpora DIR`."
+    )
+
+
+def _rows(report: dict) -> list[str]:
+    rows = []
+    for entry in report["corpora"].values():
+        for trigger in (UTTERANCE, INTERVAL):
+            figures = entry[trigger]
+            percents = " | ".join(
+                f"{100 * figures[name]:.1f}"
+                for name in ("wa", "ua", "macro_f1", "calibration_error", "answered")
+            )
+            rows.append(f"| {entry['title']} | {ABOUT[trigger]} | {figures['n']} | {percents} |")
+    return rows
+
+
+def _confusion(title: str, figures: dict) -> list[str]:
+    """Confusion matrix, rows = true label, with recall."""
+    labels = figures["labels"]
+    lines = [f"{title}, utterances; true label in rows:", ""]
+    lines += [f"| | {' | '.join(labels)} | no speech found | recall |"]
+    lines += ["|---" * (len(labels) + 3) + "|"]
+    for i, (label, counts) in enumerate(zip(labels, figures["confusion"], strict=True)):
+        n = sum(counts) + figures["unheard"][i]
+        if n:
+            cells = " | ".join(map(str, counts))
+            lines.append(f"| {label} | {cells} | {figures['unheard'][i]} | {counts[i] / n:.2f} |")
+    return lines
