@@ -65,6 +65,15 @@ def _parser() -> argparse.ArgumentParser:
         "--realtime", action="store_true", help="play recordings at the speed of a microphone"
     )
     listen.add_argument("--json", action="store_true", help="one JSON object per estimate")
+    listen.add_argument(
+        "--dds", action="store_true", help="publish in a robot's ROS 2 graph too; needs no ROS"
+    )
+    listen.add_argument(
+        "--domain", type=int, metavar="N", help="of --dds: ROS domain; default ROS_DOMAIN_ID, or 0"
+    )
+    listen.add_argument(
+        "--namespace", metavar="NAME", help="of --dds: goes in front of the topics' names"
+    )
     listen.set_defaults(run=_listen)
 
     devices = commands.add_parser("devices", help="list microphones")
@@ -117,35 +126,55 @@ def _channel(text: str) -> int | str:
 def _listen(arguments: argparse.Namespace) -> int:
     if arguments.realtime and not arguments.input:
         raise InputError("--realtime: goes with --input; a microphone is always in real time")
+    for name in ("domain", "namespace"):
+        if getattr(arguments, name) is not None and not arguments.dds:
+            raise InputError(f"--{name}: goes with --dds")
     # Before torch is loaded, which takes a second: a file that cannot be heard says so at once.
     sources, failed = _sources(arguments)
     if not sources:
         return 2
-    from ser_stream.recognizer import Recognizer
+    with contextlib.ExitStack() as graph:
+        # The graph is joined first too: by the first estimate, subscribers have found us.
+        outputs = [graph.enter_context(_dds(arguments))] if arguments.dds else []
+        from ser_stream.recognizer import Recognizer
 
-    recognizer = Recognizer(
-        arguments.model,
-        window_s=arguments.window,
-        hop_s=arguments.hop,
-        min_confidence=arguments.min_confidence,
-        channel=arguments.channel,
-    )
-    tally = _Tally()
-    with contextlib.suppress(KeyboardInterrupt), _view(arguments.json, recognizer) as view:
-        for source in sources:
-            view.title(source.name)
-            try:
-                for estimate in recognizer.stream(source):
-                    tally.estimates += 1
-                    tally.utterances += estimate.trigger == "utterance"
-                    view.show(estimate)
-            except InputError as error:  # the other files are still worth hearing
-                _print_error(error)
-                failed = True
-            finally:
-                tally.add(recognizer.status)
-    print(tally.line(), file=sys.stderr)
-    return 2 if failed else 0
+        recognizer = Recognizer(
+            arguments.model,
+            window_s=arguments.window,
+            hop_s=arguments.hop,
+            min_confidence=arguments.min_confidence,
+            channel=arguments.channel,
+        )
+        for dds in outputs:
+            dds.watch(lambda: recognizer.status, recognizer.info.name)
+        tally = _Tally(failed)
+        with contextlib.suppress(KeyboardInterrupt), _view(arguments.json, recognizer) as view:
+            _recognise(recognizer, sources, [*outputs, view], tally)
+        print(tally.line(), file=sys.stderr)
+    return 2 if tally.failed else 0
+
+
+def _recognise(recognizer, sources: list, outputs: list, tally: _Tally) -> None:
+    for source in sources:
+        for output in outputs:
+            output.title(source.name)
+        try:
+            for estimate in recognizer.stream(source):
+                tally.estimates += 1
+                tally.utterances += estimate.trigger == "utterance"
+                for output in outputs:
+                    output.show(estimate)
+        except InputError as error:  # the other files are still worth hearing
+            _print_error(error)
+            tally.failed = True
+        finally:
+            tally.add(recognizer.status)
+
+
+def _dds(arguments: argparse.Namespace):
+    from ser_stream.outputs.dds import DdsPublisher
+
+    return DdsPublisher(arguments.domain, arguments.namespace or "")
 
 
 def _sources(arguments: argparse.Namespace) -> tuple[list, bool]:
@@ -185,9 +214,10 @@ def _view(as_json: bool, recognizer):
 
 
 class _Tally:
-    """What was done, over all sources, for the closing line."""
+    """What was done, over all sources, for the closing line and the exit code."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: bool) -> None:
+        self.failed = failed
         self.estimates = self.utterances = self.skipped = self.gaps = 0
         self.heard_s = 0.0
 

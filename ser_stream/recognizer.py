@@ -205,11 +205,10 @@ class Recognizer:
 
     def _warm_up(self) -> None:
         """First calls are slow: make them before there is sound."""
-        config = self._windows.features
+        shape = (1, self._windows.window_frames, self._windows.features.dimension)
         with torch.inference_mode():
-            for n_frames in (self._windows.window_frames, self._model.context_frames):
-                frames = torch.full((1, n_frames, config.dimension), -100.0)
-                self._model(frames.to(next(self._model.parameters()).device))
+            for _ in range(3):
+                self._model(torch.zeros(shape, device=next(self._model.parameters()).device))
 
 
 class _NewestWins:

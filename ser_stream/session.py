@@ -101,7 +101,7 @@ class StreamSession:
     Attributes:
         position_s: how much sound there was.
         level_dbfs: of the last block.
-        speaking: whether the last 32 ms were speech.
+        speaking: whether a turn goes on.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class StreamSession:
 
     @property
     def speaking(self) -> bool:
-        return self._detector.speaking
+        return self._detector.turn is not None
 
     def push(self, block: AudioBlock) -> list[Window]:
         """Take the next block and return the windows that it completed, in order."""

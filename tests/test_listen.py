@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -211,7 +210,8 @@ def test_microphone_and_file_agree(speech_path):
     with PulseServer() as server:
         server.add_sink("ears")
         process = start("listen", "--json", env=server.env)
-        time.sleep(6)  # until torch is loaded and the microphone open: nothing says so in JSON
+        while "connected" not in process.stderr.readline():
+            assert process.poll() is None
         server.play(speech_path)
         heard = []
         for line in process.stdout:

@@ -220,7 +220,7 @@ def test_repeating_gives_any_length_of_the_same_sound():
     assert len(repeat_to(FRAMES[:7], 100, RNG)) == 100
 
 
-def test_batches_hold_every_corpus_by_its_share(corpora, recipe_path, tmp_path):
+def test_batches_hold_every_label_as_often(corpora, recipe_path, tmp_path):
     recipe = load_recipe(recipe_path)
     from ser_stream.corpora import ravdess
 
@@ -235,3 +235,5 @@ def test_batches_hold_every_corpus_by_its_share(corpora, recipe_path, tmp_path):
         assert features.shape[:2] == (len(lengths), lengths.max())
         assert torch.all(features[lengths.argmin(), lengths.min() :] == 0)
         torch.testing.assert_close(targets.sum(dim=1), torch.ones(len(lengths)))
+    drawn = training_set.targets[training_set._draw(24, np.random.default_rng(0))]
+    assert np.bincount(drawn).tolist() == [6, 6, 6, 6]

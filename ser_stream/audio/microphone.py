@@ -177,10 +177,10 @@ class Microphone:
 
     def _note_connection(self, device: Device) -> None:
         self.connected = True
+        log.info("microphone %r: connected", device.name)
         if self._missed:
             self._missed = False
             self.reconnects += 1
-            log.info("microphone %r: connected", device.name)
 
     def _note_loss(self, error: str) -> None:
         self.last_error = error

@@ -115,7 +115,7 @@ class TurnDetector:
         if self._position - self._quiet_since >= _samples(settings.pause):
             return [self._finish(self._quiet_since + _samples(settings.post_roll))]
         if self._position - self.turn.start >= _samples(settings.max_turn):
-            ended = self._finish(self._position, reset=False)
+            ended = self._finish(self._position)
             if self.speaking:
                 self._begin(self._position)
             return [ended]
@@ -132,14 +132,13 @@ class TurnDetector:
         pre_roll = _samples(self.settings.pre_roll)
         self.turn = Turn(max(onset - pre_roll, self._earliest_start), onset)
 
-    def _finish(self, end: int, reset: bool = True) -> Turn:
+    def _finish(self, end: int) -> Turn:
         turn = self.turn
         turn.end = end
         self.turn = None
         self._earliest_start = end
-        if reset:
-            self._voice_activity.reset_states()
-            self._quiet_since = self._position
+        self._voice_activity.reset_states()
+        self._quiet_since = self._position
         return turn
 
 

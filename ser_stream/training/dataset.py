@@ -22,7 +22,7 @@ from ser_stream.training.feature_cache import FeatureStore
 
 
 class TrainingSet:
-    """Draws training batches: corpora by their share, speeds and augmentation at random.
+    """Draws training batches: corpora by their share, labels evenly, all else at random.
 
     Args:
         stores: features of `utterances`, one store per speed.
@@ -46,8 +46,7 @@ class TrainingSet:
         self.augmentation = augmentation
         self.max_frames = max_frames
         self.noises = list(noises)
-        corpora = np.array([u.corpus for u in utterances])
-        self.mix = {name: (share, np.flatnonzero(corpora == name)) for name, share in mix.items()}
+        self._groups = _groups(utterances, mix)
         self.fill = np.mean([frames.mean(axis=0) for frames in self._sample()], axis=0)
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
@@ -75,9 +74,9 @@ class TrainingSet:
         return [store.utterance(i) for i in range(0, len(store), max(1, len(store) // 500))]
 
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Indices of utterances, each corpus by its share and evenly within it."""
+        """Indices of utterances: each corpus by its share, and within it each label as often."""
         drawn = []
-        for share, members in self.mix.values():
+        for share, members in self._groups:
             rounds, rest = divmod(round(n * share), len(members))
             drawn += [members] * rounds + [rng.choice(members, rest, replace=False)]
         return np.concatenate(drawn)
@@ -119,6 +118,18 @@ class TrainingSet:
             frames = share * frames + (1 - share) * other
             target = share * target + (1 - share) * other_target
         return mask(frames, self.augmentation, self.fill, rng), target
+
+
+def _groups(utterances: list[Utterance], mix: dict[str, float]) -> list[tuple[float, np.ndarray]]:
+    """Share of an epoch, and indices, of each label of each corpus."""
+    names = np.array([(u.corpus, u.label) for u in utterances])
+    groups = []
+    for corpus, share in mix.items():
+        labels = np.unique(names[names[:, 0] == corpus, 1])
+        for label in labels:
+            members = np.flatnonzero((names == (corpus, label)).all(axis=1))
+            groups.append((share / len(labels), members))
+    return groups
 
 
 def collate(items: list[tuple[np.ndarray, np.ndarray]]) -> tuple[Tensor, Tensor, Tensor]:

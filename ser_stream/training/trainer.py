@@ -51,9 +51,10 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
-        steps = max(1, recipe.utterances_per_epoch // recipe.batch_size)
+        # Shares of the corpora are rounded: an epoch may have one batch more.
+        steps = recipe.utterances_per_epoch // recipe.batch_size + 1
         self.scheduler = OneCycleLR(
-            self.optimizer, recipe.learning_rate, total_steps=recipe.epochs * (steps + 1),
+            self.optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps,
             pct_start=0.15,
         )  # fmt: skip
         self.epoch = 0
