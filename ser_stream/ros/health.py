@@ -1,0 +1,85 @@
+"""Whether a stream is well: what `/diagnostics` says. Needs no ROS."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ser_stream.emotion import EmotionEstimate
+
+if TYPE_CHECKING:
+    from ser_stream.recognizer import StreamStatus  # brings torch along
+
+OK, WARN, ERROR = 0, 1, 2
+"""Levels of diagnostic_msgs/msg/DiagnosticStatus (rclpy wants them as `bytes([level])`)."""
+
+
+class Health:
+    """Judges the status of a stream, once a second, for `/diagnostics`.
+
+    ERROR: no sound arrives. WARN: since the last report, sound or estimates were lost.
+
+    Args:
+        model: name of the model that runs.
+    """
+
+    RECENT = 100
+    """Latencies are of so many estimates."""
+
+    def __init__(self, model: str = ""):
+        self._model = model
+        self._latencies_ms: deque[float] = deque(maxlen=self.RECENT)
+        self._result = ""
+        self._before: StreamStatus | None = None
+
+    def note(self, estimate: EmotionEstimate) -> None:
+        """Take note of an estimate that was made."""
+        self._latencies_ms.append(estimate.latency_ms)
+        name = estimate.expression or "unsure"
+        self._result = f"{name} ({estimate.confidence:.2f}, {estimate.trigger})"
+
+    def report(self, status: StreamStatus) -> tuple[int, str, dict[str, str]]:
+        """Level, message and values, all for people to read."""
+        level, message = self._judge(status)
+        self._before = status
+        return level, message, self._values(status)
+
+    def _judge(self, status: StreamStatus) -> tuple[int, str]:
+        before = self._before
+        if status.source:
+            return ERROR, status.source
+        if before is None:
+            return OK, "listening"
+        if status.position_s == before.position_s:
+            return ERROR, "no sound arrives"
+        if status.position_s < before.position_s:  # another stream has begun: it counts from 0
+            return OK, "listening"
+        lost = {
+            "windows skipped (inference is slower than sound)": status.skipped - before.skipped,
+            "gaps in the sound": status.gaps - before.gaps,
+            "samples that are no numbers": status.bad_samples - before.bad_samples,
+        }
+        found = [f"{count} {what}" for what, count in lost.items() if count]
+        return (WARN, ", ".join(found)) if found else (OK, "listening")
+
+    def _values(self, status: StreamStatus) -> dict[str, str]:
+        p50 = p99 = "none yet"
+        if self._latencies_ms:
+            p50, p99 = (f"{ms:.1f}" for ms in np.percentile(self._latencies_ms, (50, 99)))
+        return {
+            "audio position (s)": f"{status.position_s:.1f}",
+            "level (dBFS)": f"{status.level_dbfs:.1f}",
+            "speaking": str(status.speaking),
+            "windows": str(status.windows),
+            "skipped windows": str(status.skipped),
+            "gaps": str(status.gaps),
+            "gaps (s)": f"{status.gap_s:.2f}",
+            "bad samples": str(status.bad_samples),
+            "source error": status.source,
+            "latency p50 (ms)": p50,
+            "latency p99 (ms)": p99,
+            "last result": self._result,
+            "model": self._model,
+        }

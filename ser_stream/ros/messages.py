@@ -1,0 +1,241 @@
+"""What is published in ROS 2: topics, message types and contents. The one place that says so.
+
+Needs neither rclpy nor Cyclone DDS: the node and `ser_stream.outputs.dds` both publish what this
+module makes. A message here is its content, a dict by field name, messages inside it likewise::
+
+    for topic, content in estimate_messages(estimate, stamp):
+        publish(topic.name, topic.type, content)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+
+from ser_stream.decoding import UTTERANCE
+from ser_stream.emotion import EmotionEstimate
+from ser_stream.errors import InputError
+
+Stamp = tuple[int, int]
+"""(sec, nanosec) of builtin_interfaces/msg/Time."""
+
+MESSAGE_TYPES: dict[str, dict[str, str]] = {
+    "builtin_interfaces/msg/Time": {"sec": "int32", "nanosec": "uint32"},
+    "std_msgs/msg/Header": {"stamp": "builtin_interfaces/msg/Time", "frame_id": "string"},
+    "std_msgs/msg/Bool": {"data": "bool"},
+    "std_msgs/msg/String": {"data": "string"},
+    "hri_msgs/msg/Expression": {
+        "header": "std_msgs/msg/Header",
+        "expression": "string",
+        "valence": "float32",
+        "arousal": "float32",
+        "confidence": "float32",
+    },
+    "hri_msgs/msg/IdsList": {"header": "std_msgs/msg/Header", "ids": "string[]"},
+    "vision_msgs/msg/ObjectHypothesis": {"class_id": "string", "score": "float64"},
+    "vision_msgs/msg/Classification": {
+        "header": "std_msgs/msg/Header",
+        "results": "vision_msgs/msg/ObjectHypothesis[]",
+    },
+    "diagnostic_msgs/msg/KeyValue": {"key": "string", "value": "string"},
+    "diagnostic_msgs/msg/DiagnosticStatus": {
+        "level": "byte",
+        "name": "string",
+        "message": "string",
+        "hardware_id": "string",
+        "values": "diagnostic_msgs/msg/KeyValue[]",
+    },
+    "diagnostic_msgs/msg/DiagnosticArray": {
+        "header": "std_msgs/msg/Header",
+        "status": "diagnostic_msgs/msg/DiagnosticStatus[]",
+    },
+    # How DDS nodes tell each other their names. Until Humble a gid had 24 bytes.
+    "rmw_dds_common/msg/Gid": {"data": "uint8[16]"},
+    "rmw_dds_common/msg/NodeEntitiesInfo": {
+        "node_namespace": "string<=256",
+        "node_name": "string<=256",
+        "reader_gid_seq": "rmw_dds_common/msg/Gid[]",
+        "writer_gid_seq": "rmw_dds_common/msg/Gid[]",
+    },
+    "rmw_dds_common/msg/ParticipantEntitiesInfo": {
+        "gid": "rmw_dds_common/msg/Gid",
+        "node_entities_info_seq": "rmw_dds_common/msg/NodeEntitiesInfo[]",
+    },
+}
+"""Type -> its fields in order, each with its type as a .msg file writes it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Topic:
+    """A topic that is published.
+
+    Attributes:
+        name: relative, so that a namespace goes in front of it, unless it begins with "/".
+        type: a key of `MESSAGE_TYPES`.
+        depth: of the history, which keeps the last.
+        reliable: or else best effort, which would reach best-effort subscribers only.
+        transient_local: who subscribes later still gets the last `depth` messages.
+    """
+
+    name: str
+    type: str
+    depth: int = 10
+    reliable: bool = True
+    transient_local: bool = False
+
+
+EMOTION = Topic("emotion", "hri_msgs/msg/Expression")
+UTTERANCE_EMOTION = Topic("emotion/utterance", "hri_msgs/msg/Expression")
+SCORES = Topic("emotion/scores", "vision_msgs/msg/Classification")
+DETAILS = Topic("emotion/details", "std_msgs/msg/String")
+IS_SPEAKING = Topic("is_speaking", "std_msgs/msg/Bool", depth=1, transient_local=True)
+DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray")
+
+TOPICS = (EMOTION, UTTERANCE_EMOTION, SCORES, DETAILS, IS_SPEAKING, DIAGNOSTICS)
+
+TRACKED_VOICES = Topic(
+    "/humans/voices/tracked", "hri_msgs/msg/IdsList", depth=1, transient_local=True
+)
+"""REP-155: which voices there are; known dialogue managers wait for it with transient local."""
+
+HRI_NAMES = {
+    "neutral": "neutral", "calm": "neutral", "happy": "happy", "excited": "excited", "sad": "sad",
+    "angry": "angry", "frustrated": "annoyed", "fear": "scared", "disgust": "disgusted",
+    "surprise": "surprised",
+}  # fmt: skip
+"""Label -> constant of hri_msgs/msg/Expression."""
+
+
+def full_name(name: str, namespace: str = "") -> str:
+    """Name of a topic as `ros2 topic list` shows it.
+
+    >>> full_name("emotion", "robot1")
+    '/robot1/emotion'
+    >>> full_name("/diagnostics", "robot1")
+    '/diagnostics'
+    """
+    return name if name.startswith("/") else f"/{namespace}/{name}".replace("//", "/")
+
+
+def voice_topics(voice_id: str = "anonymous_speaker") -> dict[Topic, Topic]:
+    """The topics that have a ROS4HRI (REP-155) name too -> the same topic under that name.
+
+    `expression` exists in REP-155 for faces only; for voices it is ours, by analogy.
+
+    Raises:
+        InputError: the id cannot be part of a topic's name.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_]+", voice_id):
+        raise InputError(f"voice id: found {voice_id!r}; accepted are letters, digits and _")
+    names = {EMOTION: "expression", IS_SPEAKING: "is_speaking"}
+    return {
+        topic: dataclasses.replace(topic, name=f"/humans/voices/{voice_id}/{name}")
+        for topic, name in names.items()
+    }
+
+
+class Stamps:
+    """When the last sample was heard: stamps of estimates, which only move forward."""
+
+    def __init__(self) -> None:
+        self._last_ns = 0
+
+    def __call__(self, now_ns: int, latency_ms: float) -> Stamp:
+        """Stamp of an estimate that is there now.
+
+        Args:
+            now_ns: the clock that stamps are of (wall clock or sim time), right now.
+            latency_ms: of the estimate; capture was so long ago.
+
+        Where the clock is set back, stamps stand still, but for a nanosecond each, until it has
+        caught up.
+        """
+        heard_ns = now_ns - round(latency_ms * 1e6)
+        self._last_ns = max(heard_ns, self._last_ns + 1)
+        return stamp_of(self._last_ns)
+
+
+def stamp_of(time_ns: int) -> Stamp:
+    """Nanoseconds since the epoch as a stamp.
+
+    >>> stamp_of(1_500_000_001)
+    (1, 500000001)
+    """
+    return divmod(time_ns, 1_000_000_000)
+
+
+def estimate_messages(estimate: EmotionEstimate, stamp: Stamp) -> list[tuple[Topic, dict]]:
+    """What is published of one estimate: topics, each with a message's content.
+
+    * interval: `emotion`, `emotion/scores`, `emotion/details`
+    * utterance: `emotion/utterance`, `emotion/details`
+
+    Of one that abstains there is no Expression: it has no value for "unsure", and a made up one
+    would be taken for an emotion. So at most one `emotion/utterance` comes per turn; that a turn
+    ended unsure is seen in the details.
+    """
+    messages = []
+    is_utterance = estimate.trigger == UTTERANCE
+    if not estimate.abstains:
+        topic = UTTERANCE_EMOTION if is_utterance else EMOTION
+        messages.append((topic, _expression(estimate, stamp)))
+    if not is_utterance:
+        messages.append((SCORES, _classification(estimate, stamp)))
+    messages.append((DETAILS, {"data": estimate.to_json()}))
+    return messages
+
+
+def speaking_message(speaking: bool) -> dict:
+    """Content for `IS_SPEAKING`."""
+    return {"data": speaking}
+
+
+def tracked_message(voice_ids: list[str], stamp: Stamp) -> dict:
+    """Content for `TRACKED_VOICES`."""
+    return {"header": _header(stamp), "ids": voice_ids}
+
+
+def _header(stamp: Stamp) -> dict:
+    # A voice that is only heard has no place in space: no frame.
+    return {"stamp": {"sec": stamp[0], "nanosec": stamp[1]}, "frame_id": ""}
+
+
+def _expression(estimate: EmotionEstimate, stamp: Stamp) -> dict:
+    return {
+        "header": _header(stamp),
+        "expression": HRI_NAMES[estimate.expression],
+        "valence": estimate.valence,
+        "arousal": estimate.arousal,
+        "confidence": estimate.confidence,
+    }
+
+
+def _classification(estimate: EmotionEstimate, stamp: Stamp) -> dict:
+    """All classes. Labels of one hri_msgs name (neutral and calm) are one class: their sum."""
+    scores: dict[str, float] = {}
+    for label, score in estimate.scores.items():
+        scores[HRI_NAMES[label]] = scores.get(HRI_NAMES[label], 0.0) + score
+    results = [{"class_id": name, "score": score} for name, score in scores.items()]
+    return {"header": _header(stamp), "results": results}
+
+
+def diagnostics_message(
+    name: str, hardware_id: str, report: tuple[int, str, Mapping[str, str]], stamp: Stamp
+) -> dict:
+    """Content for `DIAGNOSTICS`.
+
+    Args:
+        name: of what is diagnosed, the node's name in front.
+        hardware_id: where the sound comes from.
+        report: of `Health`.
+    """
+    level, message, values = report
+    status = {
+        "level": level,
+        "name": name,
+        "message": message,
+        "hardware_id": hardware_id,
+        "values": [{"key": key, "value": value} for key, value in values.items()],
+    }
+    return {"header": _header(stamp), "status": [status]}

@@ -1,0 +1,53 @@
+from test_emotion import estimate
+
+from ser_stream.recognizer import StreamStatus
+from ser_stream.ros.health import ERROR, OK, WARN, Health
+
+
+def levels(*statuses):
+    health = Health()
+    return [health.report(status)[:2] for status in statuses]
+
+
+def test_sound_that_comes_in_is_ok():
+    assert levels(StreamStatus(), StreamStatus(1.0), StreamStatus(2.0)) == [(OK, "listening")] * 3
+
+
+def test_no_sound_is_an_error_until_there_is_some():
+    reports = levels(StreamStatus(1.0), StreamStatus(1.0), StreamStatus(2.0))
+    assert reports[1:] == [(ERROR, "no sound arrives"), (OK, "listening")]
+
+
+def test_a_source_that_says_what_is_wrong_is_quoted():
+    assert levels(StreamStatus(1.0, source="microphone: unplugged")) == [
+        (ERROR, "microphone: unplugged")
+    ]
+
+
+def test_what_was_lost_is_a_warning_once():
+    lost = StreamStatus(2.0, skipped=2, gaps=1, bad_samples=3)
+    _, warning, after = levels(
+        StreamStatus(1.0), lost, StreamStatus(3.0, skipped=2, gaps=1, bad_samples=3)
+    )
+    assert warning[0] == WARN
+    assert "2 windows skipped" in warning[1]
+    assert "1 gaps" in warning[1]
+    assert "3 samples that are no numbers" in warning[1]
+    assert after == (OK, "listening")
+
+
+def test_a_new_stream_counts_from_zero_and_is_no_warning():
+    assert levels(StreamStatus(9.0, gaps=2), StreamStatus(1.0))[1] == (OK, "listening")
+
+
+def test_diagnostics_give_figures():
+    health = Health("default")
+    for latency_ms in (10.0, 20.0, 30.0):
+        health.note(estimate(latency_ms=latency_ms))
+    values = health.report(StreamStatus(12.34, -20.0, True, windows=3))[2]
+    assert values["latency p50 (ms)"] == "20.0"
+    assert values["latency p99 (ms)"] == "29.8"  # 20 + 0.98 * 10
+    assert values["audio position (s)"] == "12.3"
+    assert values["speaking"] == "True"
+    assert values["last result"] == "happy (0.61, interval)"
+    assert values["model"] == "default"

@@ -1,0 +1,174 @@
+"""What is published in ROS 2."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_emotion import estimate
+
+from ser_stream.emotion import EMOTIONS
+from ser_stream.errors import InputError
+from ser_stream.recognizer import StreamStatus
+from ser_stream.ros.health import Health
+from ser_stream.ros.messages import (
+    HRI_NAMES,
+    MESSAGE_TYPES,
+    TOPICS,
+    TRACKED_VOICES,
+    Stamps,
+    diagnostics_message,
+    estimate_messages,
+    speaking_message,
+    tracked_message,
+    voice_topics,
+)
+from ser_stream.ros.type_hash import FieldType
+
+# The constants of hri_msgs/msg/Expression.
+EXPRESSIONS = """neutral angry sad happy surprised disgusted scared pleading vulnerable despaired
+    guilty disappointed embarrassed horrified skeptical annoyed furious suspicious rejected bored
+    tired asleep confused amazed excited""".split()
+
+STAMP = (1_700_000_000, 5)
+HEADER = {"stamp": {"sec": 1_700_000_000, "nanosec": 5}, "frame_id": ""}
+
+
+def test_topics_are_those_of_the_readme():
+    found = {t.name: (t.type, t.reliable, t.transient_local, t.depth) for t in TOPICS}
+    assert found == {
+        "emotion": ("hri_msgs/msg/Expression", True, False, 10),
+        "emotion/utterance": ("hri_msgs/msg/Expression", True, False, 10),
+        "emotion/scores": ("vision_msgs/msg/Classification", True, False, 10),
+        "emotion/details": ("std_msgs/msg/String", True, False, 10),
+        "is_speaking": ("std_msgs/msg/Bool", True, True, 1),
+        "/diagnostics": ("diagnostic_msgs/msg/DiagnosticArray", True, False, 10),
+    }
+
+
+def test_every_label_has_a_name_that_hri_msgs_knows():
+    assert set(HRI_NAMES) == set(EMOTIONS)
+    assert set(HRI_NAMES.values()) <= set(EXPRESSIONS)
+    renamed = {label: name for label, name in HRI_NAMES.items() if label != name}
+    assert renamed == {
+        "fear": "scared",
+        "disgust": "disgusted",
+        "surprise": "surprised",
+        "calm": "neutral",
+        "frustrated": "annoyed",
+    }
+
+
+def published(**changes):
+    messages = estimate_messages(estimate(**changes), STAMP)
+    return {topic.name: content for topic, content in messages}
+
+
+def test_an_interval_gives_an_expression_scores_and_details():
+    scores = {"fear": 0.75, "happy": 0.25}
+    found = published(expression="fear", confidence=0.75, scores=scores)
+    assert list(found) == ["emotion", "emotion/scores", "emotion/details"]
+    assert found["emotion"] == {
+        "header": HEADER,
+        "expression": "scared",
+        "valence": 0.5,
+        "arousal": 0.25,
+        "confidence": 0.75,
+    }
+    assert found["emotion/scores"] == {
+        "header": HEADER,
+        "results": [{"class_id": "scared", "score": 0.75}, {"class_id": "happy", "score": 0.25}],
+    }
+    assert json.loads(found["emotion/details"]["data"])["scores"] == scores
+
+
+def test_an_interval_that_abstains_is_no_expression():
+    assert list(published(expression="")) == ["emotion/scores", "emotion/details"]
+
+
+def test_an_utterance_has_a_topic_of_its_own():
+    found = published(trigger="utterance")
+    assert list(found) == ["emotion/utterance", "emotion/details"]
+    assert found["emotion/utterance"]["expression"] == "happy"
+
+
+def test_an_utterance_that_abstains_is_seen_in_the_details_only():
+    found = published(trigger="utterance", expression="")
+    assert list(found) == ["emotion/details"]
+    assert json.loads(found["emotion/details"]["data"])["expression"] == ""
+
+
+def test_labels_of_one_name_are_one_class():
+    scores = {"neutral": 0.25, "happy": 0.5, "calm": 0.25}
+    results = published(scores=scores)["emotion/scores"]["results"]
+    assert results == [
+        {"class_id": "neutral", "score": 0.5},
+        {"class_id": "happy", "score": 0.5},
+    ]
+
+
+PYTHON_TYPES = {
+    "string": str, "bool": bool, "byte": int, "int32": int, "uint32": int, "float32": float,
+    "float64": float,
+}  # fmt: skip
+
+
+def check_fits(name, content):
+    """That a content has the fields of its type, in their order, and values of their types."""
+    assert list(content) == list(MESSAGE_TYPES[name])
+    for field, text in MESSAGE_TYPES[name].items():
+        kind = FieldType.parse(text)
+        for value in [content[field]] if kind.length is None else content[field]:
+            if kind.is_message:
+                check_fits(kind.element, value)
+            else:
+                assert type(value) is PYTHON_TYPES[kind.element]
+
+
+def test_contents_fit_their_definitions():
+    for trigger in ("interval", "utterance"):
+        for topic, content in estimate_messages(estimate(trigger=trigger), STAMP):
+            check_fits(topic.type, content)
+    check_fits("std_msgs/msg/Bool", speaking_message(True))
+    check_fits(TRACKED_VOICES.type, tracked_message(["anonymous_speaker"], STAMP))
+    report = Health("default").report(StreamStatus())
+    check_fits("diagnostic_msgs/msg/DiagnosticArray", diagnostics_message("n", "h", report, STAMP))
+
+
+def test_voices_have_the_names_of_ros4hri():
+    found = {ours.name: theirs for ours, theirs in voice_topics("anna").items()}
+    assert {name: topic.name for name, topic in found.items()} == {
+        "emotion": "/humans/voices/anna/expression",
+        "is_speaking": "/humans/voices/anna/is_speaking",
+    }
+    assert found["is_speaking"].transient_local
+    assert (TRACKED_VOICES.name, TRACKED_VOICES.transient_local) == ("/humans/voices/tracked", True)
+    with pytest.raises(InputError, match="'anna/b'; accepted are letters"):
+        voice_topics("anna/b")
+
+
+def test_a_stamp_is_when_the_last_sample_was_heard():
+    assert Stamps()(now_ns=10_000_000_250, latency_ms=500.0) == (9, 500_000_250)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(10**18, 2 * 10**18), st.floats(0.0, 60_000.0)), min_size=2, max_size=9
+    )
+)
+def test_stamps_only_move_forward_whatever_the_clock_does(instants):
+    stamps = Stamps()
+    found = [stamps(now_ns, latency_ms) for now_ns, latency_ms in instants]
+    assert all(earlier < later for earlier, later in itertools.pairwise(found))
+    assert all(0 <= nanosec < 10**9 for _, nanosec in found)
+
+
+def test_neither_ros_nor_dds_nor_torch_is_needed():
+    code = "import sys, ser_stream.ros.messages\n"
+    code += "assert not {'rclpy', 'cyclonedds', 'torch'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
