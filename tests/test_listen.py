@@ -227,4 +227,5 @@ def test_microphone_and_file_agree(speech_path):
     assert found["level_dbfs"] == pytest.approx(expected["level_dbfs"], abs=0.5)
     for label, score in expected["scores"].items():
         assert found["scores"][label] == pytest.approx(score, abs=0.1)
+    assert 0 < found["start_s"] < 30  # since it began to listen
     assert all(estimate["latency_ms"] < 1000 for estimate in heard)

@@ -28,7 +28,7 @@ MAX_CHANNELS = 8
 
 
 class Microphone:
-    """Captures through PortAudio. An `AudioSource`; its clock is `time.monotonic()`.
+    """Captures through PortAudio. An `AudioSource`; its clock is 0 when `blocks()` begins.
 
     `time_s` is when a block arrived, 35 ms after it was spoken with PulseAudio, and less without.
     The device runs at its own default rate with all its channels: see `Conditioner`.
@@ -75,6 +75,7 @@ class Microphone:
         self._reopen_every_s = reopen_every_s
         self._wait = wait
         self._missed = False  # the loss was reported
+        self._started = 0.0
         self._closed = threading.Event()
         # None: the stream has ended. Each stream has its own queue, so that what an old one says
         # late is not taken for the new one's.
@@ -86,6 +87,7 @@ class Microphone:
         Raises:
             InputError: the device is not there or cannot be opened, at the start, unless `wait`.
         """
+        self._started = time.monotonic()
         for attempt in itertools.count():
             try:
                 if attempt > 0:
@@ -163,7 +165,7 @@ class Microphone:
                 with contextlib.suppress(queue.Empty):  # the reader was quicker
                     pending.get_nowait()
                     self.dropped_blocks += 1
-            pending.put(AudioBlock(samples.copy(), rate_hz, now, now))
+            pending.put(AudioBlock(samples.copy(), rate_hz, now - self._started, now))
 
         return sounddevice.InputStream(
             samplerate=rate_hz,
