@@ -27,7 +27,7 @@ import torch
 from ser_stream.audio.block import AudioBlock
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.features.log_mel import LogMelConfig
-from ser_stream.inference import Judge
+from ser_stream.inference import Judge, JudgeSettings
 from ser_stream.models.checkpoint import load_model
 from ser_stream.session import StreamSession, WindowSettings
 from ser_stream.training.feature_cache import read_samples
@@ -41,9 +41,8 @@ def ours(samples: np.ndarray, model, info) -> tuple[list[float], float]:
     """Milliseconds per window, and CPU seconds per second of sound."""
     settings = WindowSettings(model.features, model.window_frames, model.hop_frames)
     session = StreamSession(settings, TurnSettings())
-    judge = Judge(
-        model, info.name, model.window_steps, info.smoothing, info.calibration, min_speech=0.7
-    )
+    judge_settings = JudgeSettings(model.window_steps, info.smoothing, info.calibration, 0.7)
+    judge = Judge(model, info.name, judge_settings)
     times = []
     started = time.process_time()
     for end in range(BLOCK_LENGTH, len(samples), BLOCK_LENGTH):

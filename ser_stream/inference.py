@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import numpy as np
@@ -71,49 +72,55 @@ class TurnEncoder:
         return model.encode(frames.to(self._device))
 
 
+@dataclasses.dataclass(frozen=True)
+class JudgeSettings:
+    """How windows are judged.
+
+    Attributes:
+        window_steps: how many steps the head looks back on.
+        smoothing: see `TurnDecoder`; a change counts from the next turn on.
+        calibration: by trigger.
+        min_speech: a turn with less speech gets an utterance estimate that abstains.
+    """
+
+    window_steps: int
+    smoothing: float
+    calibration: dict[str, Calibration]
+    min_speech: Seconds
+
+
 class Judge:
     """Judges the windows of a stream, in order; remembers the turn that they are of.
 
     Args:
         name: of the model, for the estimates.
-        window_steps: how many steps the head looks back on.
-        smoothing: see `TurnDecoder`.
-        calibration: by trigger.
-        min_speech: a turn with less speech gets an utterance estimate that abstains.
+
+    Attributes:
+        settings: may be replaced at any time.
     """
 
-    def __init__(
-        self,
-        model: EmotionModel,
-        name: str,
-        window_steps: int,
-        smoothing: float,
-        calibration: dict[str, Calibration],
-        min_speech: Seconds,
-    ):
+    def __init__(self, model: EmotionModel, name: str, settings: JudgeSettings):
+        self.settings = settings
         self._model = model
         self._name = name
-        self._window_steps = window_steps
-        self._smoothing = smoothing
-        self._calibration = calibration
-        self._min_speech = min_speech
         self._encoder: TurnEncoder | None = None
-        self._decoder = TurnDecoder(smoothing)
+        self._decoder = TurnDecoder()
 
     def logits(self, window: Window) -> np.ndarray:
         """Smoothed logits (labels,) of an interval, or the whole turn's log-probabilities."""
         if self._encoder is None or window.features is not self._encoder.features:
-            self._encoder = TurnEncoder(self._model, window.features, self._window_steps)
-            self._decoder = TurnDecoder(self._smoothing)
+            self._encoder = TurnEncoder(self._model, window.features, self.settings.window_steps)
+            self._decoder = TurnDecoder(self.settings.smoothing)
         smoothed = self._decoder.window(self._encoder.logits(window.n_frames), window.weight_s)
         return self._decoder.utterance() if window.trigger == UTTERANCE else smoothed
 
     def __call__(self, window: Window) -> EmotionEstimate:
-        calibration = self._calibration[window.trigger]
+        settings = self.settings
+        calibration = settings.calibration[window.trigger]
         probabilities = calibration.probabilities(self.logits(window))
         scores = dict(zip(self._model.labels, map(float, probabilities), strict=True))
         best = max(scores, key=scores.get)
-        abstains = scores[best] < calibration.floor or window.speech_s < self._min_speech
+        abstains = scores[best] < calibration.floor or window.speech_s < settings.min_speech
         valence, arousal = valence_arousal(scores)
         return EmotionEstimate(
             start_s=window.start_s,

@@ -19,7 +19,7 @@ from ser_stream.audio.turns import TurnSettings
 from ser_stream.decoding import INTERVAL
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
-from ser_stream.inference import Judge
+from ser_stream.inference import Judge, JudgeSettings
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.session import SILENCE_DBFS, StreamSession, Window, WindowSettings
@@ -91,21 +91,19 @@ class Recognizer:
     ):
         if threads is not None:
             torch.set_num_threads(threads)
-        _check_range("min_speech_s", min_speech_s, 0.1, 10.0)
-        _check_range("min_confidence", min_confidence, 0.0, 1.0)
-        _check_range("smoothing", smoothing, 0.0, 0.99)
         self._model, self.info = load_model(model, _torch_device(device))
-        self._windows = _window_settings(self._model, window_s, hop_s, min_speech_s)
-        self._turns = TurnSettings()
-        self._smoothing = self.info.smoothing if smoothing is None else smoothing
-        self._calibration = {
-            trigger: dataclasses.replace(
-                calibration,
-                floor=calibration.floor if min_confidence is None else min_confidence,
-            )
-            for trigger, calibration in self.info.calibration.items()
+        self._settings = {
+            "window_s": window_s,
+            "hop_s": hop_s,
+            "min_speech_s": min_speech_s,
+            "min_confidence": min_confidence,
+            "smoothing": smoothing,
         }
+        self._windows, judge_settings = self._checked(self._settings)
+        self._judge = Judge(self._model, self.info.name, judge_settings)
+        self._turns = TurnSettings()
         self._channel = channel
+        self._muted = False
         self._session: StreamSession | None = None
         self._source: AudioSource | None = None
         self._slot = _NewestWins()
@@ -113,6 +111,37 @@ class Recognizer:
         self._warm_up()
         if not self.info.training_data.commercial_use:
             logger.info("model %s: %s", self.info.name, self.info.training_data.licence)
+
+    def change(self, **settings: float | None) -> None:
+        """Change settings of `__init__` while a stream runs: from the next window on.
+
+        Args:
+            settings: any of window_s, hop_s, min_speech_s, min_confidence and smoothing. (Another
+                window or smoothing counts from the next turn on.)
+
+        Raises:
+            InputError: one of them cannot be used; all stay as they were.
+        """
+        changed = {**self._settings, **settings}
+        if changed.keys() != self._settings.keys():
+            raise InputError(
+                f"change: found {', '.join(settings)}; accepted are {', '.join(self._settings)}"
+            )
+        self._windows, self._judge.settings = self._checked(changed)
+        self._settings = changed
+        if self._session is not None:
+            self._session.windows = self._windows
+
+    @property
+    def muted(self) -> bool:
+        """Whether sound is ignored, because the robot itself speaks. May be set at any time."""
+        return self._muted
+
+    @muted.setter
+    def muted(self, muted: bool) -> None:
+        self._muted = muted
+        if self._session is not None:
+            self._session.muted = muted
 
     @property
     def hop_s(self) -> Seconds:
@@ -159,18 +188,11 @@ class Recognizer:
         self._session = StreamSession(
             self._windows, self._turns, self._channel, settle_s=source.settle_s
         )
+        self._session.muted = self._muted
         windows = self._live_windows(source) if source.live else self._every_window(source)
-        judge = Judge(
-            self._model,
-            self.info.name,
-            self._model.steps_in(self._windows.window_frames),
-            self._smoothing,
-            self._calibration,
-            self._windows.min_speech,
-        )
         try:
             for window in windows:
-                estimate = judge(window)
+                estimate = self._judge(window)
                 self._judged += 1
                 yield estimate
         finally:
@@ -202,6 +224,26 @@ class Recognizer:
         finally:
             source.close()
             listener.join(timeout=5.0)
+
+    def _checked(self, settings: dict) -> tuple[WindowSettings, JudgeSettings]:
+        """What the settings mean for windows and for judging them."""
+        _check_range("min_speech_s", settings["min_speech_s"], 0.1, 10.0)
+        _check_range("min_confidence", settings["min_confidence"], 0.0, 1.0)
+        _check_range("smoothing", settings["smoothing"], 0.0, 0.99)
+        windows = _window_settings(
+            self._model, settings["window_s"], settings["hop_s"], settings["min_speech_s"]
+        )
+        floor, smoothing = settings["min_confidence"], settings["smoothing"]
+        calibration = {
+            trigger: fitted if floor is None else dataclasses.replace(fitted, floor=floor)
+            for trigger, fitted in self.info.calibration.items()
+        }
+        return windows, JudgeSettings(
+            window_steps=self._model.steps_in(windows.window_frames),
+            smoothing=self.info.smoothing if smoothing is None else smoothing,
+            calibration=calibration,
+            min_speech=windows.min_speech,
+        )
 
     def _warm_up(self) -> None:
         """First calls are slow: make them before there is sound."""

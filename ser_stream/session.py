@@ -99,10 +99,15 @@ class StreamSession:
     """Blocks in, windows out.
 
     Attributes:
+        muted: the robot itself speaks: sound is counted, but not listened to, until `HOLD_OFF`
+            after this is False again. A turn that goes on ends. May be set from any thread.
         position_s: how much sound there was.
         level_dbfs: of the last block.
         speaking: whether a turn goes on.
     """
+
+    HOLD_OFF: Seconds = 0.4
+    """A loudspeaker's last sound takes its time through buffers and room: 0.3 to 0.5 s."""
 
     def __init__(
         self,
@@ -115,6 +120,8 @@ class StreamSession:
         self.conditioner = Conditioner(channel)
         self.timeline = Timeline(capacity_s=turns.max_turn + 10.0, settle_s=settle_s)
         self.level_dbfs = SILENCE_DBFS
+        self.muted = False
+        self._muted_until = 0  # position
         self._turns = turns
         self._detector = TurnDetector(turns)
         self._features: TurnFeatures | None = None  # of the turn that goes on
@@ -161,15 +168,17 @@ class StreamSession:
         if clipped:
             self._clipped_at = self.timeline.position
         if pushed.restarted:
-            windows += self._ended(self._detector.flush())
-            self._detector.reset(pushed.start)
-            self._position = pushed.start
+            windows += self._start_anew(pushed.start)
         while self.timeline.position - self._position >= FRAME_LENGTH:
             windows += self._step(self._position, self._position + FRAME_LENGTH)
         return windows
 
     def _step(self, start: int, end: int) -> list[Window]:
         """The next 512 samples."""
+        if self.muted:
+            self._muted_until = end + round(self.HOLD_OFF * SAMPLE_RATE_HZ)
+        if start < self._muted_until:
+            return self._start_anew(end)
         frame = self.timeline.read(start, end)
         self._position = end
         ended = self._ended(self._detector(frame))
@@ -182,6 +191,13 @@ class StreamSession:
         before = self._features.n_frames
         self._features.push(frame)
         return ended + self._intervals(before)
+
+    def _start_anew(self, position: int) -> list[Window]:
+        """Forget what was before that position; the turn that went on has ended."""
+        ended = self._ended(self._detector.flush())
+        self._detector.reset(position)
+        self._position = position
+        return ended
 
     def _intervals(self, before: int) -> list[Window]:
         """Windows that end at the hops between `before` and the newest frame."""

@@ -5,7 +5,7 @@ from test_session import stream
 
 from ser_stream.decoding import Calibration
 from ser_stream.features.log_mel import SHERMAN, LogMelConfig
-from ser_stream.inference import Judge, TurnEncoder
+from ser_stream.inference import Judge, JudgeSettings, TurnEncoder
 from ser_stream.models.registry import build_model
 
 LABELS = ("neutral", "happy", "sad")
@@ -81,10 +81,10 @@ def test_a_turn_shorter_than_a_step_has_an_answer(architecture):
 
 def judge(model, **changes):
     settings = dict(
-        name="m", window_steps=model.window_steps, smoothing=0.0,
+        window_steps=model.window_steps, smoothing=0.0,
         calibration={"interval": Calibration(), "utterance": Calibration()}, min_speech=0.7,
     )  # fmt: skip
-    return Judge(model, **(settings | changes))
+    return Judge(model, "m", JudgeSettings(**(settings | changes)))
 
 
 def test_an_estimate_says_what_its_window_was(speech):

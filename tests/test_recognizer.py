@@ -108,6 +108,37 @@ def test_a_shorter_hop_asks_more_often(tiny_model, speech_path):
     np.testing.assert_allclose(ends, 0.2, atol=1e-9)
 
 
+def test_settings_change_while_a_stream_runs(tiny_model, speech_path):
+    recognizer = Recognizer(tiny_model)
+    estimates = []
+    for estimate in recognizer.stream(speech_path):
+        estimates.append(estimate)
+        if len(estimates) == 2:
+            recognizer.change(hop_s=0.1, min_confidence=1.0)
+    intervals = [e for e in estimates if e.trigger == "interval"]
+    ends = np.diff([e.end_s for e in intervals])
+    assert ends[0] == pytest.approx(0.5)
+    np.testing.assert_allclose(ends[2:], 0.1, atol=1e-9)
+    assert [e.abstains for e in intervals] == [False] * 2 + [True] * (len(intervals) - 2)
+
+
+def test_a_change_that_cannot_be_made_changes_nothing(tiny_model, speech_path):
+    recognizer = Recognizer(tiny_model)
+    with pytest.raises(InputError, match="smoothing: found 2"):
+        recognizer.change(hop_s=0.1, smoothing=2)
+    with pytest.raises(InputError, match="change: found colour; accepted are window_s"):
+        recognizer.change(colour=1)
+    ends = [e.end_s for e in recognizer.stream(speech_path) if e.trigger == "interval"]
+    np.testing.assert_allclose(np.diff(ends), 0.5, atol=1e-9)
+
+
+def test_a_muted_recogniser_hears_nobody_until_it_is_unmuted(recognizer, speech_path):
+    recognizer.muted = True
+    assert list(recognizer.stream(speech_path)) == []
+    recognizer.muted = False
+    assert list(recognizer.stream(speech_path))
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [

@@ -128,6 +128,22 @@ def test_a_short_gap_is_filled_and_a_long_one_starts_anew(speech):
         assert utterances[-1].end_s == pytest.approx(stream(speech)[0][-1].end_s + gap_s, abs=0.1)
 
 
+def test_while_the_robot_speaks_nobody_is_heard(speech):
+    """Muted from 1.5 s to 2.5 s: the turn ends there, and the next begins after the hold-off."""
+    session = StreamSession(WINDOWS, TurnSettings())
+    windows = []
+    for start in range(0, len(speech) - 511, 512):
+        end_s = (start + 512) / RATE
+        session.muted = 1.5 < end_s <= 2.5
+        windows += session.push(block(speech[start : start + 512], end_s))
+        assert not (session.speaking and 1.5 < end_s <= 2.9)
+    windows += session.finish()
+    before, after = [w for w in windows if w.trigger == "utterance"]
+    assert before.end_s <= 1.5
+    assert after.start_s >= 2.5 + StreamSession.HOLD_OFF
+    assert session.position_s == pytest.approx(len(speech) / RATE, abs=0.04)  # all was counted
+
+
 def test_clipping_is_reported_where_it_was_heard(speech):
     loud = np.clip(speech * 30, -1, 1)
     assert all(w.clipped for w in stream(loud)[0])

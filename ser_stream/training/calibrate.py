@@ -13,7 +13,7 @@ from ser_stream.audio.recording import Recording
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.corpora.base import Utterance
 from ser_stream.decoding import INTERVAL, UTTERANCE, Calibration, log_softmax
-from ser_stream.inference import Judge
+from ser_stream.inference import Judge, JudgeSettings
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.info import ModelInfo
 from ser_stream.session import StreamSession, Window, WindowSettings
@@ -28,10 +28,7 @@ def stream_logits(
     settings = WindowSettings(model.features, model.window_frames, model.hop_frames, MIN_SPEECH_S)
     source = Recording(path)
     session = StreamSession(settings, TurnSettings(), settle_s=source.settle_s)
-    judge = Judge(
-        model, "", model.steps_in(model.window_frames), smoothing, calibration={},
-        min_speech=MIN_SPEECH_S,
-    )  # fmt: skip
+    judge = Judge(model, "", JudgeSettings(model.window_steps, smoothing, {}, MIN_SPEECH_S))
     for block in source.blocks():
         for window in session.push(block):
             yield window, judge.logits(window)
