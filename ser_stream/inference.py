@@ -111,7 +111,9 @@ class Judge:
         if self._encoder is None or window.features is not self._encoder.features:
             self._encoder = TurnEncoder(self._model, window.features, self.settings.window_steps)
             self._decoder = TurnDecoder(self.settings.smoothing)
-        smoothed = self._decoder.window(self._encoder.logits(window.n_frames), window.weight_s)
+        smoothed = self._decoder.window(
+            self._encoder.logits(window.n_frames), window.weight_s, window.covers_turn
+        )
         return self._decoder.utterance() if window.trigger == UTTERANCE else smoothed
 
     def __call__(self, window: Window) -> EmotionEstimate:

@@ -79,6 +79,7 @@ class Window:
         start_s, end_s: on the stream's clock; of the whole turn where the trigger is "utterance".
         speech_s, speech_ratio: how much of it is speech.
         weight_s: how much of the window itself is speech, also where the trigger is "utterance".
+        covers_turn: the window is all of the turn so far.
         captured_at: `time.monotonic()` when the block that completed it was captured.
     """
 
@@ -89,6 +90,7 @@ class Window:
     end_s: Seconds
     speech_s: Seconds
     weight_s: Seconds
+    covers_turn: bool
     speech_ratio: float
     level_dbfs: Decibels
     clipped: bool
@@ -230,6 +232,7 @@ class StreamSession:
         end = turn.start + config.samples_for(n_frames)
         start = max(turn.start, end - config.samples_for(self.windows.window_frames))
         weight = turn.speech_samples(start, end)
+        covers_turn = start == turn.start
         if trigger == UTTERANCE:
             start, end = turn.start, turn.end
         samples = self.timeline.read(start, end)
@@ -243,6 +246,7 @@ class StreamSession:
             end_s=end_s,
             speech_s=speech / SAMPLE_RATE_HZ,
             weight_s=weight / SAMPLE_RATE_HZ,
+            covers_turn=covers_turn,
             speech_ratio=speech / len(samples),
             level_dbfs=level_dbfs(samples),
             clipped=self._clipped_at > start,

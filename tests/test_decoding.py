@@ -37,6 +37,16 @@ def test_the_utterance_is_the_speech_weighted_mean_of_log_probabilities():
     np.testing.assert_allclose(decoder.utterance(), expected)
 
 
+def test_a_window_of_the_whole_turn_replaces_those_of_its_beginning():
+    decoder = TurnDecoder()
+    decoder.window(A, 1.0, covers_turn=True)
+    decoder.window(B, 2.0, covers_turn=True)
+    np.testing.assert_allclose(decoder.utterance(), scipy.special.log_softmax(B))
+    decoder.window(A, 2.0)
+    expected = (scipy.special.log_softmax(A) + scipy.special.log_softmax(B)) / 2
+    np.testing.assert_allclose(decoder.utterance(), expected)
+
+
 def test_equal_windows_give_an_utterance_like_them():
     decoder = TurnDecoder()
     for _ in range(5):

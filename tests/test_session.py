@@ -64,6 +64,8 @@ def test_a_window_never_reaches_back_before_its_turn_nor_beyond_its_length(long_
     for window in intervals:
         assert window.start_s >= window.features.turn.start / RATE - 1e-9
         assert window.end_s - window.start_s <= longest + 1e-9
+        covers = window.start_s < window.features.turn.start / RATE + 1e-9
+        assert window.covers_turn == covers
     assert max(w.end_s - w.start_s for w in intervals) == pytest.approx(longest)
 
 
