@@ -54,5 +54,10 @@ setup(
             "scikit-learn",
         ],
     },
-    entry_points={"console_scripts": ["ser-stream = ser_stream.cli:main"]},
+    entry_points={
+        "console_scripts": [
+            "ser-stream = ser_stream.cli:main",
+            "ser_node = ser_stream.ros.node:main",
+        ]
+    },
 )

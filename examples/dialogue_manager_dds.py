@@ -45,9 +45,7 @@ class Expression(IdlStruct, typename="hri_msgs::msg::dds_::Expression_"):
 
 
 def main() -> None:
-    prefix = "/".join(
-        ["rt", *sys.argv[1:2]]
-    )  # ROS topic /robot1/emotion is DDS's rt/robot1/emotion
+    prefix = "/".join(["rt", *sys.argv[1:2]])  # /robot1/emotion is DDS's rt/robot1/emotion
     participant = DomainParticipant(int(os.environ.get("ROS_DOMAIN_ID") or 0))
     qos = Qos(Policy.Reliability.Reliable(duration(seconds=1)), Policy.History.KeepLast(10))
     readers = {

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,7 @@ class StreamStatus:
         skipped: windows that were not judged because a newer one was there already.
         gaps, gap_s: interruptions of the sound, and how long they were together.
         bad_samples: samples that were no numbers.
+        judging_s: how long the window that is judged right now has been; 0 where none is.
         source: what the source says of itself, where it does ("" = all is well).
     """
 
@@ -51,6 +53,7 @@ class StreamStatus:
     gaps: int = 0
     gap_s: Seconds = 0.0
     bad_samples: int = 0
+    judging_s: Seconds = 0.0
     source: str = ""
 
 
@@ -108,6 +111,7 @@ class Recognizer:
         self._source: AudioSource | None = None
         self._slot = _NewestWins()
         self._judged = 0
+        self._judging_since: float | None = None  # monotonic
         self._warm_up()
         if not self.info.training_data.commercial_use:
             logger.info("model %s: %s", self.info.name, self.info.training_data.licence)
@@ -150,7 +154,7 @@ class Recognizer:
     @property
     def status(self) -> StreamStatus:
         """The stream right now. May be read from any thread."""
-        session = self._session
+        session, judging_since = self._session, self._judging_since
         if session is None:
             return StreamStatus()
         return StreamStatus(
@@ -162,6 +166,7 @@ class Recognizer:
             gaps=session.timeline.gaps,
             gap_s=session.timeline.gap_s,
             bad_samples=session.conditioner.bad_samples,
+            judging_s=0.0 if judging_since is None else time.monotonic() - judging_since,
             source="" if getattr(self._source, "connected", True) else self._source.last_error,
         )
 
@@ -192,10 +197,13 @@ class Recognizer:
         windows = self._live_windows(source) if source.live else self._every_window(source)
         try:
             for window in windows:
+                self._judging_since = time.monotonic()
                 estimate = self._judge(window)
+                self._judging_since = None
                 self._judged += 1
                 yield estimate
         finally:
+            self._judging_since = None
             source.close()
 
     def _every_window(self, source: AudioSource) -> Iterator[Window]:

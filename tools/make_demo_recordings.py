@@ -24,15 +24,9 @@ SILENCE_S = 0.8
 # name: text, voice, pitch (0-99), words a minute, level in dBFS
 RECORDINGS = {
     "1-neutral": ("The meeting begins at ten o'clock in the small room.", "en-us+m3", 40, 150, -26),
-    "2-happy": ("That is wonderful! I am so glad that you came today!", "en-us+f3", 85, 175, -20),
+    "2-happy": ("That is wonderful! I am so glad that you came today!", "en-us+f3", 85, 175, -24),
     "3-sad": ("He is gone now. I sit here, and nobody calls.", "en-us+m7", 15, 105, -32),
-    "4-angry": (
-        "I told you not to touch that! Leave it alone, right now!",
-        "en-us+m1",
-        70,
-        190,
-        -18,
-    ),
+    "4-angry": ("I told you not to touch that! Leave it alone, now!", "en-us+m1", 70, 190, -26),
 }
 
 

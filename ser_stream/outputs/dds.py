@@ -157,7 +157,7 @@ class DdsPublisher:
         """
         with self._lock:
             self._health.note(estimate)
-            stamp = self._stamps(time.time_ns(), estimate.latency_ms)
+            stamp = self._stamps(time.time_ns() - round(estimate.latency_ms * 1e6))
             for topic, content in estimate_messages(estimate, stamp):
                 self._publish(topic, content)
 

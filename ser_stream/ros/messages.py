@@ -141,17 +141,12 @@ class Stamps:
     def __init__(self) -> None:
         self._last_ns = 0
 
-    def __call__(self, now_ns: int, latency_ms: float) -> Stamp:
-        """Stamp of an estimate that is there now.
-
-        Args:
-            now_ns: the clock that stamps are of (wall clock or sim time), right now.
-            latency_ms: of the estimate; capture was so long ago.
+    def __call__(self, heard_ns: int) -> Stamp:
+        """Stamp of an estimate whose last sample was heard then, in nanoseconds.
 
         Where the clock is set back, stamps stand still, but for a nanosecond each, until it has
         caught up.
         """
-        heard_ns = now_ns - round(latency_ms * 1e6)
         self._last_ns = max(heard_ns, self._last_ns + 1)
         return stamp_of(self._last_ns)
 

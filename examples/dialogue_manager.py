@@ -1,0 +1,55 @@
+"""A dialogue manager on a robot: hears emotions, decides, says why.
+
+    python3 examples/dialogue_manager.py [--ros-args -r __ns:=/robot1]
+
+Start it beside `ros2 launch ser_stream ser.launch.py`.
+"""
+
+import rclpy
+from decisions import DialogueManager
+from hri_msgs.msg import Expression
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+
+
+class DialogueNode(Node):
+    """Listens to windows and to whole turns."""
+
+    def __init__(self):
+        super().__init__("dialogue_manager")
+        self._manager = DialogueManager()
+        self.create_subscription(Expression, "emotion", self.on_window, 10)
+        self.create_subscription(Expression, "emotion/utterance", self.on_turn, 10)
+
+    def on_window(self, message: Expression) -> None:
+        self._respond("window", message)
+
+    def on_turn(self, message: Expression) -> None:
+        self._respond("turn", message)
+
+    def _respond(self, kind: str, message: Expression) -> None:
+        stamp = message.header.stamp
+        decision = self._manager.hear(
+            message.expression,
+            message.confidence,
+            time_s=stamp.sec + stamp.nanosec * 1e-9,
+            whole_turn=kind == "turn",
+        )
+        heard = f"{kind} {message.expression} {message.confidence:.2f}"
+        self.get_logger().info(f"{heard} -> {decision.action}: {decision.reason}")
+
+
+def main() -> None:
+    rclpy.init()
+    node = DialogueNode()
+    try:
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,437 @@
+"""The ROS 2 node: parameters, lifecycle, topics. What it does is in `ser_stream.recognizer`.
+
+    ros2 run ser_stream ser_node
+
+Three threads: rclpy's executor runs the callbacks below, none of which waits; the recogniser
+listens in a thread of its own, and judges in `_recognise`, which publishes.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+import rclpy
+from diagnostic_updater import DiagnosticStatusWrapper, Updater
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter as RosParameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rosidl_runtime_py.set_message import set_message_fields
+from rosidl_runtime_py.utilities import get_message
+from std_msgs.msg import Bool
+
+from ser_stream.audio.block import AudioSource
+from ser_stream.audio.microphone import Microphone
+from ser_stream.audio.recording import Recording
+from ser_stream.decoding import INTERVAL, UTTERANCE
+from ser_stream.emotion import EmotionEstimate
+from ser_stream.errors import InputError
+from ser_stream.recognizer import Recognizer
+from ser_stream.ros.audio_topic import AudioFormat, AudioTopic
+from ser_stream.ros.health import ERROR, Health
+from ser_stream.ros.messages import (
+    IS_SPEAKING,
+    TOPICS,
+    TRACKED_VOICES,
+    Stamps,
+    Topic,
+    estimate_messages,
+    speaking_message,
+    stamp_of,
+    tracked_message,
+    voice_topics,
+)
+from ser_stream.ros.parameters import BY_NAME, PARAMETERS, Parameter
+
+HUNG_AFTER_S = 10.0
+"""A window that is judged for so long will never be: the process ends, for launch to start it."""
+
+RETRY_S = 1.0
+"""After recognition has failed, it is tried again after so long."""
+
+
+def logged(transition: Callable) -> Callable:
+    """A lifecycle transition whose errors are logged: rclpy would swallow them."""
+
+    @functools.wraps(transition)
+    def run(self: EmotionNode, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(self, state)
+        except InputError as error:
+            self.get_logger().error(str(error))
+        except Exception as error:
+            self.get_logger().error(f"{transition.__name__}: {error!r}")
+        return TransitionCallbackReturn.FAILURE
+
+    return run
+
+
+class EmotionNode(LifecycleNode):
+    """Configure loads the model, activate opens the source, deactivate closes it."""
+
+    def __init__(self) -> None:
+        super().__init__("ser_stream")
+        for parameter in PARAMETERS:
+            self.declare_parameter(parameter.name, parameter.default, _descriptor(parameter))
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self._recognizer: Recognizer | None = None
+        self._source: AudioSource | None = None
+        self._worker: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._robot_speaks = False
+        self._failure = ""
+        self._said = ""  # the trouble that was logged last
+        self._speaking: bool | None = None
+        self._stamps = {INTERVAL: Stamps(), UTTERANCE: Stamps()}
+        self._health = Health()
+        self._outputs: dict[Topic, object] = {}
+        self._voice_topics: dict[Topic, Topic] = {}
+        self._while_active: list = []  # subscriptions and timers
+        self._updater = Updater(self)
+        self._updater.add("speech emotion", self._diagnose)
+
+    # Lifecycle
+
+    @logged
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model and warm it up."""
+        self._recognizer = Recognizer(
+            self._value("model"),
+            window_s=self._value("window") or None,
+            channel=_channel(self._value("channel")),
+            device=self._value("torch_device"),
+            **_settings(self._value),
+        )
+        voice_id = self._value("voice_id")
+        self._voice_topics = voice_topics(voice_id) if voice_id else {}
+        topics = [topic for topic in TOPICS if topic.name != "/diagnostics"]
+        topics += [*self._voice_topics.values(), *([TRACKED_VOICES] if voice_id else [])]
+        for topic in topics:
+            self._outputs[topic] = self.create_publisher(
+                get_message(topic.type),
+                topic.name,
+                _qos(topic),
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            )
+        self._health = Health(self._recognizer.info.name)
+        self.get_logger().info(f"model {self._recognizer.info.name} is ready")
+        return super().on_configure(state)
+
+    @logged
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Open the source. That it is not there is no failure: it is looked for."""
+        self._stopping.clear()
+        self._failure = ""
+        self._robot_speaks = False
+        self._update_muted()
+        if voice_id := self._value("voice_id"):
+            self._publish(TRACKED_VOICES, tracked_message([voice_id], self._now()))
+        self._source = self._open()
+        self._while_active += [
+            self.create_subscription(Bool, "robot_speaking", self._on_robot_speaking, 10),
+            self.create_timer(0.1, self._watch),
+        ]
+        self._worker = threading.Thread(
+            target=self._recognise, name="ser_stream-judge", daemon=True
+        )
+        self._worker.start()
+        return super().on_activate(state)
+
+    @logged
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close the source."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    @logged
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free all."""
+        self._free()
+        return super().on_cleanup(state)
+
+    @logged
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close the source and free all."""
+        self._stop()
+        self._free()
+        return super().on_shutdown(state)
+
+    def start(self) -> None:
+        """Configure and activate, if `autostart` says so."""
+        if not self._value("autostart"):
+            return
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def close(self) -> None:
+        """Stop whatever runs."""
+        self._stop()
+        self._free()
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        if self._source is not None:
+            self._source.close()
+        if self._worker is not None:
+            self._worker.join(timeout=5.0)
+        for entity in self._while_active:
+            destroy = self.destroy_timer if hasattr(entity, "reset") else self.destroy_subscription
+            destroy(entity)
+        self._while_active.clear()
+        self._source = self._worker = None
+        self._say_speaking(False)
+
+    def _free(self) -> None:
+        for publisher in self._outputs.values():
+            self.destroy_publisher(publisher)
+        self._outputs.clear()
+        self._recognizer = None
+        self._speaking = None
+
+    # Sound in
+
+    def _open(self) -> AudioSource:
+        """The source that the parameters name."""
+        source = self._value("source")
+        if source == "microphone":
+            return Microphone(self._value("device") or None, wait=True)
+        if source == "file":
+            return Recording(self._value("file"), realtime=True)
+        return self._open_topic()
+
+    def _open_topic(self) -> AudioTopic:
+        kind = self._value("audio_type")
+        messages = _audio_messages(kind)
+        topic = AudioTopic(
+            AudioFormat(
+                self._value("audio_rate"),
+                self._value("audio_channels"),
+                self._value("audio_format"),
+            ),
+            stamped=kind != "AudioData",
+        )
+        handlers = {
+            "AudioData": lambda m: topic.push_bytes(m.data.tobytes(), self._now_s()),
+            "AudioDataStamped": lambda m: topic.push_bytes(m.audio.data.tobytes(), _seconds(m)),
+            "AudioStamped": lambda m: topic.push_audio(m.audio, _seconds(m)),
+        }
+        # Best effort hears both kinds of publisher; a short queue would lose sound whenever
+        # Python stalls.
+        qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+        override = QoSOverridingOptions.with_default_policies()
+        self._while_active.append(
+            self.create_subscription(
+                getattr(messages, kind), "audio", handlers[kind], qos,
+                qos_overriding_options=override,
+            )
+        )  # fmt: skip
+        if kind != "AudioStamped":
+            self._while_active.append(
+                self.create_subscription(messages.AudioInfo, "audio_info", topic.announce, 10)
+            )
+        return topic
+
+    def _on_robot_speaking(self, message: Bool) -> None:
+        self._robot_speaks = message.data
+        self._update_muted()
+
+    def _update_muted(self) -> None:
+        if self._recognizer is not None:
+            self._recognizer.muted = self._robot_speaks or not self._value("enabled")
+
+    # Emotions out
+
+    def _recognise(self) -> None:
+        """Judge and publish until the source ends or is closed; after a failure, try again."""
+        while not self._stopping.is_set():
+            try:
+                for estimate in self._recognizer.stream(self._source):
+                    self._failure = ""
+                    self._publish_estimate(estimate)
+                return
+            except InputError as error:
+                self._failure = str(error)
+            except Exception as error:  # the node lives, and diagnostics say what happened
+                self._failure = f"recognition failed: {error!r}"
+            if self._stopping.wait(RETRY_S):
+                return
+
+    def _publish_estimate(self, estimate: EmotionEstimate) -> None:
+        self._health.note(estimate)
+        if isinstance(self._source, AudioTopic):  # its clock is that of the stamps
+            heard_ns = round(estimate.end_s * 1e9)
+        else:
+            heard_ns = self.get_clock().now().nanoseconds - round(estimate.latency_ms * 1e6)
+        stamp = self._stamps[estimate.trigger](heard_ns)
+        for topic, content in estimate_messages(estimate, stamp):
+            self._publish(topic, content)
+
+    def _publish(self, topic: Topic, content: dict) -> None:
+        for each in (topic, self._voice_topics.get(topic)):
+            if each is not None:
+                message = get_message(each.type)()
+                set_message_fields(message, content)
+                self._outputs[each].publish(message)
+
+    def _say_speaking(self, speaking: bool) -> None:
+        # After a Ctrl-C rclpy has shut down, and nothing can be published any more.
+        if speaking != self._speaking and self._outputs and self.context.ok():
+            self._speaking = speaking
+            self._publish(IS_SPEAKING, speaking_message(speaking))
+
+    def _watch(self) -> None:
+        """Ten times a second: who speaks, and is recognition alive."""
+        status = self._recognizer.status
+        self._say_speaking(status.speaking)
+        if status.judging_s > HUNG_AFTER_S:
+            self.get_logger().fatal(f"inference hangs for {status.judging_s:.0f} s: ending")
+            os._exit(1)  # a thread cannot be ended; launch starts the process again
+        trouble = self._failure or status.source
+        if trouble != self._said:
+            self._said = trouble
+            if trouble:
+                self.get_logger().error(trouble)
+            else:
+                self.get_logger().info("sound is back")
+
+    def _diagnose(self, report: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        if self._recognizer is None:
+            report.summary(DiagnosticStatusWrapper.STALE, "not configured")
+            return report
+        if self._source is None:
+            report.summary(DiagnosticStatusWrapper.STALE, "not active")
+            return report
+        level, message, values = self._health.report(self._recognizer.status)
+        if self._failure:
+            level, message = ERROR, self._failure
+        report.summary(bytes([level]), message)
+        for key, value in values.items():
+            report.add(key, value)
+        self._updater.setHardwareID(self._source.name)
+        return report
+
+    # Parameters
+
+    def _value(self, name: str):
+        return self.get_parameter(name).value
+
+    def _on_parameters(self, changes: list[RosParameter]) -> SetParametersResult:
+        """Check a change and make it, or say why not."""
+        changed = {change.name: change.value for change in changes if change.name in BY_NAME}
+        for name, value in changed.items():
+            if reason := BY_NAME[name].refusal(value):
+                return SetParametersResult(successful=False, reason=reason)
+        if self._recognizer is not None:
+            try:
+                self._recognizer.change(
+                    **_settings(lambda name: changed.get(name, self._value(name)))
+                )
+            except InputError as error:
+                return SetParametersResult(successful=False, reason=str(error))
+            if "enabled" in changed:
+                self._recognizer.muted = self._robot_speaks or not changed["enabled"]
+        return SetParametersResult(successful=True)
+
+    def _now(self) -> tuple[int, int]:
+        return stamp_of(self.get_clock().now().nanoseconds)
+
+    def _now_s(self) -> float:
+        return self.get_clock().now().nanoseconds * 1e-9
+
+
+def _settings(value: Callable[[str], float]) -> dict[str, float | None]:
+    """What `Recognizer.change` takes, from parameters."""
+    return {
+        "hop_s": value("hop") or None,
+        "min_speech_s": value("min_speech"),
+        "min_confidence": _or_none(value("min_confidence")),
+        "smoothing": _or_none(value("smoothing")),
+    }
+
+
+def _or_none(value: float) -> float | None:
+    return None if value < 0 else value
+
+
+def _channel(text: str) -> int | str:
+    if text == "mix" or text.isdecimal():
+        return text if text == "mix" else int(text)
+    raise InputError(f"channel: found {text!r}; accepted are mix, or a number from 0")
+
+
+def _seconds(message) -> float:
+    stamp = message.header.stamp
+    return stamp.sec + stamp.nanosec * 1e-9
+
+
+def _qos(topic: Topic) -> QoSProfile:
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if topic.transient_local else None
+    return QoSProfile(
+        depth=topic.depth,
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=durability or DurabilityPolicy.VOLATILE,
+    )
+
+
+def _audio_messages(kind: str):
+    """The module audio_common_msgs.msg, if it is the package that has that type."""
+    try:
+        from audio_common_msgs import msg
+    except ImportError as error:
+        raise InputError(
+            "source topic: no package audio_common_msgs; install ros-<distro>-audio-common-msgs"
+        ) from error
+    if not hasattr(msg, kind):
+        found = ", ".join(name for name in dir(msg) if name.startswith("Audio"))
+        raise InputError(
+            f"audio_type: the installed audio_common_msgs has no {kind}, but {found}; two packages "
+            "have that name, see the README"
+        )
+    return msg
+
+
+def _descriptor(parameter: Parameter) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(
+        description=parameter.description,
+        read_only=parameter.read_only,
+        additional_constraints=f"accepted: {parameter.accepted}",
+    )
+    if parameter.low is not None:
+        if isinstance(parameter.default, int):
+            limits = IntegerRange(from_value=int(parameter.low), to_value=int(parameter.high))
+            descriptor.integer_range = [limits]
+        else:
+            limits = FloatingPointRange(from_value=parameter.low, to_value=parameter.high)
+            descriptor.floating_point_range = [limits]
+    return descriptor
+
+
+def main() -> None:
+    """Run the node until it is told to end: exit code 0."""
+    rclpy.init()
+    node = EmotionNode()
+    try:
+        node.start()
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not break the end
+        node.close()
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+if __name__ == "__main__":
+    main()
