@@ -57,9 +57,6 @@ from ser_stream.ros.parameters import BY_NAME, PARAMETERS, Parameter
 HUNG_AFTER_S = 10.0
 """A window that is judged for so long will never be: the process ends, for launch to start it."""
 
-RETRY_S = 1.0
-"""After recognition has failed, it is tried again after so long."""
-
 
 def logged(transition: Callable) -> Callable:
     """A lifecycle transition whose errors are logged: rclpy would swallow them."""
@@ -253,19 +250,21 @@ class EmotionNode(LifecycleNode):
     # Emotions out
 
     def _recognise(self) -> None:
-        """Judge and publish until the source ends or is closed; after a failure, try again."""
-        while not self._stopping.is_set():
-            try:
-                for estimate in self._recognizer.stream(self._source):
-                    self._failure = ""
-                    self._publish_estimate(estimate)
-                return
-            except InputError as error:
-                self._failure = str(error)
-            except Exception as error:  # the node lives, and diagnostics say what happened
-                self._failure = f"recognition failed: {error!r}"
-            if self._stopping.wait(RETRY_S):
-                return
+        """Judge and publish until the source ends or is closed."""
+        try:
+            for estimate in self._recognizer.stream(self._source):
+                self._publish_estimate(estimate)
+        except InputError as error:  # a file or channel that cannot be used: no retry changes it
+            self._failure = str(error)
+        except Exception as error:
+            # After a Ctrl-C rclpy has shut down, and publishing fails: that is no failure.
+            if not self._stopping.is_set() and self.context.ok():
+                self._end_process(f"recognition failed: {error!r}")
+
+    def _end_process(self, reason: str) -> None:
+        """Die and say why. A source is spent once closed; launch starts the process afresh."""
+        self.get_logger().fatal(f"{reason}: ending")
+        os._exit(1)  # from any thread, whatever the others hang in
 
     def _publish_estimate(self, estimate: EmotionEstimate) -> None:
         self._health.note(estimate)
@@ -295,8 +294,7 @@ class EmotionNode(LifecycleNode):
         status = self._recognizer.status
         self._say_speaking(status.speaking)
         if status.judging_s > HUNG_AFTER_S:
-            self.get_logger().fatal(f"inference hangs for {status.judging_s:.0f} s: ending")
-            os._exit(1)  # a thread cannot be ended; launch starts the process again
+            self._end_process(f"inference hangs for {status.judging_s:.0f} s")
         trouble = self._failure or status.source
         if trouble != self._said:
             self._said = trouble

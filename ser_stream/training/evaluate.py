@@ -75,18 +75,22 @@ def _score_stream(network: EmotionModel, info: ModelInfo, utterances: list[Utter
         answers[UTTERANCE].append(max(turns, key=lambda turn: turn[0])[1])
         truths[UTTERANCE].append(truth)
     return {
-        "utterance": _figures(info, answers[UTTERANCE], truths[UTTERANCE], unheard),
-        "interval": _figures(info, answers[INTERVAL], truths[INTERVAL]),
+        "utterance": _figures(info, UTTERANCE, answers, truths, unheard),
+        "interval": _figures(info, INTERVAL, answers, truths),
     }
 
 
 def _figures(
-    info: ModelInfo, answers: list, truths: list, unheard: np.ndarray | None = None
+    info: ModelInfo,
+    trigger: str,
+    answers: dict[str, list],
+    truths: dict[str, list],
+    unheard: np.ndarray | None = None,
 ) -> dict:
-    probabilities, truth = np.array(answers), np.array(truths)
+    probabilities, truth = np.array(answers[trigger]), np.array(truths[trigger])
     predicted = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1)
-    answered = confidence >= info.calibration[UTTERANCE].floor
+    answered = confidence >= info.calibration[trigger].floor
     right = predicted == truth
     return {
         **score(info.labels, truth, predicted, unheard).to_dict(),
