@@ -206,6 +206,8 @@ def test_a_reader_that_goes_away_is_no_error(speech_path):
 
 @pytest.mark.microphone
 def test_microphone_and_file_agree(speech_path):
+    # Not 2-happy: it lies between angry and surprise, where a frame more or less of a turn tips it.
+    speech_path = speech_path.with_name("1-neutral.flac")
     (expected,) = utterances(run("listen", "--input", speech_path, "--json")[1])
     with PulseServer() as server:
         server.add_sink("ears")
