@@ -50,7 +50,7 @@ class PulseServer:
         (self._folder / "runtime").mkdir(exist_ok=True)
         protocol = f"module-native-protocol-unix socket={self._folder}/socket auth-anonymous=1"
         command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1"]
-        # Its default resampler is a quick one that dulls the highest octave: not what is tested.
+        # A resampler as good as ours: what differs then is not Pulse's.
         command += ["--resample-method=soxr-hq", "--use-pid-file=no", "--disable-shm=yes"]
         command += ["-L", protocol]
         with (self._folder / "log").open("ab") as log:
