@@ -23,8 +23,13 @@ demo: $(INSTALLED) portaudio
 	@echo "With your microphone:  $(IN_VENV)/ser-stream listen"
 	@echo "Which microphones:     $(IN_VENV)/ser-stream devices"
 
+# Where ROS 2 is installed, its tests run too.
+test: SHELL := bash
 test: $(INSTALLED) portaudio sound-server
-	@OMP_NUM_THREADS=1 $(IN_VENV)/python -m pytest $(ARGS)
+	@[ -n "$$ROS_DISTRO" ] || for setup in /opt/ros/*/setup.bash; do \
+	    if [ -f "$$setup" ]; then . "$$setup"; fi; \
+	done; \
+	OMP_NUM_THREADS=1 $(IN_VENV)/python -m pytest $(ARGS)
 
 lint: $(INSTALLED)
 	@$(IN_VENV)/ruff check .

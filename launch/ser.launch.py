@@ -18,6 +18,7 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "device", default_value="", description="Microphone: name, part of a name, or index."
     ),
+    DeclareLaunchArgument("file", default_value="", description="Recording, for source:=file."),
     DeclareLaunchArgument(
         "audio_topic", default_value="audio", description="Topic of audio, for source:=topic."
     ),
@@ -66,7 +67,7 @@ def generate_launch_description() -> LaunchDescription:
             argument("params_file"),
             {
                 name: ParameterValue(argument(name), value_type=str)
-                for name in ("model", "source", "device", "audio_type")
+                for name in ("model", "source", "device", "file", "audio_type")
             },
         ],
         remappings=[("audio", argument("audio_topic"))],

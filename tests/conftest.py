@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from collections.abc import Callable
 from ctypes.util import find_library
 from pathlib import Path
@@ -47,7 +48,14 @@ def _missing_for_corpora() -> str:
 
 
 def _missing_for_ros() -> str:
-    return "" if any(Path("/opt/ros").glob("*/setup.bash")) else "no /opt/ros/*/setup.bash"
+    try:
+        import rclpy  # noqa: F401
+    except ImportError as error:
+        if not any(Path("/opt/ros").glob("*/setup.bash")):
+            return "no /opt/ros/*/setup.bash"
+        python = ".".join(map(str, sys.version_info[:2]))
+        return f"rclpy does not load in Python {python}: {error}"
+    return ""
 
 
 OPTIONAL_PARTS = {

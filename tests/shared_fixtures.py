@@ -51,3 +51,15 @@ def tiny_model(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     save_model(folder, model, info)
     return folder
+
+
+@pytest.fixture
+def observer(monkeypatch):
+    """A node of the test's own in the graph of the node that is tested."""
+    from ros_graph import ENVIRONMENT, Observer
+
+    for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE"):
+        monkeypatch.setenv(name, ENVIRONMENT[name])
+    observer = Observer()
+    yield observer
+    observer.close()

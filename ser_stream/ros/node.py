@@ -22,6 +22,8 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy.clock import Clock, ClockType, JumpThreshold
+from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
@@ -37,7 +39,7 @@ from ser_stream.audio.recording import Recording
 from ser_stream.decoding import INTERVAL, UTTERANCE
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
-from ser_stream.recognizer import Recognizer
+from ser_stream.recognizer import Recognizer, StreamStatus
 from ser_stream.ros.audio_topic import AudioFormat, AudioTopic
 from ser_stream.ros.health import ERROR, Health
 from ser_stream.ros.messages import (
@@ -90,13 +92,20 @@ class EmotionNode(LifecycleNode):
         self._failure = ""
         self._said = ""  # the trouble that was logged last
         self._speaking: bool | None = None
-        self._stamps = {INTERVAL: Stamps(), UTTERANCE: Stamps()}
+        self._new_stamps()
         self._health = Health()
         self._outputs: dict[Topic, object] = {}
         self._voice_topics: dict[Topic, Topic] = {}
         self._while_active: list = []  # subscriptions and timers
         self._updater = Updater(self)
         self._updater.add("speech emotion", self._diagnose)
+        # Only simulated time is set back so far: a bag begins again, and so do the stamps.
+        self._on_replay = self.get_clock().create_jump_callback(
+            JumpThreshold(
+                min_forward=None, min_backward=Duration(seconds=-1), on_clock_change=False
+            ),
+            post_callback=lambda jump: self._new_stamps(),
+        )
 
     # Lifecycle
 
@@ -137,7 +146,8 @@ class EmotionNode(LifecycleNode):
         self._source = self._open()
         self._while_active += [
             self.create_subscription(Bool, "robot_speaking", self._on_robot_speaking, 10),
-            self.create_timer(0.1, self._watch),
+            # Simulated time may stand still; whether recognition is alive must be seen then too.
+            self.create_timer(0.1, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME)),
         ]
         self._worker = threading.Thread(
             target=self._recognise, name="ser_stream-judge", daemon=True
@@ -295,13 +305,25 @@ class EmotionNode(LifecycleNode):
         self._say_speaking(status.speaking)
         if status.judging_s > HUNG_AFTER_S:
             self._end_process(f"inference hangs for {status.judging_s:.0f} s")
-        trouble = self._failure or status.source
+        trouble = self._trouble(status)
         if trouble != self._said:
             self._said = trouble
             if trouble:
                 self.get_logger().error(trouble)
             else:
                 self.get_logger().info("sound is back")
+
+    def _trouble(self, status: StreamStatus) -> str:
+        """Why no sound can be heard; "" if it can."""
+        if self._failure or not status.source or not isinstance(self._source, AudioTopic):
+            return self._failure or status.source
+        # A subscription never hears of publishers of another type.
+        wanted = f"audio_common_msgs/msg/{self._value('audio_type')}"
+        name = self.resolve_topic_name("audio")
+        others = {info.topic_type for info in self.get_publishers_info_by_topic(name)} - {wanted}
+        if not others:
+            return status.source
+        return f"{name} is published as {', '.join(sorted(others))}; audio_type is for {wanted}"
 
     def _diagnose(self, report: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
         if self._recognizer is None:
@@ -310,14 +332,18 @@ class EmotionNode(LifecycleNode):
         if self._source is None:
             report.summary(DiagnosticStatusWrapper.STALE, "not active")
             return report
-        level, message, values = self._health.report(self._recognizer.status)
-        if self._failure:
-            level, message = ERROR, self._failure
+        status = self._recognizer.status
+        level, message, values = self._health.report(status)
+        if trouble := self._trouble(status):
+            level, message = ERROR, trouble
         report.summary(bytes([level]), message)
         for key, value in values.items():
             report.add(key, value)
         self._updater.setHardwareID(self._source.name)
         return report
+
+    def _new_stamps(self) -> None:
+        self._stamps = {INTERVAL: Stamps(), UTTERANCE: Stamps()}
 
     # Parameters
 
@@ -390,11 +416,12 @@ def _audio_messages(kind: str):
         raise InputError(
             "source topic: no package audio_common_msgs; install ros-<distro>-audio-common-msgs"
         ) from error
-    if not hasattr(msg, kind):
-        found = ", ".join(name for name in dir(msg) if name.startswith("Audio"))
+    # Both packages have an AudioData, but only one of them has bytes in it.
+    found = ["AudioStamped"] if hasattr(msg, "AudioStamped") else ["AudioData", "AudioDataStamped"]
+    if kind not in found:
         raise InputError(
-            f"audio_type: the installed audio_common_msgs has no {kind}, but {found}; two packages "
-            "have that name, see the README"
+            f"audio_type: the installed audio_common_msgs has no {kind}, but {', '.join(found)}; "
+            "two packages have that name, see the README"
         )
     return msg
 
