@@ -1,0 +1,150 @@
+"""What the ROS 2 node costs, and whether it loses estimates: at real time, in a real graph.
+
+    python benchmarks/ros_node.py [--minutes M] [--model NAME|DIR]
+
+Plays the demo recordings on the topic `audio`, best effort, again and again, to two processes: the
+node, and the peer, an rclpy node that only receives the audio. Prints the share of one core that
+each takes, and how many estimates were made of the same samples offline, and how many arrived.
+Needs a sourced ROS 2 with ros-drivers' audio_common_msgs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from array import array
+from pathlib import Path
+
+import numpy as np
+
+BLOCK_LENGTH = 512
+PEER = "receive-only"
+
+
+def receive_only() -> None:
+    """The peer: subscribes as the node does, and does nothing."""
+    import rclpy
+    from audio_common_msgs.msg import AudioDataStamped
+    from rclpy.executors import ExternalShutdownException
+    from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+    rclpy.init()
+    node = rclpy.create_node("receive_only")
+    qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+    node.create_subscription(AudioDataStamped, "audio", lambda message: None, qos)
+    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
+        rclpy.spin(node)
+
+
+def sound(minutes: float) -> np.ndarray:
+    """So much of the demo recordings, with a second of silence between them, (n,) int16."""
+    from ser_stream.training.feature_cache import read_samples
+    from ser_stream.units import SAMPLE_RATE_HZ
+
+    demo = sorted((Path(__file__).parent.parent / "ser_stream" / "demo").glob("*.flac"))
+    once = np.concatenate([np.pad(read_samples(path), (0, SAMPLE_RATE_HZ)) for path in demo])
+    n_samples = round(60 * minutes * SAMPLE_RATE_HZ)
+    repeated = np.tile(once, -(-n_samples // len(once)))[:n_samples]
+    return np.round(np.pad(repeated, (0, SAMPLE_RATE_HZ)) * 32767).astype("<i2")
+
+
+def offline_estimates(samples: np.ndarray, model: str) -> int:
+    """How many estimates these samples give, heard without a pause."""
+    from ser_stream.audio.block import AudioBlock
+    from ser_stream.audio.turns import TurnSettings
+    from ser_stream.models.checkpoint import load_model
+    from ser_stream.session import StreamSession, WindowSettings
+    from ser_stream.units import SAMPLE_RATE_HZ
+
+    network, _ = load_model(model)
+    settings = WindowSettings(network.features, network.window_frames, network.hop_frames)
+    session = StreamSession(settings, TurnSettings())
+    count = 0
+    for start in range(0, len(samples), BLOCK_LENGTH):
+        part = samples[start : start + BLOCK_LENGTH, None].astype(np.float32) / 32768
+        end_s = (start + len(part)) / SAMPLE_RATE_HZ
+        count += len(list(session.push(AudioBlock(part, SAMPLE_RATE_HZ, end_s, 0.0))))
+    return count
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def play(node, publisher, message_type, samples: np.ndarray) -> None:
+    """Publish at the pace of a microphone, and spin."""
+    import rclpy
+
+    from ser_stream.units import SAMPLE_RATE_HZ
+
+    started = time.monotonic()
+    for start in range(0, len(samples), BLOCK_LENGTH):
+        part = samples[start : start + BLOCK_LENGTH]
+        due = started + (start + len(part)) / SAMPLE_RATE_HZ
+        while (left_s := due - time.monotonic()) > 0:
+            rclpy.spin_once(node, timeout_sec=left_s)
+        message = message_type()
+        message.header.stamp = node.get_clock().now().to_msg()
+        message.audio.data = array("B", part.tobytes())
+        publisher.publish(message)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--model", default="default")
+    arguments = parser.parse_args()
+
+    import rclpy
+    from audio_common_msgs.msg import AudioDataStamped
+    from rclpy.qos import QoSProfile, ReliabilityPolicy
+    from std_msgs.msg import String
+
+    samples = sound(arguments.minutes)
+    expected = offline_estimates(samples, arguments.model)
+    rclpy.init()
+    node = rclpy.create_node("benchmark")
+    qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+    publisher = node.create_publisher(AudioDataStamped, "audio", qos)
+    details = []
+    node.create_subscription(String, "emotion/details", details.append, 100)
+
+    ours = [sys.executable, "-m", "ser_stream.ros.node", "--ros-args"]
+    ours += ["-p", "source:=topic", "-p", f"model:={arguments.model}"]
+    commands = {"ser_stream": ours, PEER: [sys.executable, __file__, PEER]}
+    processes = {name: subprocess.Popen(command) for name, command in commands.items()}
+    try:
+        while publisher.get_subscription_count() < 2:
+            rclpy.spin_once(node, timeout_sec=0.1)
+        before = {name: cpu_s(process.pid) for name, process in processes.items()}
+        play(node, publisher, AudioDataStamped, samples)
+        ends_at = time.monotonic() + 3
+        while time.monotonic() < ends_at:
+            rclpy.spin_once(node, timeout_sec=0.1)
+        shares = {
+            name: (cpu_s(process.pid) - before[name]) / (60 * arguments.minutes)
+            for name, process in processes.items()
+        }
+    finally:
+        for process in processes.values():
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=20)
+    latencies = [json.loads(message.data)["latency_ms"] for message in details]
+    print(f"middleware: {rclpy.get_rmw_implementation_identifier()}")
+    for name, share in shares.items():
+        print(f"CPU of {name}: {share:.1%} of one core")
+    print(f"ratio: {shares['ser_stream'] / shares[PEER]:.2f}")
+    print(f"latency: p50 {np.median(latencies):.1f} ms, p99 {np.percentile(latencies, 99):.1f} ms")
+    print(f"estimates: {len(details)} of {expected} arrived, {expected - len(details)} lost")
+
+
+if __name__ == "__main__":
+    receive_only() if sys.argv[1:] == [PEER] else main()
