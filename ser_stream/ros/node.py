@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import signal
 import threading
+import time
 from collections.abc import Callable
 
 import rclpy
@@ -56,6 +58,9 @@ from ser_stream.ros.messages import (
 )
 from ser_stream.ros.parameters import BY_NAME, PARAMETERS, Parameter
 
+BACK_AFTER_S = 3.0
+"""So long without trouble, and it is over: where good messages come among bad ones, it is not."""
+
 HUNG_AFTER_S = 10.0
 """A window that is judged for so long will never be: the process ends, for launch to start it."""
 
@@ -90,7 +95,8 @@ class EmotionNode(LifecycleNode):
         self._stopping = threading.Event()
         self._robot_speaks = False
         self._failure = ""
-        self._said = ""  # the trouble that was logged last
+        self._said = ""  # the trouble that was logged last, without its numbers
+        self._trouble_at = 0.0  # monotonic
         self._speaking: bool | None = None
         self._new_stamps()
         self._health = Health()
@@ -98,6 +104,7 @@ class EmotionNode(LifecycleNode):
         self._voice_topics: dict[Topic, Topic] = {}
         self._while_active: list = []  # subscriptions and timers
         self._updater = Updater(self)
+        self._updater.setHardwareID("none")
         self._updater.add("speech emotion", self._diagnose)
         # Only simulated time is set back so far: a bag begins again, and so do the stamps.
         self._on_replay = self.get_clock().create_jump_callback(
@@ -144,6 +151,7 @@ class EmotionNode(LifecycleNode):
         if voice_id := self._value("voice_id"):
             self._publish(TRACKED_VOICES, tracked_message([voice_id], self._now()))
         self._source = self._open()
+        self._updater.setHardwareID(self._source.name)
         self._while_active += [
             self.create_subscription(Bool, "robot_speaking", self._on_robot_speaking, 10),
             # Simulated time may stand still; whether recognition is alive must be seen then too.
@@ -305,13 +313,16 @@ class EmotionNode(LifecycleNode):
         self._say_speaking(status.speaking)
         if status.judging_s > HUNG_AFTER_S:
             self._end_process(f"inference hangs for {status.judging_s:.0f} s")
-        trouble = self._trouble(status)
-        if trouble != self._said:
-            self._said = trouble
-            if trouble:
+        trouble, now = self._trouble(status), time.monotonic()
+        if trouble:
+            self._trouble_at = now
+            gist = re.sub(r"[\d.]+", "", trouble)  # seconds that pass are no other trouble
+            if gist != self._said:
+                self._said = gist
                 self.get_logger().error(trouble)
-            else:
-                self.get_logger().info("sound is back")
+        elif self._said and now - self._trouble_at > BACK_AFTER_S:
+            self._said = ""
+            self.get_logger().info("sound is back")
 
     def _trouble(self, status: StreamStatus) -> str:
         """Why no sound can be heard; "" if it can."""
@@ -339,7 +350,6 @@ class EmotionNode(LifecycleNode):
         report.summary(bytes([level]), message)
         for key, value in values.items():
             report.add(key, value)
-        self._updater.setHardwareID(self._source.name)
         return report
 
     def _new_stamps(self) -> None:
