@@ -103,6 +103,11 @@ def node(tmp_path, *remaps, environment=None, **parameters):
                 process.wait(timeout=20)
 
 
+def heed_sigint():
+    """In a child before it starts: whoever runs the tests in the background has SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def types():
     from diagnostic_msgs.msg import DiagnosticArray
     from hri_msgs.msg import Expression

@@ -404,7 +404,10 @@ def test_the_network_is_that_of_ros_variables():
     assert re.findall('Peer Address="(.*?)"', peers) == ["127.0.0.1", "10.0.0.7", "robot"]
     assert "NetworkInterface" not in peers  # these are not reached through loopback
     assert network_configuration({reach: "SYSTEM_DEFAULT"}) is None
-    assert network_configuration({"CYCLONEDDS_URI": "file:///x.xml", reach: "OFF"}) is None
+    uri = {"CYCLONEDDS_URI": "file:///x.xml"}
+    assert network_configuration(uri) == f"{subnet},file:///x.xml"
+    assert network_configuration(uri | {reach: "SYSTEM_DEFAULT"}) == "file:///x.xml"
+    assert "NetworkInterface" not in network_configuration(uri | {reach: "LOCALHOST"})
 
 
 @pytest.mark.parametrize(

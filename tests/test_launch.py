@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ros_graph import ENVIRONMENT, ROOT, types
+from ros_graph import ENVIRONMENT, ROOT, heed_sigint, types
 
 pytestmark = pytest.mark.ros
 
@@ -58,8 +58,9 @@ def launched(workspace, *arguments, file="replay.launch.py"):
     log = Path(workspace["ROS_LOG_DIR"]).with_name("launch.log")
     with log.open("w") as output:
         process = subprocess.Popen(
-            command, env=workspace, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
+            command, env=workspace, stdout=output, stderr=subprocess.STDOUT,
+            start_new_session=True, preexec_fn=heed_sigint,
+        )  # fmt: skip
         process.log = log.read_text
         try:
             yield process
@@ -95,7 +96,9 @@ def test_launch_publishes_emotions_and_ends_with_code_0(
     arguments = (f"file:={speech_path}", f"model:={tiny_model}", "namespace:=robot1")
     with launched(workspace, *arguments) as process:
         observer.wait(lambda: emotions, patience_s=60)
-        assert "/robot1/ser_stream" in ros2(workspace, "node", "list")
+        assert "/robot1/ser_stream" in ros2(
+            workspace, "node", "list", "--no-daemon", "--spin-time", "5"
+        )
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(timeout=30) == 0
     assert "process has finished cleanly" in process.log()

@@ -165,6 +165,7 @@ def test_a_publisher_that_dies_is_named_and_may_come_back(
     with listening(tmp_path, tiny_model):
         publisher.play()
         observer.wait(lambda: says(reports, "is its publisher alive", level=2))
+        observer.spin(2.0)
         publisher.play()
         observer.wait(lambda: len(utterances) == 2)
         observer.wait(lambda: says(reports, "", level=0))

@@ -12,8 +12,7 @@ Who hears whom is decided by the variables that ROS 2 knows too:
 * ROS_STATIC_PEERS: `host;host`, asked too. With `LOCALHOST`: this machine and these hosts.
 * ROS_DISTRO: for `humble` and older, names of nodes travel in the form of that time. Set it on a
   machine without ROS when the robot runs one of those.
-* CYCLONEDDS_URI: where set, it alone configures the network; of the above only ROS_DOMAIN_ID and
-  ROS_DISTRO count then.
+* CYCLONEDDS_URI: goes behind what the above give, and so wins where both say something.
 """
 
 from __future__ import annotations
@@ -278,7 +277,9 @@ def qos_policies(topic: Topic) -> tuple:
 
 
 def network_configuration(environment: Mapping[str, str]) -> str | None:
-    """Configuration of Cyclone DDS (XML) for ROS 2's variables; None: its own, or the user's.
+    """Configuration of Cyclone DDS (XML) for ROS 2's variables; None: its own.
+
+    CYCLONEDDS_URI is appended, as rmw_cyclonedds does.
 
     What is in it was tried with rmw_cyclonedds and rmw_fastrtps. By default Cyclone DDS 11 asks a
     silent peer only every 30 s, and forgets it after as long: a ROS node on this machine that
@@ -287,14 +288,13 @@ def network_configuration(environment: Mapping[str, str]) -> str | None:
     Raises:
         InputError: ROS_AUTOMATIC_DISCOVERY_RANGE is not known, or OFF.
     """
-    if environment.get("CYCLONEDDS_URI"):
-        return None
+    users = environment.get("CYCLONEDDS_URI", "")
     reach = environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE") or "SUBNET"
     peers = [host for host in environment.get("ROS_STATIC_PEERS", "").split(";") if host]
     if environment.get("ROS_LOCALHOST_ONLY") == "1":
         reach, peers = "LOCALHOST", []
     if reach == "SYSTEM_DEFAULT":
-        return None
+        return users or None
     if reach not in ("SUBNET", "LOCALHOST"):
         raise InputError(
             f"ROS_AUTOMATIC_DISCOVERY_RANGE: found {reach!r}; accepted are SUBNET, LOCALHOST and "
@@ -303,16 +303,17 @@ def network_configuration(environment: Mapping[str, str]) -> str | None:
     general = ""
     if reach == "LOCALHOST":
         general = "<AllowMulticast>false</AllowMulticast>"
-        if not peers:
+        if not peers and not users:
             general += '<Interfaces><NetworkInterface address="127.0.0.1"/></Interfaces>'
     asked = "".join(
         f'<Peer Address={quoteattr(host)} PruneDelay="inf"/>' for host in ["127.0.0.1", *peers]
     )
-    return (
+    ours = (
         f"<CycloneDDS><Domain><General>{general}</General><Discovery>"
         "<ParticipantIndex>auto</ParticipantIndex><SPDPInterval>2 s</SPDPInterval>"
         f"<Peers>{asked}</Peers></Discovery></Domain></CycloneDDS>"
     )
+    return f"{ours},{users}" if users else ours
 
 
 @functools.cache  # keeps it: with a Domain goes all that is in it
