@@ -12,6 +12,7 @@ from ser_stream.models.cat import Cat, LstmTransformer
 from ser_stream.models.causal_crnn import CausalCrnn
 from ser_stream.models.cnn_blstm_attention import CnnBlstmAttention
 from ser_stream.models.ilt import CnnLstmTransformer, CnnTransformer, Ilt
+from ser_stream.models.moma import Moma
 
 ARCHITECTURES: dict[str, Callable[..., EmotionModel]] = {
     "causal_crnn": CausalCrnn,
@@ -21,6 +22,7 @@ ARCHITECTURES: dict[str, Callable[..., EmotionModel]] = {
     "cnn_transformer": CnnTransformer,
     "cnn_lstm_transformer": CnnLstmTransformer,
     "lstm_transformer": LstmTransformer,
+    "moma": Moma,
 }
 
 
