@@ -5,6 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_stream.features.log_mel import (
+    HE,
+    JALAL,
     SHERMAN,
     LogMelConfig,
     StreamingLogMel,
@@ -13,7 +15,7 @@ from ser_stream.features.log_mel import (
     mel_to_hertz,
 )
 
-CONFIGS = {"default": LogMelConfig(), "sherman": SHERMAN}
+CONFIGS = {"default": LogMelConfig(), "sherman": SHERMAN, "he": HE, "jalal": JALAL}
 
 
 def librosa_log_mel(samples, config):

@@ -81,6 +81,20 @@ SHERMAN = LogMelConfig(
 )
 """Settings of Sherman et al. (section II.A; window and fmax from the authors' public code)."""
 
+HE = LogMelConfig(n_mels=40, n_fft=400, win_length=400, hop_length=160, fmin=0.0, fmax=8000.0)
+"""Settings of He et al. (section 3.2: 40 bands, 25 ms windows every 10 ms).
+
+The paper is silent on the FFT's length, here the window's, and on window and range, here librosa's
+defaults. Frames are not centred: 7.5 s have 748 of them, not librosa's 751.
+"""
+
+JALAL = LogMelConfig(n_mels=23, n_fft=512, win_length=400, hop_length=160, fmin=20.0, fmax=8000.0)
+"""Settings of Jalal et al. (section 4.2: 23 bands, and no more is said).
+
+25 ms every 10 ms from 20 Hz on, as in Kaldi, whose default number of bands is 23 too. Kaldi's
+pre-emphasis, window (Hann's to the power of 0.85) and mel scale are not here.
+"""
+
 
 def hertz_to_mel(frequency: np.ndarray) -> np.ndarray:
     """Slaney's mel scale (Auditory Toolbox, 1998): linear up to 1 kHz, logarithmic above."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +11,46 @@ from torch import Tensor, nn
 def valid_steps(n_steps: int, lengths: Tensor) -> Tensor:
     """Mask (batch, n_steps), True where a step lies within its item's length."""
     return torch.arange(n_steps, device=lengths.device) < lengths[:, None]
+
+
+def mean_over_time(steps: Tensor, mask: Tensor | None = None) -> Tensor:
+    """(batch, steps, dimension), mask (batch, steps) -> mean of the valid steps, (batch, dim.)."""
+    if mask is None:
+        return steps.mean(dim=1)
+    return steps.masked_fill(~mask[..., None], 0.0).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+
+
+def sinusoidal_encoding(n_steps: int, dimension: int) -> Tensor:
+    """Positional encoding (n_steps, dimension) of an even dimension.
+
+    Vaswani et al., "Attention is all you need", 2017, section 3.5: PE(pos, 2i) is the sine and
+    PE(pos, 2i + 1) the cosine of pos / 10000^(2i / dimension).
+
+    >>> sinusoidal_encoding(2, 4)[0].tolist()
+    [0.0, 1.0, 0.0, 1.0]
+    """
+    position = torch.arange(n_steps)[:, None]
+    rate = torch.exp(torch.arange(0, dimension, 2) * (-math.log(10_000.0) / dimension))
+    angle = position * rate
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
+
+
+class AttentionPooling(nn.Module):
+    """Weighted sum over time, a step's energy being linear in it: softmax(w . h), no bias.
+
+    A bias would be the same for each step, and the softmax takes that out.
+    """
+
+    def __init__(self, dimension: int):
+        super().__init__()
+        self.energy = nn.Linear(dimension, 1, bias=False)
+
+    def forward(self, steps: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(batch, steps, dimension), mask (batch, steps) -> (batch, dimension)."""
+        energy = self.energy(steps)
+        if mask is not None:
+            energy = energy.masked_fill(~mask[..., None], -torch.inf)
+        return (energy.softmax(dim=1) * steps).sum(dim=1)
 
 
 class AttentiveStatistics(nn.Module):
@@ -33,3 +75,107 @@ class AttentiveStatistics(nn.Module):
         mean = (weights * steps).sum(dim=1)
         variance = (weights * (steps - mean[:, None]) ** 2).sum(dim=1)
         return torch.cat([mean, (variance + 1e-6).sqrt()], dim=1)
+
+
+class SelfAttentionEncoder(nn.Module):
+    """Transformer encoder of torch's layers (normalisation behind, ReLU), as Vaswani et al.
+
+    Args:
+        positional_encoding: add `sinusoidal_encoding` to what goes in.
+    """
+
+    def __init__(
+        self,
+        dimension: int,
+        heads: int,
+        feedforward: int,
+        layers: int,
+        dropout: float,
+        positional_encoding: bool,
+    ):
+        super().__init__()
+        self.positional_encoding = positional_encoding
+        # Not nn.TransformerEncoder: its layers are copies, which start with the same weights.
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(dimension, heads, feedforward, dropout, batch_first=True)
+            for _ in range(layers)
+        )
+
+    def forward(self, steps: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(batch, steps, dimension), mask (batch, steps) -> the same shape.
+
+        Steps outside the mask are attended to by none; what comes out in their place is undefined.
+        """
+        if self.positional_encoding:
+            steps = _with_positions(steps)
+        padding = None if mask is None else ~mask
+        for layer in self.layers:
+            steps = layer(steps, src_key_padding_mask=padding)
+        return steps
+
+
+class CrossAttentionLayer(nn.Module):
+    """`nn.TransformerEncoderLayer`, but for keys and values that are another sequence's."""
+
+    def __init__(self, dimension: int, heads: int, feedforward: int, dropout: float):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(dimension, heads, dropout, batch_first=True)
+        self.feedforward = nn.Sequential(
+            nn.Linear(dimension, feedforward),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(feedforward, dimension),
+        )
+        self.attention_norm = nn.LayerNorm(dimension)
+        self.feedforward_norm = nn.LayerNorm(dimension)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, queries: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Queries (batch, K, dimension), keys (batch, T, dimension) -> the queries' shape.
+
+        Args:
+            mask: (batch, T), of the keys.
+        """
+        attended, _ = self.attention(
+            queries, keys, keys, None if mask is None else ~mask, need_weights=False
+        )
+        steps = self.attention_norm(queries + self.dropout(attended))
+        return self.feedforward_norm(steps + self.dropout(self.feedforward(steps)))
+
+
+class CrossAttentionEncoder(nn.Module):
+    """Transformer encoder whose every layer takes keys and values from the other sequence as is.
+
+    As the crossmodal transformer of Tsai et al., "Multimodal transformer for unaligned multimodal
+    language sequences", ACL 2019, section 3.2, with normalisation behind each part instead.
+
+    Args:
+        positional_encoding: add `sinusoidal_encoding` to both sequences.
+    """
+
+    def __init__(
+        self,
+        dimension: int,
+        heads: int,
+        feedforward: int,
+        layers: int,
+        dropout: float,
+        positional_encoding: bool,
+    ):
+        super().__init__()
+        self.positional_encoding = positional_encoding
+        self.layers = nn.ModuleList(
+            CrossAttentionLayer(dimension, heads, feedforward, dropout) for _ in range(layers)
+        )
+
+    def forward(self, queries: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
+        """As `CrossAttentionLayer`."""
+        if self.positional_encoding:
+            queries, keys = _with_positions(queries), _with_positions(keys)
+        for layer in self.layers:
+            queries = layer(queries, keys, mask)
+        return queries
+
+
+def _with_positions(steps: Tensor) -> Tensor:
+    return steps + sinusoidal_encoding(*steps.shape[1:]).to(steps)

@@ -1,0 +1,153 @@
+"""MOMA, residual mixture of multi-view attention, one of the four papers' systems.
+
+Jalal, Milner, Hain and Moore, "Removing bias with residual mixture of multi-view attention for
+speech emotion recognition", Interspeech 2020, section 3 and Fig. 1::
+
+    frames -> BLSTM, 2 layers -> Y, frames x 1024                          eqs. 1-3
+    attention layer 1            Y + a_att1 Y: a residual                  eqs. 4-6
+    attention layer 2            a_att2 = gamma_1 a_1 + gamma_2 a_2 + ...  eqs. 7-9, 3 blocks
+                                 sum over time of a_att2 Y -> 1024 -> classes
+
+The BLSTM runs over the frames themselves, in both directions, so there is no front end whose output
+outlives a window: `encode` only normalises, a step is a frame, and each hop computes the whole
+window anew: some 0.4 s on one core, most of a hop of 0.5 s, where the other networks take a tenth.
+
+Where the paper is silent:
+
+    ====================  ==========================================================================
+    silent                chosen
+    ====================  ==========================================================================
+    segments' length      `window_frames` 500: 5 s, as the other networks of 10 ms frames
+    W_e                   to one energy per frame ("the attention vector over time frames"), without
+                          bias, which the softmax would take out; W_h and W_m have biases
+    "projected onto Y"    Y' = a Y: each frame times its weight
+    M of layer 2          the mean of the Y that layer 2 is given
+    frames to classes     the frames that a_att2 weighs are summed over time; then the projection to
+                          1024 and the classifier, both linear, as told
+    initial gamma         uniform in [0, 1): a mixture, in which no block takes another one back
+    dropout               none
+    padding               masked
+    ====================  ==========================================================================
+
+Systems that the paper's Table 1 compares with are other authors' figures; it has no baselines of
+its own. `blocks=0` is ours: the encoder and the mean over time, to see what attention adds.
+
+Trained parameters, for 4 labels (the paper gives none)::
+
+    BLSTM, layer 1       2,199,552   2 directions x 4 gates x 512 x (23 + 512 + 2)
+    BLSTM, layer 2       6,299,648   2 directions x 4 gates x 512 x (1024 + 512 + 2)
+    attention blocks     1,050,112   4 x (2 x (1024 x 128 + 128) + 128)
+    gamma                        3
+    projection           1,049,600   1024 x 1024 + 1024
+    classifier               4,100   1024 x 4 + 4
+    in all              10,603,015
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ser_stream.errors import InputError
+from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.models.attention import mean_over_time, valid_steps
+from ser_stream.models.base import EmotionModel
+from ser_stream.models.recurrent import hidden_states
+
+
+class ContextualAttention(nn.Module):
+    """One attention block: each frame is weighed against the mean of all (eqs. 4 and 5)."""
+
+    def __init__(self, dimension: int, context: int):
+        super().__init__()
+        self.frame = nn.Linear(dimension, context)  # W_h
+        self.mean = nn.Linear(dimension, context)  # W_m
+        self.energy = nn.Linear(context, 1, bias=False)  # W_e
+
+    def forward(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Weights (batch, frames), summing to 1, of (batch, frames, dimension)."""
+        mean = mean_over_time(frames, mask)[:, None]
+        energy = self.energy(self.frame(frames).tanh() * self.mean(mean).tanh())[..., 0]
+        if mask is not None:
+            energy = energy.masked_fill(~mask, -torch.inf)
+        return energy.softmax(dim=1)
+
+
+class Moma(EmotionModel):
+    """The network of the paper, on its 23 log-mel bands (`JALAL`).
+
+    Args:
+        blocks: attention blocks of layer 2; the paper has 3 and leaves their number open
+            (section 5.2). 0: no attention, the mean over time.
+        hidden: LSTM units per direction.
+        context: dimension that attention compares in.
+        window_frames: the segment that is judged.
+
+    Raises:
+        InputError: `blocks` is negative.
+    """
+
+    frames_per_step = 1
+    hop_frames = 50
+    context_frames = 0
+
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        features: LogMelConfig,
+        blocks: int = 3,
+        hidden: int = 512,
+        context: int = 128,
+        window_frames: int = 500,
+    ):
+        super().__init__(labels, features)
+        if blocks < 0:
+            raise InputError(f"blocks: found {blocks}; accepted are 0 and more")
+        self.window_frames = window_frames
+        dimension = 2 * hidden
+        self.blstm = nn.LSTM(
+            features.dimension, hidden, num_layers=2, batch_first=True, bidirectional=True
+        )
+        if blocks:
+            self.layer1 = ContextualAttention(dimension, context)
+            self.gamma = nn.Parameter(torch.rand(blocks))
+        self.layer2 = nn.ModuleList(ContextualAttention(dimension, context) for _ in range(blocks))
+        self.projection = nn.Linear(dimension, dimension)
+        self.output = nn.Linear(dimension, len(labels))
+
+    def encode(self, features: Tensor) -> Tensor:
+        return self.normalise(features)
+
+    def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        mask = None if lengths is None else valid_steps(steps.shape[1], lengths)
+        frames = hidden_states(self.blstm, steps, lengths)
+        if self.layer2:
+            frames, _, weights = self._attend(frames, mask)
+            summary = (weights[..., None] * frames).sum(dim=1)
+        else:
+            summary = mean_over_time(frames, mask)
+        return self.output(self.projection(summary))
+
+    def attention_weights(
+        self, features: Tensor, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """a_att1 and a_att2 (batch, frames) of whole windows: what Figures 2 to 5 draw.
+
+        Args as `forward`. a_att1 sums to 1, a_att2 to the sum of the gammas.
+
+        Raises:
+            InputError: the network has no attention.
+        """
+        if not self.layer2:
+            raise InputError("attention_weights: found blocks=0; accepted are 1 and more")
+        mask = None if lengths is None else valid_steps(features.shape[1], lengths)
+        frames = hidden_states(self.blstm, self.encode(features), lengths)
+        _, layer1, layer2 = self._attend(frames, mask)
+        return layer1, layer2
+
+    def _attend(self, frames: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Y of eq. 6 (batch, frames, dimension), a_att1 and a_att2 (batch, frames)."""
+        layer1 = self.layer1(frames, mask)
+        frames = layer1[..., None] * frames + frames
+        views = torch.stack([block(frames, mask) for block in self.layer2], dim=-1)
+        return frames, layer1, views @ self.gamma
