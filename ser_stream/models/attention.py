@@ -179,3 +179,30 @@ class CrossAttentionEncoder(nn.Module):
 
 def _with_positions(steps: Tensor) -> Tensor:
     return steps + sinusoidal_encoding(*steps.shape[1:]).to(steps)
+
+
+class GlobalAttention(nn.Module):
+    """Attention by learned queries, each a head: weights = softmax over the steps of q . h.
+
+    Lee, Yoon and Jung, Interspeech 2020, eqs. 4 and 5; with one head, what Mirsamadi, Barsoum and
+    Zhang use in "Automatic speech emotion recognition using recurrent neural networks with local
+    attention", ICASSP 2017.
+    """
+
+    def __init__(self, dimension: int, heads: int = 1):
+        super().__init__()
+        self.queries = nn.Linear(dimension, heads, bias=False)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """(batch, steps, dimension), mask (batch, steps) -> weights (batch, heads, steps)."""
+        energy = self.queries(states).mT.masked_fill(~mask[:, None], -torch.inf)
+        return energy.softmax(dim=2)
+
+
+def aggregate(weights: Tensor, states: Tensor) -> Tensor:
+    """Weighted sums of (batch, steps, dimension) by weights (batch, heads, steps), side by side.
+
+    Returns:
+        (batch, heads * dimension), the first head's in front.
+    """
+    return (weights @ states).flatten(1)

@@ -8,35 +8,34 @@ kept. The head turns the last few dozen steps into logits, once per hop::
     frames   ..................................................  10 ms each, since the turn began
     steps    |    |    |    |    |    |    |    |    |    |      encode(): each computed once
     window              [----------------------------------]     classify(): the last window_steps
+
+A network that sees words beside sound judges whole utterances, cut into segments: `BimodalModel`.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.features.segments import SegmentConfig
+from ser_stream.models.segment_batch import SegmentBatch
 
 
-class EmotionModel(nn.Module):
-    """Base of the networks: normalised features in, logits out.
+class NormalisingModel(nn.Module):
+    """What all networks have: labels, and features that they normalise themselves.
 
     Attributes:
         labels: one per logit.
         features: settings of the features it is given.
-        hop_frames, window_frames: how often it answers and how far it looks back, in frames.
-        context_frames: frames that `encode` must be given in front of a hop, so that the hop's
-            steps come out as if it had been given the whole turn.
-        frames_per_step: frames from one step to the next.
-        context_of_step: frames that a step covers beyond those: the overlap of neighbouring chunks.
-        mean, std: (n_mels,) buffers, each band's statistics over the training set.
+        mean, std: (features.dimension,) buffers, each band's, or coefficient's, statistics over the
+            training set.
+        takes: what it judges by, in words.
     """
 
-    hop_frames: int
-    window_frames: int
-    context_frames: int
-    frames_per_step: int
-    context_of_step: int = 0
+    takes: str
 
     def __init__(self, labels: tuple[str, ...], features: LogMelConfig):
         super().__init__()
@@ -44,6 +43,35 @@ class EmotionModel(nn.Module):
         self.features = features
         self.register_buffer("mean", torch.zeros(features.dimension), persistent=False)
         self.register_buffer("std", torch.ones(features.dimension), persistent=False)
+
+    def set_normalisation(self, mean: Tensor, std: Tensor) -> None:
+        """Mean and standard deviation (dimension,) of the training set's frames."""
+        self.mean.copy_(mean)
+        self.std.copy_(std)
+
+    def normalise(self, features: Tensor) -> Tensor:
+        """(..., dimension) -> zero mean and unit deviation per band."""
+        return (features - self.mean) / self.std
+
+
+class EmotionModel(NormalisingModel):
+    """Base of the networks that stream: frames in, logits out.
+
+    Attributes:
+        hop_frames, window_frames: how often it answers and how far it looks back, in frames.
+        context_frames: frames that `encode` must be given in front of a hop, so that the hop's
+            steps come out as if it had been given the whole turn.
+        frames_per_step: frames from one step to the next.
+        context_of_step: frames that a step covers beyond those: the overlap of neighbouring chunks.
+    """
+
+    takes = "sound alone"
+
+    hop_frames: int
+    window_frames: int
+    context_frames: int
+    frames_per_step: int
+    context_of_step: int = 0
 
     @property
     def window_steps(self) -> int:
@@ -53,15 +81,6 @@ class EmotionModel(nn.Module):
     def steps_in(self, n_frames: int) -> int:
         """Number of whole steps in a turn of that many frames."""
         return max(0, (n_frames - self.context_of_step) // self.frames_per_step)
-
-    def set_normalisation(self, mean: Tensor, std: Tensor) -> None:
-        """Per-band mean and standard deviation (n_mels,) of the training set's frames, in dB."""
-        self.mean.copy_(mean)
-        self.std.copy_(std)
-
-    def normalise(self, features: Tensor) -> Tensor:
-        """(..., n_mels) in dB -> zero mean and unit deviation per band."""
-        return (features - self.mean) / self.std
 
     def encode(self, features: Tensor) -> Tensor:
         """Front end: (batch, frames, n_mels) in dB -> (batch, steps_in(frames), dimension).
@@ -93,3 +112,35 @@ class EmotionModel(nn.Module):
     def penalty(self) -> Tensor | float:
         """What training adds to the loss after a forward pass, besides the error itself."""
         return 0.0
+
+
+class BimodalModel(NormalisingModel):
+    """Base of the networks that see words beside sound: whole utterances in, logits out.
+
+    They do not stream: words are known late, and all at once.
+
+    Raises:
+        InputError: `features` are not those of segments.
+    """
+
+    takes = "words beside sound"
+
+    def __init__(self, labels: tuple[str, ...], features: SegmentConfig):
+        if not isinstance(features, SegmentConfig):
+            raise InputError(
+                f"features: found {type(features).__name__}; a network that takes {self.takes} "
+                "needs those of segments"
+            )
+        super().__init__(labels, features)
+
+    def forward(self, batch: SegmentBatch) -> Tensor:
+        """Logits (batch, labels): what their softmax gives is the network's answer."""
+        raise NotImplementedError
+
+    def loss(self, batch: SegmentBatch, targets: Tensor) -> Tensor:
+        """What training makes small, the mean over the batch.
+
+        Args:
+            targets: (batch,) indices of labels, or (batch, labels) probabilities.
+        """
+        return F.cross_entropy(self(batch), targets)

@@ -9,12 +9,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ser_stream.errors import InputError
-from ser_stream.models.base import EmotionModel
+from ser_stream.models.base import EmotionModel, NormalisingModel
 from ser_stream.models.info import ModelInfo, find_model, read_info
-from ser_stream.models.registry import build_model
+from ser_stream.models.registry import ModelT, build_model
 
 
-def save_model(folder: Path, model: EmotionModel, info: ModelInfo) -> None:
+def save_model(folder: Path, model: NormalisingModel, info: ModelInfo) -> None:
     """Write a model folder, over what was there."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
@@ -22,15 +22,20 @@ def save_model(folder: Path, model: EmotionModel, info: ModelInfo) -> None:
     info.write(folder)
 
 
-def load_model(name_or_folder: str | Path, device: str = "cpu") -> tuple[EmotionModel, ModelInfo]:
+def load_model(
+    name_or_folder: str | Path, device: str = "cpu", kind: type[ModelT] = EmotionModel
+) -> tuple[ModelT, ModelInfo]:
     """A shipped model by its name, or any by its folder, ready to infer.
 
+    Args:
+        kind: `BimodalModel` for a network that sees words beside sound.
+
     Raises:
-        InputError: it is not there, is damaged, or is not one of ours.
+        InputError: it is not there, is damaged, is not one of ours, or is of another kind.
     """
     folder = find_model(name_or_folder)
     info = read_info(folder)
-    model = build_model(info.architecture, info.labels, info.features, info.options)
+    model = build_model(info.architecture, info.labels, info.features, info.options, kind)
     path = folder / "model.safetensors"
     if not path.is_file():
         raise InputError(f"{path}: no such file; a model folder holds it beside model.json")

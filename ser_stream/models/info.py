@@ -11,9 +11,12 @@ from ser_stream.decoding import INTERVAL, UTTERANCE, Calibration
 from ser_stream.emotion import canonical_label
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.features.segments import SegmentConfig
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 FORMAT = 1
+FEATURES = {"log_mel": LogMelConfig, "segments": SegmentConfig}
+"""Name of a kind of features -> their settings. A description without a name is of log_mel."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +39,11 @@ class ModelInfo:
     """All of a model but its weights.
 
     Attributes:
-        architecture, options: a name in `ser_stream.models.registry`, and its keyword arguments.
+        architecture, options: a name in `ser_stream.models.registry`, and its keyword arguments;
+            the vocabulary of a network that sees words is among them.
         labels: one per output.
-        features: settings of the log-mel spectrogram it is given.
-        mean, std: (n_mels,) statistics of each band over the training set, in dB.
+        features: settings of the features it is given.
+        mean, std: (features.dimension,) statistics of each band over the training set, in dB.
         smoothing: of interval estimates, see `TurnDecoder`; calibration is fitted to it.
         calibration: by trigger, "interval" and "utterance".
         results: measured figures, for people.
@@ -61,6 +65,8 @@ class ModelInfo:
 
     def write(self, folder: Path) -> None:
         content = {"format": FORMAT, **dataclasses.asdict(self)}
+        kind = next(name for name, config in FEATURES.items() if config is type(self.features))
+        content["features"] = {"kind": kind, **content["features"]}
         path = folder / "model.json"
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
@@ -101,7 +107,7 @@ def read_info(folder: Path) -> ModelInfo:
         if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
             raise InputError(f'{path}: not a model of ser_stream (expected "format": {FORMAT})')
         content["labels"] = tuple(canonical_label(label) for label in content["labels"])
-        content["features"] = LogMelConfig(**content["features"])
+        content["features"] = _read_features(content["features"])
         content["calibration"] = {
             trigger: Calibration(**content["calibration"][trigger])
             for trigger in (INTERVAL, UTTERANCE)
@@ -110,10 +116,10 @@ def read_info(folder: Path) -> ModelInfo:
         content["training_data"] = TrainingData(**{**data, "corpora": tuple(data["corpora"])})
         for name in ("mean", "std"):
             content[name] = tuple(float(value) for value in content[name])
-            if len(content[name]) != content["features"].n_mels:
+            if len(content[name]) != content["features"].dimension:
                 raise ValueError(
                     f"{name} has {len(content[name])} values for "
-                    f"{content['features'].n_mels} mel bands"
+                    f"{content['features'].dimension} of each frame"
                 )
         return ModelInfo(**content)
     except OSError as error:
@@ -124,3 +130,11 @@ def read_info(folder: Path) -> ModelInfo:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: {error}") from error
+
+
+def _read_features(settings: dict[str, Any]) -> LogMelConfig:
+    settings = dict(settings)
+    kind = settings.pop("kind", "log_mel")
+    if kind not in FEATURES:
+        raise ValueError(f"features of kind {kind!r}; accepted are {', '.join(FEATURES)}")
+    return FEATURES[kind](**settings)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
-from ser_stream.models.base import EmotionModel
+from ser_stream.models.base import EmotionModel, NormalisingModel
+from ser_stream.models.can import CrossAttentionNetwork
+from ser_stream.models.can_baselines import AudioModel, TextModel
 from ser_stream.models.cat import Cat, LstmTransformer
 from ser_stream.models.causal_crnn import CausalCrnn
 from ser_stream.models.cnn_blstm_attention import CnnBlstmAttention
 from ser_stream.models.ilt import CnnLstmTransformer, CnnTransformer, Ilt
 from ser_stream.models.moma import Moma
 
-ARCHITECTURES: dict[str, Callable[..., EmotionModel]] = {
+ModelT = TypeVar("ModelT", bound=NormalisingModel)
+
+ARCHITECTURES: dict[str, type[NormalisingModel]] = {
+    "can": CrossAttentionNetwork,
+    "can_audio": AudioModel,
+    "can_text": TextModel,
     "causal_crnn": CausalCrnn,
     "cnn_blstm_attention": CnnBlstmAttention,
     "ilt": Ilt,
@@ -31,16 +37,23 @@ def build_model(
     labels: tuple[str, ...],
     features: LogMelConfig,
     options: dict[str, Any] | None = None,
-) -> EmotionModel:
+    kind: type[ModelT] = EmotionModel,
+) -> ModelT:
     """A network with fresh weights.
 
+    Args:
+        kind: `BimodalModel` for a network that sees words beside sound.
+
     Raises:
-        InputError: the architecture, or one of its options, is not known.
+        InputError: the architecture is not known or of another kind, or one of its options is not
+            known.
     """
-    if architecture not in ARCHITECTURES:
-        raise InputError(
-            f"architecture: found {architecture!r}; accepted are {', '.join(ARCHITECTURES)}"
-        )
+    accepted = [name for name, network in ARCHITECTURES.items() if issubclass(network, kind)]
+    if architecture not in accepted:
+        found = repr(architecture)
+        if architecture in ARCHITECTURES:
+            found += f", which takes {ARCHITECTURES[architecture].takes}"
+        raise InputError(f"architecture: found {found}; accepted are {', '.join(accepted)}")
     try:
         return ARCHITECTURES[architecture](labels, features, **(options or {}))
     except TypeError as error:

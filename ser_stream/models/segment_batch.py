@@ -1,0 +1,71 @@
+"""Utterances as segments of sound beside words, padded to a batch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ser_stream.features.vocabulary import PADDING
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentBatch:
+    """What a network that sees words beside sound is given.
+
+    Padding lies behind: behind a segment's frames, behind an utterance's segments, behind its
+    words. What is in its place has no influence.
+
+    Attributes:
+        frames: (batch, segments, frames, dimension) float.
+        frame_lengths: (batch, segments) valid frames of each segment; 0 where there is none.
+        words: (batch, words) numbers of a `Vocabulary`; `PADDING` where there is none.
+    """
+
+    frames: Tensor
+    frame_lengths: Tensor
+    words: Tensor
+
+    @classmethod
+    def pad(cls, utterances: Sequence[tuple[Sequence[np.ndarray], np.ndarray]]) -> SegmentBatch:
+        """Segments, each (frames, dimension), and word numbers (words,) of each utterance.
+
+        Raises:
+            ValueError: an utterance has no segment or no word, or a segment has no frame.
+        """
+        for segments, words in utterances:
+            if not segments or not len(words) or not all(map(len, segments)):
+                raise ValueError("an utterance has one segment, frame and word at least")
+        lengths = [[len(frames) for frames in segments] for segments, _ in utterances]
+        n_segments = max(map(len, lengths))
+        n_frames = max(map(max, lengths))
+        n_words = max(len(words) for _, words in utterances)
+        batch = cls(
+            torch.zeros(len(lengths), n_segments, n_frames, utterances[0][0][0].shape[1]),
+            torch.zeros(len(lengths), n_segments, dtype=torch.int64),
+            torch.full((len(lengths), n_words), PADDING),
+        )
+        for row, (segments, words) in enumerate(utterances):
+            for column, frames in enumerate(segments):
+                batch.frames[row, column, : len(frames)] = torch.from_numpy(frames)
+            batch.frame_lengths[row, : len(segments)] = torch.tensor(lengths[row])
+            batch.words[row, : len(words)] = torch.from_numpy(words)
+        return batch
+
+    @property
+    def n_segments(self) -> Tensor:
+        """Segments of each utterance, (batch,)."""
+        return (self.frame_lengths > 0).sum(dim=1)
+
+    @property
+    def n_words(self) -> Tensor:
+        """Words of each utterance, (batch,)."""
+        return (self.words != PADDING).sum(dim=1)
+
+    def to(self, device: str | torch.device) -> SegmentBatch:
+        return SegmentBatch(
+            self.frames.to(device), self.frame_lengths.to(device), self.words.to(device)
+        )

@@ -1,0 +1,104 @@
+"""Encoders of words and of segments of sound, of Lee, Yoon and Jung: figure 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ser_stream.features.vocabulary import PADDING, Vocabulary
+from ser_stream.models.recurrent import hidden_states
+from ser_stream.models.segment_batch import SegmentBatch
+
+
+class Blstm(nn.Module):
+    """Bidirectional LSTM and dropout (eqs. 1-3).
+
+    Args:
+        hidden: units per direction.
+    """
+
+    def __init__(self, dimension: int, hidden: int, dropout: float):
+        super().__init__()
+        self.lstm = nn.LSTM(dimension, hidden, batch_first=True, bidirectional=True)
+        self.dropout = nn.Dropout(dropout)
+        self.dimension = 2 * hidden
+        """Of a state."""
+
+    def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, steps, dimension), lengths (batch,) -> states, zero behind the lengths."""
+        return self.dropout(hidden_states(self.lstm, steps, lengths))
+
+
+class TextEncoder(nn.Module):
+    """Word vectors and a BLSTM: states of an utterance's words (section 3.2.1).
+
+    Vectors begin at random, about as long as 1, until `set_word_vectors` gives them better ones;
+    all of them are trained.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, dimension: int, hidden: int, dropout: float):
+        super().__init__()
+        self.vocabulary = vocabulary
+        self.embedding = nn.Embedding(len(vocabulary), dimension, padding_idx=PADDING)
+        with torch.no_grad():
+            self.embedding.weight *= dimension**-0.5  # of deviation 1; padding's is zero
+        self.blstm = Blstm(dimension, hidden, dropout)
+        self.dimension = self.blstm.dimension
+
+    def set_word_vectors(self, vectors: Mapping[str, np.ndarray]) -> None:
+        """Vectors (dimension,) of known words; other words keep what they have."""
+        with torch.no_grad():
+            for word, number in zip(
+                self.vocabulary.words, self.vocabulary.numbers(self.vocabulary.words), strict=True
+            ):
+                if word in vectors:
+                    self.embedding.weight[number] = torch.as_tensor(vectors[word])
+
+    def forward(self, batch: SegmentBatch) -> Tensor:
+        """States (batch, words, 2 * hidden)."""
+        return self.blstm(self.embedding(batch.words), batch.n_words)
+
+
+class AudioEncoder(nn.Module):
+    """Two BLSTMs: one over each segment's frames, one over the segments (section 3.2.2).
+
+    The first sees each segment on its own; its states are averaged over the segment's own frames,
+    not over the zeros behind them.
+    """
+
+    AT_ONCE = 128
+    """Segments that the first one runs over together, of like length. On a CPU the gradient of a
+    packed batch costs the square of its size: one of 830 segments takes four times as long."""
+
+    def __init__(self, dimension: int, hidden: int, dropout: float):
+        super().__init__()
+        self.within = Blstm(dimension, hidden, dropout)
+        self.across = Blstm(self.within.dimension, hidden, dropout)
+        self.dimension = self.across.dimension
+
+    def forward(self, frames: Tensor, batch: SegmentBatch) -> Tensor:
+        """States (batch, segments, 2 * hidden).
+
+        Args:
+            frames: the batch's, normalised.
+        """
+        return self.across(self.pooled(frames, batch), batch.n_segments)
+
+    def pooled(self, frames: Tensor, batch: SegmentBatch) -> Tensor:
+        """One vector per segment (batch, segments, 2 * hidden), zero where there is none."""
+        there = batch.frame_lengths > 0
+        segments, lengths = frames[there], batch.frame_lengths[there]
+        order = lengths.argsort()
+        means = torch.cat([self._mean(segments, lengths, i) for i in order.split(self.AT_ONCE)])
+        vectors = means.new_zeros(*there.shape, self.within.dimension)
+        vectors[there] = means[order.argsort()]
+        return vectors
+
+    def _mean(self, segments: Tensor, lengths: Tensor, chosen: Tensor) -> Tensor:
+        """Mean state (chosen, 2 * hidden) of each chosen segment."""
+        lengths = lengths[chosen]
+        states = self.within(segments[chosen, : int(lengths.max())], lengths)
+        return states.sum(dim=1) / lengths[:, None]
