@@ -18,9 +18,11 @@ from ser_stream.training.augment import (
     Augmentation,
     add_noise,
     coloured_noise,
+    low_pass,
     mask,
     random_prefix,
     repeat_to,
+    tilt,
     warp_bands,
 )
 from ser_stream.training.calibrate import stream_logits
@@ -206,6 +208,22 @@ def test_warping_moves_a_peak_to_its_stretched_place():
     assert warp_bands(frames, 0.8).argmax(axis=1).tolist() == [50] * 3
     assert warp_bands(frames, 1.25).argmax(axis=1).tolist() == [32] * 3
     np.testing.assert_allclose(warp_bands(FRAMES, 1.0), FRAMES, rtol=1e-6)
+
+
+def test_a_tilt_is_smooth_and_leaves_the_level():
+    for seed in range(20):
+        response = tilt(64, 4.0, np.random.default_rng(seed))
+        assert abs(response.mean()) < 0.2
+        assert 0 < np.abs(response).max() <= 8.0
+        assert np.abs(np.diff(response)).max() < 0.5
+
+
+def test_a_low_pass_takes_the_highest_bands_only():
+    frames = np.zeros((5, 64), np.float32)
+    filtered = [low_pass(frames, np.random.default_rng(seed)) for seed in range(20)]
+    assert all((each[:, :48] == 0).all() for each in filtered)
+    assert min(each[0, -1] for each in filtered) <= -100
+    assert frames.min() == 0
 
 
 def test_a_prefix_is_a_beginning_and_no_shorter_than_asked():

@@ -17,19 +17,44 @@ from ser_stream.models.base import EmotionModel
 
 
 class CausalBlock(nn.Module):
-    """3x3 convolution that sees no future, batch normalisation, max pooling, ReLU, dropout."""
+    """Convolution that sees no future, batch normalisation, ReLU, pooling, dropout.
 
-    def __init__(self, n_in: int, n_out: int, pool: tuple[int, int], dropout: float):
+    Bands are pooled by their maximum, time by its mean: a maximum over time hangs on where frames
+    fall, so that the same sound a few milliseconds later would be another one (Zhang, "Making
+    convolutional networks shift-invariant again", ICML 2019).
+
+    Args:
+        kernel: frames and bands that the convolution covers.
+        stride, pool: (frames, bands) of the convolution and of the pooling.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kernel: int,
+        stride: tuple[int, int],
+        pool: tuple[int, int],
+        dropout: float,
+    ):
         super().__init__()
-        self.conv = nn.Conv2d(n_in, n_out, 3, padding=(0, 1), bias=False)
+        self.past = kernel - stride[0]
+        self.conv = nn.Conv2d(n_in, n_out, kernel, stride, padding=(0, kernel // 2), bias=False)
         self.norm = nn.BatchNorm2d(n_out)
-        self.pool = nn.MaxPool2d(pool)
+        # A pooling of one cell is not free: each kind only where it is needed.
+        self.pool = nn.Sequential(
+            nn.MaxPool2d((1, pool[1])) if pool[1] > 1 else nn.Identity(),
+            nn.AvgPool2d((pool[0], 1)) if pool[0] > 1 else nn.Identity(),
+        )
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, n_in, frames, bands) -> (batch, n_out, frames // pool[0], bands // pool[1])."""
-        past = F.pad(x, (0, 0, 2, 0))
-        return self.dropout(F.relu(self.pool(self.norm(self.conv(past)))))
+        """(batch, n_in, frames, bands) -> (batch, n_out, frames / s, bands / t), rounded down.
+
+        s, t: stride times pool in time and in bands.
+        """
+        past = F.pad(x, (0, 0, self.past, 0))
+        return self.dropout(self.pool(F.relu(self.norm(self.conv(past)))))
 
 
 class CausalCrnn(EmotionModel):
@@ -42,13 +67,19 @@ class CausalCrnn(EmotionModel):
         dropout: in the head; a quarter of it after each convolution block.
     """
 
-    TIME_POOLS = (2, 5, 1, 1)
+    # Kernel, stride and pooling of each block, the last two as (frames, bands). Full resolution is
+    # what takes the time, so the first blocks stride.
+    BLOCKS = (
+        (5, (2, 2), (1, 1)),
+        (3, (1, 2), (5, 1)),
+        (3, (1, 2), (1, 1)),
+        (3, (1, 1), (1, 2)),
+    )
 
     frames_per_step = 10
     hop_frames = 50
     window_frames = 500
-    # Each block sees two pooled frames back, and pooling looks no further: 2 * (1 + 2 + 10 + 10)
-    # frames before a step's own ten. Rounded up to whole steps.
+    # What blocks see of the past, in frames: 3, 2 * 2, 2 * 10, 2 * 10. Rounded up to whole steps.
     context_frames = 50
 
     def __init__(
@@ -64,8 +95,8 @@ class CausalCrnn(EmotionModel):
         sizes = (1, *channels)
         self.blocks = nn.Sequential(
             *(
-                CausalBlock(n_in, n_out, (pool, 2), dropout / 4)
-                for n_in, n_out, pool in zip(sizes[:-1], sizes[1:], self.TIME_POOLS, strict=True)
+                CausalBlock(n_in, n_out, *block, dropout / 4)
+                for n_in, n_out, block in zip(sizes[:-1], sizes[1:], self.BLOCKS, strict=True)
             )
         )
         bands = features.n_mels // 2 ** len(channels)

@@ -27,11 +27,13 @@ class TrainingData:
         corpora: names and licences, as a person would cite them.
         licence: what the weights may be used for.
         commercial_use: whether every corpus allows it.
+        seed: of the training run; None where it is not known.
     """
 
     corpora: tuple[str, ...] = ()
     licence: str = ""
     commercial_use: bool = True
+    seed: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

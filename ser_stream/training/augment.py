@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 
 from ser_stream.features.log_mel import db_to_power, power_to_db
+from ser_stream.units import Decibels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,11 +20,14 @@ class Augmentation:
     Attributes:
         prefix: probability of hearing only the beginning of a turn, as interval windows do.
         min_frames: least length of such a beginning.
+        shift: up to so many frames are left out in front: where steps fall is chance.
         gain_db: change of level.
         warp: the frequency axis is stretched by up to this share, up or down: vocal tract length
             perturbation (Jaitly and Hinton, ICML workshop 2013), speakers of another size.
         noise: probability of added noise.
         snr_db: level of the speech over the noise.
+        tilt_db: spectral slope and bend of another microphone or room, up to so much at the edges.
+        low_pass: probability of losing the highest bands, as over Bluetooth or a narrow codec.
         mixup: Beta parameter of mixup (Zhang et al., ICLR 2018); 0 = none.
         time_masks, time_mask_frames, band_masks, band_mask_width: SpecAugment
             (Park et al., Interspeech 2019).
@@ -31,10 +35,13 @@ class Augmentation:
 
     prefix: float = 0.3
     min_frames: int = 80
+    shift: int = 20
     gain_db: tuple[float, float] = (-10.0, 8.0)
     warp: float = 0.1
     noise: float = 0.3
     snr_db: tuple[float, float] = (8.0, 30.0)
+    tilt_db: float = 0.0
+    low_pass: float = 0.0
     mixup: float = 0.2
     time_masks: int = 2
     time_mask_frames: int = 20
@@ -59,6 +66,21 @@ def warp_bands(frames: np.ndarray, stretch: float) -> np.ndarray:
     below = np.minimum(place.astype(int), last - 1)
     share = (place - below).astype(np.float32)
     return frames[:, below] * (1 - share) + frames[:, below + 1] * share
+
+
+def tilt(n_mels: int, amount_db: Decibels, rng: np.random.Generator) -> np.ndarray:
+    """A random smooth frequency response (n_mels,) in dB: slope plus bend, zero in the mean."""
+    band = np.linspace(-1, 1, n_mels)
+    slope, bend = rng.uniform(-amount_db, amount_db, 2)
+    return (slope * band + bend * (band**2 - 1 / 3)).astype(np.float32)
+
+
+def low_pass(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The bands above a random place, in the highest quarter, fall by 10 dB each."""
+    n_mels = frames.shape[1]
+    edge = rng.integers(3 * n_mels // 4, n_mels)
+    loss = 10.0 * np.maximum(0, np.arange(n_mels) - edge)
+    return np.maximum(frames - loss.astype(np.float32), power_to_db(0.0))
 
 
 def add_noise(frames: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:

@@ -37,6 +37,8 @@ def model_card(info: ModelInfo) -> str:
             "* The CREMA-D clips used were resynthesised (Griffin-Lim) from log-mel spectrograms "
             "of the originals, so its figures are for resynthesised speech."
         )
+    if info.training_data.seed is not None:
+        lines.append(f"* Seed of the training run: {info.training_data.seed}.")
     for trigger, calibration in info.calibration.items():
         lines.append(
             f"* Calibration of {trigger} estimates: temperature {calibration.temperature:g}; "

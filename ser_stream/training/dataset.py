@@ -13,9 +13,11 @@ from ser_stream.training.augment import (
     Augmentation,
     add_noise,
     coloured_noise,
+    low_pass,
     mask,
     random_prefix,
     repeat_to,
+    tilt,
     warp_bands,
 )
 from ser_stream.training.feature_cache import FeatureStore
@@ -87,7 +89,8 @@ class TrainingSet:
         store = self.stores[rng.integers(len(self.stores))]
         frames = store.utterance(index, tail=True)
         n_speech = store.speech_frames[index]
-        frames = frames[: rng.integers(n_speech, len(frames) + 1)]
+        start = rng.integers(min(settings.shift, n_speech // 4) + 1)
+        frames = frames[start : rng.integers(n_speech, len(frames) + 1)]
         if rng.random() < settings.prefix:
             frames = random_prefix(frames, settings.min_frames, rng)
         if len(frames) > self.max_frames:
@@ -96,8 +99,12 @@ class TrainingSet:
         if settings.warp:
             frames = warp_bands(frames, 1 + rng.uniform(-settings.warp, settings.warp))
         frames = frames + np.float32(rng.uniform(*settings.gain_db))
+        if settings.tilt_db:
+            frames = frames + tilt(frames.shape[1], settings.tilt_db, rng)
         if rng.random() < settings.noise:
             frames = add_noise(frames, self._noise(len(frames), rng), rng.uniform(*settings.snr_db))
+        if rng.random() < settings.low_pass:
+            frames = low_pass(frames, rng)
         return frames, np.eye(self.n_labels, dtype=np.float32)[self.targets[index]]
 
     def _noise(self, n_frames: int, rng: np.random.Generator) -> np.ndarray:

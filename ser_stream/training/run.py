@@ -74,7 +74,7 @@ def train(
         std=tuple(map(float, std)),
         options=recipe.options,
         smoothing=recipe.smoothing,
-        training_data=_training_data(recipe),
+        training_data=_training_data(recipe, seed),
     )
     info = dataclasses.replace(
         info, calibration=calibrate(trained, info, parts["validation"], recipe.confidence_floor)
@@ -83,7 +83,7 @@ def train(
     write_card(output / "model", info)
 
 
-def _training_data(recipe: Recipe) -> TrainingData:
+def _training_data(recipe: Recipe, seed: int) -> TrainingData:
     corpora = [CORPORA[name] for name in recipe.corpora]
     commercial = all(corpus.commercial_use for corpus in corpora)
     named = tuple(f"{corpus.title} ({corpus.licence})" for corpus in corpora)
@@ -93,7 +93,7 @@ def _training_data(recipe: Recipe) -> TrainingData:
         if commercial
         else f"non-commercial use only, because of {' and '.join(restricted)}"
     )
-    return TrainingData(named, licence, commercial)
+    return TrainingData(named, licence, commercial, seed)
 
 
 def _write_run(

@@ -45,6 +45,7 @@ class Trainer:
         self.seed = seed
         self.folder = folder
         self.device = torch.device(device)
+        self.bfloat16 = has_bfloat16(self.device)
         self.average = AveragedModel(
             self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True
         )
@@ -102,8 +103,7 @@ class Trainer:
         losses = []
         for batch in tqdm(batches, total=total, desc=f"epoch {epoch + 1}/{recipe.epochs}"):
             features, lengths, targets = (part.to(self.device) for part in batch)
-            # bfloat16 makes a step two to three times faster, on a CPU that has it and on a GPU.
-            with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
                 logits = self.model(features, lengths)
             loss = torch.nn.functional.cross_entropy(
                 logits.float(), targets, label_smoothing=recipe.label_smoothing
@@ -140,6 +140,14 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
         self.epoch = state["epoch"]
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 makes a step two to three times faster. Emulated, it is 7 times slower."""
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def evaluate(
