@@ -119,3 +119,16 @@ def test_sigint_ends_with_code_0(observer, tmp_path, tiny_model, speech_path):
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_voice_has_its_ros4hri_names(observer, tmp_path, tiny_model, speech_path):
+    from hri_msgs.msg import IdsList
+
+    expression, *_ = types()
+    expressions = observer.listen("/humans/voices/anna/expression", expression)
+    parameters = dict(source="file", file=str(speech_path), model=str(tiny_model), voice_id="anna")
+    with node(tmp_path, **parameters):
+        observer.wait(lambda: expressions)
+        late = observer.listen("/humans/voices/tracked", IdsList, latched=True)
+        observer.wait(lambda: late)
+    assert late[0].ids == ["anna"]
