@@ -217,7 +217,7 @@ def test_fusion_is_the_papers(fusion):
 def test_attention_pooling_is_eqs_9_and_10():
     pooling = AttentionPooling(4)
     states = torch.randn(1, 5, 4)
-    energies = [math.exp((pooling.energy.weight[0] @ h).item()) for h in states[0]]
+    energies = [math.exp((pooling.queries.weight[0] @ h).item()) for h in states[0]]
     expected = sum(e / sum(energies) * h for e, h in zip(energies, states[0], strict=True))
     torch.testing.assert_close(pooling(states)[0], expected)
 

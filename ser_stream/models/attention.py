@@ -35,24 +35,6 @@ def sinusoidal_encoding(n_steps: int, dimension: int) -> Tensor:
     return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
 
 
-class AttentionPooling(nn.Module):
-    """Weighted sum over time, a step's energy being linear in it: softmax(w . h), no bias.
-
-    A bias would be the same for each step, and the softmax takes that out.
-    """
-
-    def __init__(self, dimension: int):
-        super().__init__()
-        self.energy = nn.Linear(dimension, 1, bias=False)
-
-    def forward(self, steps: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(batch, steps, dimension), mask (batch, steps) -> (batch, dimension)."""
-        energy = self.energy(steps)
-        if mask is not None:
-            energy = energy.masked_fill(~mask[..., None], -torch.inf)
-        return (energy.softmax(dim=1) * steps).sum(dim=1)
-
-
 class AttentiveStatistics(nn.Module):
     """Attentive statistics pooling: attention-weighted mean and standard deviation over time.
 
@@ -193,9 +175,11 @@ class GlobalAttention(nn.Module):
         super().__init__()
         self.queries = nn.Linear(dimension, heads, bias=False)
 
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
         """(batch, steps, dimension), mask (batch, steps) -> weights (batch, heads, steps)."""
-        energy = self.queries(states).mT.masked_fill(~mask[:, None], -torch.inf)
+        energy = self.queries(states).mT
+        if mask is not None:
+            energy = energy.masked_fill(~mask[:, None], -torch.inf)
         return energy.softmax(dim=2)
 
 
@@ -206,3 +190,11 @@ def aggregate(weights: Tensor, states: Tensor) -> Tensor:
         (batch, heads * dimension), the first head's in front.
     """
     return (weights @ states).flatten(1)
+
+
+class AttentionPooling(GlobalAttention):
+    """Global attention with one head, and what it aggregates."""
+
+    def forward(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(batch, steps, dimension), mask (batch, steps) -> (batch, dimension)."""
+        return aggregate(super().forward(states, mask), states)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import AttentiveStatistics, valid_steps
 from ser_stream.models.base import EmotionModel
+from ser_stream.models.recurrent import hidden_states
 
 
 class CausalBlock(nn.Module):
@@ -111,15 +111,6 @@ class CausalCrnn(EmotionModel):
         return self.encoding(maps.transpose(1, 2).flatten(2))
 
     def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        steps = self.dropout(steps)
-        if lengths is None:
-            hidden, mask = self.gru(steps)[0], None
-        else:
-            packed = pack_padded_sequence(
-                steps, lengths.cpu(), batch_first=True, enforce_sorted=False
-            )
-            hidden, _ = pad_packed_sequence(
-                self.gru(packed)[0], batch_first=True, total_length=steps.shape[1]
-            )
-            mask = valid_steps(steps.shape[1], lengths)
+        hidden = hidden_states(self.gru, self.dropout(steps), lengths)
+        mask = None if lengths is None else valid_steps(steps.shape[1], lengths)
         return self.output(self.dropout(self.pooling(hidden, mask)))
