@@ -7,11 +7,11 @@ from ser_stream.errors import InputError
 from ser_stream.features.mfcc import mfcc
 from ser_stream.features.segments import (
     SegmentConfig,
-    Word,
     aligned_segments,
     equal_segments,
     segment,
 )
+from ser_stream.words import Word
 
 TABLE_1 = [
     (0, 51, "<s>"), (52, 75, "i"), (76, 88, "like"), (89, 140, "<sil>"), (141, 143, "apple"),

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from ser_stream.errors import InputError
+from ser_stream.words import Word
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +21,10 @@ class Utterance:
         label: one of `ser_stream.emotion.EMOTIONS`.
         language: ISO 639-1 code.
         intensity: "normal", "strong", or "" where the corpus has none.
+        session: recording session, whose speakers are heard in no other one, or "".
         text: the words said, or "".
+        words: when each word is spoken, special tokens of the alignment among them; () where the
+            corpus does not say.
     """
 
     path: Path
@@ -30,7 +34,9 @@ class Utterance:
     label: str
     language: str
     intensity: str = ""
+    session: str = ""
     text: str = ""
+    words: tuple[Word, ...] = ()
 
     @property
     def key(self) -> str:

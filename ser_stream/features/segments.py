@@ -26,37 +26,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from ser_stream.errors import InputError
 from ser_stream.features.mfcc import MfccConfig, mfcc
-from ser_stream.units import SAMPLE_RATE_HZ, Hertz, Seconds
+from ser_stream.units import SAMPLE_RATE_HZ, Hertz
+from ser_stream.words import Word
 
 SEGMENTATIONS = ("aligned", "equal", "whole")
-
-SPECIAL_TOKEN = re.compile(r"<.*>|\[.*\]|\+\+.*\+\+")
-"""What recognisers and IEMOCAP's alignments write where no word is: <s>, <sil>, [NOISE],
-++LAUGHTER++."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Word:
-    """A word, or a special token, and when it is spoken: from start_s to end_s, exclusive.
-
-    IEMOCAP's alignments (Table 1) count units of 10 ms and include the last one: a word from 52 to
-    75 is spoken from 0.52 s to 0.76 s.
-    """
-
-    text: str
-    start_s: Seconds
-    end_s: Seconds
-
-    @property
-    def is_special(self) -> bool:
-        return SPECIAL_TOKEN.fullmatch(self.text) is not None
 
 
 @dataclasses.dataclass(frozen=True)
