@@ -1,4 +1,4 @@
-"""A word and when it is spoken: what corpora, speech recognition and segmentation have in common."""
+"""A word and when it is spoken: what corpora, recognisers and segmentation share."""
 
 from __future__ import annotations
 
