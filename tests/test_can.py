@@ -131,7 +131,7 @@ def test_ablations_leave_out_what_they_say():
 def test_every_parameter_gets_a_gradient(name):
     model = MODELS[name]().eval()
     batch = SegmentBatch.pad(utterances(name))
-    model.loss(batch, torch.tensor([0, 1, 2, 3])).backward()
+    model.loss(batch, targets=torch.tensor([0, 1, 2, 3])).backward()
     missing = [name for name, p in model.named_parameters() if not p.grad.abs().sum() > 0]
     assert missing == []
 
@@ -140,7 +140,7 @@ def test_padding_has_no_word_vector_and_unknown_words_have_one():
     model = can()
     words = np.array([2, UNKNOWN])
     batch = SegmentBatch.pad([utterance([3, 2, 4]), (utterance([3, 2])[0], words)])
-    model.loss(batch, torch.tensor([0, 1])).backward()
+    model.loss(batch, targets=torch.tensor([0, 1])).backward()
     vectors = model.text.embedding.weight
     assert (vectors[PADDING] == 0).all() and (vectors.grad[PADDING] == 0).all()
     assert vectors.grad[UNKNOWN].abs().sum() > 0
@@ -150,10 +150,10 @@ def test_overfits_one_batch(name):
     model = MODELS[name](dropout=0.0).train()
     batch, targets = SegmentBatch.pad(utterances(name)), torch.tensor([6, 3, 0, 4])
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-    before = model.loss(batch, targets).item()
+    before = model.loss(batch, targets=targets).item()
     for _ in range(30):
         optimizer.zero_grad()
-        loss = model.loss(batch, targets)
+        loss = model.loss(batch, targets=targets)
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.1 * before
@@ -167,9 +167,9 @@ def test_loss_is_equations_13_and_14():
     rows = range(4)
     entropies = [-p.softmax(1)[rows, targets].log().mean().item() for p in model.predictions(batch)]
     expected = entropies[0] + 0.25 * (entropies[1] + entropies[2])
-    assert model.loss(batch, targets).item() == pytest.approx(expected, rel=1e-5)
+    assert model.loss(batch, targets=targets).item() == pytest.approx(expected, rel=1e-5)
     one_hot = nn.functional.one_hot(targets, 7).float()
-    assert model.loss(batch, one_hot).item() == pytest.approx(expected, rel=1e-5)
+    assert model.loss(batch, targets=one_hot).item() == pytest.approx(expected, rel=1e-5)
 
 
 # Answers
@@ -312,7 +312,7 @@ def test_stop_gradient_changes_gradients_and_no_answers():
     stopped, let_through = can(stop_gradient=True).eval(), can(stop_gradient=False).eval()
     assert torch.equal(stopped(batch), let_through(batch))
     for model in (stopped, let_through):
-        model.loss(batch, targets).backward()
+        model.loss(batch, targets=targets).backward()
     gradients = [m.attention.text.queries.weight.grad for m in (stopped, let_through)]
     assert not torch.allclose(*gradients)
 

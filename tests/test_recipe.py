@@ -17,7 +17,7 @@ CONTENT = {
     "speakers": {"test": {"ravdess": [1]}, "validation": {"ravdess": [2]}},
     "mix": {"ravdess": 1.0},
     "utterances_per_epoch": 10,
-    "epochs": 1,
+    "optimisation": {"epochs": 1},
 }
 
 
@@ -57,10 +57,13 @@ def test_a_held_out_speaker_that_is_missing_is_named():
         ({"mix": {"ravdess": 0.4}}, "mix must give each corpus a share"),
         ({"speakers": {"dev": {}}}, "speakers: found dev"),
         ({"augmentation": {"echo": 1}}, "augmentation: unknown setting echo"),
-        ({"epochs": "many"}, "epochs: found 'many'"),
-        ({"epochs": 0}, "epochs: found 0"),
-        ({"batch_size": True}, "batch_size: found True"),
-        ({"learning_rate": -1}, "learning_rate: found -1"),
+        ({"optimisation": {"epochs": "many"}}, "epochs: found 'many'"),
+        ({"optimisation": {"epochs": 0}}, "epochs: found 0"),
+        ({"optimisation": {"epochs": 1, "batch_size": True}}, "batch_size: found True"),
+        ({"optimisation": {"epochs": 1, "learning_rate": -1}}, "learning_rate: found -1"),
+        ({"optimisation": {}}, "optimisation: settings missing: epochs"),
+        ({"optimisation": {"epochs": 1, "optimizer": "sgd"}}, "accepted are adam, adamw"),
+        ({"utterances_per_epoch": 0}, "utterances_per_epoch: found 0"),
         ({"labels": "neutral"}, "labels: found 'neutral'; accepted is a list"),
     ],
 )
@@ -70,8 +73,8 @@ def test_a_wrong_setting_is_named(changes, message):
 
 
 def test_a_missing_setting_is_named():
-    content = {name: value for name, value in CONTENT.items() if name != "epochs"}
-    with pytest.raises(InputError, match="here: settings missing: epochs"):
+    content = {name: value for name, value in CONTENT.items() if name != "mix"}
+    with pytest.raises(InputError, match="here: settings missing: mix"):
         recipe_from_dict(content, "here")
 
 

@@ -40,8 +40,7 @@ corpora: [ravdess]
 speakers: {test: {ravdess: [1]}, validation: {ravdess: [2]}}
 mix: {ravdess: 1.0}
 utterances_per_epoch: 24
-epochs: 3
-batch_size: 8
+optimisation: {epochs: 3, batch_size: 8, schedule: one_cycle, average: 0.99}
 speeds: [0.9, 1.0]
 """
 EMOTION_CODES = {"neutral": "01", "happy": "03", "sad": "04", "angry": "05"}
@@ -245,11 +244,11 @@ def test_batches_hold_every_label_as_often(corpora, recipe_path, tmp_path):
     utterances = recipe.split(ravdess.read(corpora / "ravdess"))["train"]
     store = load_features(utterances, recipe.features, 1.0, tmp_path)
     training_set = TrainingSet(
-        utterances, [store], recipe.labels, {"ravdess": 1.0}, recipe.augmentation, 500
+        utterances, [store], recipe.labels, {"ravdess": 1.0}, recipe.augmentation, 24, 8, 500
     )
-    batches = list(training_set.epoch(24, 8, np.random.default_rng(0)))
-    assert sum(len(lengths) for _, lengths, _ in batches) == 24
-    for features, lengths, targets in batches:
+    batches = list(training_set.epoch(np.random.default_rng(0)))
+    assert sum(len(lengths) for (_, lengths), _ in batches) == 24
+    for (features, lengths), targets in batches:
         assert features.shape[:2] == (len(lengths), lengths.max())
         assert torch.all(features[lengths.argmin(), lengths.min() :] == 0)
         torch.testing.assert_close(targets.sum(dim=1), torch.ones(len(lengths)))

@@ -45,13 +45,26 @@ class NormalisingModel(nn.Module):
         self.register_buffer("std", torch.ones(features.dimension), persistent=False)
 
     def set_normalisation(self, mean: Tensor, std: Tensor) -> None:
-        """Mean and standard deviation (dimension,) of the training set's frames."""
-        self.mean.copy_(mean)
-        self.std.copy_(std)
+        """Mean and standard deviation of the training set's frames.
+
+        Both (dimension,), or (frames, dimension) where each cell of a window has its own.
+        """
+        self.mean = mean.to(self.mean)
+        self.std = std.to(self.std)
 
     def normalise(self, features: Tensor) -> Tensor:
         """(..., dimension) -> zero mean and unit deviation per band."""
         return (features - self.mean) / self.std
+
+    def loss(self, *inputs, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """What training makes small, the mean over the batch.
+
+        Args:
+            inputs: as `forward`.
+            targets: (batch,) indices of labels, or (batch, labels) probabilities.
+        """
+        logits = self(*inputs).float()
+        return F.cross_entropy(logits, targets, label_smoothing=label_smoothing)
 
 
 class EmotionModel(NormalisingModel):
@@ -109,10 +122,6 @@ class EmotionModel(NormalisingModel):
             lengths = (lengths - self.context_of_step) // self.frames_per_step
         return self.classify(steps, lengths)
 
-    def penalty(self) -> Tensor | float:
-        """What training adds to the loss after a forward pass, besides the error itself."""
-        return 0.0
-
 
 class BimodalModel(NormalisingModel):
     """Base of the networks that see words beside sound: whole utterances in, logits out.
@@ -136,11 +145,3 @@ class BimodalModel(NormalisingModel):
     def forward(self, batch: SegmentBatch) -> Tensor:
         """Logits (batch, labels): what their softmax gives is the network's answer."""
         raise NotImplementedError
-
-    def loss(self, batch: SegmentBatch, targets: Tensor) -> Tensor:
-        """What training makes small, the mean over the batch.
-
-        Args:
-            targets: (batch,) indices of labels, or (batch, labels) probabilities.
-        """
-        return F.cross_entropy(self(batch), targets)

@@ -210,11 +210,11 @@ class CrossAttentionNetwork(BimodalModel):
         single = text.log_softmax(dim=1) + audio.log_softmax(dim=1)
         return joint.log_softmax(dim=1) + self.align_weight * single
 
-    def loss(self, batch: SegmentBatch, targets: Tensor) -> Tensor:
+    def loss(self, batch: SegmentBatch, *, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
         """L_total (eqs. 13 and 14)."""
-        joint, text, audio = self.predictions(batch)
-        loss = F.cross_entropy(joint, targets)
-        if text is None:
-            return loss
-        align = F.cross_entropy(text, targets) + F.cross_entropy(audio, targets)
-        return loss + self.align_weight * align
+        joint, text, audio = (
+            None if logits is None
+            else F.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
+            for logits in self.predictions(batch)
+        )  # fmt: skip
+        return joint if text is None else joint + self.align_weight * (text + audio)

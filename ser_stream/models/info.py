@@ -109,7 +109,7 @@ def read_info(folder: Path) -> ModelInfo:
         if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
             raise InputError(f'{path}: not a model of ser_stream (expected "format": {FORMAT})')
         content["labels"] = tuple(canonical_label(label) for label in content["labels"])
-        content["features"] = _read_features(content["features"])
+        content["features"] = read_features(content["features"])
         content["calibration"] = {
             trigger: Calibration(**content["calibration"][trigger])
             for trigger in (INTERVAL, UTTERANCE)
@@ -134,7 +134,7 @@ def read_info(folder: Path) -> ModelInfo:
         raise InputError(f"{path}: {error}") from error
 
 
-def _read_features(settings: dict[str, Any]) -> LogMelConfig:
+def read_features(settings: dict[str, Any]) -> LogMelConfig:
     settings = dict(settings)
     kind = settings.pop("kind", "log_mel")
     if kind not in FEATURES:

@@ -21,6 +21,7 @@ from ser_stream.training.augment import (
     warp_bands,
 )
 from ser_stream.training.feature_cache import FeatureStore
+from ser_stream.training.processes import own_part
 
 
 class TrainingSet:
@@ -28,8 +29,9 @@ class TrainingSet:
 
     Args:
         stores: features of `utterances`, one store per speed.
-        noises: recordings of noise as frames (n, n_mels) in dB; coloured noise is drawn as well.
+        n_drawn, batch_size: utterances in an epoch, and in a batch.
         max_frames: longest window; longer turns are cut to a random stretch of it.
+        noises: recordings of noise as frames (n, n_mels) in dB; coloured noise is drawn as well.
     """
 
     def __init__(
@@ -39,9 +41,13 @@ class TrainingSet:
         labels: tuple[str, ...],
         mix: dict[str, float],
         augmentation: Augmentation,
+        n_drawn: int,
+        batch_size: int,
         max_frames: int,
         noises: list[np.ndarray] = (),
     ):
+        self.n_drawn = n_drawn
+        self.steps = max(1, n_drawn // batch_size)
         self.stores = stores
         self.targets = np.array([labels.index(u.label) for u in utterances])
         self.n_labels = len(labels)
@@ -58,18 +64,19 @@ class TrainingSet:
         frames = np.concatenate(frames).astype(np.float64)
         return frames.mean(axis=0), frames.std(axis=0)
 
-    def epoch(
-        self, n_utterances: int, batch_size: int, rng: np.random.Generator
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Batches: features (batch, frames, n_mels), lengths (batch,), targets (batch, labels).
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple[Tensor, Tensor], Tensor]]:
+        """Batches: features (batch, frames, n_mels), lengths (batch,); targets (batch, labels).
 
         Utterances of like length share a batch, which keeps padding small.
         """
-        drawn = self._draw(n_utterances, rng)
+        drawn = self._draw(self.n_drawn, rng)
         lengths = self.stores[0].speech_frames[drawn] + rng.normal(0, 30, len(drawn))
-        batches = np.array_split(drawn[np.argsort(lengths)], max(1, len(drawn) // batch_size))
-        for batch in rng.permutation(len(batches)):
-            yield collate([self._mixed(i, batches[batch], rng) for i in batches[batch]])
+        batches = np.array_split(drawn[np.argsort(lengths)], self.steps)
+        for number in rng.permutation(len(batches)):
+            batch = own_part(batches[number])
+            items = [self._mixed(i, batch, rng) for i in batch]
+            targets = torch.from_numpy(np.stack([target for _, target in items]))
+            yield pad([frames for frames, _ in items]), targets
 
     def _sample(self) -> list[np.ndarray]:
         store = self.stores[len(self.stores) // 2]
@@ -139,10 +146,31 @@ def _groups(utterances: list[Utterance], mix: dict[str, float]) -> list[tuple[fl
     return groups
 
 
-def collate(items: list[tuple[np.ndarray, np.ndarray]]) -> tuple[Tensor, Tensor, Tensor]:
-    """Right-pad to the longest: features, lengths, targets."""
-    lengths = torch.tensor([len(frames) for frames, _ in items])
-    features = torch.zeros(len(items), int(lengths.max()), items[0][0].shape[1])
-    for row, (frames, _) in zip(features, items, strict=True):
+class Windows:
+    """One window per utterance, to be judged: its speech, the last of it where it is longer.
+
+    Args:
+        targets: (utterances,) indices of labels.
+        max_frames: longest window.
+    """
+
+    def __init__(self, store: FeatureStore, targets: np.ndarray, max_frames: int):
+        self.store = store
+        self.targets = targets
+        self.max_frames = max_frames
+
+    def batches(self, size: int = 64) -> Iterator[tuple[np.ndarray, tuple[Tensor, Tensor]]]:
+        """Indices (batch,), and features and lengths of utterances of like length."""
+        order = np.argsort(self.store.speech_frames)
+        for start in range(0, len(order), size):
+            members = order[start : start + size]
+            yield members, pad([self.store.utterance(i)[-self.max_frames :] for i in members])
+
+
+def pad(items: list[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """Right-pad to the longest: features (items, frames, n_mels), lengths (items,)."""
+    lengths = torch.tensor([len(frames) for frames in items])
+    features = torch.zeros(len(items), int(lengths.max()), items[0].shape[1])
+    for row, frames in zip(features, items, strict=True):
         row[: len(frames)] = torch.from_numpy(frames)
-    return features, lengths, torch.from_numpy(np.stack([target for _, target in items]))
+    return features, lengths

@@ -1,4 +1,4 @@
-"""A training recipe: everything that decides what a training run gives, in one YAML file."""
+"""The recipe of a model that streams: everything that decides what a training run gives."""
 
 from __future__ import annotations
 
@@ -6,27 +6,20 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ser_stream.corpora import cremad, ravdess
 from ser_stream.corpora.base import Utterance
-from ser_stream.corpora.registry import CORPORA, get_corpus
+from ser_stream.corpora.registry import get_corpus
 from ser_stream.emotion import canonical_label, merge_label
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.training.augment import Augmentation
+from ser_stream.training.optimisation import Optimisation
+from ser_stream.training.settings import build, known, listed, read_settings
 
 SPEAKER_NAMES = {
     "ravdess": ravdess.speaker_name,
     "cremad": cremad.speaker_name,
     "nemo": lambda speaker: f"nemo-{speaker}",
-}
-
-NUMBERS = {
-    "utterances_per_epoch": int,
-    "epochs": int,
-    "batch_size": int,
-    "learning_rate": (int, float),
 }
 
 
@@ -48,12 +41,7 @@ class Recipe:
     speakers: dict[str, dict[str, list]]
     mix: dict[str, float]
     utterances_per_epoch: int
-    epochs: int
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-2
-    label_smoothing: float = 0.1
-    average: float = 0.998
+    optimisation: Optimisation
     speeds: tuple[float, ...] = (1.0,)
     noise_folds: tuple[int, ...] = ()
     smoothing: float = 0.0
@@ -98,69 +86,35 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         InputError: the file is missing, is not YAML, or a setting is unknown, missing or wrong.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"recipe {path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"recipe {path}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"recipe {path}: found {type(content).__name__}, expected settings")
-    return recipe_from_dict(content, str(path))
+    return recipe_from_dict(read_settings(path), f"recipe {path}")
 
 
 def recipe_from_dict(content: dict[str, Any], where: str) -> Recipe:
     """Check a recipe's settings; `where` names their source in errors."""
-    settings = _known_settings(Recipe, content, where)
-    settings["features"] = _nested(LogMelConfig, content.get("features"), f"{where}: features")
-    settings["augmentation"] = _nested(
-        Augmentation, content.get("augmentation"), f"{where}: augmentation"
-    )
-    for name in ("labels", "corpora", "speeds", "noise_folds"):
-        if name in settings:
-            if not isinstance(settings[name], list):
-                raise InputError(f"{where}: {name}: found {settings[name]!r}; accepted is a list")
-            settings[name] = tuple(settings[name])
-    for name, kind in NUMBERS.items():
-        value = settings.get(name, 1)
-        if isinstance(value, bool) or not isinstance(value, kind) or not value > 0:
-            raise InputError(f"{where}: {name}: found {value!r}; accepted is a number above 0")
-    required = [field.name for field in dataclasses.fields(Recipe) if _is_required(field)]
-    missing = [name for name in required if name not in settings]
-    if missing:
-        raise InputError(f"{where}: settings missing: {', '.join(missing)}")
+    settings = known(Recipe, content, where)
+    for name, kind in (
+        ("features", LogMelConfig), ("augmentation", Augmentation), ("optimisation", Optimisation),
+    ):  # fmt: skip
+        settings[name] = build(kind, content.get(name), f"{where}: {name}")
+    listed(settings, ("labels", "corpora", "speeds", "noise_folds"), where)
+    n_utterances = settings["utterances_per_epoch"]
+    if isinstance(n_utterances, bool) or not isinstance(n_utterances, int) or n_utterances < 1:
+        raise InputError(
+            f"{where}: utterances_per_epoch: found {n_utterances!r}; accepted is a whole number "
+            "above 0"
+        )
     settings["labels"] = tuple(canonical_label(label) for label in settings["labels"])
     for corpus in settings["corpora"]:
         get_corpus(corpus)
     for part, corpora in settings["speakers"].items():
-        if part not in ("test", "validation") or not corpora.keys() <= CORPORA.keys():
+        if part not in ("test", "validation") or not corpora.keys() <= SPEAKER_NAMES.keys():
             raise InputError(
                 f"{where}: speakers: found {part}: {', '.join(corpora)}; accepted are test and "
-                f"validation, each with speakers of {', '.join(CORPORA)}"
+                f"validation, each with speakers of {', '.join(SPEAKER_NAMES)}"
             )
     if set(settings["mix"]) != set(settings["corpora"]) or not _sums_to_one(settings["mix"]):
         raise InputError(f"{where}: mix must give each corpus a share, and the shares sum to 1")
     return Recipe(**settings)
-
-
-def _known_settings(kind: type, content: dict, where: str) -> dict:
-    names = [field.name for field in dataclasses.fields(kind)]
-    unknown = [name for name in content if name not in names]
-    if unknown:
-        raise InputError(
-            f"{where}: unknown setting {', '.join(map(str, unknown))}; accepted are "
-            f"{', '.join(names)}"
-        )
-    return dict(content)
-
-
-def _nested(kind: type, content: dict | None, where: str):
-    settings = _known_settings(kind, content or {}, where)
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
-
-
-def _is_required(field: dataclasses.Field) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _sums_to_one(shares: dict[str, float]) -> bool:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import platform
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ser_stream import __version__
 from ser_stream.corpora import esc10
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.features.log_mel import log_mel
@@ -20,7 +18,8 @@ from ser_stream.models.info import ModelInfo, TrainingData
 from ser_stream.models.registry import build_model
 from ser_stream.training.calibrate import calibrate
 from ser_stream.training.card import write_card
-from ser_stream.training.dataset import TrainingSet
+from ser_stream.training.dataset import TrainingSet, Windows
+from ser_stream.training.environment import environment
 from ser_stream.training.feature_cache import load_features, read_samples
 from ser_stream.training.recipe import Recipe
 from ser_stream.training.trainer import Trainer
@@ -56,15 +55,16 @@ def train(
         files = esc10.noise_files(corpora / "esc10", recipe.noise_folds)
         noises = [log_mel(read_samples(path), recipe.features) for path in files]
     training_set = TrainingSet(
-        utterances, stores, recipe.labels, recipe.mix, recipe.augmentation, model.window_frames,
-        noises,
+        utterances, stores, recipe.labels, recipe.mix, recipe.augmentation,
+        recipe.utterances_per_epoch, recipe.optimisation.batch_size, model.window_frames, noises,
     )  # fmt: skip
     mean, std = training_set.statistics()
     model.set_normalisation(torch.from_numpy(mean), torch.from_numpy(std))
 
     targets = np.array([recipe.labels.index(u.label) for u in parts["validation"]])
-    trained = Trainer(model, training_set, recipe, seed, output, device).run((validation, targets))
-    trained = trained.to("cpu", memory_format=torch.contiguous_format)
+    windows = Windows(validation, targets, model.window_frames)
+    trainer = Trainer(model, training_set, recipe.optimisation, seed, output, device)
+    trained = trainer.run(windows).to("cpu", memory_format=torch.contiguous_format)
     info = ModelInfo(
         name=recipe.name,
         architecture=recipe.architecture,
@@ -106,9 +106,6 @@ def _write_run(
         "utterances": {part: len(utterances) for part, utterances in parts.items()},
         "speakers": {part: len({u.speaker for u in us}) for part, us in parts.items()},
         "parameters": sum(p.numel() for p in model.parameters()),
-        "ser_stream": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": platform.processor() or platform.machine(),
+        **environment(),
     }
     (output / "run.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")

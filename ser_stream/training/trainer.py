@@ -1,4 +1,8 @@
-"""The training loop: resumable, seeded, judged on speakers it does not train on."""
+"""The training loop: resumable, seeded, judged on data it does not train on, on one device or many.
+
+With several processes (`torchrun`) each takes its share of every batch, and gradients are averaged;
+the first one judges, writes, and tells the others when to stop.
+"""
 
 from __future__ import annotations
 
@@ -7,127 +11,202 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.optim.lr_scheduler import OneCycleLR
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from ser_stream.models.base import EmotionModel
-from ser_stream.training.dataset import TrainingSet, collate
-from ser_stream.training.feature_cache import FeatureStore
+from ser_stream.models.base import NormalisingModel
 from ser_stream.training.metrics import Scores, score
-from ser_stream.training.recipe import Recipe
+from ser_stream.training.optimisation import Optimisation
+from ser_stream.training.processes import is_first, rank
+
+
+class Batches(Protocol):
+    """What gives training batches."""
+
+    steps: int
+    """Batches in an epoch, or a few less: what schedules count on."""
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple, Tensor]]:
+        """Batches of one epoch: the network's arguments, and targets, indices or one-hot."""
+
+
+class Labelled(Protocol):
+    """What gives batches to be judged."""
+
+    targets: np.ndarray
+
+    def batches(self) -> Iterator[tuple[np.ndarray, tuple]]:
+        """Indices (batch,) into `targets`, and the network's arguments."""
+
+
+class Objective(nn.Module):
+    """A network's loss as a module's forward pass, which is where torch averages gradients."""
+
+    def __init__(self, model: NormalisingModel, label_smoothing: float):
+        super().__init__()
+        self.model = model
+        self.label_smoothing = label_smoothing
+
+    def forward(self, inputs: tuple, targets: Tensor) -> Tensor:
+        return self.model.loss(*inputs, targets=targets, label_smoothing=self.label_smoothing)
 
 
 class Trainer:
-    """Trains one model by a recipe and a seed, and remembers how far it came in `folder`.
+    """Trains one model by a seed, and remembers how far it came in `folder`.
 
-    What is kept is the moving average of the weights after the last epoch: no epoch is chosen, so
-    nothing is chosen on the speakers it is judged on.
+    What is kept is the last epoch's weights, or their moving average, or, with early stopping,
+    those of the epoch that was best on the validation part: see `Optimisation`.
+
+    Attributes:
+        best: number of the epoch that is kept, and its value of what is monitored.
     """
 
     def __init__(
         self,
-        model: EmotionModel,
-        training_set: TrainingSet,
-        recipe: Recipe,
+        model: NormalisingModel,
+        batches: Batches,
+        optimisation: Optimisation,
         seed: int,
         folder: Path,
         device: str = "cpu",
     ):
+        self.device = torch.device(device)
         # Channels last: convolutions and pooling take two thirds of the time on a CPU.
-        self.model = model.to(device, memory_format=torch.channels_last)
-        self.training_set = training_set
-        self.recipe = recipe
+        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.batches = batches
+        self.optimisation = optimisation
         self.seed = seed
         self.folder = folder
-        self.device = torch.device(device)
         self.bfloat16 = has_bfloat16(self.device)
-        self.average = AveragedModel(
-            self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True
-        )
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
-        # Shares of the corpora are rounded: an epoch may have one batch more.
-        steps = recipe.utterances_per_epoch // recipe.batch_size + 1
-        self.scheduler = OneCycleLR(
-            self.optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps,
-            pct_start=0.15,
-        )  # fmt: skip
+        self.objective: nn.Module = Objective(self.model, optimisation.label_smoothing)
+        if dist.is_initialized():
+            self.objective = DistributedDataParallel(self.objective)
+        self.average = None
+        if optimisation.average:
+            average = get_ema_multi_avg_fn(optimisation.average)
+            self.average = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
+        self.optimizer = _optimizer(self.model, optimisation)
+        self.scheduler = _scheduler(self.optimizer, optimisation, batches.steps)
         self.epoch = 0
+        self.best = (0, -np.inf)
+        self._best_weights: dict[str, Tensor] | None = None
         self._resume()
 
     @property
     def state_path(self) -> Path:
         return self.folder / "state.pt"
 
-    def run(self, validation: tuple[FeatureStore, np.ndarray]) -> EmotionModel:
-        """Train to the last epoch and return the averaged model.
+    def run(self, validation: Labelled | None) -> NormalisingModel:
+        """Train to the end and return the model that is kept, ready to judge.
 
         Args:
-            validation: features and target indices (n,) that are scored after each epoch.
-        """
-        log = self.folder / "metrics.jsonl"
-        for epoch in range(self.epoch, self.recipe.epochs):
-            started = time.monotonic()
-            loss = self._train_epoch(epoch)
-            scores = evaluate(self.averaged_model(), *validation)
-            record = {
-                "epoch": epoch + 1,
-                "loss": round(loss, 4),
-                "validation_wa": round(scores.wa, 4),
-                "validation_ua": round(scores.ua, 4),
-                "seconds": round(time.monotonic() - started, 1),
-            }
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
-            self.epoch = epoch + 1
-            self._save()
-        return self.averaged_model()
+            validation: scored after each epoch; None: nothing is, which early stopping and the
+                schedule "plateau" do not allow.
 
-    def averaged_model(self) -> EmotionModel:
-        return copy.deepcopy(self.average.module).eval()
+        Raises:
+            ValueError: they need a validation part.
+        """
+        if validation is None and self.optimisation.needs_validation:
+            raise ValueError("early stopping and the schedule plateau need a validation part")
+        while self.epoch < self.optimisation.epochs and not self._has_stopped():
+            started = time.monotonic()
+            loss = self._train_epoch(self.epoch)
+            record = {"epoch": self.epoch + 1, "loss": round(loss, 4)}
+            if validation is not None and is_first():
+                record |= self._validate(validation)
+            self._share_best()
+            record["learning_rate"] = self.optimizer.param_groups[0]["lr"]
+            if isinstance(self.scheduler, ReduceLROnPlateau):
+                self.scheduler.step(self._watched)
+            record["seconds"] = round(time.monotonic() - started, 1)
+            self.epoch += 1
+            if is_first():
+                with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(record) + "\n")
+                self._save()
+        return self.kept_model()
+
+    def kept_model(self) -> NormalisingModel:
+        """A copy of the model with the weights that are kept."""
+        model = copy.deepcopy(self.average.module if self.average else self.model).eval()
+        if self._best_weights is not None:
+            model.load_state_dict(self._best_weights)
+        return model
+
+    def _validate(self, validation: Labelled) -> dict[str, float]:
+        model = self.average.module if self.average else self.model
+        model.eval()
+        logits = predict(model, validation)
+        scores = score(model.labels, validation.targets, logits.argmax(1).numpy())
+        loss = float(nn.functional.cross_entropy(logits, torch.from_numpy(validation.targets)))
+        self._watched = {"wa": scores.wa, "ua": scores.ua, "loss": -loss}[self.optimisation.monitor]
+        if self.optimisation.patience and self._watched > self.best[1]:
+            self.best = (self.epoch + 1, self._watched)
+            self._best_weights = {k: v.clone() for k, v in model.state_dict().items()}
+        return {
+            "validation_loss": round(loss, 4),
+            "validation_wa": round(scores.wa, 4),
+            "validation_ua": round(scores.ua, 4),
+        }
+
+    def _share_best(self) -> None:
+        """The first process tells the others what it found."""
+        if not dist.is_initialized() or not self.optimisation.needs_validation:
+            return
+        found = [self.best, getattr(self, "_watched", None)]
+        dist.broadcast_object_list(found)
+        self.best, self._watched = found
+
+    def _has_stopped(self) -> bool:
+        patience = self.optimisation.patience
+        return patience > 0 and self.epoch - self.best[0] >= patience
 
     def _train_epoch(self, epoch: int) -> float:
         """One pass; returns the mean loss. An epoch's randomness follows from seed and number."""
-        torch.manual_seed(self.seed * 1000 + epoch)
+        torch.manual_seed(self.seed * 1000 + epoch + 1_000_003 * rank())
         rng = np.random.default_rng([self.seed, epoch])
-        recipe = self.recipe
-        batches = self.training_set.epoch(recipe.utterances_per_epoch, recipe.batch_size, rng)
-        total = recipe.utterances_per_epoch // recipe.batch_size
-        self.model.train()
+        optimisation = self.optimisation
+        self.objective.train()
         losses = []
-        for batch in tqdm(batches, total=total, desc=f"epoch {epoch + 1}/{recipe.epochs}"):
-            features, lengths, targets = (part.to(self.device) for part in batch)
+        progress = tqdm(
+            self.batches.epoch(rng), total=self.batches.steps, leave=False,
+            desc=f"epoch {epoch + 1}/{optimisation.epochs}", disable=None if is_first() else True,
+        )  # fmt: skip
+        for inputs, targets in progress:
+            inputs = tuple(None if part is None else part.to(self.device) for part in inputs)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-                logits = self.model(features, lengths)
-            loss = torch.nn.functional.cross_entropy(
-                logits.float(), targets, label_smoothing=recipe.label_smoothing
-            )
-            loss = loss + self.model.penalty()
+                loss = self.objective(inputs, targets.to(self.device))
             self.optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+            if optimisation.clip_norm:
+                nn.utils.clip_grad_norm_(self.model.parameters(), optimisation.clip_norm)
             self.optimizer.step()
-            self.scheduler.step()
-            self.average.update_parameters(self.model)
+            if isinstance(self.scheduler, OneCycleLR):
+                self.scheduler.step()
+            if self.average:
+                self.average.update_parameters(self.model)
             losses.append(loss.detach())
         return float(torch.stack(losses).mean())
 
+    def _state(self) -> dict[str, Any]:
+        parts = {
+            "model": self.model, "average": self.average, "optimizer": self.optimizer,
+            "scheduler": self.scheduler,
+        }  # fmt: skip
+        return {name: part.state_dict() for name, part in parts.items() if part is not None}
+
     def _save(self) -> None:
-        state = {
-            "epoch": self.epoch,
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
-        }
+        kept = {"epoch": self.epoch, "best": self.best, "best_weights": self._best_weights}
         unfinished = self.state_path.with_suffix(".tmp")
-        torch.save(state, unfinished)
+        torch.save(self._state() | kept, unfinished)
         unfinished.replace(self.state_path)  # atomic: a stop never leaves half a state
 
     def _resume(self) -> None:
@@ -135,11 +214,32 @@ class Trainer:
         if not self.state_path.is_file():
             return
         state = torch.load(self.state_path, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scheduler.load_state_dict(state["scheduler"])
-        self.epoch = state["epoch"]
+        for name in self._state():
+            getattr(self, name).load_state_dict(state[name])
+        self.epoch, self.best = state["epoch"], tuple(state["best"])
+        self._best_weights = state["best_weights"]
+
+
+def _optimizer(model: nn.Module, settings: Optimisation) -> torch.optim.Optimizer:
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
+    return kind(
+        model.parameters(), lr=settings.learning_rate, betas=settings.betas,
+        weight_decay=settings.weight_decay,
+    )  # fmt: skip
+
+
+def _scheduler(
+    optimizer: torch.optim.Optimizer, settings: Optimisation, steps: int
+) -> OneCycleLR | ReduceLROnPlateau | None:
+    if settings.schedule == "one_cycle":
+        # Shares of corpora are rounded: an epoch may have one batch more.
+        total = settings.epochs * (steps + 1)
+        return OneCycleLR(optimizer, settings.learning_rate, total_steps=total, pct_start=0.15)
+    if settings.schedule == "plateau":
+        return ReduceLROnPlateau(
+            optimizer, "max", settings.plateau_factor, settings.plateau_patience
+        )
+    return None
 
 
 def has_bfloat16(device: torch.device) -> bool:
@@ -150,27 +250,17 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def evaluate(
-    model: EmotionModel, store: FeatureStore, targets: np.ndarray, batch_size: int = 64
-) -> Scores:
-    """Score one window per utterance: its speech, the last `window_frames` where it is longer."""
-    logits = predict(model, store, batch_size)
-    return score(model.labels, targets, logits.argmax(1).numpy())
-
-
-def predict(model: EmotionModel, store: FeatureStore, batch_size: int = 64) -> Tensor:
-    """Logits (utterances, labels) of one window per utterance."""
+def predict(model: NormalisingModel, data: Labelled) -> Tensor:
+    """Logits (items, labels) of a model in evaluation mode."""
     device = next(model.parameters()).device
-    order = np.argsort(store.speech_frames)
-    logits = torch.empty(len(store), len(model.labels))
+    logits = torch.empty(len(data.targets), len(model.labels))
     with torch.inference_mode():
-        for batch in _batches(order, batch_size):
-            windows = [store.utterance(i)[-model.window_frames :] for i in batch]
-            features, lengths, _ = collate([(window, np.empty(0)) for window in windows])
-            logits[batch] = model(features.to(device), lengths.to(device)).float().cpu()
+        for members, inputs in data.batches():
+            inputs = tuple(None if part is None else part.to(device) for part in inputs)
+            logits[members] = model(*inputs).float().cpu()
     return logits
 
 
-def _batches(order: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
+def evaluate(model: NormalisingModel, data: Labelled) -> Scores:
+    """Compare a model's answers with the targets."""
+    return score(model.labels, data.targets, predict(model, data).argmax(1).numpy())

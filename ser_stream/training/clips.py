@@ -1,0 +1,169 @@
+"""Whole recordings as a network's input, the way the papers train: no turns, no augmentation."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ser_stream.corpora.base import Utterance
+from ser_stream.errors import InputError
+from ser_stream.features.log_mel import LogMelConfig, log_mel
+from ser_stream.training.dataset import pad
+from ser_stream.training.feature_cache import FeatureStore, read_samples
+from ser_stream.training.processes import own_part
+
+STANDARDISED = ("band", "cell")
+LEAST_DEVIATION = 1.0
+"""Of a cell. Those that are padding in nearly every clip hardly vary, and the one clip that reaches
+them would come out far off; 1 dB, or the like."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipSettings:
+    """How a recording becomes a network's input.
+
+    Attributes:
+        frames: recordings are cut, or padded with silence behind, to so many frames; 0: shorter
+            ones stay as they are, and the network is told their lengths.
+        noise_snr_db: white noise is added to training and validation data at this ratio; None:
+            none. Each recording has one noise, the same in each epoch.
+        standardise: "band": each band by its mean and deviation over the training part; "cell":
+            each band of each frame by its own.
+
+    Raises:
+        InputError: a value that is not accepted.
+    """
+
+    frames: int = 0
+    noise_snr_db: float | None = None
+    standardise: str = "band"
+
+    def __post_init__(self) -> None:
+        if self.standardise not in STANDARDISED:
+            raise InputError(
+                f"standardise: found {self.standardise!r}; accepted are {', '.join(STANDARDISED)}"
+            )
+        if isinstance(self.frames, bool) or not isinstance(self.frames, int) or self.frames < 0:
+            raise InputError(
+                f"frames: found {self.frames!r}; accepted is a whole number, 0 or more"
+            )
+
+
+FEATURES = {LogMelConfig: log_mel}
+"""Settings of a kind of features -> what computes them: samples, settings -> (frames, dim.)."""
+
+FIXED_LENGTH = ()
+"""Kinds of features that cut and pad recordings to one length themselves."""
+
+
+def load_clips(
+    utterances: Sequence[Utterance],
+    config: LogMelConfig,
+    settings: ClipSettings,
+    noisy: bool,
+    folder: Path,
+) -> FeatureStore:
+    """Features of whole recordings, in this order, from `folder` if they are there already.
+
+    Args:
+        noisy: with the noise of `settings`, if it asks for any.
+    """
+    snr_db = settings.noise_snr_db if noisy else None
+    identity = json.dumps([
+        "clips", [u.key for u in utterances], type(config).__name__, dataclasses.asdict(config),
+        settings.frames, snr_db,
+    ])  # fmt: skip
+    path = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npy"
+    index_path = path.with_suffix(".index.npy")
+    if not index_path.is_file():  # written last: it says that the other is complete
+        folder.mkdir(parents=True, exist_ok=True)
+        clips = []
+        for utterance in tqdm(utterances, desc="features of recordings", leave=False):
+            samples = read_samples(utterance.path)
+            if snr_db is not None:
+                samples = add_white_noise(samples, snr_db, utterance.key)
+            if settings.frames:
+                length = config.samples_for(settings.frames)
+                samples = np.pad(samples[:length], (0, max(0, length - len(samples))))
+            clips.append(FEATURES[type(config)](samples, config).astype(np.float16))
+        np.save(path, np.concatenate(clips))
+        np.save(index_path, np.array([len(clip) for clip in clips]))
+    lengths = np.load(index_path)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return FeatureStore(np.load(path, mmap_mode="r"), offsets, lengths)
+
+
+def add_white_noise(samples: np.ndarray, snr_db: float, key: str) -> np.ndarray:
+    """White noise so many dB under the mean power of samples (n,); it follows from `key`."""
+    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+    noise = np.random.default_rng(seed).normal(size=len(samples))
+    power = np.mean(np.square(samples, dtype=np.float64))
+    return (samples + noise * np.sqrt(power / 10 ** (snr_db / 10))).astype(np.float32)
+
+
+class Clips:
+    """Recordings of one part: batches to train on, and batches to be judged.
+
+    Args:
+        store: features of these recordings, and of others.
+        members: (recordings,) their places in the store.
+        targets: (recordings,) indices of labels.
+        max_frames: longer ones are cut to their first so many frames.
+        same_length: they all are as long, and the network needs no lengths.
+    """
+
+    def __init__(
+        self,
+        store: FeatureStore,
+        members: np.ndarray,
+        targets: np.ndarray,
+        batch_size: int,
+        max_frames: int,
+        same_length: bool,
+    ):
+        self.store = store
+        self.members = members
+        self.targets = targets
+        self.batch_size = batch_size
+        self.max_frames = max_frames
+        self.same_length = same_length
+        self.steps = -(-len(targets) // batch_size)
+
+    def statistics(self, standardise: str) -> tuple[Tensor, Tensor]:
+        """Mean and deviation: (dimension,) by "band", (frames, dimension) by "cell"."""
+        frames = [self._frames(i).astype(np.float64) for i in range(len(self.targets))]
+        if standardise == "band":
+            frames = np.concatenate(frames)
+        elif len({len(clip) for clip in frames}) > 1:
+            raise InputError("standardise: found 'cell', but recordings differ in length")
+        mean, std = np.mean(frames, axis=0), np.std(frames, axis=0)
+        least = LEAST_DEVIATION if standardise == "cell" else 1e-6
+        return torch.from_numpy(mean), torch.from_numpy(np.maximum(std, least))
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple, Tensor]]:
+        """Batches in random order: features, lengths or None; targets (batch,)."""
+        order = rng.permutation(len(self.targets))
+        for members in np.array_split(order, self.steps):
+            members = own_part(members)
+            yield self._inputs(members), torch.from_numpy(self.targets[members])
+
+    def batches(self) -> Iterator[tuple[np.ndarray, tuple]]:
+        """Indices (batch,), and features and lengths or None, of recordings of like length."""
+        order = np.argsort(self.store.speech_frames[self.members], kind="stable")
+        for members in np.array_split(order, self.steps):
+            yield members, self._inputs(members)
+
+    def _frames(self, index: int) -> np.ndarray:
+        return self.store.utterance(self.members[index])[: self.max_frames]
+
+    def _inputs(self, members: np.ndarray) -> tuple[Tensor, Tensor | None]:
+        features, lengths = pad([self._frames(i) for i in members])
+        return features, None if self.same_length else lengths

@@ -1,0 +1,122 @@
+"""An experiment: one row of a paper's table, as a file of settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ser_stream.corpora.base import Utterance
+from ser_stream.corpora.registry import get_corpus
+from ser_stream.emotion import canonical_label
+from ser_stream.errors import InputError
+from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.models.info import read_features
+from ser_stream.training.clips import ClipSettings
+from ser_stream.training.optimisation import Optimisation
+from ser_stream.training.protocols import Protocol
+from ser_stream.training.settings import build, known, listed, overlay, read_settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What is trained, on what, how, and how it is judged.
+
+    Attributes:
+        source: the paper and the row, or what it is instead.
+        labels: utterances with other labels are left out.
+        merge: label -> label of `labels` it counts as, such as excited -> happy.
+        seeds: of splits and of weights; each is trained on all folds of the protocol.
+    """
+
+    name: str
+    source: str
+    architecture: str
+    labels: tuple[str, ...]
+    corpora: tuple[str, ...]
+    protocol: Protocol
+    optimisation: Optimisation
+    features: LogMelConfig
+    merge: dict[str, str] = dataclasses.field(default_factory=dict)
+    seeds: tuple[int, ...] = (0,)
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    clip: ClipSettings = dataclasses.field(default_factory=ClipSettings)
+
+    @property
+    def identity(self) -> str:
+        """Short hash of all that decides its figures, but the seeds: runs of another are others."""
+        content = dataclasses.asdict(dataclasses.replace(self, name="", source="", seeds=()))
+        content["kind"] = type(self.features).__name__
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+
+    def labelled(self, utterances: list[Utterance]) -> list[Utterance]:
+        """Those with a label of the experiment, merged into it.
+
+        Raises:
+            InputError: a label has no utterance.
+        """
+        kept = []
+        for utterance in utterances:
+            label = self.merge.get(utterance.label, utterance.label)
+            if label in self.labels:
+                kept.append(dataclasses.replace(utterance, label=label))
+        missing = sorted(set(self.labels) - {u.label for u in kept})
+        if missing:
+            raise InputError(
+                f"experiment {self.name}: no utterance of {', '.join(self.corpora)} is "
+                f"{' or '.join(missing)}; name other labels or corpora"
+            )
+        return kept
+
+
+def load_experiment(path: Path, *over: dict[str, Any]) -> Experiment:
+    """Read an experiment.
+
+    Args:
+        over: settings that go over those of the file, the last over all.
+
+    Raises:
+        InputError: a file is missing or is not YAML; a setting is unknown, missing or wrong.
+    """
+    content = read_settings(path)
+    for settings in over:
+        content = overlay(content, settings)
+    return experiment_from_dict(content, f"recipe {path}")
+
+
+def experiment_from_dict(content: dict[str, Any], where: str) -> Experiment:
+    """Check settings; `where` names their source in errors."""
+    settings = known(Experiment, content, where)
+    for name, kind in (
+        ("protocol", Protocol), ("optimisation", Optimisation), ("clip", ClipSettings),
+    ):  # fmt: skip
+        settings[name] = build(kind, settings.get(name), f"{where}: {name}")
+    listed(settings, ("labels", "corpora", "seeds"), where)
+    try:
+        settings["features"] = read_features(settings["features"] or {})
+        settings["labels"] = tuple(canonical_label(label) for label in settings["labels"])
+        settings["merge"] = {
+            canonical_label(label): canonical_label(into)
+            for label, into in (settings.get("merge") or {}).items()
+        }
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{where}: {error}") from error
+    for corpus in settings["corpora"]:
+        get_corpus(corpus)
+    for label, into in settings["merge"].items():
+        if into not in settings["labels"] or label in settings["labels"]:
+            raise InputError(
+                f"{where}: merge: found {label}: {into}; accepted is a label that is not among "
+                f"labels: one that is"
+            )
+    seeds = settings.get("seeds", (0,))
+    if not seeds or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
+        raise InputError(f"{where}: seeds: found {list(seeds)}; accepted are numbers from 0 on")
+    return Experiment(**settings)
+
+
+def is_experiment(path: Path) -> bool:
+    """Whether a file of settings is an experiment, and not the recipe of a model that streams."""
+    return "protocol" in read_settings(path)
