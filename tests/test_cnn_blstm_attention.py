@@ -83,6 +83,72 @@ def test_same_pooling_pads_as_tensorflow(size, pool, expected):
     assert SamePool((1, pool))(rising.mT).flatten().tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("filters", "ravdess", "iemocap"),
+    [
+        ((64, 64), 16_384, 7_680),
+        ((64, 64, 128), 2_048, 1_280),
+        ((64, 64, 128, 128), 128, 256),
+        ((64, 64, 128, 128, 128), 128, 128),
+    ],
+)
+def test_steps_of_table_three(filters, ravdess, iemocap):
+    """128 -> 64, 16, 4, 1, 1; 157 x 46 -> 79 x 23, 20 x 6, 5 x 2, 2 x 1, 1 x 1."""
+    assert ravdess_variant(filters=filters).dimension == ravdess
+    assert iemocap_variant(filters=filters).dimension == iemocap
+
+
+@pytest.mark.parametrize("activation", ["elu", "relu"])
+@pytest.mark.parametrize("first_pool", [(2, 2), (4, 4)])
+def test_pooling_first_is_pooling_after_the_activation(activation, first_pool):
+    """Each block of the paper is convolution, normalisation, activation, pooling."""
+    model = small_variant(activation=activation, first_pool=first_pool, dropout=0.0).train()
+    for norm in model.blocks[1::5]:
+        nn.init.normal_(norm.weight)  # negative ones too: pooling may not come before these
+    chunks = torch.randn(4, 1, 128, 32)
+    naive = nn.Sequential()
+    for convolution, norm, pool, activate, _ in zip(*5 * [iter(model.blocks)], strict=True):
+        naive.extend([convolution, norm, type(activate)(), pool])
+    gradients, maps = [], []
+    for network in (model.blocks, naive):
+        model.zero_grad()
+        maps.append(network(chunks))
+        maps[-1].square().sum().backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in model.blocks.parameters()]))
+    # The same numbers up to the last bit, in which torch's ELU need not rise.
+    torch.testing.assert_close(maps[0], maps[1], atol=1e-6, rtol=0)
+    torch.testing.assert_close(*gradients, atol=1e-4 * float(gradients[1].abs().max()), rtol=0)
+
+
+def test_without_attention_the_last_states_give_the_answer():
+    model = small_variant(attention=False, activity_penalty=0.5).train()
+    assert model.output.in_features == 512
+    assert count_as_keras(model) == count_as_keras(small_variant()) - 131_328
+    steps = torch.randn(2, 4, model.dimension)
+    logits = model.classify(steps, torch.tensor([4, 2]))
+    _, (first, _) = model.blstm(steps[:1])
+    _, (second, _) = model.blstm(steps[1:, :2])
+    last = torch.stack([first.flatten(), second.flatten()])  # forward, then backward
+    torch.testing.assert_close(logits, model.output(last))
+    torch.testing.assert_close(model.penalty(), 0.5 * last.abs().sum() / 2)
+
+
+def test_without_convolutions_the_blstm_sees_the_frames():
+    frames = {"filters": (), "chunk_frames": 1, "chunk_hop": 1, "window_chunks": 626}
+    model = ravdess_variant(**frames).eval()
+    assert (model.dimension, model.window_frames, model.window_steps) == (128, 626, 626)
+    model.set_normalisation(torch.full((128,), -40.0), torch.full((128,), 12.0))
+    clip = torch.randn(2, 626, 128)
+    torch.testing.assert_close(model.encode(clip), (clip + 40.0) / 12.0)
+    assert model(clip).shape == (2, 7)
+
+
+def test_without_convolutions_a_step_may_be_a_chunk_laid_flat():
+    model = small_variant(filters=()).eval()
+    clip = torch.randn(1, 192, 32)
+    torch.testing.assert_close(model.encode(clip)[0, 1], clip[0, 64:].flatten())
+
+
 def test_faithful_map_gives_eight_steps_and_drops_fifty_frames():
     model = ravdess_variant()
     assert (model.window_frames, model.window_steps, model.hop_frames) == (576, 8, 64)
@@ -145,9 +211,10 @@ def test_attention_is_the_codes():
     assert 0.99 < w.std() < 1.01 and attention.hidden.bias is attention.energy.bias is None
 
 
-def test_every_trained_parameter_gets_a_gradient():
+@pytest.mark.parametrize("options", [{}, {"attention": False}, {"filters": ()}])
+def test_every_trained_parameter_gets_a_gradient(options):
     # Fixed statistics: with the batch's own, batch normalisation takes each convolution's bias out.
-    model = small_variant().eval()
+    model = small_variant(**options).eval()
     model(torch.randn(4, 256, 32)).logsumexp(1).sum().backward()
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     assert [name for name, p in trained.items() if not p.grad.abs().sum() > 0] == []

@@ -32,6 +32,27 @@ each batch normalisation its moving mean and variance. Without the output layer 
     BLSTM, steps of 128 (RAVDESS)          788,480   2 directions x 4 gates x 256 x (128 + 256 + 1)
     BLSTM, steps of 256 (IEMOCAP)        1,050,624   2 directions x 4 gates x 256 x (256 + 256 + 1)
     attention                              131,328   512 x 256 + 256, no biases
+
+Tables III and IV take parts away or add some. The paper does not say how; this is our reading::
+
+    ======================  ==================================================================
+    row                     options
+    ======================  ==================================================================
+    2, 3, 4, 5 conv layers  filters 64-64, 64-64-128, 64-64-128-128, 64-64-128-128-128, each
+                            pooled by 4x4 but the first: blocks are taken from the end, and the
+                            fifth is what the code has commented out. Steps have 16384, 2048,
+                            128 and 128 values for RAVDESS; 7680, 1280, 256, 128 for IEMOCAP
+    without attention       attention=False: the last states alone, 512 values, go to the
+                            output layer, and they alone are penalised, as in the code
+    without convolutions    filters=(), chunk_frames=1, chunk_hop=1 and as many window_chunks as
+                            a clip has frames: the BLSTM sees the frames themselves, 626 steps
+                            of 128 for RAVDESS and 157 of 46 for IEMOCAP
+    ======================  ==================================================================
+
+With filters=() and chunks as they are, a step would be the whole chunk laid flat: 16384 values, a
+BLSTM of 34 million parameters, and for IEMOCAP one step, over which attention could gain nothing
+where Table IV has it gain 8 points. That reading is there too. The activity penalty is a sum over
+steps: over hundreds of them, 1e-3 outweighs the error itself.
 """
 
 from __future__ import annotations
@@ -39,12 +60,12 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import valid_steps
 from ser_stream.models.base import EmotionModel
+from ser_stream.models.recurrent import hidden_states
 
 ACTIVATIONS = {"elu": nn.ELU, "relu": nn.ReLU}
 
@@ -108,11 +129,12 @@ class CnnBlstmAttention(EmotionModel):
     its attention is identically 1.
 
     Args:
-        filters: of the convolution blocks, any number of them.
+        filters: of the convolution blocks, any number of them; none: a step is a chunk laid flat.
         chunk_frames, chunk_hop: length of a chunk and frames from one to the next.
         window_chunks: chunks in a window.
         hidden: LSTM units per direction, and of the attention's first layer.
         dropout: after each convolution block.
+        attention: False for the last states alone.
         activation, first_pool, attention_bias, attention_std, attention_scaled, activity_penalty:
             see the head of this file.
 
@@ -132,6 +154,7 @@ class CnnBlstmAttention(EmotionModel):
         window_chunks: int = 8,
         hidden: int = 256,
         dropout: float = 0.2,
+        attention: bool = True,
         activation: str = "elu",
         first_pool: tuple[int, int] = (2, 2),
         attention_bias: bool = False,
@@ -156,8 +179,11 @@ class CnnBlstmAttention(EmotionModel):
             blocks += [
                 nn.Conv2d(n_in, n_out, 3, padding=1),
                 nn.BatchNorm2d(n_out, eps=1e-3, momentum=0.01),  # Keras' defaults
-                ACTIVATIONS[activation](),
+                # The paper pools after the activation. Neither activation ever falls, so that the
+                # largest cell is the same, and a quarter or a sixteenth of the cells are left. The
+                # normalisation stays in front: where its weight is negative, it does fall.
                 SamePool(pool),
+                ACTIVATIONS[activation](inplace=True),
                 nn.Dropout(dropout),
             ]
             cells = tuple(-(-size // p) for size, p in zip(cells, pool, strict=True))
@@ -167,10 +193,12 @@ class CnnBlstmAttention(EmotionModel):
         """Of a step: 128 for RAVDESS, 256 for IEMOCAP."""
 
         self.blstm = nn.LSTM(self.dimension, hidden, batch_first=True, bidirectional=True)
-        self.attention = BahdanauAttention(2 * hidden, hidden, attention_bias, attention_scaled)
-        self.output = nn.Linear(4 * hidden, len(labels))
+        self.attention = None
+        if attention:
+            self.attention = BahdanauAttention(2 * hidden, hidden, attention_bias, attention_scaled)
+        self.output = nn.Linear((4 if attention else 2) * hidden, len(labels))
         self.apply(_initialise_as_keras)
-        if attention_std is not None:
+        if attention and attention_std is not None:
             nn.init.normal_(self.attention.hidden.weight, std=attention_std)
             nn.init.normal_(self.attention.energy.weight, std=attention_std)
 
@@ -183,30 +211,22 @@ class CnnBlstmAttention(EmotionModel):
         return maps.reshape(len(features), n_steps, self.dimension)
 
     def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        if lengths is None:
-            mask = None
-            states, (last, _) = self.blstm(steps)
-        else:
-            mask = valid_steps(steps.shape[1], lengths)
-            packed = pack_padded_sequence(
-                steps, lengths.cpu(), batch_first=True, enforce_sorted=False
-            )
-            packed, (last, _) = self.blstm(packed)
-            # States behind an item's length come out as zero.
-            states, _ = pad_packed_sequence(packed, batch_first=True, total_length=steps.shape[1])
+        states = hidden_states(self.blstm, steps, lengths)
+        last = _last_states(states, lengths)
         if self.training:
-            self._activity = states.float().abs().sum() / len(states)
-        context = self.attention(states, mask)
-        # Each direction's last state: the forward one's after the last valid step, the backward
-        # one's after the first.
-        return self.output(torch.cat([context, last[0], last[1]], dim=1))
+            seen = last if self.attention is None else states
+            self._activity = seen.float().abs().sum() / len(seen)
+        if self.attention is None:
+            return self.output(last)
+        mask = None if lengths is None else valid_steps(steps.shape[1], lengths)
+        return self.output(torch.cat([self.attention(states, mask), last], dim=1))
 
     def penalty(self) -> Tensor:
         """What training adds to the loss after a forward pass in training mode.
 
         `activity_penalty` times the sum of |BLSTM output| over steps and units, averaged over the
-        batch, as Keras does. It is forgotten then, because a graph that is kept would hold memory
-        and could not be copied with the model.
+        batch, as Keras does; without attention, that output is the last states. It is forgotten
+        then, because a graph that is kept would hold memory and could not be copied with the model.
 
         Raises:
             RuntimeError: there was no such forward pass since the last call.
@@ -215,6 +235,19 @@ class CnnBlstmAttention(EmotionModel):
             raise RuntimeError("penalty: no forward pass in training mode before it")
         penalty, self._activity = self.activity_penalty * self._activity, None
         return penalty
+
+
+def _last_states(states: Tensor, lengths: Tensor | None) -> Tensor:
+    """(batch, steps, 2 * hidden) of a BLSTM -> each direction's last state, (batch, 2 * hidden).
+
+    The forward one's is that of the last valid step, the backward one's that of the first.
+    """
+    forward, backward = states.chunk(2, dim=2)
+    if lengths is None:
+        last = forward[:, -1]
+    else:
+        last = forward[torch.arange(len(states), device=lengths.device), lengths - 1]
+    return torch.cat([last, backward[:, 0]], dim=1)
 
 
 def _initialise_as_keras(layer: nn.Module) -> None:
