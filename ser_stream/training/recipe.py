@@ -8,19 +8,12 @@ from typing import Any
 
 import yaml
 
-from ser_stream.corpora import cremad, ravdess
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, get_corpus
 from ser_stream.emotion import canonical_label, merge_label
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.training.augment import Augmentation
-
-SPEAKER_NAMES = {
-    "ravdess": ravdess.speaker_name,
-    "cremad": cremad.speaker_name,
-    "nemo": lambda speaker: f"nemo-{speaker}",
-}
 
 NUMBERS = {
     "utterances_per_epoch": int,
@@ -72,7 +65,7 @@ class Recipe:
             InputError: a speaker that the recipe names is not in the corpora.
         """
         part_of = {
-            SPEAKER_NAMES[corpus](speaker): part
+            CORPORA[corpus].speaker_name(speaker): part
             for part, corpora in self.speakers.items()
             for corpus, speakers in corpora.items()
             for speaker in speakers
