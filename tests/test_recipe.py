@@ -43,6 +43,26 @@ def test_a_split_is_by_speaker_and_merges_labels():
     assert {u.label for u in parts["train"]} == {"neutral", "happy"}
 
 
+@pytest.mark.parametrize(
+    ("corpus", "speaker", "name"),
+    [
+        ("nemo", "WR0", "nemo-WR0"),
+        ("iemocap", "Ses01F", "iemocap-Ses01F"),
+        ("emodb", yaml.safe_load("03"), "emodb-03"),
+        ("emodb", yaml.safe_load("08"), "emodb-08"),
+        ("tess", "OAF", "tess-OAF"),
+        ("savee", "DC", "savee-DC"),
+        ("meld", "Joey", "meld-Joey"),
+    ],
+)
+def test_every_corpus_has_its_own_names_of_speakers(corpus, speaker, name):
+    content = CONTENT | {"corpora": [corpus], "mix": {corpus: 1.0}}
+    recipe = recipe_from_dict(content | {"speakers": {"test": {corpus: [speaker]}}}, "here")
+    speech = [Utterance(Path("a.wav"), corpus, who, "", "happy", "en") for who in (name, "other")]
+    parts = recipe.split(speech)
+    assert [u.speaker for u in parts["test"]] == [name]
+
+
 def test_a_held_out_speaker_that_is_missing_is_named():
     with pytest.raises(InputError, match="ravdess-01, ravdess-02 are not in the corpora"):
         recipe_from_dict(CONTENT, "here").split([utterance(3, "happy")])
@@ -53,7 +73,7 @@ def test_a_held_out_speaker_that_is_missing_is_named():
     [
         ({"colour": "blue"}, r"unknown setting colour; accepted are name, architecture"),
         ({"labels": ["smug"]}, "'smug'"),
-        ({"corpora": ["emodb"]}, "'emodb'"),
+        ({"corpora": ["aibo"]}, "'aibo'"),
         ({"mix": {"ravdess": 0.4}}, "mix must give each corpus a share"),
         ({"speakers": {"dev": {}}}, "speakers: found dev"),
         ({"augmentation": {"echo": 1}}, "augmentation: unknown setting echo"),

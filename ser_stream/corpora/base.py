@@ -1,10 +1,14 @@
-"""What every corpus reader returns."""
+"""What every corpus reader returns, and the steps that readers share."""
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
+from collections.abc import Sequence
 from pathlib import Path
 
+from ser_stream.emotion import canonical_label
 from ser_stream.errors import InputError
 from ser_stream.words import Word
 
@@ -20,11 +24,13 @@ class Utterance:
         gender: "f" or "m", or "" where the corpus does not say.
         label: one of `ser_stream.emotion.EMOTIONS`.
         language: ISO 639-1 code.
-        intensity: "normal", "strong", or "" where the corpus has none.
-        session: recording session, whose speakers are heard in no other one, or "".
+        intensity: "low", "normal", "strong", or "" where the corpus has none.
+        session: recording session, whose speakers are heard in no other one; MELD's are the parts
+            of its split, which share speakers; or "".
         text: the words said, or "".
         words: when each word is spoken, special tokens of the alignment among them; () where the
             corpus does not say.
+        name: unique in the corpus; "" where the file's own name is.
     """
 
     path: Path
@@ -37,18 +43,27 @@ class Utterance:
     session: str = ""
     text: str = ""
     words: tuple[Word, ...] = ()
+    name: str = ""
 
     @property
     def key(self) -> str:
-        """Identifies the recording across machines: corpus and file name without its ending."""
-        return f"{self.corpus}/{self.path.stem}"
+        """Identifies the recording across machines: corpus and name, or file name less ending."""
+        return f"{self.corpus}/{self.name or self.path.stem}"
 
 
 AUDIO_ENDINGS = (".wav", ".flac", ".opus", ".ogg", ".mp3")
 
 
+def check_folder(root: Path, what: str) -> None:
+    """Raise InputError where the corpus's folder does not exist."""
+    if not root.is_dir():
+        raise InputError(f"corpus folder {root}: no such folder; {what}")
+
+
 def audio_files(root: Path, folders: tuple[str, ...], what: str) -> list[Path]:
     """Sound files in the first of `folders` under `root` that holds any, sorted by name.
+
+    Hidden files are passed over: archives made on a Mac put a `._NAME.wav` beside each sound.
 
     Args:
         folders: glob patterns relative to root, tried in order ("." is the root itself).
@@ -57,16 +72,110 @@ def audio_files(root: Path, folders: tuple[str, ...], what: str) -> list[Path]:
     Raises:
         InputError: the root does not exist, or none of the folders holds a sound file.
     """
-    if not root.is_dir():
-        raise InputError(f"corpus folder {root}: no such folder; {what}")
+    check_folder(root, what)
     for pattern in folders:
         matches = [root] if pattern == "." else filter(Path.is_dir, sorted(root.glob(pattern)))
         files = [
             file
             for folder in matches
             for file in sorted(folder.iterdir())
-            if file.suffix.lower() in AUDIO_ENDINGS
+            if file.suffix.lower() in AUDIO_ENDINGS and not file.name.startswith(".")
         ]
         if files:
             return files
     raise InputError(f"corpus folder {root}: no sound files in {' or '.join(folders)}; {what}")
+
+
+def sound_file(folder: Path, name: str) -> Path | None:
+    """The sound file in `folder` that is called `name` but for its ending."""
+    candidates = (folder / f"{name}{ending}" for ending in AUDIO_ENDINGS)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def check_none_missing(missing: Sequence[str], folder: Path, what: str) -> None:
+    """Raise InputError where the corpus lists sound files that are not in `folder`."""
+    if missing:
+        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise InputError(
+            f"corpus folder {folder}: sound files listed but missing: {len(missing)} ({shown}); "
+            f"{what}"
+        )
+
+
+def unique(utterances: list[Utterance]) -> list[Utterance]:
+    """The utterances as they are.
+
+    Raises:
+        InputError: two have the same key.
+    """
+    by_key: dict[str, Utterance] = {}
+    for utterance in utterances:
+        first = by_key.setdefault(utterance.key, utterance)
+        if first is not utterance:
+            raise InputError(
+                f"{utterance.path}: {utterance.key} is in the corpus twice, here and as "
+                f"{first.path}; keep one"
+            )
+    return utterances
+
+
+def read_text(path: Path, what: str) -> str:
+    """A text file of a corpus.
+
+    Bytes that are not UTF-8 become U+FFFD: comments and texts of older corpora hold some, labels
+    and names do not.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig", errors="replace")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}; {what}") from error
+
+
+def table_rows(
+    path: Path, columns: Sequence[str], what: str, delimiter: str = ","
+) -> list[tuple[str, dict[str, str]]]:
+    """Rows of a table, each with where it is: "FILE, line N".
+
+    Args:
+        columns: that are needed; there may be more.
+
+    Raises:
+        InputError: the file cannot be read, is no table, lacks a column, or a row is too short.
+    """
+    # Lines are left to csv: a text between quotes may hold their ends.
+    reader = csv.DictReader(io.StringIO(read_text(path, what), newline=""), delimiter=delimiter)
+    try:
+        found = reader.fieldnames or []
+        rows = [(f"{path}, line {reader.line_num}", row) for row in reader]
+    except csv.Error as error:
+        raise InputError(f"{path}: not a table: {error}; {what}") from error
+    absent = [column for column in columns if column not in found]
+    if absent:
+        raise InputError(
+            f"{path}: no column {', '.join(absent)}; found {', '.join(found) or 'none'}; {what}"
+        )
+    for where, row in rows:
+        short = [column for column in columns if row[column] is None]
+        if short:
+            raise InputError(f"{where}: nothing in column {', '.join(short)}; {what}")
+    return rows
+
+
+def label_at(label: str, where: str) -> str:
+    """`canonical_label`, with an error that says where the label was found."""
+    try:
+        return canonical_label(label)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def gender_of(word: str) -> str:
+    """Female and male -> "f" and "m", all else -> "".
+
+    >>> gender_of("Female"), gender_of("male"), gender_of("")
+    ('f', 'm', '')
+    """
+    return {"female": "f", "male": "m"}.get(word.strip().lower(), "")

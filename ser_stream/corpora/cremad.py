@@ -6,11 +6,10 @@ sentence, emotion, intensity.
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
 
-from ser_stream.corpora.base import Utterance, audio_files
+from ser_stream.corpora.base import Utterance, audio_files, gender_of, table_rows, unique
 from ser_stream.errors import InputError
 
 LAYOUT = "CREMA-D is read from AudioWAV/1001_DFA_ANG_XX.wav, or from a flat folder of such files"
@@ -43,7 +42,7 @@ def read(root: Path) -> list[Utterance]:
     """All utterances of a CREMA-D folder.
 
     Raises:
-        InputError: the layout is not CREMA-D's.
+        InputError: the layout is not CREMA-D's, or a recording is there twice.
     """
     genders = _genders(root / "VideoDemographics.csv")
     utterances = []
@@ -64,12 +63,12 @@ def read(root: Path) -> list[Utterance]:
                 text=STATEMENTS.get(statement, ""),
             )
         )
-    return utterances
+    return unique(utterances)
 
 
 def _genders(table: Path) -> dict[str, str]:
     """Actor -> "f" or "m", from the corpus's own table where it was downloaded too."""
     if not table.is_file():
         return {}
-    with table.open(newline="", encoding="utf-8") as file:
-        return {row["ActorID"]: row["Sex"][0].lower() for row in csv.DictReader(file)}
+    rows = table_rows(table, ("ActorID", "Sex"), LAYOUT)
+    return {row["ActorID"]: gender_of(row["Sex"]) for _, row in rows}

@@ -5,42 +5,60 @@ Christop, LREC-COLING 2024. CC BY-NC-SA 4.0. Labels and texts are in data.tsv.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from ser_stream.corpora.base import Utterance, audio_files
-from ser_stream.emotion import canonical_label
+from ser_stream.corpora.base import (
+    Utterance,
+    audio_files,
+    check_none_missing,
+    gender_of,
+    label_at,
+    table_rows,
+    unique,
+)
 from ser_stream.errors import InputError
 
 LAYOUT = "nEMO is read from data.tsv and samples/*.wav, or the same files in one flat folder"
+COLUMNS = ("file_id", "emotion", "raw_text", "speaker_id", "gender")
+
+
+def speaker_name(speaker: str) -> str:
+    return f"nemo-{speaker}"
 
 
 def read(root: Path) -> list[Utterance]:
     """All utterances of an nEMO folder.
 
     Raises:
-        InputError: the layout is not nEMO's, or a sound file is not in the table.
+        InputError: the layout is not nEMO's, a sound file is not in the table, the table lists one
+            that is missing, a label is not known, or a recording is there or listed twice.
     """
     files = audio_files(root, ("samples", "."), LAYOUT)
     table = root / "data.tsv"
     if not table.is_file():
         raise InputError(f"corpus folder {root}: no data.tsv; {LAYOUT}")
-    with table.open(newline="", encoding="utf-8") as lines:
-        rows = {Path(row["file_id"]).stem: row for row in csv.DictReader(lines, delimiter="\t")}
+    rows = {}
+    for where, row in table_rows(table, COLUMNS, LAYOUT, delimiter="\t"):
+        name = Path(row["file_id"]).stem
+        if name in rows:
+            raise InputError(f"{where}: {name} is in the table twice")
+        rows[name] = (where, row)
     utterances = []
     for path in files:
-        row = rows.get(path.stem)
-        if row is None:
+        if path.stem not in rows:
             raise InputError(f"{path}: not listed in {table}; {LAYOUT}")
+        where, row = rows[path.stem]
         utterances.append(
             Utterance(
                 path=path,
                 corpus="nemo",
-                speaker="nemo-" + row["speaker_id"].strip(),
-                gender=row["gender"].strip()[0],
-                label=canonical_label(row["emotion"]),
+                speaker=speaker_name(row["speaker_id"].strip()),
+                gender=gender_of(row["gender"]),
+                label=label_at(row["emotion"], where),
                 language="pl",
                 text=row["raw_text"],
             )
         )
-    return utterances
+    missing = sorted(rows.keys() - {path.stem for path in files})
+    check_none_missing(missing, files[0].parent, LAYOUT)
+    return unique(utterances)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ser_stream.corpora.base import Utterance, audio_files
+from ser_stream.corpora.base import Utterance, audio_files, unique
 from ser_stream.errors import InputError
 
 LAYOUT = "RAVDESS is read from Actor_NN/03-01-EE-II-SS-RR-AA.wav (or .flac)"
@@ -35,7 +35,7 @@ def read(root: Path) -> list[Utterance]:
     """All utterances of a RAVDESS folder.
 
     Raises:
-        InputError: the layout is not RAVDESS's.
+        InputError: the layout is not RAVDESS's, or a recording is there twice.
     """
     utterances = []
     for path in audio_files(root, ("Actor_*", "."), LAYOUT):
@@ -55,4 +55,4 @@ def read(root: Path) -> list[Utterance]:
                 text=STATEMENTS[statement],
             )
         )
-    return utterances
+    return unique(utterances)

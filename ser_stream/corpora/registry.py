@@ -5,26 +5,51 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from ser_stream.corpora import cremad, nemo, ravdess
+from ser_stream.corpora import cremad, emodb, iemocap, meld, nemo, ravdess, savee, tess
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
 class Corpus:
-    """How a corpus is read, and what its licence lets a model trained on it be used for."""
+    """How a corpus is read, and what its licence lets a model trained on it be used for.
+
+    Attributes:
+        speaker_name: a speaker as the corpus, and a recipe, names them -> `Utterance.speaker`.
+    """
 
     title: str
     read: Callable[[Path], list[Utterance]]
+    speaker_name: Callable[[Any], str]
     licence: str
     commercial_use: bool
 
 
 CORPORA = {
-    "ravdess": Corpus("RAVDESS", ravdess.read, "CC BY-NC-SA 4.0", commercial_use=False),
-    "cremad": Corpus("CREMA-D", cremad.read, "ODbL 1.0", commercial_use=True),
-    "nemo": Corpus("nEMO", nemo.read, "CC BY-NC-SA 4.0", commercial_use=False),
+    "ravdess": Corpus(
+        "RAVDESS", ravdess.read, ravdess.speaker_name, "CC BY-NC-SA 4.0", commercial_use=False
+    ),
+    "cremad": Corpus("CREMA-D", cremad.read, cremad.speaker_name, "ODbL 1.0", commercial_use=True),
+    "nemo": Corpus("nEMO", nemo.read, nemo.speaker_name, "CC BY-NC-SA 4.0", commercial_use=False),
+    "iemocap": Corpus(
+        "IEMOCAP",
+        iemocap.read,
+        iemocap.speaker_name,
+        "IEMOCAP release form, research only",
+        commercial_use=False,
+    ),
+    "emodb": Corpus("EmoDB", emodb.read, emodb.speaker_name, "CC0 1.0", commercial_use=True),
+    "tess": Corpus("TESS", tess.read, tess.speaker_name, "CC BY-NC-ND 4.0", commercial_use=False),
+    "savee": Corpus("SAVEE", savee.read, savee.speaker_name, "research only", commercial_use=False),
+    "meld": Corpus(
+        "MELD",
+        meld.read,
+        meld.speaker_name,
+        "GPL 3.0; the sound is a television series'",
+        commercial_use=False,
+    ),
 }
 
 

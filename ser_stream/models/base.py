@@ -117,10 +117,13 @@ class EmotionModel(NormalisingModel):
         Args:
             lengths: (batch,) valid frames of each item, each enough for one step.
         """
-        steps = self.encode(features)
-        if lengths is not None:
-            lengths = (lengths - self.context_of_step) // self.frames_per_step
-        return self.classify(steps, lengths)
+        return self.classify(self.encode(features), self.step_lengths(lengths))
+
+    def step_lengths(self, lengths: Tensor | None) -> Tensor | None:
+        """Valid steps of items of which so many frames are valid, (batch,)."""
+        if lengths is None:
+            return None
+        return (lengths - self.context_of_step) // self.frames_per_step
 
 
 class BimodalModel(NormalisingModel):

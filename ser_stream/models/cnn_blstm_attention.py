@@ -92,6 +92,75 @@ class SamePool(nn.Module):
         return F.max_pool2d(x, self.pool)
 
 
+class ConvolutionBlock(nn.Module):
+    """Convolution 3x3, batch normalisation, max pooling, activation and dropout.
+
+    The paper pools after the activation. Neither activation ever falls, so that the largest cell is
+    the same, and a quarter or a sixteenth of the cells are left. Normalisation may fall, where its
+    weight is negative.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, pool: tuple[int, int], activation: str, dropout: float
+    ):
+        super().__init__()
+        self.conv = nn.Conv2d(n_in, n_out, 3, padding=1)
+        self.norm = nn.BatchNorm2d(n_out, eps=1e-3, momentum=0.01)  # Keras' defaults
+        self.pool = SamePool(pool)
+        self.activation = ACTIVATIONS[activation](inplace=True)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(batch, n_in, rows, columns) -> (batch, n_out, ceil(rows / pool), ceil(columns / pool)).
+        """
+        return self.dropout(self.activation(self.pooled(maps)))
+
+    def pooled(self, maps: Tensor) -> Tensor:
+        return self.pool(self.norm(self.conv(maps)))
+
+
+class FirstBlock(ConvolutionBlock):
+    """The block of one input channel, which normalises after it has pooled: the same numbers.
+
+    Its maps are by far the largest, and normalising them takes most of a training step. Two facts
+    spare that. Where a channel's weight in the normalisation is negative, the cell that is largest
+    afterwards is the smallest before: the filter's sign is turned, and turned back. And mean and
+    variance of a filter's output follow from those of the 3x3 patches it sees: w . E[p] + b and
+    w . Cov[p] w.
+    """
+
+    def pooled(self, maps: Tensor) -> Tensor:
+        norm, sign = self.norm, self.norm.weight.detach().sign()
+        weight, bias = self.conv.weight * sign[:, None, None, None], self.conv.bias * sign
+        cells = self.pool(F.conv2d(maps, weight, bias, padding=1))
+        if self.training:
+            mean, variance = _output_moments(maps, weight, bias)
+            self._track(sign * mean.detach(), variance.detach(), maps[:, 0].numel())
+        else:
+            mean, variance = sign * norm.running_mean, norm.running_var
+        scale = norm.weight.abs() * (variance + norm.eps).rsqrt()
+        return cells * scale[:, None, None] + (norm.bias - mean * scale)[:, None, None]
+
+    @torch.no_grad()
+    def _track(self, mean: Tensor, variance: Tensor, n: int) -> None:
+        """As nn.BatchNorm2d does: the running variance is the unbiased one."""
+        norm = self.norm
+        norm.running_mean.lerp_(mean, norm.momentum)
+        norm.running_var.lerp_(variance * n / (n - 1), norm.momentum)
+        norm.num_batches_tracked += 1
+
+
+def _output_moments(maps: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance (n_out,) of what 3x3 filters, padded, make of maps of one channel."""
+    patches = F.unfold(maps.detach(), 3, padding=1).transpose(0, 1).flatten(1)  # (9, cells)
+    centre = patches.mean(dim=1)
+    patches = patches - centre[:, None]
+    covariance = patches @ patches.mT / patches.shape[1]
+    filters = weight.flatten(1)
+    variance = ((filters @ covariance) * filters).sum(dim=1)
+    return filters @ centre + bias, variance
+
+
 class BahdanauAttention(nn.Module):
     """Additive attention over the steps of a sequence, by its own states alone.
 
@@ -171,21 +240,12 @@ class CnnBlstmAttention(EmotionModel):
         self.context_of_step = self.context_frames = chunk_frames - chunk_hop
         self.window_frames = window_chunks * chunk_hop + self.context_of_step
         self.activity_penalty = activity_penalty
-        self._activity: Tensor | None = None
 
         blocks, cells, n_in = [], (chunk_frames, features.dimension), 1
         for n_out in filters:
             pool = self.POOL if blocks else first_pool
-            blocks += [
-                nn.Conv2d(n_in, n_out, 3, padding=1),
-                nn.BatchNorm2d(n_out, eps=1e-3, momentum=0.01),  # Keras' defaults
-                # The paper pools after the activation. Neither activation ever falls, so that the
-                # largest cell is the same, and a quarter or a sixteenth of the cells are left. The
-                # normalisation stays in front: where its weight is negative, it does fall.
-                SamePool(pool),
-                ACTIVATIONS[activation](inplace=True),
-                nn.Dropout(dropout),
-            ]
+            block = ConvolutionBlock if blocks else FirstBlock
+            blocks.append(block(n_in, n_out, pool, activation, dropout))
             cells = tuple(-(-size // p) for size, p in zip(cells, pool, strict=True))
             n_in = n_out
         self.blocks = nn.Sequential(*blocks)
@@ -211,30 +271,34 @@ class CnnBlstmAttention(EmotionModel):
         return maps.reshape(len(features), n_steps, self.dimension)
 
     def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return self._judge(steps, lengths)[0]
+
+    def loss(
+        self,
+        features: Tensor,
+        lengths: Tensor | None = None,
+        *,
+        targets: Tensor,
+        label_smoothing: float = 0.0,
+    ) -> Tensor:
+        """Cross-entropy, and the activity penalty.
+
+        That is `activity_penalty` times the sum of |BLSTM output| over steps and units, averaged
+        over the batch, as Keras has it; without attention, that output is the last states.
+        """
+        logits, blstm_output = self._judge(self.encode(features), self.step_lengths(lengths))
+        error = F.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
+        activity = blstm_output.float().abs().sum() / len(blstm_output)
+        return error + self.activity_penalty * activity
+
+    def _judge(self, steps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Logits, and what of the BLSTM they are made of."""
         states = hidden_states(self.blstm, steps, lengths)
         last = _last_states(states, lengths)
-        if self.training:
-            seen = last if self.attention is None else states
-            self._activity = seen.float().abs().sum() / len(seen)
         if self.attention is None:
-            return self.output(last)
+            return self.output(last), last
         mask = None if lengths is None else valid_steps(steps.shape[1], lengths)
-        return self.output(torch.cat([self.attention(states, mask), last], dim=1))
-
-    def penalty(self) -> Tensor:
-        """What training adds to the loss after a forward pass in training mode.
-
-        `activity_penalty` times the sum of |BLSTM output| over steps and units, averaged over the
-        batch, as Keras does; without attention, that output is the last states. It is forgotten
-        then, because a graph that is kept would hold memory and could not be copied with the model.
-
-        Raises:
-            RuntimeError: there was no such forward pass since the last call.
-        """
-        if self._activity is None:
-            raise RuntimeError("penalty: no forward pass in training mode before it")
-        penalty, self._activity = self.activity_penalty * self._activity, None
-        return penalty
+        return self.output(torch.cat([self.attention(states, mask), last], dim=1)), states
 
 
 def _last_states(states: Tensor, lengths: Tensor | None) -> Tensor:

@@ -6,22 +6,14 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ser_stream.corpora import cremad, ravdess
 from ser_stream.corpora.base import Utterance
-from ser_stream.corpora.registry import get_corpus
+from ser_stream.corpora.registry import CORPORA, get_corpus
 from ser_stream.emotion import canonical_label, merge_label
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.training.augment import Augmentation
 from ser_stream.training.optimisation import Optimisation
 from ser_stream.training.settings import build, known, listed, read_settings
-
-SPEAKER_NAMES = {
-    "ravdess": ravdess.speaker_name,
-    "cremad": cremad.speaker_name,
-    "nemo": lambda speaker: f"nemo-{speaker}",
-}
-
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -60,7 +52,7 @@ class Recipe:
             InputError: a speaker that the recipe names is not in the corpora.
         """
         part_of = {
-            SPEAKER_NAMES[corpus](speaker): part
+            CORPORA[corpus].speaker_name(speaker): part
             for part, corpora in self.speakers.items()
             for corpus, speakers in corpora.items()
             for speaker in speakers
@@ -107,10 +99,10 @@ def recipe_from_dict(content: dict[str, Any], where: str) -> Recipe:
     for corpus in settings["corpora"]:
         get_corpus(corpus)
     for part, corpora in settings["speakers"].items():
-        if part not in ("test", "validation") or not corpora.keys() <= SPEAKER_NAMES.keys():
+        if part not in ("test", "validation") or not corpora.keys() <= CORPORA.keys():
             raise InputError(
                 f"{where}: speakers: found {part}: {', '.join(corpora)}; accepted are test and "
-                f"validation, each with speakers of {', '.join(SPEAKER_NAMES)}"
+                f"validation, each with speakers of {', '.join(CORPORA)}"
             )
     if set(settings["mix"]) != set(settings["corpora"]) or not _sums_to_one(settings["mix"]):
         raise InputError(f"{where}: mix must give each corpus a share, and the shares sum to 1")
