@@ -7,6 +7,8 @@ from setuptools import find_packages, setup
 NAME = "ser_stream"
 SHARE = f"share/{NAME}"
 DDS = ["cyclonedds>=11"]  # older ones refuse PruneDelay, see ser_stream/outputs/dds.py
+# What draws figures; a robot needs none of it. Older matplotlibs put no legend outside the axes.
+RESEARCH = ["librosa", "matplotlib>=3.7", "scikit-learn"]
 # Not "attr:" in setup.cfg: with setuptools 79 and newer, colcon then fails to read the metadata.
 VERSION = re.search('__version__ = "(.+)"', Path(NAME, "__init__.py").read_text()).group(1)
 
@@ -44,14 +46,14 @@ setup(
     ],
     extras_require={
         "dds": DDS,
+        "research": RESEARCH,
         "test": [
             # Without a wheel, as on Linux on ARM, it needs Cyclone DDS's C library and a compiler.
             f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
             "hypothesis",
-            "librosa",
             "pytest",
             "ruff",
-            "scikit-learn",
+            *RESEARCH,
         ],
     },
     entry_points={
