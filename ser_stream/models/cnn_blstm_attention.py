@@ -111,8 +111,7 @@ class ConvolutionBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(batch, n_in, rows, columns) -> (batch, n_out, ceil(rows / pool), ceil(columns / pool)).
-        """
+        """(batch, n_in, rows, columns) -> (batch, n_out, ceil(rows / pool), ceil(columns / pool))."""
         return self.dropout(self.activation(self.pooled(maps)))
 
     def pooled(self, maps: Tensor) -> Tensor:
@@ -122,24 +121,27 @@ class ConvolutionBlock(nn.Module):
 class FirstBlock(ConvolutionBlock):
     """The block of one input channel, which normalises after it has pooled: the same numbers.
 
-    Its maps are by far the largest, and normalising them takes most of a training step. Two facts
+    Its maps are by far the largest, and normalising them takes half of a training step. Two facts
     spare that. Where a channel's weight in the normalisation is negative, the cell that is largest
-    afterwards is the smallest before: the filter's sign is turned, and turned back. And mean and
-    variance of a filter's output follow from those of the 3x3 patches it sees: w . E[p] + b and
-    w . Cov[p] w.
+    afterwards is the smallest before: the filter's sign is turned. And mean and variance of what a
+    filter w gives follow from those of the 3x3 patches p it sees: w . E[p] and w . Cov[p] w.
     """
 
     def pooled(self, maps: Tensor) -> Tensor:
-        norm, sign = self.norm, self.norm.weight.detach().sign()
-        weight, bias = self.conv.weight * sign[:, None, None, None], self.conv.bias * sign
-        cells = self.pool(F.conv2d(maps, weight, bias, padding=1))
+        conv, norm = self.conv, self.norm
+        sign = norm.weight.detach().sign()
+        filters = conv.weight * sign[:, None, None, None]
+        # The bias, which does not move the maximum, is in the moments alone.
+        cells = self.pool(F.conv2d(maps, filters, padding=1))
         if self.training:
-            mean, variance = _output_moments(maps, weight, bias)
-            self._track(sign * mean.detach(), variance.detach(), maps[:, 0].numel())
+            mean, variance = _output_moments(maps, filters)
+            whole = sign * mean.detach() + conv.bias.detach()
+            self._track(whole, variance.detach(), maps.numel())
         else:
-            mean, variance = sign * norm.running_mean, norm.running_var
+            mean, variance = sign * (norm.running_mean - conv.bias), norm.running_var
         scale = norm.weight.abs() * (variance + norm.eps).rsqrt()
-        return cells * scale[:, None, None] + (norm.bias - mean * scale)[:, None, None]
+        shift = norm.bias - mean * scale
+        return cells * scale[:, None, None] + shift[:, None, None]
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, n: int) -> None:
@@ -150,15 +152,15 @@ class FirstBlock(ConvolutionBlock):
         norm.num_batches_tracked += 1
 
 
-def _output_moments(maps: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+def _output_moments(maps: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance (n_out,) of what 3x3 filters, padded, make of maps of one channel."""
-    patches = F.unfold(maps.detach(), 3, padding=1).transpose(0, 1).flatten(1)  # (9, cells)
-    centre = patches.mean(dim=1)
-    patches = patches - centre[:, None]
-    covariance = patches @ patches.mT / patches.shape[1]
-    filters = weight.flatten(1)
-    variance = ((filters @ covariance) * filters).sum(dim=1)
-    return filters @ centre + bias, variance
+    filters = filters.flatten(1)
+    with torch.no_grad():
+        patches = F.unfold(maps, 3, padding=1).transpose(0, 1).flatten(1)  # (9, cells)
+        centre = patches.mean(dim=1)
+        patches -= centre[:, None]
+        covariance = patches @ patches.mT / patches.shape[1]
+    return filters @ centre, ((filters @ covariance) * filters).sum(dim=1)
 
 
 class BahdanauAttention(nn.Module):

@@ -15,6 +15,7 @@ from ser_stream.training.augment import Augmentation
 from ser_stream.training.optimisation import Optimisation
 from ser_stream.training.settings import build, known, listed, read_settings
 
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """Settings of a training run; config/recipes/default.yaml explains them.
