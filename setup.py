@@ -44,6 +44,7 @@ setup(
     ],
     extras_require={
         "dds": DDS,
+        "papers": ["librosa"],  # features of the papers that no robot computes
         "test": [
             # Without a wheel, as on Linux on ARM, it needs Cyclone DDS's C library and a compiler.
             f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
