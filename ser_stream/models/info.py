@@ -10,12 +10,19 @@ from typing import Any
 from ser_stream.decoding import INTERVAL, UTTERANCE, Calibration
 from ser_stream.emotion import canonical_label
 from ser_stream.errors import InputError
+from ser_stream.features.descriptors import DescriptorConfig
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.features.segments import SegmentConfig
+from ser_stream.features.sherman import ShermanLogMelConfig
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 FORMAT = 1
-FEATURES = {"log_mel": LogMelConfig, "segments": SegmentConfig}
+FEATURES = {
+    "log_mel": LogMelConfig,
+    "segments": SegmentConfig,
+    "sherman_log_mel": ShermanLogMelConfig,
+    "descriptors": DescriptorConfig,
+}
 """Name of a kind of features -> their settings. A description without a name is of log_mel."""
 
 
@@ -135,8 +142,16 @@ def read_info(folder: Path) -> ModelInfo:
 
 
 def read_features(settings: dict[str, Any]) -> LogMelConfig:
+    """Settings of features, of which `kind` says the kind.
+
+    Raises:
+        ValueError: the kind is not known, or it does not accept a value.
+        TypeError: a setting is not known.
+    """
     settings = dict(settings)
     kind = settings.pop("kind", "log_mel")
     if kind not in FEATURES:
         raise ValueError(f"features of kind {kind!r}; accepted are {', '.join(FEATURES)}")
-    return FEATURES[kind](**settings)
+    return FEATURES[kind](
+        **{n: tuple(v) if isinstance(v, list) else v for n, v in settings.items()}
+    )

@@ -15,7 +15,9 @@ from tqdm import tqdm
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
+from ser_stream.features.descriptors import DescriptorConfig, descriptors
 from ser_stream.features.log_mel import LogMelConfig, log_mel
+from ser_stream.features.sherman import ShermanLogMelConfig, relative_log_mel
 from ser_stream.training.dataset import pad
 from ser_stream.training.feature_cache import FeatureStore, read_samples
 from ser_stream.training.processes import own_part
@@ -57,10 +59,14 @@ class ClipSettings:
             )
 
 
-FEATURES = {LogMelConfig: log_mel}
+FEATURES = {
+    LogMelConfig: log_mel,
+    ShermanLogMelConfig: relative_log_mel,
+    DescriptorConfig: descriptors,
+}
 """Settings of a kind of features -> what computes them: samples, settings -> (frames, dim.)."""
 
-FIXED_LENGTH = ()
+FIXED_LENGTH = (ShermanLogMelConfig, DescriptorConfig)
 """Kinds of features that cut and pad recordings to one length themselves."""
 
 

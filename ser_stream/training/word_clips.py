@@ -1,4 +1,4 @@
-"""Recordings as segments of words, with the words beside them: what CAN and its baselines train on."""
+"""Recordings cut into their words: what networks that see words beside sound train on."""
 
 from __future__ import annotations
 

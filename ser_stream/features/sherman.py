@@ -1,0 +1,114 @@
+"""Clips and log-mel spectrograms as Sherman, Hazan and Gannot made them, for their tables.
+
+"Study of speech emotion recognition using BLSTM with attention", section II.A and the authors'
+public code. A value here depends on the whole clip: on its loudest cell, and on how much silence is
+put in front of it. A stream has neither; `log_mel.SHERMAN` is its counterpart there.
+
+From the paper: 128 bands, STFT window 256, hop 128, FFT 512; clips of 5 s, cut or zero-padded. From
+the code, on which the paper is silent: zeros go in front; Hamming window; bands up to 4 kHz;
+decibels relative to the clip's loudest cell, no lower than -80 dB, and taken after padding, so that
+the zeros are at -80 dB. The code normalises last, each cell by its own statistics over the training
+set; that is the network's and the data set's affair, not done here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from types import ModuleType
+
+import numpy as np
+
+from ser_stream.errors import InputError
+from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Hertz, Seconds
+
+CLIP_SAMPLES = 5 * SAMPLE_RATE_HZ
+
+
+def five_seconds(samples: np.ndarray) -> np.ndarray:
+    """The first 5 s of a signal (n,) at 16 kHz, or all of it with zeros in front: (80000,) float32.
+
+    >>> five_seconds(np.ones(3))[-4:].tolist()
+    [0.0, 1.0, 1.0, 1.0]
+    """
+    kept = np.asarray(samples[:CLIP_SAMPLES], np.float32)
+    return np.pad(kept, (CLIP_SAMPLES - len(kept), 0))
+
+
+def load_librosa() -> ModuleType:
+    """Librosa, on first use: a robot has no need of it, and importing it takes a second.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import librosa
+    except ImportError as error:
+        raise InputError("no Python package librosa: pip install 'ser_stream[research]'") from error
+    return librosa
+
+
+@dataclasses.dataclass(frozen=True)
+class ShermanLogMelConfig:
+    """Settings of the paper's RAVDESS variant, in samples at 16 kHz, in Hz and in dB.
+
+    Attributes:
+        top_db: between a clip's loudest cell and the floor.
+
+    Raises:
+        ValueError: a setting that no spectrogram can have.
+    """
+
+    n_mels: int = 128
+    n_fft: int = 512
+    win_length: int = 256
+    hop_length: int = 128
+    fmax: Hertz = 4000.0
+    top_db: Decibels = 80.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hop_length <= self.win_length <= self.n_fft or self.n_mels < 1:
+            raise ValueError(
+                "features: hop_length <= win_length <= n_fft and n_mels >= 1 must hold"
+            )
+        if not 0 < self.fmax <= SAMPLE_RATE_HZ / 2:
+            raise ValueError(f"features: 0 < fmax <= {SAMPLE_RATE_HZ // 2} Hz must hold")
+        if self.top_db <= 0:
+            raise ValueError(f"features: found top_db {self.top_db}; it must be above 0 dB")
+
+    @property
+    def dimension(self) -> int:
+        """Values per frame."""
+        return self.n_mels
+
+    @property
+    def frame_s(self) -> Seconds:
+        """Time from one frame to the next."""
+        return self.hop_length / SAMPLE_RATE_HZ
+
+    def frames_in(self, n_samples: int) -> int:
+        """Frames of a signal of any length: those of 5 s, centred as librosa's."""
+        return CLIP_SAMPLES // self.hop_length + 1
+
+
+def relative_log_mel(samples: np.ndarray, config: ShermanLogMelConfig) -> np.ndarray:
+    """Log-mel spectrogram of a clip, in dB relative to its own loudest cell.
+
+    Frames are centred, with zeros beyond the ends, as in librosa since 0.9. Silence is 0 dB
+    throughout: all of it is as loud as its loudest cell.
+
+    Args:
+        samples: (n,) at 16 kHz; see `five_seconds`.
+
+    Returns:
+        (frames, n_mels) float32, 626 x 128 with the paper's settings, between -top_db and 0 dB.
+
+    Raises:
+        InputError: librosa is not installed.
+    """
+    librosa = load_librosa()
+    power = librosa.feature.melspectrogram(
+        y=five_seconds(samples), sr=SAMPLE_RATE_HZ, n_mels=config.n_mels, n_fft=config.n_fft,
+        win_length=config.win_length, hop_length=config.hop_length, window="hamming",
+        fmax=config.fmax,
+    )  # fmt: skip
+    return librosa.power_to_db(power, ref=np.max, top_db=config.top_db).T.astype(np.float32)
