@@ -82,17 +82,15 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the models that come with the package")
     models.set_defaults(run=_models)
 
-    train = commands.add_parser("train", help="train a model by a recipe")
+    train = commands.add_parser("train", help="train by a recipe: a model, or a paper's experiment")
     train.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file, see config/recipes")
-    _add_corpora(train)
-    train.add_argument("--seed", type=int, default=0, metavar="N")
     train.add_argument(
-        "--output", type=Path, metavar="DIR", help="run folder; default runs/NAME-seedN"
+        "--seed", type=int, metavar="N", help="of a model, 0 by default; one of an experiment's"
     )
     train.add_argument(
-        "--cache", type=Path, default=Path("runs/cache"), metavar="DIR", help="computed features"
+        "--output", type=Path, metavar="DIR", help="folder of a model's run; default NAME-seedN"
     )
-    train.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda")
+    _add_training(train)
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser("evaluate", help="score a model on speakers it never heard")
@@ -115,6 +113,21 @@ def _add_corpora(parser: argparse.ArgumentParser) -> None:
         "--corpora", type=Path, required=True, metavar="DIR",
         help="folder that holds each corpus in a folder of its name, such as ravdess/",
     )  # fmt: skip
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    _add_corpora(parser)
+    parser.add_argument(
+        "--on", nargs="+", default=[], metavar="NAME",
+        help="settings that go over an experiment's: files of config/recipes/settings, or paths",
+    )  # fmt: skip
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="of all runs"
+    )
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="computed features; default RUNS/cache"
+    )
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda")
 
 
 def _channel(text: str) -> int | str:
@@ -262,13 +275,38 @@ def _models(_arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.experiment import is_experiment
+
+    if is_experiment(arguments.recipe):
+        return _train_experiment(arguments)
     from ser_stream.training.recipe import load_recipe
     from ser_stream.training.run import train
 
-    recipe = load_recipe(arguments.recipe)
-    output = arguments.output or Path("runs") / f"{recipe.name}-seed{arguments.seed}"
-    train(recipe, arguments.corpora, arguments.cache, output, arguments.seed, arguments.device)
+    if arguments.on:
+        raise InputError("--on: goes with the recipe of an experiment")
+    recipe, seed = load_recipe(arguments.recipe), arguments.seed or 0
+    output = arguments.output or arguments.runs / f"{recipe.name}-seed{seed}"
+    cache = arguments.cache or arguments.runs / "cache"
+    train(recipe, arguments.corpora, cache, output, seed, arguments.device)
     print(f"model written to {output / 'model'}")
+    return 0
+
+
+def _train_experiment(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.experiment import load_experiment, read_overlays
+    from ser_stream.training.experiment_run import Folders, run_experiment
+    from ser_stream.training.summary import Summary
+
+    if arguments.output:
+        raise InputError("--output: an experiment has many runs; name their folder with --runs")
+    over = read_overlays(arguments.on)
+    if arguments.seed is not None:
+        over.append({"seeds": [arguments.seed]})
+    experiment = load_experiment(arguments.recipe, *over)
+    cache = arguments.cache or arguments.runs / "cache"
+    folders = Folders(arguments.corpora, cache, arguments.runs)
+    results = run_experiment(experiment, folders, arguments.device)
+    print(Summary.of(experiment, results))
     return 0
 
 

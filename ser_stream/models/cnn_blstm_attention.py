@@ -111,7 +111,7 @@ class ConvolutionBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(batch, n_in, rows, columns) -> (batch, n_out, ceil(rows / pool), ceil(columns / pool))."""
+        """(batch, n_in, rows, columns) -> (batch, n_out, rows / pool, columns / pool), ceiled."""
         return self.dropout(self.activation(self.pooled(maps)))
 
     def pooled(self, maps: Tensor) -> Tensor:

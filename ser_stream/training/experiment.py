@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,44 @@ def experiment_from_dict(content: dict[str, Any], where: str) -> Experiment:
     if not seeds or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
         raise InputError(f"{where}: seeds: found {list(seeds)}; accepted are numbers from 0 on")
     return Experiment(**settings)
+
+
+def recipes_folder() -> Path:
+    """Where the recipes are: in the source tree, or where the package was installed.
+
+    Raises:
+        InputError: in neither.
+    """
+    tree = Path(__file__).parents[2] / "config" / "recipes"
+    folders = [tree, *(Path(prefix) / "share/ser_stream/config/recipes" for prefix in _prefixes())]
+    for folder in folders:
+        if folder.is_dir():
+            return folder
+    raise InputError(f"recipes: looked for {', '.join(map(str, folders))}")
+
+
+def _prefixes() -> list[str]:
+    """Of this Python, and of the ROS workspaces that are sourced."""
+    workspaces = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    return [sys.prefix, *filter(None, workspaces)]
+
+
+def read_overlays(names: list[str]) -> list[dict[str, Any]]:
+    """Settings that go over an experiment's: files in the recipes' folder `settings`, or paths.
+
+    Raises:
+        InputError: there is no such file, or it is no file of settings.
+    """
+    overlays = []
+    for name in names:
+        path = Path(name)
+        if path.suffix != ".yaml":
+            path = recipes_folder() / "settings" / f"{name}.yaml"
+            if not path.is_file():
+                there = sorted(other.stem for other in path.parent.glob("*.yaml"))
+                raise InputError(f"settings: found {name!r}; accepted are {', '.join(there)}")
+        overlays.append(read_settings(path))
+    return overlays
 
 
 def is_experiment(path: Path) -> bool:

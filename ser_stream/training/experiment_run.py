@@ -22,6 +22,7 @@ from ser_stream.models.registry import build_model
 from ser_stream.training.clips import FIXED_LENGTH, Clips, load_clips
 from ser_stream.training.environment import environment
 from ser_stream.training.experiment import Experiment
+from ser_stream.training.memory import keep_freed_memory
 from ser_stream.training.metrics import Scores
 from ser_stream.training.processes import is_first, joined, wait_for_all
 from ser_stream.training.protocols import Split
@@ -83,6 +84,7 @@ def run_experiment(
     Raises:
         InputError: a corpus is not there, or does not fit the protocol.
     """
+    keep_freed_memory()
     data = None
     results = []
     utterances = experiment.labelled(read_corpora(folders.corpora, list(experiment.corpora)))

@@ -21,6 +21,7 @@ from ser_stream.training.card import write_card
 from ser_stream.training.dataset import TrainingSet, Windows
 from ser_stream.training.environment import environment
 from ser_stream.training.feature_cache import load_features, read_samples
+from ser_stream.training.memory import keep_freed_memory
 from ser_stream.training.recipe import Recipe
 from ser_stream.training.trainer import Trainer
 
@@ -40,6 +41,7 @@ def train(
     Raises:
         InputError: a corpus is not there, or its layout is another.
     """
+    keep_freed_memory()
     parts = recipe.split(read_corpora(corpora, list(recipe.corpora)))
     utterances = parts["train"]
     # Model first: a mistake in its options shows before minutes of features.
