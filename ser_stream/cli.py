@@ -93,6 +93,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_training(train)
     train.set_defaults(run=_train)
 
+    report = commands.add_parser("report", help="a paper's table: its numbers and ours")
+    report.add_argument("table", metavar="TABLE", help="such as sherman-3; a wrong name lists them")
+    report.add_argument("--seeds", nargs="+", type=int, default=[], metavar="N")
+    report.add_argument("--no-train", action="store_true", help="show what is there; train nothing")
+    report.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown too")
+    report.add_argument("--json", type=Path, metavar="FILE", help="write it as JSON too")
+    report.add_argument(
+        "--figures", type=Path, metavar="DIR", help="draw its bars and confusion matrices too"
+    )
+    _add_training(report)
+    report.set_defaults(run=_report)
+
     evaluate = commands.add_parser("evaluate", help="score a model on speakers it never heard")
     evaluate.add_argument(
         "models", nargs="+", metavar="NAME|DIR", help="models; of several, also mean and deviation"
@@ -307,6 +319,30 @@ def _train_experiment(arguments: argparse.Namespace) -> int:
     folders = Folders(arguments.corpora, cache, arguments.runs)
     results = run_experiment(experiment, folders, arguments.device)
     print(Summary.of(experiment, results))
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.experiment_run import Folders
+    from ser_stream.training.report import check_writable, make_report, show, to_markdown
+
+    for path in filter(None, (arguments.markdown, arguments.json)):
+        check_writable(path)
+    cache = arguments.cache or arguments.runs / "cache"
+    report = make_report(
+        arguments.table, arguments.on, arguments.seeds,
+        Folders(arguments.corpora, cache, arguments.runs), not arguments.no_train, arguments.device,
+    )  # fmt: skip
+    show(report)
+    if arguments.markdown:
+        arguments.markdown.write_text(to_markdown(report), encoding="utf-8")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report.to_dict(), indent=1) + "\n", encoding="utf-8")
+    if arguments.figures:
+        from ser_stream.training.report_figures import draw_report
+
+        for path in draw_report(report, arguments.figures):
+            print(path)
     return 0
 
 

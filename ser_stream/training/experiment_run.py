@@ -106,6 +106,14 @@ def run_experiment(
     return results
 
 
+def read_results(experiment: Experiment, folders: Folders) -> list[FoldResult]:
+    """What is there of an experiment, in order of seed and fold; corpora are not needed."""
+    paths = folders.runs.glob(f"{experiment.name}-{experiment.identity}/*/result.json")
+    results = [FoldResult.read(path) for path in paths]
+    results = [result for result in results if result.seed in experiment.seeds]
+    return sorted(results, key=lambda result: (result.seed, len(result.fold), result.fold))
+
+
 def _run_fold(
     experiment: Experiment, data: Data, split: Split, seed: int, folder: Path, device: str
 ) -> None:

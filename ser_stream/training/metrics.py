@@ -54,6 +54,23 @@ class Scores:
         claimed = self.confusion.sum(axis=0) + self.counts
         return float(np.mean(2 * np.diag(self.confusion)[occurs] / claimed[occurs]))
 
+    @property
+    def one_against_rest(self) -> tuple[float, float]:
+        """Accuracy, and mean of the two recalls, of each label against all others; their means.
+
+        Jalal et al., eq. 10, which calls the first UA and the second WA, the reverse of the field's
+        use. True negatives count, so that guessing among four labels gives 0.625 and 0.5.
+        """
+        positives, n = self.counts, self.n
+        true_positives = np.diag(self.confusion)
+        false_positives = self.confusion.sum(axis=0) - true_positives
+        negatives = n - positives
+        true_negatives = negatives - false_positives
+        accuracy = (true_positives + true_negatives) / n
+        with np.errstate(invalid="ignore"):
+            recalls = (true_positives / positives + true_negatives / negatives) / 2
+        return float(np.mean(accuracy)), float(np.nanmean(recalls))
+
     def to_dict(self) -> dict:
         return {
             "n": self.n,

@@ -14,7 +14,8 @@
 "Behind" counts on, and from the last to the first. The first two, and the validation part of the
 last, have the same speakers in all parts. `validation: test` watches the test part itself, as some
 papers do: their figures are then those of the epoch that was best on the test part, and reports say
-so. `validation: 0` watches nothing: the last epoch is taken.
+so. `validation: 0` watches nothing: the last epoch is taken. `only` names the folds that are run,
+where there is no time for all; the figures are of their test parts alone.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Protocol:
     test: float | tuple[str, ...] | None = None
     folds: int | None = None
     validation: float | int | str = 0
+    only: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.name not in PROTOCOLS:
@@ -108,6 +110,8 @@ class Protocol:
             "emobox": "EmoBox's 6 folds of speakers",
             "sessions": f"test on {', '.join(self.test or ()) if self.name == 'sessions' else ''}",
         }[self.name]
+        if self.only:
+            what += f", of which only {', '.join(self.only)}"
         watched = {0: "last epoch", ON_TEST: "best epoch ON THE TEST PART, as the paper does"}
         return f"{what}; {watched.get(self.validation, 'best epoch on a validation part')}"
 
@@ -140,7 +144,13 @@ class Protocol:
                     "empty. Is the corpus incomplete?"
                 )
             splits.append(split)
-        return splits
+        unknown = sorted(set(self.only) - {split.name for split in splits})
+        if unknown:
+            raise InputError(
+                f"protocol: only: found {', '.join(unknown)}; accepted are "
+                f"{', '.join(split.name for split in splits)}"
+            )
+        return [split for split in splits if not self.only or split.name in self.only]
 
     def _random(self, n: int, rng: np.random.Generator) -> list[tuple]:
         order = rng.permutation(n)
