@@ -105,6 +105,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_training(report)
     report.set_defaults(run=_report)
 
+    figures = commands.add_parser("figures", help="draw what a trained experiment learned")
+    figures.add_argument("recipe", type=Path, metavar="RECIPE", help="of the experiment")
+    figures.add_argument("--seeds", nargs="+", type=int, default=[], metavar="N")
+    figures.add_argument("--output", type=Path, default=Path("figures"), metavar="DIR")
+    figures.add_argument(
+        "--examples", type=int, default=1, metavar="N", help="recordings whose attention is drawn"
+    )
+    _add_training(figures)
+    figures.set_defaults(run=_figures)
+
     evaluate = commands.add_parser("evaluate", help="score a model on speakers it never heard")
     evaluate.add_argument(
         "models", nargs="+", metavar="NAME|DIR", help="models; of several, also mean and deviation"
@@ -305,21 +315,31 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _train_experiment(arguments: argparse.Namespace) -> int:
-    from ser_stream.training.experiment import load_experiment, read_overlays
-    from ser_stream.training.experiment_run import Folders, run_experiment
+    from ser_stream.training.experiment_run import run_experiment
+    from ser_stream.training.processes import is_first
     from ser_stream.training.summary import Summary
 
     if arguments.output:
         raise InputError("--output: an experiment has many runs; name their folder with --runs")
+    seeds = [] if arguments.seed is None else [arguments.seed]
+    experiment, folders = _experiment(arguments, seeds)
+    results = run_experiment(experiment, folders, arguments.device)
+    if is_first():
+        print(Summary.of(experiment, results))
+    return 0
+
+
+def _experiment(arguments: argparse.Namespace, seeds: list[int]):
+    """The experiment that the arguments name, and where its runs are."""
+    from ser_stream.training.experiment import load_experiment, read_overlays
+    from ser_stream.training.experiment_run import Folders
+
     over = read_overlays(arguments.on)
-    if arguments.seed is not None:
-        over.append({"seeds": [arguments.seed]})
-    experiment = load_experiment(arguments.recipe, *over)
+    if seeds:
+        over.append({"seeds": seeds})
     cache = arguments.cache or arguments.runs / "cache"
     folders = Folders(arguments.corpora, cache, arguments.runs)
-    results = run_experiment(experiment, folders, arguments.device)
-    print(Summary.of(experiment, results))
-    return 0
+    return load_experiment(arguments.recipe, *over), folders
 
 
 def _report(arguments: argparse.Namespace) -> int:
@@ -343,6 +363,15 @@ def _report(arguments: argparse.Namespace) -> int:
 
         for path in draw_report(report, arguments.figures):
             print(path)
+    return 0
+
+
+def _figures(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.experiment_figures import draw_experiment
+
+    experiment, folders = _experiment(arguments, arguments.seeds)
+    for path in draw_experiment(experiment, folders, arguments.output, arguments.examples):
+        print(path)
     return 0
 
 

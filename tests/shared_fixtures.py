@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
 
@@ -28,6 +29,22 @@ def long_speech() -> np.ndarray:
     parts = [soundfile.read(path, dtype="float32")[0] for path in sorted(DEMO.glob("*.flac"))]
     silence = round(0.7 * 16_000)
     return np.concatenate([part[silence:-silence] for part in parts if len(part) < 6 * 16_000])
+
+
+@pytest.fixture(scope="session")
+def corpora(tmp_path_factory) -> Path:
+    """RAVDESS in miniature: four actors, each at a speed of their own, say four sentences once."""
+    codes = {"neutral": "01", "happy": "03", "sad": "04", "angry": "05"}
+    root = tmp_path_factory.mktemp("corpora")
+    for actor in (1, 2, 3, 4):
+        folder = root / "ravdess" / f"Actor_{actor:02d}"
+        folder.mkdir(parents=True)
+        for path in sorted(DEMO.glob("*.flac")):
+            samples = soundfile.read(path, dtype="float32")[0][: 4 * 16_000]
+            samples = soxr.resample(samples, 16_000, 14_000 + 1000 * actor)
+            code = codes[path.stem.split("-")[1]]
+            soundfile.write(folder / f"03-01-{code}-01-01-01-{actor:02d}.flac", samples, 16_000)
+    return root
 
 
 @pytest.fixture(scope="session")

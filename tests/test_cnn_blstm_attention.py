@@ -10,6 +10,7 @@ from ser_stream.emotion import BASIC_EMOTIONS
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import SHERMAN, LogMelConfig
 from ser_stream.models.cnn_blstm_attention import CnnBlstmAttention, SamePool
+from ser_stream.models.recurrent import hidden_states
 
 IEMOCAP_LABELS = ("neutral", "happy", "sad", "angry")
 DESCRIPTORS = SimpleNamespace(dimension=46)
@@ -205,6 +206,20 @@ def test_attention_weights_sum_to_one_over_valid_steps():
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
     assert (weights[1, 3:] == 0).all() and (weights[1, :3] > 0).all()
     assert (attention.weights(states[:, :1]) == 1).all()  # IEMOCAP's only step
+
+
+def test_a_steps_weight_is_spread_over_its_chunk():
+    model = small_variant().eval()
+    windows, lengths = torch.randn(2, 256, 32), torch.tensor([256, 200])  # 3 and 2 steps
+    weights = model.attention_weights(windows, lengths)["attention"]
+    states = hidden_states(model.blstm, model.encode(windows), torch.tensor([3, 2]))
+    first, second, third = model.attention.weights(states[:1])[0] / 128
+    torch.testing.assert_close(weights[0, :64], first.expand(64))
+    torch.testing.assert_close(weights[0, 64:128], (first + second).expand(64))
+    torch.testing.assert_close(weights[0, 192:], third.expand(64))
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
+    assert (weights[1, 192:] == 0).all()
+    assert small_variant(attention=False).attention_weights(windows) == {}
 
 
 def test_attention_is_the_codes():

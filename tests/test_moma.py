@@ -95,7 +95,7 @@ def test_the_network_is_eqs_1_to_9():
     context = sum(a * y for a, y in zip(layer2, after[0], strict=True))
     expected = model.output(model.projection(context))
     torch.testing.assert_close(model(frames)[0], expected, atol=1e-5, rtol=0)
-    drawn = model.attention_weights(frames)
+    drawn = tuple(model.attention_weights(frames).values())
     torch.testing.assert_close(drawn, (layer1[None], layer2[None]), atol=1e-6, rtol=0)
 
 
@@ -142,7 +142,7 @@ def test_attention_weights_sum_up_over_valid_frames():
     with torch.inference_mode():
         layer1, layer2 = model.attention_weights(
             torch.stack([turn(80, 1), turn(80, 2)]), torch.tensor([80, 30])
-        )
+        ).values()
     torch.testing.assert_close(layer1.sum(dim=1), torch.ones(2))
     torch.testing.assert_close(layer2.sum(dim=1), model.gamma.detach().sum().expand(2))
     assert (layer1[1, 30:] == 0).all() and (layer2[1, 30:] == 0).all()
@@ -180,5 +180,7 @@ def test_a_saved_network_answers_alike_when_loaded(tmp_path):
 def test_blocks_that_cannot_be_are_errors():
     with pytest.raises(InputError, match="found -1; accepted are 0 and more"):
         small(blocks=-1)
-    with pytest.raises(InputError, match="found blocks=0; accepted are 1 and more"):
-        small(blocks=0).attention_weights(turn(5)[None])
+
+
+def test_without_attention_there_are_no_weights_to_draw():
+    assert small(blocks=0).attention_weights(turn(5)[None]) == {}

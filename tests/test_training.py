@@ -5,10 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-import soundfile
-import soxr
 import torch
-from shared_fixtures import DEMO
 
 from ser_stream.cli import main
 from ser_stream.features.log_mel import LogMelConfig
@@ -43,22 +40,6 @@ utterances_per_epoch: 24
 optimisation: {epochs: 3, batch_size: 8, schedule: one_cycle, average: 0.99}
 speeds: [0.9, 1.0]
 """
-EMOTION_CODES = {"neutral": "01", "happy": "03", "sad": "04", "angry": "05"}
-
-
-@pytest.fixture(scope="module")
-def corpora(tmp_path_factory):
-    """Four actors who say each sentence once, each at a speed of their own."""
-    root = tmp_path_factory.mktemp("corpora")
-    for actor in (1, 2, 3, 4):
-        folder = root / "ravdess" / f"Actor_{actor:02d}"
-        folder.mkdir(parents=True)
-        for path in sorted(DEMO.glob("*.flac")):
-            samples = soundfile.read(path, dtype="float32")[0][: 4 * 16_000]
-            samples = soxr.resample(samples, 16_000, 14_000 + 1000 * actor)
-            code = EMOTION_CODES[path.stem.split("-")[1]]
-            soundfile.write(folder / f"03-01-{code}-01-01-01-{actor:02d}.flac", samples, 16_000)
-    return root
 
 
 @pytest.fixture(scope="module")

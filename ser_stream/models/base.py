@@ -125,6 +125,16 @@ class EmotionModel(NormalisingModel):
             return None
         return (lengths - self.context_of_step) // self.frames_per_step
 
+    def attention_weights(
+        self, features: Tensor, lengths: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """What each attention layer over time weighs: its name -> (batch, frames).
+
+        Arguments as `forward`. A step's weight is spread over the frames that it covers. Empty for
+        a network without such a layer.
+        """
+        return {}
+
 
 class BimodalModel(NormalisingModel):
     """Base of the networks that see words beside sound: whole utterances in, logits out.

@@ -188,12 +188,24 @@ class CrossAttentionNetwork(BimodalModel):
         Raises:
             ValueError: an utterance has not as many segments as words.
         """
+        return self.attention(*self._states(batch))
+
+    def attention_weights(self, batch: SegmentBatch) -> tuple[Tensor, Tensor]:
+        """What each word weighs by text's and by audio's attention: (batch, heads, words) each.
+
+        Raises:
+            ValueError: an utterance has not as many segments as words.
+        """
+        text, audio, mask = self._states(batch)
+        return self.attention.text(text, mask), self.attention.audio(audio, mask)
+
+    def _states(self, batch: SegmentBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """Of text and of audio (batch, segments, dimension), and their mask (batch, segments)."""
         n_segments = batch.n_segments
         if not torch.equal(n_segments, batch.n_words):
             raise ValueError("an utterance has not as many segments as words; is it cut 'whole'?")
         audio = self.audio(self.normalise(batch.frames), batch)
-        mask = valid_steps(audio.shape[1], n_segments)
-        return self.attention(self.text(batch), audio, mask)
+        return self.text(batch), audio, valid_steps(audio.shape[1], n_segments)
 
     def predictions(self, batch: SegmentBatch) -> Predictions:
         contexts = self.contexts(batch)

@@ -293,6 +293,22 @@ class CnnBlstmAttention(EmotionModel):
         activity = blstm_output.float().abs().sum() / len(blstm_output)
         return error + self.activity_penalty * activity
 
+    def attention_weights(
+        self, features: Tensor, lengths: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """See the base. Chunks overlap, and so do what their weights are spread over."""
+        if self.attention is None:
+            return {}
+        steps, lengths = self.encode(features), self.step_lengths(lengths)
+        states = hidden_states(self.blstm, steps, lengths)
+        mask = None if lengths is None else valid_steps(steps.shape[1], lengths)
+        of_steps = self.attention.weights(states, mask) / self.chunk_frames
+        weights = features.new_zeros(features.shape[:2])
+        for step, weight in enumerate(of_steps.unbind(dim=1)):
+            start = step * self.frames_per_step
+            weights[:, start : start + self.chunk_frames] += weight[:, None]
+        return {"attention": weights}
+
     def _judge(self, steps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
         """Logits, and what of the BLSTM they are made of."""
         states = hidden_states(self.blstm, steps, lengths)

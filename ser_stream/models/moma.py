@@ -130,20 +130,17 @@ class Moma(EmotionModel):
 
     def attention_weights(
         self, features: Tensor, lengths: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """a_att1 and a_att2 (batch, frames) of whole windows: what Figures 2 to 5 draw.
+    ) -> dict[str, Tensor]:
+        """a_att1 and a_att2, what Figures 2 to 5 draw: see the base.
 
-        Args as `forward`. a_att1 sums to 1, a_att2 to the sum of the gammas.
-
-        Raises:
-            InputError: the network has no attention.
+        a_att1 sums to 1, a_att2 to the sum of the gammas.
         """
         if not self.layer2:
-            raise InputError("attention_weights: found blocks=0; accepted are 1 and more")
+            return {}
         mask = None if lengths is None else valid_steps(features.shape[1], lengths)
         frames = hidden_states(self.blstm, self.encode(features), lengths)
         _, layer1, layer2 = self._attend(frames, mask)
-        return layer1, layer2
+        return {"attention layer 1": layer1, "attention layer 2": layer2}
 
     def _attend(self, frames: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Y of eq. 6 (batch, frames, dimension), a_att1 and a_att2 (batch, frames)."""

@@ -116,7 +116,13 @@ def experiment_from_dict(content: dict[str, Any], where: str) -> Experiment:
     seeds = settings.get("seeds", (0,))
     if not seeds or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
         raise InputError(f"{where}: seeds: found {list(seeds)}; accepted are numbers from 0 on")
-    return Experiment(**settings)
+    experiment = Experiment(**settings)
+    if experiment.optimisation.needs_validation and experiment.protocol.validation == 0:
+        raise InputError(
+            f"{where}: optimisation: patience above 0 and the schedule plateau need a validation "
+            f"part, and the protocol {experiment.protocol.name} has validation: 0"
+        )
+    return experiment
 
 
 def recipes_folder() -> Path:

@@ -24,7 +24,7 @@ from ser_stream.training.environment import environment
 from ser_stream.training.experiment import Experiment
 from ser_stream.training.memory import keep_freed_memory
 from ser_stream.training.metrics import Scores
-from ser_stream.training.processes import is_first, joined, wait_for_all
+from ser_stream.training.processes import first_before_others, is_first, joined, wait_for_all
 from ser_stream.training.protocols import Split
 from ser_stream.training.trainer import Trainer, evaluate
 from ser_stream.training.word_clips import WordClips, load_word_clips
@@ -62,6 +62,12 @@ class FoldResult:
     seconds: float
     parameters: int
 
+    def __str__(self) -> str:
+        return (
+            f"seed {self.seed}, {self.fold}: WA {self.scores.wa:.1%}, UA {self.scores.ua:.1%}, "
+            f"n {self.scores.n}, epoch {self.kept_epoch}"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         content = dataclasses.asdict(self)
         return {**content, "scores": self.scores.to_dict()}
@@ -94,15 +100,14 @@ def run_experiment(
                 folder = folders.run(experiment, seed, split.name)
                 path = folder / "result.json"
                 if not path.is_file():
-                    data = data or Data(experiment, utterances, folders.cache)
+                    if data is None:
+                        with first_before_others():
+                            data = Data(experiment, utterances, folders.cache)
                     _run_fold(experiment, data, split, seed, folder, own_device)
                     wait_for_all()
-                result = FoldResult.read(path)
-                log(
-                    f"{experiment.name}, seed {seed}, {split.name}: WA {result.scores.wa:.1%}, "
-                    f"UA {result.scores.ua:.1%}, n {result.scores.n}, epoch {result.kept_epoch}"
-                )
-                results.append(result)
+                results.append(FoldResult.read(path))
+                if is_first():
+                    log(f"{experiment.name}, {results[-1]}")
     return results
 
 

@@ -117,16 +117,16 @@ def training_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], title: st
     A run has a colour, a quantity a kind of line.
 
     Args:
-        runs: name -> lines of its metrics.jsonl: epoch, loss, validation_wa and validation_ua, and
-            where they are known validation_loss and learning_rate. Of an epoch that was trained
-            twice, since the run was interrupted, the last line counts.
+        runs: name -> lines of its metrics.jsonl: epoch, loss, and where they are known
+            validation_wa, validation_ua, validation_loss and learning_rate. Of an epoch that was
+            trained twice, since the run was interrupted, the last line counts.
 
     Raises:
-        InputError: no run, or a run without lines or with a line that lacks one of the four.
+        InputError: no run, or a run without lines or with a line that lacks epoch or loss.
     """
     if not runs or not all(runs.values()):
         raise InputError("training curves: found no run or no epochs; accepted are 1 and more")
-    required = ("epoch", "loss", "validation_wa", "validation_ua")
+    required = ("epoch", "loss")
     for name, records in runs.items():
         missing = [key for key in required if any(key not in record for record in records)]
         if missing:
@@ -144,12 +144,15 @@ def training_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], title: st
     width = 0.6 + 4.2 * len(panels)
     figure = Figure((width, 4.0), layout="constrained")
     figure.suptitle(heading(title, width))
-    for axes, (name, curves) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+    grid = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (name, curves) in zip(grid, panels.items(), strict=True):
         for colour, records in zip(series_colours(len(runs)), runs.values(), strict=True):
             _draw_run(axes, records, curves, colour)
         axes.set(xlabel="epoch", ylabel=name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
+        if "validation_wa" in curves:
+            axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         styles = [
             Line2D([], [], color="0.3", linestyle=line, label=meaning)
             for line, (key, meaning) in zip(LINES, curves.items(), strict=False)
@@ -157,7 +160,6 @@ def training_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], title: st
         ]
         if len(curves) > 1:
             axes.legend(handles=styles)
-    figure.axes[1].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     if len(runs) > 1:
         handles = [
             Line2D([], [], color=colour, label=plain(name))

@@ -31,8 +31,8 @@ def joined(device: str) -> Iterator[str]:
 
 
 def rank() -> int:
-    """Number of this process, from 0."""
-    return dist.get_rank() if dist.is_initialized() else 0
+    """Number of this process, from 0; torchrun tells it."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def is_first() -> bool:
@@ -51,3 +51,13 @@ def wait_for_all() -> None:
     """Return when every process has come here."""
     if dist.is_initialized():
         dist.barrier()
+
+
+@contextlib.contextmanager
+def first_before_others() -> Iterator[None]:
+    """The first process does it alone, the others when it is done: files are written once."""
+    if not is_first():
+        wait_for_all()
+    yield
+    if is_first():
+        wait_for_all()

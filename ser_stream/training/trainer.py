@@ -97,6 +97,7 @@ class Trainer:
         self.scheduler = _scheduler(self.optimizer, optimisation, batches.steps)
         self.epoch = 0
         self.best = (0, -np.inf)
+        self._watched = -np.inf
         self._best_weights: dict[str, Tensor] | None = None
         self._resume()
 
@@ -147,21 +148,26 @@ class Trainer:
         logits = predict(model, validation)
         scores = score(model.labels, validation.targets, logits.argmax(1).numpy())
         loss = float(nn.functional.cross_entropy(logits, torch.from_numpy(validation.targets)))
-        self._watched = {"wa": scores.wa, "ua": scores.ua, "loss": -loss}[self.optimisation.monitor]
-        if self.optimisation.patience and self._watched > self.best[1]:
-            self.best = (self.epoch + 1, self._watched)
-            self._best_weights = {k: v.clone() for k, v in model.state_dict().items()}
+        watched = {"wa": scores.wa, "ua": scores.ua, "loss": -loss}
+        self._remember(model, watched[self.optimisation.monitor])
         return {
             "validation_loss": round(loss, 4),
             "validation_wa": round(scores.wa, 4),
             "validation_ua": round(scores.ua, 4),
         }
 
+    def _remember(self, model: NormalisingModel, watched: float) -> None:
+        """Note what is watched, the higher the better, and the weights if it is the best yet."""
+        self._watched = watched
+        if self.optimisation.patience and watched > self.best[1]:
+            self.best = (self.epoch + 1, watched)
+            self._best_weights = {k: v.clone() for k, v in model.state_dict().items()}
+
     def _share_best(self) -> None:
         """The first process tells the others what it found."""
         if not dist.is_initialized() or not self.optimisation.needs_validation:
             return
-        found = [self.best, getattr(self, "_watched", None)]
+        found = [self.best, self._watched]
         dist.broadcast_object_list(found)
         self.best, self._watched = found
 

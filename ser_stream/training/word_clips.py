@@ -101,6 +101,7 @@ class WordClips:
     """Recordings of one part: batches to train on, and batches to be judged.
 
     Args:
+        clips: words and segments of the recordings.
         vocabulary: of the training part.
         targets: (recordings,) indices of labels.
     """
@@ -112,6 +113,7 @@ class WordClips:
         targets: np.ndarray,
         batch_size: int,
     ):
+        self.words = [clip.words for clip in clips]
         self.items = [(clip.segments, vocabulary.numbers(clip.words)) for clip in clips]
         self.targets = targets
         self.steps = -(-len(targets) // batch_size)

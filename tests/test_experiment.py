@@ -1,0 +1,348 @@
+"""Experiments and reports, on a miniature of RAVDESS that is made of the demo recordings."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from ser_stream.cli import main
+from ser_stream.corpora.registry import read_corpora
+from ser_stream.errors import InputError
+from ser_stream.models.registry import build_model
+from ser_stream.training import trainer
+from ser_stream.training.clips import ClipSettings, add_white_noise, load_clips
+from ser_stream.training.experiment import (
+    experiment_from_dict,
+    load_experiment,
+    read_overlays,
+)
+    experiment_from_dict,
+    load_experiment,
+)
+from ser_stream.training.experiment_run import Data, Folders, run_experiment
+from ser_stream.training.summary import Summary
+from ser_stream.training.tables import TABLES
+
+RECIPES = Path(__file__).parent.parent / "config" / "recipes"
+SETTINGS = sorted((RECIPES / "settings").glob("*.yaml"))
+
+CONTENT = {
+    "name": "small",
+    "source": "nowhere",
+    "architecture": "cnn_transformer",
+    "labels": ["neutral", "happy", "sad", "angry"],
+    "corpora": ["ravdess"],
+    "protocol": {"name": "speaker_folds", "folds": 2},
+    "features": {"n_mels": 8},
+    "options": {"channels": [4, 4, 4, 8], "heads": 2, "feedforward": 8, "layers": 1},
+    "optimisation": {"epochs": 2, "batch_size": 3},
+}
+VARIANTS = {
+    "log-mel": {},
+    "padded and noisy": {"clip": {"frames": 300, "noise_snr_db": 30.0}},
+    "Sherman's": {
+        "architecture": "cnn_blstm_attention",
+        "features": {"kind": "sherman_log_mel"},
+        "options": {"filters": [2, 2, 2, 2], "hidden": 4},
+        "clip": {"standardise": "cell"},
+    },
+    "descriptors": {
+        "architecture": "cnn_blstm_attention",
+        "features": {"kind": "descriptors", "leave_out": ["rms"]},
+        "options": {"filters": [2], "hidden": 4, "chunk_frames": 157, "chunk_hop": 157},
+    },
+    "MOMA": {"architecture": "moma", "options": {"hidden": 4, "context": 4}},
+    "words": {
+        "architecture": "can",
+        "features": {"kind": "segments", "segmentation": "equal"},
+        "options": {"word_dimension": 4, "hidden": 4, "heads": 1},
+    },
+    "words alone": {
+        "architecture": "can_text",
+        "features": {"kind": "segments", "segmentation": "equal"},
+        "options": {"word_dimension": 4, "hidden": 4},
+    },
+    "sound alone": {
+        "architecture": "can_audio",
+        "features": {"kind": "segments", "segmentation": "whole"},
+        "options": {"hidden": 4},
+    },
+    "early stopping": {
+        "protocol": {"name": "speaker_folds", "folds": 4, "validation": 1, "only": ["fold 1"]},
+        "optimisation": {"epochs": 3, "patience": 1, "schedule": "plateau", "clip_norm": 1.0},
+    },
+}
+
+
+def experiment(**changes):
+    return experiment_from_dict({**CONTENT, **changes}, "here")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_an_experiment_judges_every_recording_of_its_test_parts(name, corpora, cache, tmp_path):
+    wanted = experiment(**VARIANTS[name])
+    folders = Folders(corpora, cache, tmp_path)
+    results = run_experiment(wanted, folders, log=lambda _line: None)
+    n_folds = 1 if wanted.protocol.only else 2
+    assert [r.fold for r in results] == [f"fold {n + 1}" for n in range(n_folds)]
+    summary = Summary.of(wanted, results)
+    assert summary.scores.n == 16 * n_folds / wanted.protocol.folds
+    assert summary.scores.counts.tolist() == 4 * [summary.scores.n // 4]
+    for result in results:
+        folder = folders.run(wanted, result.seed, result.fold)
+        assert {path.name for path in folder.iterdir()} == {
+            "metrics.jsonl", "result.json", "run.json", "weights.safetensors",
+        }  # fmt: skip
+        run = json.loads((folder / "run.json").read_text())
+        assert run["git"] is not None and run["torch"] == torch.__version__
+
+
+def test_a_run_is_reproduced_bit_for_bit_and_not_made_twice(corpora, cache, tmp_path):
+    wanted = experiment(protocol={"name": "random", "test": 0.25})
+    folders = [Folders(corpora, cache, tmp_path / name) for name in "ab"]
+    first, again = (run_experiment(wanted, f, log=lambda _line: None) for f in folders)
+    paths = [f.run(wanted, 0, "all") / "weights.safetensors" for f in folders]
+    ours, theirs = map(load_file, paths)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    np.testing.assert_array_equal(first[0].scores.confusion, again[0].scores.confusion)
+    written = paths[0].stat().st_mtime_ns
+    run_experiment(wanted, folders[0], log=lambda _line: None)
+    assert paths[0].stat().st_mtime_ns == written
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(corpora, cache, tmp_path, monkeypatch):
+    wanted = experiment(**VARIANTS["early stopping"])
+    folders = [Folders(corpora, cache, tmp_path / name) for name in "ab"]
+    save = trainer.Trainer._save
+
+    def save_and_stop(self):
+        save(self)
+        if self.epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer.Trainer, "_save", save_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(wanted, folders[0])
+    monkeypatch.undo()
+    results = [run_experiment(wanted, f, log=lambda _line: None)[0] for f in folders]
+    assert results[0].kept_epoch == results[1].kept_epoch
+    paths = [f.run(wanted, 0, "fold 1") / "weights.safetensors" for f in folders]
+    ours, theirs = map(load_file, paths)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_early_stopping_keeps_the_best_epoch(corpora, cache, tmp_path, monkeypatch):
+    """Validation loss as told: the second epoch is best, and two worse ones end the training."""
+    optimisation = {"epochs": 9, "patience": 2, "monitor": "loss"}
+    wanted = experiment(**{**VARIANTS["early stopping"], "optimisation": optimisation})
+    told = iter([3.0, 1.0, 2.0, 1.5, 0.0])
+    weights = []
+
+    def validate(self, _validation):
+        weights.append({k: v.clone() for k, v in self.model.state_dict().items()})
+        self._remember(self.model, -next(told))
+        return {}
+
+    monkeypatch.setattr(trainer.Trainer, "_validate", validate)
+    folders = Folders(corpora, cache, tmp_path)
+    (result,) = run_experiment(wanted, folders, log=lambda _line: None)
+    assert result.kept_epoch == 2
+    assert len(weights) == 4
+    kept = load_file(folders.run(wanted, 0, "fold 1") / "weights.safetensors")
+    assert all(torch.equal(kept[name], weights[1][name]) for name in weights[1])
+
+
+def test_cells_are_standardised_over_the_training_part(corpora, cache):
+    wanted = experiment(**VARIANTS["Sherman's"])
+    utterances = wanted.labelled(read_corpora(corpora, ["ravdess"]))
+    split = wanted.protocol.splits(utterances, 0)[0]
+    train = Data(wanted, utterances, cache).parts(split)["train"]
+    mean, std = train.statistics("cell")
+    assert mean.shape == std.shape == (626, 128)
+    clips = np.stack([train.store.utterance(i) for i in train.members])
+    np.testing.assert_allclose(mean, clips.mean(axis=0), rtol=1e-4, atol=1e-3)
+    assert std.min() == 1.0  # of padding, which does not vary
+
+
+def test_white_noise_has_the_ratio_asked_for_and_follows_from_the_key():
+    speech = np.random.default_rng(0).normal(0, 0.1, 40_000).astype(np.float32)
+    noise = add_white_noise(speech, 20.0, "a") - speech
+    assert 10 * np.log10(np.mean(speech**2) / np.mean(noise**2)) == pytest.approx(20, abs=0.1)
+    np.testing.assert_array_equal(noise, add_white_noise(speech, 20.0, "a") - speech)
+    assert not np.array_equal(noise, add_white_noise(speech, 20.0, "b") - speech)
+
+
+def test_clips_are_cut_and_padded_to_the_frames_asked_for(corpora, tmp_path):
+    utterances = read_corpora(corpora, ["ravdess"])[:2]
+    config = experiment().features
+    store = load_clips(utterances, config, ClipSettings(frames=600), False, tmp_path)
+    assert store.speech_frames.tolist() == [600, 600]
+    assert (store.utterance(0)[-10:] == -100).all()  # silence
+
+
+def test_the_command_trains_prints_and_draws(corpora, tmp_path, capsys):
+    recipe = tmp_path / "words.yaml"
+    recipe.write_text(yaml.safe_dump({**CONTENT, **VARIANTS["words"], "name": "words"}))
+    over = tmp_path / "over.yaml"
+    over.write_text(yaml.safe_dump({"protocol": {"name": "random", "test": 0.25}}))
+    where = ["--corpora", str(corpora), "--runs", str(tmp_path / "runs"), "--on", str(over)]
+    assert main(["train", str(recipe), *where, "--seed", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "words, seed 1, all: WA" in out
+    assert "words: WA" in out and "seeds 1;" in out and "last epoch" in out
+    output = tmp_path / "figures"
+    assert main(["figures", str(recipe), *where, "--seeds", "1", "--output", str(output)]) == 0
+    names = {path.name for path in output.iterdir()}
+    assert {"words-confusion.png", "words-curves.svg", "words-t-sne.png"} <= names
+    assert main(["figures", str(recipe), *where, "--output", str(output)]) == 2
+    assert "was not trained yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_recipes_build_their_networks(path):
+    if path.stem == "default":
+        return
+    wanted = load_experiment(path)
+    assert wanted.name == path.stem
+    options = dict(wanted.options)
+    if wanted.architecture in ("can", "can_text"):
+        options["vocabulary"] = ["word"]
+    kind = torch.nn.Module
+    model = build_model(wanted.architecture, wanted.labels, wanted.features, options, kind)
+    assert sum(p.numel() for p in model.parameters()) > 0
+
+
+@pytest.mark.parametrize(
+    "path", sorted((RECIPES / "settings").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_settings_go_over_recipes(path):
+    recipe = RECIPES / ("moma.yaml" if path.stem == "small-moma" else "cnn-transformer.yaml")
+    changed = load_experiment(recipe, *read_overlays([path.stem]))
+    assert changed.identity != load_experiment(recipe).identity
+
+
+def test_every_row_of_the_tables_has_its_recipe_and_every_recipe_a_row():
+    rows = {row.recipe for table in TABLES.values() for row in table.rows}
+    assert rows == {path.stem for path in RECIPES.glob("*.yaml")} - {"default"}
+
+
+def test_numbers_of_the_papers_are_those_of_the_digest():
+    """Spot checks against the papers' own text, one of each table."""
+    found = {(n, r.title): r.paper for n, t in TABLES.items() for r in t.rows}
+    assert found["sherman-2", "MFCC"] == {"wa": 57}
+    assert found["sherman-3", "RAVDESS, 3"] == {"wa": 68}
+    assert found["sherman-4", "RAVDESS, convolutions + BLSTM"] == {"wa": 74}
+    assert found["lee-2", "AudioModel"] == {"wa": 43.1, "ua": 32.3}
+    assert found["lee-4", "- cross attention"] == {"wa": 55.6, "ua": 45.8}
+    assert found["he-1", "ILT, trainable plus, no PE"] == {"wa": 67.56, "ua": 68.63}
+    assert found["he-2", "LSTM-Transformer"] == {"wa": 55.19, "ua": 56.4}
+
+
+def test_a_report_says_what_is_missing_and_writes_files(tmp_path, capsys):
+    where = ["--corpora", str(tmp_path / "nowhere"), "--runs", str(tmp_path / "runs")]
+    files = ["--markdown", str(tmp_path / "a.md"), "--json", str(tmp_path / "a.json")]
+    assert main(["report", "lee-3", *where, *files]) == 0
+    assert "57.9" in capsys.readouterr().out
+    assert "| aligned | 57.9 | 48.7 | needs the corpus iemocap |" in (tmp_path / "a.md").read_text()
+    report = json.loads((tmp_path / "a.json").read_text())
+    assert report["rows"][0]["ours"] is None and report["rows"][0]["paper"]["wa"] == 57.9
+    assert main(["report", "lee-9", *where]) == 2
+    assert "found 'lee-9'; accepted are sherman-2" in capsys.readouterr().err
+    assert main(["report", "lee-3", *where, "--on", "mars"]) == 2
+    assert "settings: found 'mars'; accepted are" in capsys.readouterr().err
+
+
+def test_a_report_holds_the_figures_of_the_runs(corpora, tmp_path, capsys, monkeypatch):
+    """he-2's recipes with small networks, on the miniature."""
+    over = tmp_path / "over.yaml"
+    small = {key: CONTENT[key] for key in ("labels", "corpora", "protocol", "options")}
+    small["optimisation"] = {**CONTENT["optimisation"], "patience": 0}
+    over.write_text(yaml.safe_dump({**small, "merge": {}, "clip": {"frames": 0}}))
+    rows = [row for row in TABLES["he-2"].rows if "lstm-transformer" not in row.recipe][:2]
+    table = dataclasses.replace(TABLES["he-2"], rows=tuple(rows))
+    monkeypatch.setitem(TABLES, "he-2", table)
+    where = ["--corpora", str(corpora), "--runs", str(tmp_path / "runs"), "--on", str(over)]
+    files = ["--json", str(tmp_path / "a.json"), "--figures", str(tmp_path / "figures")]
+    assert main(["report", "he-2", *where, "--seeds", "0", "1", *files]) == 0
+    report = json.loads((tmp_path / "a.json").read_text())
+    for row in report["rows"]:
+        ours = row["ours"]
+        assert ours["seeds"] == [0, 1] and ours["deviation_over"] == "seeds"
+        assert np.sum(ours["scores"]["confusion"]) == 32  # 16 recordings, each judged once a seed
+        assert ours["mean"]["wa"] == pytest.approx(np.trace(ours["scores"]["confusion"]) / 32)
+    assert len(list((tmp_path / "figures").glob("he-2-*-confusion-cat.png"))) == 1
+    capsys.readouterr()
+    assert main(["report", "he-2", *where[:4], "--no-train"]) == 0
+    assert "not run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimisation": {"epochs": 1, "patience": 3}}, "need a validation part"),
+        ({"colour": 1}, "unknown setting colour"),
+        ({"protocol": {"name": "loso"}}, "here: protocol: protocol: found 'loso'"),
+        ({"features": {"kind": "wav2vec"}}, "features of kind 'wav2vec'; accepted are log_mel"),
+        ({"features": {"n_mel": 3}}, "here: .*n_mel"),
+        ({"merge": {"calm": "fear"}}, "merge: found calm: fear"),
+        ({"seeds": []}, "seeds: found"),
+        ({"seeds": 3}, "seeds: found 3; accepted is a list"),
+        ({"clip": {"standardise": "clip"}}, "standardise: found 'clip'; accepted are band, cell"),
+        ({"optimisation": {"epochs": 1, "schedule": "cosine"}}, "accepted are constant, one_cycle"),
+    ],
+)
+def test_a_wrong_setting_is_named(changes, message):
+    with pytest.raises(InputError, match=message):
+        experiment(**changes)
+
+
+def test_a_label_that_no_recording_has_is_named(corpora):
+    wanted = experiment(labels=["neutral", "fear"])
+    with pytest.raises(InputError, match="no utterance of ravdess is fear"):
+        wanted.labelled(read_corpora(corpora, ["ravdess"]))
+
+
+def test_a_recipe_may_not_extend_itself(tmp_path):
+    (tmp_path / "a.yaml").write_text("extends: b.yaml")
+    (tmp_path / "b.yaml").write_text("extends: a.yaml")
+    with pytest.raises(InputError, match=r"a\.yaml: extends itself"):
+        load_experiment(tmp_path / "a.yaml")
+
+
+def test_two_processes_train_what_one_does(corpora, cache, tmp_path):
+    """Without dropout and batch statistics, averaged gradients are those of the whole batch."""
+    recipe = tmp_path / "moma.yaml"
+    content = {
+        **CONTENT,
+        **VARIANTS["MOMA"],
+        "name": "moma",
+        "protocol": {"name": "random", "test": 0.5},
+    }
+    content["optimisation"] = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-3}
+    recipe.write_text(yaml.safe_dump(content))
+    command = ["-m", "ser_stream.cli", "train", str(recipe), "--corpora", str(corpora)]
+    command += ["--cache", str(cache)]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    weights = []
+    for name, start in (("one", []), ("two", launcher)):
+        runs = tmp_path / name
+        subprocess.run(
+            [sys.executable, *start, *command, "--runs", str(runs)],
+            check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=180,
+        )  # fmt: skip
+        weights.append(load_file(next(runs.glob("moma-*/seed0-all/weights.safetensors"))))
+    for name, ours in weights[0].items():
+        torch.testing.assert_close(ours, weights[1][name], atol=2e-4, rtol=1e-3)
