@@ -24,9 +24,6 @@ from ser_stream.training.experiment import (
     load_experiment,
     read_overlays,
 )
-    experiment_from_dict,
-    load_experiment,
-)
 from ser_stream.training.experiment_run import Data, Folders, run_experiment
 from ser_stream.training.summary import Summary
 from ser_stream.training.tables import TABLES
