@@ -21,14 +21,17 @@ from ser_stream.training import trainer
 from ser_stream.training.clips import ClipSettings, add_white_noise, load_clips
 from ser_stream.training.experiment import (
     experiment_from_dict,
+    is_experiment,
     load_experiment,
     read_overlays,
 )
 from ser_stream.training.experiment_run import Data, Folders, run_experiment
+from ser_stream.training.settings import overlay
 from ser_stream.training.summary import Summary
 from ser_stream.training.tables import TABLES
 
 RECIPES = Path(__file__).parent.parent / "config" / "recipes"
+EXPERIMENTS = [path for path in sorted(RECIPES.glob("*.yaml")) if is_experiment(path)]
 SETTINGS = sorted((RECIPES / "settings").glob("*.yaml"))
 
 CONTENT = {
@@ -208,10 +211,8 @@ def test_the_command_trains_prints_and_draws(corpora, tmp_path, capsys):
     assert "was not trained yet" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_shipped_recipes_build_their_networks(path):
-    if path.stem == "default":
-        return
     wanted = load_experiment(path)
     assert wanted.name == path.stem
     options = dict(wanted.options)
@@ -233,7 +234,7 @@ def test_settings_go_over_recipes(path):
 
 def test_every_row_of_the_tables_has_its_recipe_and_every_recipe_a_row():
     rows = {row.recipe for table in TABLES.values() for row in table.rows}
-    assert rows == {path.stem for path in RECIPES.glob("*.yaml")} - {"default"}
+    assert rows == {path.stem for path in EXPERIMENTS}
 
 
 def test_numbers_of_the_papers_are_those_of_the_digest():
@@ -310,6 +311,23 @@ def test_a_label_that_no_recording_has_is_named(corpora):
     wanted = experiment(labels=["neutral", "fear"])
     with pytest.raises(InputError, match="no utterance of ravdess is fear"):
         wanted.labelled(read_corpora(corpora, ["ravdess"]))
+
+
+def test_options_go_with_their_architecture():
+    below = {"architecture": "ilt", "options": {"heads": 2}, "features": {"n_mels": 8}}
+    assert overlay(below, {"options": {"layers": 1}})["options"] == {"heads": 2, "layers": 1}
+    other = overlay(below, {"architecture": "moma", "features": {"n_fft": 512}})
+    assert other["options"] == {} and other["features"] == {"n_mels": 8, "n_fft": 512}
+
+
+def test_words_begin_with_vectors_from_a_file(corpora, cache, tmp_path):
+    vectors = tmp_path / "glove.txt"
+    vectors.write_text("the 1 2 3 4\nunheard 0 0 0 0\n")
+    wanted = experiment(**VARIANTS["words"], word_vectors=str(vectors))
+    utterances = wanted.labelled(read_corpora(corpora, ["ravdess"]))
+    model = Data(wanted, utterances, cache).model(wanted.protocol.splits(utterances, 0)[0])
+    (number,) = model.text.vocabulary.numbers(["the"])
+    assert model.text.embedding.weight[number].tolist() == [1, 2, 3, 4]
 
 
 def test_a_recipe_may_not_extend_itself(tmp_path):

@@ -31,6 +31,7 @@ class Experiment:
         labels: utterances with other labels are left out.
         merge: label -> label of `labels` it counts as, such as excited -> happy.
         seeds: of splits and of weights; each is trained on all folds of the protocol.
+        word_vectors: text file of GloVe's that words begin with; none: they begin at random.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Experiment:
     seeds: tuple[int, ...] = (0,)
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     clip: ClipSettings = dataclasses.field(default_factory=ClipSettings)
+    word_vectors: str | None = None
 
     @property
     def identity(self) -> str:

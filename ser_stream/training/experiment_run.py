@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.features.segments import SegmentConfig
-from ser_stream.features.vocabulary import count_words
+from ser_stream.features.vocabulary import Vocabulary, count_words, read_word_vectors
 from ser_stream.models.base import BimodalModel, EmotionModel, NormalisingModel
 from ser_stream.models.registry import build_model
 from ser_stream.training.clips import FIXED_LENGTH, Clips, load_clips
@@ -166,15 +166,24 @@ class Data:
                 self._noisy = load_clips(utterances, config, clip, True, cache)
 
     def model(self, split: Split) -> NormalisingModel:
-        """A network with fresh weights; it knows the words of the split's training part."""
+        """A network with fresh weights; it knows the words of the split's training part.
+
+        Raises:
+            InputError: it cannot be built, or the file of word vectors cannot be read.
+        """
         experiment = self.experiment
         options = dict(experiment.options)
         kind = BimodalModel if self.has_words else EmotionModel
         if self.has_words and experiment.architecture != "can_audio":
             options["vocabulary"] = self._vocabulary(split).words
-        return build_model(
+        model = build_model(
             experiment.architecture, experiment.labels, experiment.features, options, kind
         )
+        if experiment.word_vectors and "vocabulary" in options:
+            words, dimension = set(options["vocabulary"]), model.text.embedding.embedding_dim
+            path = Path(experiment.word_vectors)
+            model.text.set_word_vectors(read_word_vectors(path, words, dimension))
+        return model
 
     def parts(self, split: Split) -> dict[str, Part]:
         """Of "train", "validation" and "test", those that the split has."""
@@ -196,10 +205,14 @@ class Data:
         same_length = experiment.clip.frames > 0 or isinstance(experiment.features, FIXED_LENGTH)
         max_frames = experiment.clip.frames or int(store.speech_frames.max())
         if not same_length:
-            max_frames = self.model(split).window_frames
+            max_frames = self._window_frames(split)
         return Clips(store, members, targets, batch_size, max_frames, same_length)
 
-    def _vocabulary(self, split: Split):
+    def _window_frames(self, split: Split) -> int:
+        with torch.random.fork_rng():  # weights are drawn for nothing
+            return self.model(split).window_frames
+
+    def _vocabulary(self, split: Split) -> Vocabulary:
         return count_words(self._word_clips[self._place[u.key]].words for u in split.train)
 
 

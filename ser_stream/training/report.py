@@ -40,16 +40,19 @@ class Report:
     Attributes:
         on: names of settings that went over the recipes'; with any, the paper's numbers are of
             another protocol.
+        seeds: instead of the recipes', if any.
     """
 
     table: Table
     on: tuple[str, ...]
     rows: tuple[ReportRow, ...]
+    seeds: tuple[int, ...] = ()
 
     @property
     def command(self) -> str:
         on = f" --on {' '.join(self.on)}" if self.on else ""
-        return f"ser-stream report {self.table.name}{on} --corpora DIR"
+        seeds = f" --seeds {' '.join(map(str, self.seeds))}" if self.seeds else ""
+        return f"ser-stream report {self.table.name}{on}{seeds} --corpora DIR"
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -92,7 +95,7 @@ def make_report(
     for row in table.rows:
         experiment = load_experiment(recipes_folder() / f"{row.recipe}.yaml", *over)
         rows.append(_measure(row, experiment, folders, train, device))
-    return Report(table, tuple(on), tuple(rows))
+    return Report(table, tuple(on), tuple(rows), tuple(seeds))
 
 
 def _measure(

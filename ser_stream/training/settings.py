@@ -43,8 +43,14 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Settings of `below`, replaced by those of `above`; `MERGED` ones are replaced one by one."""
+    """Settings of `below`, replaced by those of `above`; `MERGED` ones are replaced one by one.
+
+    Options belong to an architecture: where that is another, none of them is kept.
+    """
     merged = {**below, **above}
+    if merged.get("architecture") != below.get("architecture", merged.get("architecture")):
+        merged["options"] = above.get("options") or {}
+        below = {name: value for name, value in below.items() if name != "options"}
     for name in MERGED:
         if isinstance(below.get(name), dict) and isinstance(above.get(name), dict):
             merged[name] = {**below[name], **above[name]}
