@@ -16,6 +16,7 @@ from ser_stream.emotion import canonical_label
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.info import read_features
+from ser_stream.training.alignment import ALIGNERS
 from ser_stream.training.clips import ClipSettings
 from ser_stream.training.optimisation import Optimisation
 from ser_stream.training.protocols import Protocol
@@ -31,6 +32,7 @@ class Experiment:
         labels: utterances with other labels are left out.
         merge: label -> label of `labels` it counts as, such as excited -> happy.
         seeds: of splits and of weights; each is trained on all folds of the protocol.
+        alignment: "pocketsphinx": words that a corpus gives no times of are found in the sound.
         word_vectors: text file of GloVe's that words begin with; none: they begin at random.
     """
 
@@ -46,6 +48,7 @@ class Experiment:
     seeds: tuple[int, ...] = (0,)
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     clip: ClipSettings = dataclasses.field(default_factory=ClipSettings)
+    alignment: str | None = None
     word_vectors: str | None = None
 
     @property
@@ -118,6 +121,11 @@ def experiment_from_dict(content: dict[str, Any], where: str) -> Experiment:
     seeds = settings.get("seeds", (0,))
     if not seeds or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
         raise InputError(f"{where}: seeds: found {list(seeds)}; accepted are numbers from 0 on")
+    alignment = settings.get("alignment")
+    if alignment is not None and alignment not in ALIGNERS:
+        raise InputError(
+            f"{where}: alignment: found {alignment!r}; accepted are {', '.join(ALIGNERS)}"
+        )
     experiment = Experiment(**settings)
     if experiment.optimisation.needs_validation and experiment.protocol.validation == 0:
         raise InputError(

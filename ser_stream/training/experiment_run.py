@@ -19,6 +19,7 @@ from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary, count_words, read_word_vectors
 from ser_stream.models.base import BimodalModel, EmotionModel, NormalisingModel
 from ser_stream.models.registry import build_model
+from ser_stream.training.alignment import align
 from ser_stream.training.clips import FIXED_LENGTH, Clips, load_clips
 from ser_stream.training.environment import environment
 from ser_stream.training.experiment import Experiment
@@ -158,6 +159,8 @@ class Data:
         config, clip = experiment.features, experiment.clip
         self.has_words = isinstance(config, SegmentConfig)
         if self.has_words:
+            if experiment.alignment:
+                utterances = align(utterances, cache)
             self._word_clips = load_word_clips(utterances, config, cache)
         else:
             self._clean = load_clips(utterances, config, clip, False, cache)

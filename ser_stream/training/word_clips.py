@@ -90,8 +90,8 @@ def _times(utterance: Utterance) -> list[tuple[float, float]]:
 def _check(utterance: Utterance, config: SegmentConfig) -> None:
     if config.segmentation == "aligned" and utterance.text and not utterance.words:
         raise InputError(
-            f"{utterance.key}: its words have no times; accepted are corpora with alignments, or "
-            "features: segmentation equal"
+            f"{utterance.key}: its words have no times; accepted are corpora with alignments, "
+            "alignment: pocketsphinx, or features: segmentation equal"
         )
     if not utterance.text and not utterance.words:
         raise InputError(f"{utterance.key}: has no text; a network that sees words needs one")
