@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 
 NAME = "ser_stream"
 SHARE = f"share/{NAME}"
+ASR = ["faster-whisper", "pocketsphinx"]
 DDS = ["cyclonedds>=11"]  # older ones refuse PruneDelay, see ser_stream/outputs/dds.py
 # Not "attr:" in setup.cfg: with setuptools 79 and newer, colcon then fails to read the metadata.
 VERSION = re.search('__version__ = "(.+)"', Path(NAME, "__init__.py").read_text()).group(1)
@@ -43,8 +44,10 @@ setup(
         "tqdm",
     ],
     extras_require={
+        "asr": ASR,
         "dds": DDS,
         "test": [
+            *ASR,
             # Without a wheel, as on Linux on ARM, it needs Cyclone DDS's C library and a compiler.
             f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
             "hypothesis",

@@ -30,23 +30,23 @@ FRAMES_PER_TOKEN = 10
 
 
 def make_tiny_whisper(
-    folder: Path, sentence: str, language: str = "", end_s: float = 2.0, no_speech: float = -10.0
+    folder: Path, sentence: str, detected: str = "", end_s: float = 2.0, no_speech: float = -10.0
 ) -> Path:
     """Write the model.
 
     Args:
         sentence: each word is a token, with the space in front of it; so is punctuation.
-        language: the one that is detected in everything; "" makes an English-only model.
+        detected: language of everything it hears; "" makes an English-only model.
         end_s: the time stamp that ends the sentence.
         no_speech: logit of "no speech"; the logits of what is said are 10.
     """
-    tokenizer = _tokenizer(" " + sentence, multilingual=bool(language))
+    tokenizer = _tokenizer(" " + sentence, multilingual=bool(detected))
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     number = tokenizer.token_to_id
     prompt = ["<|startoftranscript|>"]
-    if language:
-        prompt += [f"<|{language}|>", "<|transcribe|>"]
+    if detected:
+        prompt += [f"<|{detected}|>", "<|transcribe|>"]
     said = [number("<|0.00|>"), *tokenizer.encode(" " + sentence).ids]
     said += [number(f"<|{end_s:.2f}|>"), number("<|endoftext|>")]
 
@@ -57,12 +57,12 @@ def make_tiny_whisper(
     for position, token in enumerate(said, start=len(prompt) - 1):
         projection[token, position] = 10.0 / _one_hot_scale()
     projection[number("<|nospeech|>"), 0] = no_speech / _one_hot_scale()
-    if language:
-        projection[number(f"<|{language}|>"), 0] = 10.0 / _one_hot_scale()
+    if detected:
+        projection[number(f"<|{detected}|>"), 0] = 10.0 / _one_hot_scale()
     spec.config.alignment_heads = [(0, 0)]
     spec.config.suppress_ids = []
     spec.config.suppress_ids_begin = []
-    spec.config.lang_ids = [number(f"<|{code}|>") for code in _LANGUAGE_CODES] if language else []
+    spec.config.lang_ids = [number(f"<|{code}|>") for code in _LANGUAGE_CODES] if detected else []
     spec.register_vocabulary([tokenizer.id_to_token(i) for i in range(tokenizer.get_vocab_size())])
     spec.validate()
     spec.optimize()

@@ -33,6 +33,7 @@ log = logging.getLogger("ser_stream.asr")
 JSGF, ARPA, SENTENCES = (".jsgf", ".gram", ".gsym"), (".lm", ".arpa"), (".txt",)
 FRAMES_PER_SECOND = 100
 SEARCH = "grammar"
+DICTIONARY = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"))
 
 
 class PocketSphinx:
@@ -46,11 +47,10 @@ class PocketSphinx:
     """
 
     def __init__(self, grammar: str | Path = ""):
-        # A large language model is loaded only where it is used: it takes 0.3 s and 50 MB.
-        options = {} if grammar == "" else {"lm": None}
-        self._decoder = pocketsphinx.Decoder(loglevel="FATAL", **options)
-        if grammar != "":
-            _set_grammar(self._decoder, Path(grammar))
+        if grammar == "":
+            self._decoder = _decoder()
+        else:
+            self._decoder = _decoder_with_grammar(Path(grammar))
 
     def recognize(self, samples: np.ndarray, start_s: Seconds) -> tuple[Word, ...]:
         """See `SpeechRecognizer`. With a grammar that nothing in it fits: ()."""
@@ -79,7 +79,7 @@ class Aligner:
     """Forced alignment of English sound with its text. About 40 times faster than the sound."""
 
     def __init__(self) -> None:
-        self._decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
+        self._decoder = _decoder(lm=None)
 
     def align(self, samples: np.ndarray, text: str, start_s: Seconds = 0.0) -> Alignment:
         """Find each word of the text in the sound.
@@ -108,6 +108,10 @@ class Aligner:
         return Alignment(found, complete=len(words) == len(spelt), unknown=unknown)
 
 
+def _decoder(**options: str | None) -> pocketsphinx.Decoder:
+    return pocketsphinx.Decoder(loglevel="FATAL", **options)
+
+
 def _decode(decoder: pocketsphinx.Decoder, samples: np.ndarray) -> None:
     """Search through one segment; its end is left to the caller."""
     pcm = (np.clip(samples, -1.0, 1.0) * 32767).astype("<i2").tobytes()
@@ -134,7 +138,7 @@ def _words(decoder: pocketsphinx.Decoder, start_s: Seconds, n_samples: int) -> t
     return within_segment(words, start_s, n_samples)
 
 
-def _set_grammar(decoder: pocketsphinx.Decoder, path: Path) -> None:
+def _decoder_with_grammar(path: Path) -> pocketsphinx.Decoder:
     ending = path.suffix.lower()
     if ending not in JSGF + ARPA + SENTENCES:
         raise InputError(
@@ -143,10 +147,11 @@ def _set_grammar(decoder: pocketsphinx.Decoder, path: Path) -> None:
         )
     try:
         if ending in ARPA:
-            _set_ngrams(decoder, path)
-        else:
-            text = path.read_text(encoding="utf-8")
-            _set_jsgf(decoder, sentences_jsgf(text.splitlines()) if ending in SENTENCES else text)
+            return _decoder_with_ngrams(path)
+        text = path.read_text(encoding="utf-8")
+        return _decoder_with_jsgf(
+            sentences_jsgf(text.splitlines()) if ending in SENTENCES else text
+        )
     except OSError as error:
         raise InputError(f"asr grammar {path}: {error.strerror or error}") from error
     except (ValueError, RuntimeError) as error:
@@ -171,9 +176,10 @@ def sentences_jsgf(sentences: Iterable[str]) -> str:
     return f"#JSGF V1.0;\ngrammar sentences;\npublic <sentence> = {choices};"
 
 
-def _set_jsgf(decoder: pocketsphinx.Decoder, text: str) -> None:
+def _decoder_with_jsgf(text: str) -> pocketsphinx.Decoder:
     if not text.lstrip("\ufeff").startswith("#JSGF"):  # its parser prints what it does not know
         raise ValueError("no JSGF: the first line is not like #JSGF V1.0;")
+    decoder = _decoder(lm=None)
     grammar = decoder.parse_jsgf(text)
     missing = [word for word in _grammar_words(grammar) if not decoder.lookup_word(word)]
     if missing:
@@ -183,6 +189,7 @@ def _set_jsgf(decoder: pocketsphinx.Decoder, text: str) -> None:
         )
     decoder.add_fsg(SEARCH, grammar)
     decoder.activate_search(SEARCH)
+    return decoder
 
 
 def _grammar_words(grammar: pocketsphinx.FsgModel) -> list[str]:
@@ -195,20 +202,26 @@ def _grammar_words(grammar: pocketsphinx.FsgModel) -> list[str]:
     return sorted({line[4] for line in lines if line[:1] == ["TRANSITION"] and len(line) > 4})
 
 
-def _set_ngrams(decoder: pocketsphinx.Decoder, path: Path) -> None:
-    """Words that are not in the dictionary are never heard; that is worth saying, but no error."""
-    words = _unigrams(path)
-    missing = [word for word in words if not decoder.lookup_word(word)]
-    if len(missing) == len(words):
+def _decoder_with_ngrams(path: Path) -> pocketsphinx.Decoder:
+    """With a dictionary of the model's words alone: with all of English, loading takes 15 s."""
+    words = set(_unigrams(path))
+    entries = [
+        line
+        for line in DICTIONARY.read_text(encoding="utf-8").splitlines()
+        if line.partition(" ")[0].partition("(")[0] in words
+    ]
+    missing = sorted(words - {line.partition(" ")[0] for line in entries})
+    if not entries:
         raise ValueError("not one word is in the English dictionary (they are in lower case there)")
-    if missing:
+    if missing:  # in a model of many words no reason to refuse it
         log.warning(
-            "asr grammar %s: %d of %d words are not in the dictionary and will not be heard: %s...",
-            path, len(missing), len(words), ", ".join(missing[:5]),
+            "asr grammar %s: %d of %d words are not in the dictionary and will not be heard, such "
+            "as %s", path, len(missing), len(words), missing[0],
         )  # fmt: skip
-    model = pocketsphinx.NGramModel(decoder.config, decoder.logmath, str(path))
-    decoder.add_lm(SEARCH, model)
-    decoder.activate_search(SEARCH)
+    with tempfile.TemporaryDirectory() as folder:
+        dictionary = Path(folder) / "words.dict"
+        dictionary.write_text("\n".join(entries) + "\n", encoding="utf-8")
+        return _decoder(lm=str(path), dict=str(dictionary))
 
 
 def _unigrams(path: Path) -> list[str]:
