@@ -239,6 +239,8 @@ def test_a_model_that_is_missing_at_first_is_tried_again(tmp_path):
 def test_settings_that_cannot_be_used_are_refused_at_once():
     with pytest.raises(InputError, match="accepted are none, pocketsphinx"):
         AsrWorker(AsrSettings("vosk"))
+    with pytest.raises(ValueError, match="nothing to run"):
+        AsrWorker(AsrSettings())
 
 
 # Newest wins

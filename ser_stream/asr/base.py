@@ -120,9 +120,9 @@ def within_segment(words: Iterable[Word], start_s: Seconds, n_samples: int) -> t
     Whisper puts the first word behind a pause up to 10 s too early, and words that it makes up
     behind the end. Starts never fall, and every word lasts 10 ms or more.
 
-    >>> within_segment([Word("so", -9.0, 0.4), Word("it", 0.4, 0.4), Word("you", 2, 3)], 0.0, 16000)
-    (Word(text='so', start_s=0.0, end_s=0.4, probability=1.0), Word(text='it', start_s=0.4, \
-end_s=0.41, probability=1.0))
+    >>> words = [Word("so", -9.0, 0.5), Word("you", 2.0, 3.0)]
+    >>> within_segment(words, start_s=0.0, n_samples=16_000)
+    (Word(text='so', start_s=0.0, end_s=0.5, probability=1.0),)
     """
     end_s = start_s + n_samples / SAMPLE_RATE_HZ
     cut = []

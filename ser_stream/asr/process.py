@@ -39,8 +39,8 @@ class RecognizerProcess:
             [sys.executable, "-m", "ser_stream.asr.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # It imports what we can import, and nothing that happens to lie in the folder it is
-            # started in.
+            # It imports what we can import and, from Python 3.11 on, nothing that happens to lie
+            # in the folder it is started in.
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path), "PYTHONSAFEPATH": "1"},
         )
         self._on_exit = on_exit

@@ -19,7 +19,7 @@ from collections.abc import Hashable
 import numpy as np
 
 from ser_stream.asr.agreement import LocalAgreement
-from ser_stream.asr.base import AsrSettings, check_settings
+from ser_stream.asr.base import NONE, AsrSettings, check_settings
 from ser_stream.asr.pace import Pace
 from ser_stream.asr.process import ProcessFailed, RecognizerProcess
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
@@ -107,10 +107,13 @@ class AsrWorker:
     Raises:
         InputError: see `check_settings`. What only shows on loading, such as a model that is
             missing, is in `status`; it is tried again, for a network may come back.
+        ValueError: the backend is "none".
     """
 
     def __init__(self, settings: AsrSettings, deadline_s: Seconds = 20.0, backoff_s: Seconds = 0.5):
         check_settings(settings)
+        if settings.backend == NONE:
+            raise ValueError("asr: the backend is none: there is nothing to run")
         self._settings = settings
         self._deadline_s = deadline_s
         self._backoff_s = backoff_s
