@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 
 NAME = "ser_stream"
 SHARE = f"share/{NAME}"
+ASR = ["faster-whisper", "pocketsphinx"]
 DDS = ["cyclonedds>=11"]  # older ones refuse PruneDelay, see ser_stream/outputs/dds.py
 # What draws figures; a robot needs none of it. Older matplotlibs put no legend outside the axes.
 RESEARCH = ["librosa", "matplotlib>=3.7", "scikit-learn"]
@@ -45,9 +46,11 @@ setup(
         "tqdm",
     ],
     extras_require={
+        "asr": ASR,
         "dds": DDS,
         "research": RESEARCH,
         "test": [
+            *ASR,
             # Without a wheel, as on Linux on ARM, it needs Cyclone DDS's C library and a compiler.
             f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
             "hypothesis",

@@ -16,10 +16,7 @@ import numpy as np
 import soxr
 from tqdm import tqdm
 
-from ser_stream.audio.conditioner import Conditioner
-from ser_stream.audio.recording import Recording
-from ser_stream.audio.turns import TurnDetector, TurnSettings
-from ser_stream.audio.voice_activity import FRAME_LENGTH
+from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.corpora.base import Utterance
 from ser_stream.features.log_mel import LogMelConfig, log_mel
 from ser_stream.units import SAMPLE_RATE_HZ
@@ -77,23 +74,6 @@ def load_features(
     lengths, speech_frames = np.load(index_path).T
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     return FeatureStore(np.load(path, mmap_mode="r"), offsets, speech_frames)
-
-
-def read_samples(path: Path) -> np.ndarray:
-    """A whole recording at 16 kHz mono, (n,) float32, as the recogniser would hear it."""
-    conditioner = Conditioner()
-    chunks = [conditioner(block) for block in Recording(path).blocks()]
-    return np.concatenate([*chunks, conditioner.flush()])
-
-
-def speech_span(samples: np.ndarray) -> tuple[int, int]:
-    """Start of the first turn and end of the last; everything, where no speech is found."""
-    detector = TurnDetector(TurnSettings())
-    turns = []
-    for start in range(0, len(samples) - FRAME_LENGTH + 1, FRAME_LENGTH):
-        turns += detector(samples[start : start + FRAME_LENGTH])
-    turns += detector.flush()
-    return (turns[0].start, turns[-1].end) if turns else (0, len(samples))
 
 
 def _speech_spans(utterances: list[Utterance], folder: Path) -> np.ndarray:

@@ -1,0 +1,76 @@
+"""The process that recognises; `ser_stream.asr.process` starts it and talks to it.
+
+Pickled objects through pipes. In: the settings, then segments (samples, start_s). Out: (READY,) or
+(FAILED, reason), then for each segment (WORDS, words, seconds it took) or (FAILED, reason). Behind
+a failure the process ends: what a recogniser is worth after one, nobody knows.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from typing import BinaryIO
+
+from ser_stream.asr.base import open_recognizer
+from ser_stream.errors import InputError
+
+READY, WORDS, FAILED = "ready", "words", "failed"
+NICENESS = 5
+"""Where cores are short, capture and emotion go first."""
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no reply
+    try:
+        _serve(sys.stdin.buffer, replies)
+    except BaseException as error:
+        if not isinstance(error, InputError):
+            traceback.print_exc()
+        _send(replies, (FAILED, _reason(error)))
+    os._exit(1)  # at once: a thread still waits for the parent
+
+
+def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
+    recognizer = open_recognizer(pickle.load(requests))
+    segments: queue.SimpleQueue = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(requests, segments), daemon=True).start()
+    _send(replies, (READY,))
+    while True:
+        samples, start_s = segments.get()
+        started = time.monotonic()
+        words = recognizer.recognize(samples, start_s)
+        _send(replies, (WORDS, words, time.monotonic() - started))
+
+
+def _receive(requests: BinaryIO, segments: queue.SimpleQueue) -> None:
+    """Read on while recognition goes on: so the end of the parent is noticed at once."""
+    while True:
+        try:
+            segments.put(pickle.load(requests))
+        except (EOFError, OSError, pickle.UnpicklingError):  # the parent has ended
+            os._exit(0)
+
+
+def _send(replies: BinaryIO, message: tuple) -> None:
+    pickle.dump(message, replies)
+    replies.flush()
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    main()
