@@ -1,6 +1,7 @@
 """Experiments and reports, on a miniature of RAVDESS that is made of the demo recordings."""
 
 import dataclasses
+import itertools
 import json
 import os
 import subprocess
@@ -14,10 +15,12 @@ import yaml
 from safetensors.torch import load_file
 
 from ser_stream.cli import main
+from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.errors import InputError
 from ser_stream.models.registry import build_model
 from ser_stream.training import trainer
+from ser_stream.training.alignment import align
 from ser_stream.training.clips import ClipSettings, add_white_noise, load_clips
 from ser_stream.training.experiment import (
     experiment_from_dict,
@@ -361,3 +364,17 @@ def test_two_processes_train_what_one_does(corpora, cache, tmp_path):
         weights.append(load_file(next(runs.glob("moma-*/seed0-all/weights.safetensors"))))
     for name, ours in weights[0].items():
         torch.testing.assert_close(ours, weights[1][name], atol=2e-4, rtol=1e-3)
+
+
+def test_words_without_times_are_found_in_the_sound(speech_path, tmp_path):
+    """2-happy.flac is one sentence between 0.8 s of silence on both sides."""
+    pytest.importorskip("pocketsphinx")
+    text = "That is wonderful! I am so glad that you came today!"
+    utterance = Utterance(speech_path, "demo", "someone", "", "happy", "en", text=text)
+    (found,) = align([utterance], tmp_path)
+    assert [word.text for word in found.words] == text.split()
+    assert 0.6 < found.words[0].start_s < 1.2
+    assert all(a.end_s <= b.start_s + 0.02 for a, b in itertools.pairwise(found.words))
+    assert align([utterance], tmp_path)[0] == found  # from the disk
+    with pytest.raises(InputError, match="in 'pl' to align; accepted are English texts"):
+        align([dataclasses.replace(utterance, language="pl")], tmp_path)
