@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from corpus_files import sound, text
 from safetensors.torch import load_file
+from test_iemocap import ALIGNMENT
 
 from ser_stream.cli import main
 from ser_stream.corpora.base import Utterance
@@ -378,3 +380,42 @@ def test_words_without_times_are_found_in_the_sound(speech_path, tmp_path):
     assert align([utterance], tmp_path)[0] == found  # from the disk
     with pytest.raises(InputError, match="in 'pl' to align; accepted are English texts"):
         align([dataclasses.replace(utterance, language="pl")], tmp_path)
+
+
+@pytest.fixture(scope="module")
+def iemocap(speech, tmp_path_factory):
+    """IEMOCAP in miniature: five sessions of two speakers, who say one sentence in four ways."""
+    root = tmp_path_factory.mktemp("iemocap") / "iemocap"
+    for number in range(1, 6):
+        session, dialogue = root / f"Session{number}", f"Ses{number:02d}F_impro01"
+        lines, texts = [], []
+        for i, (gender, label) in enumerate(itertools.product("FM", ("neu", "exc", "sad", "ang"))):
+            name = f"{dialogue}_{gender}{i:03d}"
+            sound(session / "sentences/wav" / dialogue / f"{name}.wav", speech[i * 100 : 32_000])
+            lines.append(f"[{i}.0 - {i}.9]\t{name}\t{label}\t[2.5, 2.5, 2.5]\n")
+            texts.append(f"{name} [{i:03d}.0000-{i:03d}.9000]: I like apple.\n")
+            text(session / "sentences/ForcedAlignment" / dialogue / f"{name}.wdseg", ALIGNMENT)
+        text(session / "dialog/EmoEvaluation" / f"{dialogue}.txt", "\n" + "".join(lines))
+        text(session / "dialog/transcriptions" / f"{dialogue}.txt", "".join(texts))
+    return root.parent
+
+
+def test_rows_of_iemocap_run_on_a_copy_of_the_corpus(iemocap, tmp_path, capsys):
+    """CAN aligned, and MOMA trained on sessions 1 to 4 and tested on session 5: with one epoch."""
+    words = tmp_path / "words.yaml"
+    words.write_text(
+        "labels: [neutral, excited, sad, angry]\n"
+        "protocol: {name: leave_one_session_out, validation: 1, only: [Ses05]}\n"
+        "options: {word_dimension: 4, hidden: 4}\noptimisation: {epochs: 1}\n"
+    )
+    sound_only = tmp_path / "sound.yaml"
+    sound_only.write_text("options: {hidden: 4, context: 4}\noptimisation: {epochs: 1}\nseeds: [0]")
+    where = ["--corpora", str(iemocap), "--runs", str(tmp_path / "runs")]
+    assert main(["train", str(RECIPES / "can.yaml"), *where, "--on", str(words)]) == 0
+    assert main(["train", str(RECIPES / "moma.yaml"), *where, "--on", str(sound_only)]) == 0
+    out = capsys.readouterr().out
+    assert "can, seed 0, Ses05: WA" in out and "moma, seed 0, Ses05: WA" in out
+    runs = [json.loads(path.read_text()) for path in (tmp_path / "runs").glob("*/*/run.json")]
+    for run in runs:
+        assert run["utterances"]["test"] == 8 and run["speakers"]["test"] == 2
+        assert sum(run["utterances"].values()) == 40

@@ -43,7 +43,9 @@ CORPORA = {
     ),
     # CC0 is what audEERING's release says; the first distribution says nothing.
     "emodb": Corpus("EmoDB", emodb.read, emodb.speaker_name, "CC0 1.0", False, "acted, German"),
-    "tess": Corpus("TESS", tess.read, tess.speaker_name, "CC BY-NC-ND 4.0", False, "acted, English"),
+    "tess": Corpus(
+        "TESS", tess.read, tess.speaker_name, "CC BY-NC-ND 4.0", False, "acted, English"
+    ),
     "savee": Corpus(
         "SAVEE", savee.read, savee.speaker_name, "research only", False, "acted, English"
     ),
