@@ -362,6 +362,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
     if is_experiment(arguments.recipe):
         return _train_experiment(arguments)
+    from ser_stream.training.processes import is_first
     from ser_stream.training.recipe import load_recipe
     from ser_stream.training.run import train
 
@@ -371,7 +372,8 @@ def _train(arguments: argparse.Namespace) -> int:
     output = arguments.output or arguments.runs / f"{recipe.name}-seed{seed}"
     cache = arguments.cache or arguments.runs / "cache"
     train(recipe, arguments.corpora, cache, output, seed, arguments.device)
-    print(f"model written to {output / 'model'}")
+    if is_first():
+        print(f"model written to {output / 'model'}")
     return 0
 
 

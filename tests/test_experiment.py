@@ -179,7 +179,22 @@ def test_cells_are_standardised_over_the_training_part(corpora, cache):
     assert mean.shape == std.shape == (626, 128)
     clips = np.stack([train.store.utterance(i) for i in train.members])
     np.testing.assert_allclose(mean, clips.mean(axis=0), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(std, np.maximum(clips.std(axis=0), 1.0), rtol=1e-3, atol=1e-3)
     assert std.min() == 1.0  # of padding, which does not vary
+
+
+def test_bands_are_standardised_over_all_frames(corpora, cache):
+    wanted = experiment()
+    utterances = wanted.labelled(read_corpora(corpora, ["ravdess"]))
+    split = wanted.protocol.splits(utterances, 0)[0]
+    train = Data(wanted, utterances, cache).parts(split)["train"]
+    frames = np.concatenate([train.store.utterance(i) for i in train.members]).astype(np.float64)
+    for ours, expected in zip(
+        train.statistics("band"), (frames.mean(0), frames.std(0)), strict=True
+    ):
+        np.testing.assert_allclose(ours, expected, rtol=1e-6)
+    with pytest.raises(InputError, match="found 'cell', but recordings differ in length"):
+        train.statistics("cell")
 
 
 def test_white_noise_has_the_ratio_asked_for_and_follows_from_the_key():
