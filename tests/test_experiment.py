@@ -307,8 +307,9 @@ def test_a_report_holds_the_figures_of_the_runs(corpora, tmp_path, capsys, monke
         assert ours["mean"]["wa"] == pytest.approx(np.trace(ours["scores"]["confusion"]) / 32)
     assert len(list((tmp_path / "figures").glob("he-2-*-confusion-cat.png"))) == 1
     capsys.readouterr()
-    assert main(["report", "he-2", *where[:4], "--no-train"]) == 0
-    assert "not run" in capsys.readouterr().out
+    assert main(["report", "he-2", *where, "--seeds", "2", "--no-train", *files[:2]]) == 0
+    report = json.loads((tmp_path / "a.json").read_text())
+    assert {row["missing"] for row in report["rows"]} == {"not run"}
 
 
 @pytest.mark.parametrize(
