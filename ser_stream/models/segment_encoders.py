@@ -70,8 +70,8 @@ class AudioEncoder(nn.Module):
     """
 
     AT_ONCE = 128
-    """Segments that the first one runs over together, of like length. On a CPU the gradient of a
-    packed batch costs the square of its size: one of 830 segments takes four times as long."""
+    """Segments that the first one runs over together: those of like length, so that little of what
+    it runs over is padding."""
 
     def __init__(self, dimension: int, hidden: int, dropout: float):
         super().__init__()
