@@ -8,6 +8,7 @@ NAME = "ser_stream"
 SHARE = f"share/{NAME}"
 ASR = ["faster-whisper", "pocketsphinx"]
 DDS = ["cyclonedds>=11"]  # older ones refuse PruneDelay, see ser_stream/outputs/dds.py
+HUGGING_FACE = ["transformers"]
 # What draws figures; a robot needs none of it. Older matplotlibs put no legend outside the axes.
 RESEARCH = ["librosa", "matplotlib>=3.7", "scikit-learn"]
 # Not "attr:" in setup.cfg: with setuptools 79 and newer, colcon then fails to read the metadata.
@@ -48,6 +49,7 @@ setup(
     extras_require={
         "asr": ASR,
         "dds": DDS,
+        "huggingface": HUGGING_FACE,
         "research": RESEARCH,
         "test": [
             *ASR,
