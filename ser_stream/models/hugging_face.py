@@ -120,6 +120,8 @@ class HuggingFaceModel(EmotionModel):
         inputs = self._extractor(
             waveforms, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt", **padding
         )
+        if "attention_mask" in inputs and inputs["attention_mask"].all():
+            del inputs["attention_mask"]  # it hides nothing, and attention is slower with one
         outputs = self.network(**inputs.to(next(self.parameters()).device)).logits.float()
         return torch.stack([outputs[:, i].logsumexp(dim=1) for i in self._outputs], dim=1)
 
