@@ -55,6 +55,7 @@ setup(
             *ASR,
             # Without a wheel, as on Linux on ARM, it needs Cyclone DDS's C library and a compiler.
             f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
+            *HUGGING_FACE,
             "hypothesis",
             "pytest",
             "ruff",

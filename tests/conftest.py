@@ -1,7 +1,7 @@
 """Optional parts: tests that need more than Python, and a table that says which of them ran.
 
-Mark a test `@pytest.mark.microphone`, `corpora`, `huggingface` or `ros`, and it is skipped, with the
-reason, where the part is missing. A test that uses the fixture `corpora_root` carries its mark
+Mark a test `@pytest.mark.microphone`, `corpora`, `huggingface` or `ros`, and it is skipped, with
+the reason, where the part is missing. A test that uses the fixture `corpora_root` carries its mark
 already.
 """
 

@@ -1,8 +1,8 @@
 """Any Hugging Face audio classifier: wav2vec 2.0, HuBERT, WavLM, data2vec, Whisper and others.
 
-They hear the window's samples, not frames of a spectrogram, and look at all of them at once: nothing
-can be computed before the window is there. So the front end hands on blocks of samples as they are,
-and the head is the whole network, from scratch at every hop::
+They hear the window's samples, not frames of a spectrogram, and look at all of them at once:
+nothing can be computed before the window is there. So the front end hands on blocks of samples as
+they are, and the head is the whole network, from scratch at every hop::
 
     samples  |--320--|--320--|--320--| ...      encode(): as they are
     window       [--------------------]         classify(): the checkpoint's own preprocessing of

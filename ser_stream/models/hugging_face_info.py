@@ -85,7 +85,7 @@ def require_safetensors(folder: Path, source: str) -> None:
         raise InputError(
             f"{folder}: no model.safetensors; pickled weights, as in pytorch_model.bin, are never "
             "loaded. If you trust where they are from, convert them into a folder OUT and name "
-            "that: python -c \"from transformers import AutoFeatureExtractor as F, "
+            'that: python -c "from transformers import AutoFeatureExtractor as F, '
             "AutoModelForAudioClassification as M; "
             f"[k.from_pretrained({source!r}).save_pretrained('OUT') for k in (F, M)]\""
         )
@@ -126,9 +126,7 @@ def _output_names(path: Path, config: dict[str, Any]) -> list[str]:
         ) from error
 
 
-def _mapping(
-    names: list[str], emotions: Mapping[str, str], source: str
-) -> dict[str, str | None]:
+def _mapping(names: list[str], emotions: Mapping[str, str], source: str) -> dict[str, str | None]:
     """Label of the checkpoint -> label here, or None where it is left out."""
     surplus = emotions.keys() - set(names)
     if surplus:

@@ -65,9 +65,7 @@ def calibrate(
     }
 
 
-def calibrate_model(
-    model: str | Path, recipe: Recipe, corpora: Path
-) -> dict[str, Calibration]:
+def calibrate_model(model: str | Path, recipe: Recipe, corpora: Path) -> dict[str, Calibration]:
     """Calibrate a model on a recipe's validation speakers, to the recipe's confidence floor.
 
     What was fitted goes into its model.json and its card.
