@@ -175,8 +175,8 @@ def _from_transformers(folder: Path) -> tuple[nn.Module, Any]:
     missing = sorted(k for k in report["missing_keys"] if not k.endswith("masked_spec_embed"))
     if missing:
         raise InputError(
-            f"{folder}: no weights for {missing[0]} and {len(missing) - 1} others of "
-            f"{type(network).__name__}; accepted is a checkpoint that was trained to classify"
+            f"{folder}: no weights for {', '.join(missing[:4])} of {type(network).__name__}; "
+            "accepted is a checkpoint that was trained to classify"
         )
     return network.float(), extractor
 
