@@ -8,6 +8,7 @@ NAME = "ser_stream"
 SHARE = f"share/{NAME}"
 ASR = ["faster-whisper", "pocketsphinx"]
 DDS = ["cyclonedds>=11"]  # older ones refuse PruneDelay, see ser_stream/outputs/dds.py
+HUGGING_FACE = ["transformers>=4.57"]  # the oldest that the tests were run with
 # What draws figures; a robot needs none of it. Older matplotlibs put no legend outside the axes.
 RESEARCH = ["librosa", "matplotlib>=3.7", "scikit-learn"]
 # Not "attr:" in setup.cfg: with setuptools 79 and newer, colcon then fails to read the metadata.
@@ -48,11 +49,13 @@ setup(
     extras_require={
         "asr": ASR,
         "dds": DDS,
+        "huggingface": HUGGING_FACE,
         "research": RESEARCH,
         "test": [
             *ASR,
             # Without a wheel, as on Linux on ARM, it needs Cyclone DDS's C library and a compiler.
             f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
+            *HUGGING_FACE,
             "hypothesis",
             "pytest",
             "ruff",

@@ -51,7 +51,10 @@ def _parser() -> argparse.ArgumentParser:
         "--device", metavar="NAME", help="microphone: name, part of a name, or index"
     )
     listen.add_argument(
-        "--model", default="default", metavar="NAME|DIR", help="shipped model or model folder"
+        "--model",
+        default="default",
+        metavar="NAME|DIR",
+        help="shipped model, model folder, or a Hugging Face checkpoint's folder or name",
     )
     listen.add_argument("--window", type=float, metavar="S", help="window length in seconds")
     listen.add_argument("--hop", type=float, metavar="S", help="seconds between estimates")
@@ -148,6 +151,34 @@ def _parser() -> argparse.ArgumentParser:
         "--save", action="store_true", help="write the figures into model.json and model card"
     )
     evaluate.set_defaults(run=_evaluate)
+
+    calibrate = commands.add_parser(
+        "calibrate", help="fit a model's confidence to speakers it never heard"
+    )
+    calibrate.add_argument("model", metavar="DIR", help="its model.json is written to")
+    calibrate.add_argument(
+        "--recipe", type=Path, required=True, help="whose validation speakers are used"
+    )
+    _add_corpora(calibrate)
+    calibrate.set_defaults(run=_calibrate)
+
+    imported = commands.add_parser(
+        "import-model", help="make a model folder of a Hugging Face audio classifier"
+    )
+    imported.add_argument(
+        "checkpoint", metavar="DIR|OWNER/NAME", help="folder, or name on the Hugging Face Hub"
+    )
+    imported.add_argument("--output", type=Path, required=True, metavar="DIR")
+    imported.add_argument(
+        "--labels",
+        nargs="+",
+        default=[],
+        metavar="NAME=EMOTION",
+        help="emotions of labels whose names do not say it; EMOTION may be drop",
+    )
+    imported.add_argument("--window", type=float, default=5.0, metavar="S", help="default 5")
+    imported.add_argument("--hop", type=float, default=0.5, metavar="S", help="default 0.5")
+    imported.set_defaults(run=_import_model)
     return parser
 
 
@@ -439,6 +470,7 @@ def _figures(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    from ser_stream.models.info import find_writable
     from ser_stream.training.evaluate import (
         evaluate_model,
         print_report,
@@ -448,6 +480,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from ser_stream.training.recipe import load_recipe
 
     recipe = load_recipe(arguments.recipe)
+    if arguments.save:  # before hours of evaluation
+        for model in arguments.models:
+            find_writable(model)
     reports = []
     for model in arguments.models:
         report = evaluate_model(model, recipe, arguments.corpora, arguments.part)
@@ -460,6 +495,28 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             print_report(report)
     if len(reports) > 1 and not arguments.json:
         print_summary(reports)
+    return 0
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.calibrate import calibrate_model
+    from ser_stream.training.recipe import load_recipe
+
+    fitted = calibrate_model(arguments.model, load_recipe(arguments.recipe), arguments.corpora)
+    for trigger, calibration in fitted.items():
+        print(f"{trigger}: temperature {calibration.temperature:g}, floor {calibration.floor:g}")
+    return 0
+
+
+def _import_model(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.import_model import import_model, parse_emotions
+
+    info = import_model(
+        arguments.checkpoint, arguments.output, parse_emotions(arguments.labels),
+        arguments.window, arguments.hop,
+    )  # fmt: skip
+    print(f"model written to {arguments.output}: {', '.join(info.labels)}")
+    print(f"model {info.name}: {info.training_data.licence}", file=sys.stderr)
     return 0
 
 

@@ -29,6 +29,11 @@ ALIASES = {
 }  # fmt: skip
 """Spellings found in corpora and papers -> the label used here."""
 
+NO_PLACE = (
+    "<unk>", "bored", "boredom", "contempt", "oth", "other", "others", "unk", "unknown",
+)  # fmt: skip
+"""Labels of other people's models that are no emotion here: their scores are left out."""
+
 CIRCUMPLEX = {
     "neutral": (0.00, 0.00),
     "calm": (0.68, -0.46),  # "relaxed"

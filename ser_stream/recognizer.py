@@ -64,7 +64,8 @@ class Recognizer:
     ...     print(estimate.end_s, estimate.expression, estimate.confidence)
 
     Args:
-        model: name of a shipped model, or a model's folder.
+        model: name of a shipped model, a model's folder, or a Hugging Face audio classifier's
+            folder or name on the Hub.
         window_s, hop_s: length of a window, and how often there is an estimate; None = the
             model's own. In whole steps of the model: anything else is refused.
         min_speech_s: speech that a turn must have before it is judged.

@@ -4,7 +4,8 @@ The order of steps, for each block of a source::
 
     conditioner -> timeline -> voice activity (512 samples at a time) -> turn
                                                                           |
-                                          log-mel frames of the turn  <---+
+                                 frames of the turn, log-mel or   <---+
+                                         samples as they are
                                                     |
                     a window, every hop while someone speaks, and one when the turn ends
 
@@ -23,7 +24,8 @@ from ser_stream.audio.timeline import Timeline
 from ser_stream.audio.turns import Turn, TurnDetector, TurnSettings
 from ser_stream.audio.voice_activity import FRAME_LENGTH
 from ser_stream.decoding import INTERVAL, UTTERANCE
-from ser_stream.features.log_mel import LogMelConfig, StreamingLogMel
+from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.features.samples import SampleConfig
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
 
 SILENCE_DBFS: Decibels = -120.0
@@ -38,33 +40,33 @@ class WindowSettings:
         min_speech: interval windows begin when so much of the turn is speech.
     """
 
-    features: LogMelConfig
+    features: LogMelConfig | SampleConfig
     window_frames: int
     hop_frames: int
     min_speech: Seconds = 0.7
 
 
 class TurnFeatures:
-    """Log-mel frames of one turn, from its first sample on.
+    """Frames of one turn, log-mel or samples as they are, from its first sample on.
 
     Frames are only ever appended: another thread may read those before a window's `n_frames`.
     """
 
-    def __init__(self, turn: Turn, config: LogMelConfig, max_turn: Seconds):
+    def __init__(self, turn: Turn, config: LogMelConfig | SampleConfig, max_turn: Seconds):
         self.turn = turn
         self.n_frames = 0
-        self._mel = StreamingLogMel(config)
+        self._frames_of = config.stream()
         room = config.frames_in(round((max_turn + 1.0) * SAMPLE_RATE_HZ))
-        self._frames = np.empty((room, config.n_mels), np.float32)
+        self._frames = np.empty((room, config.dimension), np.float32)
 
     def push(self, samples: np.ndarray) -> None:
         """Append the turn's next samples (n,)."""
-        new = self._mel(samples)
+        new = self._frames_of(samples)
         self._frames[self.n_frames : self.n_frames + len(new)] = new
         self.n_frames += len(new)
 
     def read(self, start: int, end: int) -> np.ndarray:
-        """Frames [start, end), (frames, n_mels) in dB: a view."""
+        """Frames [start, end), (frames, dimension): a view."""
         return self._frames[start:end]
 
 

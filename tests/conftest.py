@@ -1,7 +1,8 @@
 """Optional parts: tests that need more than Python, and a table that says which of them ran.
 
-Mark a test `@pytest.mark.microphone`, `corpora` or `ros`, and it is skipped, with the reason, where
-the part is missing. A test that uses the fixture `corpora_root` carries its mark already.
+Mark a test `@pytest.mark.microphone`, `corpora`, `huggingface` or `ros`, and it is skipped, with
+the reason, where the part is missing. A test that uses the fixture `corpora_root` carries its mark
+already.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from ctypes.util import find_library
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -58,7 +60,12 @@ def _missing_for_ros() -> str:
     return ""
 
 
+def _missing_for_huggingface() -> str:
+    return "" if find_spec("transformers") else "no transformers; pip install transformers"
+
+
 OPTIONAL_PARTS = {
+    "huggingface": OptionalPart("Hugging Face models", _missing_for_huggingface),
     "microphone": OptionalPart("microphone (PulseAudio)", _missing_for_microphone),
     "corpora": OptionalPart("corpora", _missing_for_corpora),
     "ros": OptionalPart("ROS 2", _missing_for_ros),

@@ -75,6 +75,10 @@ class LogMelConfig:
         """Number of samples needed for that many frames."""
         return (n_frames - 1) * self.hop_length + self.n_fft if n_frames else 0
 
+    def stream(self) -> StreamingLogMel:
+        """What makes frames of a signal that comes in chunks."""
+        return StreamingLogMel(self)
+
 
 SHERMAN = LogMelConfig(
     n_mels=128, n_fft=512, win_length=256, hop_length=128, window="hamming", fmin=0.0, fmax=4000.0

@@ -10,7 +10,15 @@ from safetensors.torch import load_file, save_file
 
 from ser_stream.errors import InputError
 from ser_stream.models.base import EmotionModel, NormalisingModel
-from ser_stream.models.info import ModelInfo, find_model, read_info
+from ser_stream.models.hugging_face import load_checkpoint
+from ser_stream.models.hugging_face_info import checkpoint_info
+from ser_stream.models.info import (
+    HUGGING_FACE,
+    ModelInfo,
+    find_model,
+    has_description,
+    read_info,
+)
 from ser_stream.models.registry import ModelT, build_model
 
 
@@ -27,6 +35,8 @@ def load_model(
 ) -> tuple[ModelT, ModelInfo]:
     """A shipped model by its name, or any by its folder, ready to infer.
 
+    A Hugging Face checkpoint's own folder, or its name on the Hub, is taken too.
+
     Args:
         kind: `BimodalModel` for a network that sees words beside sound.
 
@@ -34,7 +44,12 @@ def load_model(
         InputError: it is not there, is damaged, is not one of ours, or is of another kind.
     """
     folder = find_model(name_or_folder)
-    info = read_info(folder)
+    if has_description(folder):
+        info = read_info(folder)
+    else:
+        info = checkpoint_info(folder, str(name_or_folder))
+    if info.architecture == HUGGING_FACE and issubclass(EmotionModel, kind):
+        return load_checkpoint(folder, info).to(device), info
     model = build_model(info.architecture, info.labels, info.features, info.options, kind)
     path = folder / "model.safetensors"
     if not path.is_file():

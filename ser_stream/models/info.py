@@ -12,16 +12,21 @@ from ser_stream.emotion import canonical_label
 from ser_stream.errors import InputError
 from ser_stream.features.descriptors import DescriptorConfig
 from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.features.samples import SampleConfig
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.sherman import ShermanLogMelConfig
+from ser_stream.models.hub import hub_folder, is_hub_name
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 FORMAT = 1
+HUGGING_FACE = "hugging_face"
+"""Architecture of a folder that holds a Hugging Face checkpoint beside model.json."""
 FEATURES = {
     "log_mel": LogMelConfig,
     "segments": SegmentConfig,
     "sherman_log_mel": ShermanLogMelConfig,
     "descriptors": DescriptorConfig,
+    "samples": SampleConfig,
 }
 """Name of a kind of features -> their settings. A description without a name is of log_mel."""
 
@@ -52,7 +57,8 @@ class ModelInfo:
             the vocabulary of a network that sees words is among them.
         labels: one per output.
         features: settings of the features it is given.
-        mean, std: (features.dimension,) statistics of each band over the training set, in dB.
+        mean, std: (features.dimension,) statistics of each band over the training set, in dB;
+            empty where features are samples, which are not normalised by them.
         smoothing: of interval estimates, see `TurnDecoder`; calibration is fitted to it.
         calibration: by trigger, "interval" and "utterance".
         results: measured figures, for people.
@@ -61,7 +67,7 @@ class ModelInfo:
     name: str
     architecture: str
     labels: tuple[str, ...]
-    features: LogMelConfig
+    features: LogMelConfig | SampleConfig
     mean: tuple[float, ...]
     std: tuple[float, ...]
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -86,20 +92,42 @@ def shipped_models() -> list[str]:
 
 
 def find_model(name_or_folder: str | Path) -> Path:
-    """Folder of a shipped model, or the folder that is named.
+    """Folder of a shipped model, the folder that is named, or one of the Hugging Face Hub.
 
     Raises:
-        InputError: it is neither.
+        InputError: it is none of them.
     """
     folder = SHIPPED / str(name_or_folder)
     if str(name_or_folder) in shipped_models():
         return folder
     folder = Path(name_or_folder)
-    if not (folder / "model.json").is_file():
-        found = "a folder without model.json" if folder.is_dir() else "no such folder"
+    if has_description(folder) or (folder / "config.json").is_file():
+        return folder
+    if not folder.exists() and is_hub_name(str(name_or_folder)):
+        return hub_folder(str(name_or_folder))
+    found = "a folder without model.json" if folder.is_dir() else "no such folder"
+    raise InputError(
+        f"model {str(name_or_folder)!r}: {found}; accepted are {', '.join(shipped_models())}, "
+        "a folder with model.json and model.safetensors, or a Hugging Face checkpoint's folder"
+    )
+
+
+def has_description(folder: Path) -> bool:
+    """Whether it is a model of ser_stream, not a bare Hugging Face checkpoint."""
+    return (folder / "model.json").is_file()
+
+
+def find_writable(name_or_folder: str | Path) -> Path:
+    """As `find_model`, of a model whose model.json is to be changed.
+
+    Raises:
+        InputError: it has none.
+    """
+    folder = find_model(name_or_folder)
+    if not has_description(folder):
         raise InputError(
-            f"model {str(name_or_folder)!r}: {found}; accepted are {', '.join(shipped_models())}, "
-            "or a folder with model.json and model.safetensors"
+            f"model {str(name_or_folder)!r}: a Hugging Face checkpoint has no model.json to write "
+            f"to; make a model of it: ser-stream import-model {name_or_folder} --output DIR"
         )
     return folder
 
@@ -125,10 +153,11 @@ def read_info(folder: Path) -> ModelInfo:
         content["training_data"] = TrainingData(**{**data, "corpora": tuple(data["corpora"])})
         for name in ("mean", "std"):
             content[name] = tuple(float(value) for value in content[name])
-            if len(content[name]) != content["features"].dimension:
+            features = content["features"]
+            expected = 0 if isinstance(features, SampleConfig) else features.dimension
+            if len(content[name]) != expected:
                 raise ValueError(
-                    f"{name} has {len(content[name])} values for "
-                    f"{content['features'].dimension} of each frame"
+                    f"{name} has {len(content[name])} values for {expected} of each frame"
                 )
         return ModelInfo(**content)
     except OSError as error:
@@ -141,7 +170,7 @@ def read_info(folder: Path) -> ModelInfo:
         raise InputError(f"{path}: {error}") from error
 
 
-def read_features(settings: dict[str, Any]) -> LogMelConfig:
+def read_features(settings: dict[str, Any]) -> LogMelConfig | SampleConfig:
     """Settings of features, of which `kind` says the kind.
 
     Raises:

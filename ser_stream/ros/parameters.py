@@ -85,7 +85,7 @@ PARAMETERS = (
         "Sample format of AudioData and AudioDataStamped, until a message on audio_info says.",
         choices=("S8", "U8", "S16LE", "S16BE", "S32LE", "F32LE"),
     ),
-    Parameter("model", "default", "Shipped model, or a model's folder."),
+    Parameter("model", "default", "Shipped model, model folder, or Hugging Face checkpoint."),
     Parameter("torch_device", "auto", "cpu, cuda, or auto: a GPU where there is one."),
     Parameter(
         "window", 0.0, "Seconds of a window, in steps of the model; 0 is the model's own.",

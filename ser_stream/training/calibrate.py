@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,16 @@ from tqdm import tqdm
 from ser_stream.audio.recording import Recording
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.corpora.base import Utterance
+from ser_stream.corpora.registry import read_corpora
 from ser_stream.decoding import INTERVAL, UTTERANCE, Calibration, log_softmax
+from ser_stream.errors import InputError
 from ser_stream.inference import Judge, JudgeSettings
 from ser_stream.models.base import EmotionModel
-from ser_stream.models.info import ModelInfo
+from ser_stream.models.checkpoint import load_model
+from ser_stream.models.info import ModelInfo, find_writable
 from ser_stream.session import StreamSession, Window, WindowSettings
+from ser_stream.training.card import write_card
+from ser_stream.training.recipe import Recipe
 
 MIN_SPEECH_S = 0.7
 
@@ -57,6 +63,28 @@ def calibrate(
         )
         for trigger in logits
     }
+
+
+def calibrate_model(model: str | Path, recipe: Recipe, corpora: Path) -> dict[str, Calibration]:
+    """Calibrate a model on a recipe's validation speakers, to the recipe's confidence floor.
+
+    What was fitted goes into its model.json and its card.
+
+    Raises:
+        InputError: the model or a corpus cannot be read, there is nothing in model.json to change,
+            or model and recipe have other labels.
+    """
+    folder = find_writable(model)
+    network, info = load_model(folder)
+    recipe.require_labels(info.labels, info.name)
+    utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))["validation"]
+    if not utterances:
+        raise InputError(f"recipe {recipe.name}: it has no validation speakers")
+    fitted = calibrate(network, info, utterances, recipe.confidence_floor)
+    info = dataclasses.replace(info, calibration=fitted)
+    info.write(folder)
+    write_card(folder, info)
+    return fitted
 
 
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ser_stream.corpora.registry import CORPORA
 from ser_stream.decoding import INTERVAL, UTTERANCE
-from ser_stream.models.info import ModelInfo
+from ser_stream.models.info import HUGGING_FACE, ModelInfo
 
 ABOUT = {INTERVAL: "interval estimates, one per window", UTTERANCE: "utterances, one per recording"}
 
@@ -27,7 +27,7 @@ def model_card(info: ModelInfo) -> str:
         "",
         f"* Input: 16 kHz mono, {info.features.dimension} values every "
         f"{1e3 * info.features.frame_s:g} ms.",
-        f"* Trained on: {', '.join(info.training_data.corpora)}.",
+        f"* Trained on: {', '.join(info.training_data.corpora) or 'not known'}.",
         f"* Use: {info.training_data.licence}.",
         f"* Speech of adults: {_speech(info)}. Nothing is known about children, other languages, "
         "or other ways of speaking. It hears how something is said, which is not how someone "
@@ -40,6 +40,8 @@ def model_card(info: ModelInfo) -> str:
         )
     if info.training_data.seed is not None:
         lines.append(f"* Seed of the training run: {info.training_data.seed}.")
+    if info.architecture == HUGGING_FACE:
+        lines.append(f"* A Hugging Face checkpoint; its labels: {_emotions(info)}.")
     for trigger, calibration in info.calibration.items():
         lines.append(
             f"* Calibration of {trigger} estimates: temperature {calibration.temperature:g}; "
@@ -53,6 +55,14 @@ def model_card(info: ModelInfo) -> str:
         for entry in report["corpora"].values():
             lines += ["", *_confusion(entry["title"], entry[UTTERANCE])]
     return "\n".join(lines) + "\n"
+
+
+def _emotions(info: ModelInfo) -> str:
+    """What a checkpoint's labels count as."""
+    return ", ".join(
+        f"{name} is {emotion}" if emotion else f"{name} is left out, the others renormalised"
+        for name, emotion in info.options["emotions"].items()
+    )
 
 
 def _speech(info: ModelInfo) -> str:

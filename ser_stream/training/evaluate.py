@@ -13,10 +13,9 @@ from tqdm import tqdm
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.decoding import INTERVAL, UTTERANCE
-from ser_stream.errors import InputError
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
-from ser_stream.models.info import ModelInfo, find_model, read_info
+from ser_stream.models.info import ModelInfo, find_writable, read_info
 from ser_stream.training.calibrate import calibration_error, stream_logits
 from ser_stream.training.card import write_card
 from ser_stream.training.metrics import score
@@ -35,11 +34,7 @@ def evaluate_model(model: str | Path, recipe: Recipe, corpora: Path, part: str) 
         InputError: the model or a corpus cannot be read, or model and recipe have other labels.
     """
     network, info = load_model(model)
-    if info.labels != recipe.labels:
-        raise InputError(
-            f"recipe {recipe.name} has the labels {', '.join(recipe.labels)}, but model "
-            f"{info.name} has {', '.join(info.labels)}; they must be the same"
-        )
+    recipe.require_labels(info.labels, info.name)
     utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))[part]
     report = {"model": info.name, "recipe": recipe.name, "part": part, "corpora": {}}
     for corpus in recipe.corpora:
@@ -101,8 +96,12 @@ def _figures(
 
 
 def save_report(model: str | Path, report: dict) -> None:
-    """Write the figures into the model's model.json and model card."""
-    folder = find_model(model)
+    """Write the figures into the model's model.json and model card.
+
+    Raises:
+        InputError: it has none, see `find_writable`.
+    """
+    folder = find_writable(model)
     info = read_info(folder)
     info = dataclasses.replace(info, results={**info.results, report["part"]: report})
     info.write(folder)

@@ -72,6 +72,18 @@ class Recipe:
                 parts[part].append(dataclasses.replace(utterance, label=label))
         return parts
 
+    def require_labels(self, labels: tuple[str, ...], model: str) -> None:
+        """Check that a model has the recipe's labels, in whatever order.
+
+        Raises:
+            InputError: it has others.
+        """
+        if set(labels) != set(self.labels):
+            raise InputError(
+                f"recipe {self.name} has the labels {', '.join(self.labels)}, but model {model} "
+                f"has {', '.join(labels)}; they must be the same"
+            )
+
 
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe.

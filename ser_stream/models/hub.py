@@ -1,0 +1,81 @@
+"""Checkpoints of the Hugging Face Hub by name, such as `superb/wav2vec2-base-superb-er`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ser_stream.errors import InputError
+
+FILES = (
+    "config.json",
+    "preprocessor_config.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-*.safetensors",
+    "README.md",
+    "LICENSE*",
+)
+"""What is downloaded of a checkpoint, and no more: no pickled weights, no weights for others."""
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether that may be OWNER/NAME on the Hub.
+
+    A path that begins with a folder which is there is taken for a mistyped folder.
+    """
+    matched = re.fullmatch(r"(\w[\w.-]*)/\w[\w.-]*", name)
+    return matched is not None and not Path(matched.group(1)).exists()
+
+
+def hub_folder(name: str) -> Path:
+    """Folder of a checkpoint in the cache that transformers uses; downloaded where it is not there.
+
+    Raises:
+        InputError: transformers is not installed, or the Hub cannot be reached or has no such name.
+    """
+    require_transformers(f"model {name!r}: no such folder, and a name on the Hugging Face Hub")
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=list(FILES), local_files_only=True))
+        if has_weights(folder):  # not a download that was broken off
+            return folder
+    except OSError:  # it is not in the cache
+        pass
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(FILES)))
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"model {name!r}: no such folder, and not to be had from the Hugging Face Hub. "
+            "Download config.json, preprocessor_config.json, model.safetensors and README.md from "
+            f"https://huggingface.co/{name}/tree/main into a folder on this machine, by hand or "
+            f"with `hf download {name} --local-dir DIR`, and name that folder. "
+            f"({type(error).__name__}: {reason[:200]})"
+        ) from error
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether the folder holds safetensors, whole or in parts."""
+    return any(
+        (folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")
+    )
+
+
+def require_transformers(what: str) -> None:
+    """Import transformers.
+
+    Args:
+        what: needs it.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"{what} needs transformers, which does not load ({error}): "
+            "pip install 'ser_stream[huggingface]'"
+        ) from error

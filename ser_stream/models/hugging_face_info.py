@@ -1,0 +1,183 @@
+"""What the files of a Hugging Face checkpoint say of it. No torch here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ser_stream.emotion import EMOTIONS, NO_PLACE, canonical_label
+from ser_stream.errors import InputError
+from ser_stream.features.samples import SampleConfig
+from ser_stream.models.hub import has_weights
+from ser_stream.models.info import HUGGING_FACE, ModelInfo, TrainingData
+from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+
+DROP = "drop"
+"""Said in place of an emotion, of a label whose scores are left out."""
+
+WINDOW_S: Seconds = 5.0
+HOP_S: Seconds = 0.5
+LONGEST_WINDOW_S: Seconds = 10.0
+"""The spectrogram transformer (AST) cuts off what is beyond 10.24 s; others take more."""
+
+
+def checkpoint_info(
+    folder: Path,
+    source: str,
+    emotions: Mapping[str, str] | None = None,
+    window_s: Seconds = WINDOW_S,
+    hop_s: Seconds = HOP_S,
+) -> ModelInfo:
+    """The description of a checkpoint that has none of ours.
+
+    Args:
+        source: what the user called it: its folder, or its name on the Hub.
+        emotions: label of the checkpoint -> emotion or `DROP`; of labels whose own names say it,
+            none is needed.
+
+    Raises:
+        InputError: it is not a classifier of emotions, takes another sample rate, holds no
+            safetensors, or one of the arguments is not accepted.
+    """
+    require_safetensors(folder, source)
+    config = _read_json(folder / "config.json")
+    _check_sample_rate(folder / "preprocessor_config.json")
+    if config.get("problem_type") in ("regression", "multi_label_classification"):
+        raise InputError(
+            f"{folder / 'config.json'}: found problem_type {config['problem_type']}; accepted is "
+            "a classifier of which one emotion is the answer"
+        )
+    mapping = _mapping(_output_names(folder / "config.json", config), emotions or {}, source)
+    labels = tuple(label for label in EMOTIONS if label in mapping.values())
+    if len(labels) < 2:
+        raise InputError(
+            f"model {source!r}: of its labels {', '.join(mapping)}, {len(labels)} is left; two "
+            "emotions are the least"
+        )
+    features = SampleConfig()
+    return ModelInfo(
+        name=Path(source).resolve().name,
+        architecture=HUGGING_FACE,
+        labels=labels,
+        features=features,
+        mean=(),
+        std=(),
+        options={
+            "emotions": mapping,
+            "window_frames": _frames("window", window_s, LONGEST_WINDOW_S, features),
+            "hop_frames": _frames("hop", hop_s, window_s, features),
+        },
+        training_data=_training_data(folder),
+    )
+
+
+def require_safetensors(folder: Path, source: str) -> None:
+    """Refuse pickled weights: loading them may run whatever program is hidden in them.
+
+    Raises:
+        InputError: the folder holds no safetensors; it says how to convert.
+    """
+    if not has_weights(folder):
+        raise InputError(
+            f"{folder}: no model.safetensors; pickled weights, as in pytorch_model.bin, are never "
+            "loaded. If you trust where they are from, convert them into a folder OUT and name "
+            'that: python -c "from transformers import AutoFeatureExtractor as F, '
+            "AutoModelForAudioClassification as M; "
+            f"[k.from_pretrained({source!r}).save_pretrained('OUT') for k in (F, M)]\""
+        )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: {error.strerror or error}; a checkpoint's folder holds config.json, "
+            "preprocessor_config.json and model.safetensors"
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: found {type(content).__name__}; accepted is a JSON object")
+    return content
+
+
+def _check_sample_rate(path: Path) -> None:
+    rate_hz = _read_json(path).get("sampling_rate", SAMPLE_RATE_HZ)
+    if rate_hz != SAMPLE_RATE_HZ:
+        raise InputError(
+            f"{path}: found sampling_rate {rate_hz}; accepted is {SAMPLE_RATE_HZ}, which is what "
+            "models hear here"
+        )
+
+
+def _output_names(path: Path, config: dict[str, Any]) -> list[str]:
+    """Labels of the checkpoint, one per output, in order."""
+    try:
+        names = {int(number): str(name) for number, name in config["id2label"].items()}
+        return [names[number] for number in range(len(names))]
+    except (KeyError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path}: id2label does not name the outputs 0, 1, ...; is it a classifier?"
+        ) from error
+
+
+def _mapping(names: list[str], emotions: Mapping[str, str], source: str) -> dict[str, str | None]:
+    """Label of the checkpoint -> label here, or None where it is left out."""
+    surplus = emotions.keys() - set(names)
+    if surplus:
+        raise InputError(
+            f"labels: found {', '.join(sorted(surplus))}; model {source!r} has {', '.join(names)}"
+        )
+    mapping, unknown = {}, []
+    for name in names:
+        emotion = emotions.get(name, name)
+        try:
+            leave_out = emotion == DROP or emotion.strip().lower() in NO_PLACE
+            mapping[name] = None if leave_out else canonical_label(emotion)
+        except InputError:
+            unknown.append(name)
+    if unknown:
+        example = " ".join(f"{name}=EMOTION" for name in unknown)
+        raise InputError(
+            f"model {source!r}: no emotion is known for its label{'s' * (len(unknown) > 1)} "
+            f"{', '.join(unknown)}. Say what they mean: ser-stream import-model {source} --output "
+            f"DIR --labels {example}; an EMOTION is {', '.join(EMOTIONS)}, or {DROP}"
+        )
+    return mapping
+
+
+def _frames(name: str, value_s: Seconds, most_s: Seconds, features: SampleConfig) -> int:
+    """Whole frames nearest to that time."""
+    if not 0.1 <= value_s <= most_s:
+        raise InputError(f"{name}: found {value_s:g} s; accepted are 0.1 to {most_s:g}")
+    return round(value_s / features.frame_s)
+
+
+def _training_data(folder: Path) -> TrainingData:
+    """What the head of the model card says, which is little at best."""
+    head = _card_head(folder / "README.md")
+    datasets = head.get("datasets") or ()
+    datasets = (datasets,) if isinstance(datasets, str) else datasets
+    licence = head.get("license")
+    said = (
+        f"its card says {licence} of the checkpoint; what the data allow that it was trained on "
+        "is not known here"
+        if licence
+        else "its licence is not known here: its folder has no card that says one; ask its authors"
+    )
+    return TrainingData(tuple(map(str, datasets)), said, commercial_use=False)
+
+
+def _card_head(path: Path) -> dict[str, Any]:
+    """The YAML between two lines of ---, with which the Hub's model cards begin."""
+    try:
+        _, head, _ = path.read_text(encoding="utf-8").split("---\n", 2)
+        content = yaml.safe_load(head)
+    except (OSError, ValueError, yaml.YAMLError):  # no card, or one without a head
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,70 @@
+"""Makes a model folder of a Hugging Face checkpoint: with its emotions, its windows and a card."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ser_stream.errors import InputError
+from ser_stream.models.hub import FILES
+from ser_stream.models.hugging_face import load_checkpoint
+from ser_stream.models.hugging_face_info import HOP_S, WINDOW_S, checkpoint_info
+from ser_stream.models.info import ModelInfo, find_model, has_description
+from ser_stream.training.card import write_card
+from ser_stream.units import Seconds
+
+CARD_OF_CHECKPOINT = "README.huggingface.md"
+"""The checkpoint's own card; README.md is ours."""
+
+
+def import_model(
+    source: str | Path,
+    output: Path,
+    emotions: Mapping[str, str] | None = None,
+    window_s: Seconds = WINDOW_S,
+    hop_s: Seconds = HOP_S,
+) -> ModelInfo:
+    """Copy a checkpoint into a folder of ours, once it has been loaded as it will be.
+
+    Args:
+        source: its folder, or its name on the Hub.
+        emotions: label of the checkpoint -> emotion, or "drop".
+
+    Raises:
+        InputError: see `checkpoint_info` and `load_checkpoint`; or the source is a model of
+            ser_stream already, or is the output.
+    """
+    folder = find_model(source)
+    if has_description(folder):
+        raise InputError(f"model {str(source)!r}: a model of ser_stream already; name it as it is")
+    if output.resolve() == folder.resolve():
+        raise InputError(f"--output: found {output}, which is the checkpoint's own folder")
+    info = checkpoint_info(folder, str(source), emotions, window_s, hop_s)
+    load_checkpoint(folder, info)
+    output.mkdir(parents=True, exist_ok=True)
+    for pattern in FILES:
+        for path in folder.glob(pattern):
+            name = CARD_OF_CHECKPOINT if path.name == "README.md" else path.name
+            shutil.copyfile(path, output / name)
+    info.write(output)
+    write_card(output, info)
+    return info
+
+
+def parse_emotions(pairs: Sequence[str]) -> dict[str, str]:
+    """NAME=EMOTION, as the command has them.
+
+    >>> parse_emotions(["LABEL_0=happy", "LABEL_1=drop"])
+    {'LABEL_0': 'happy', 'LABEL_1': 'drop'}
+
+    Raises:
+        InputError: one is not of that form.
+    """
+    emotions = {}
+    for pair in pairs:
+        name, equals, emotion = pair.rpartition("=")
+        if not equals or not name or not emotion:
+            raise InputError(f"--labels: found {pair!r}; accepted is NAME=EMOTION")
+        emotions[name] = emotion
+    return emotions
