@@ -4,7 +4,7 @@ from rich.console import Console
 from test_emotion import estimate
 
 from ser_stream.outputs.console import LiveView, PlainView, estimate_line
-from ser_stream.recognizer import StreamStatus
+from ser_stream.status import StreamStatus
 
 LABELS = ("happy", "sad")
 

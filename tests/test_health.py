@@ -1,7 +1,7 @@
 from test_emotion import estimate
 
-from ser_stream.recognizer import StreamStatus
 from ser_stream.ros.health import ERROR, OK, WARN, Health
+from ser_stream.status import StreamStatus
 
 
 def levels(*statuses):

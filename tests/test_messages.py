@@ -14,7 +14,6 @@ from test_emotion import estimate
 
 from ser_stream.emotion import EMOTIONS
 from ser_stream.errors import InputError
-from ser_stream.recognizer import StreamStatus
 from ser_stream.ros.health import Health
 from ser_stream.ros.messages import (
     HRI_NAMES,
@@ -29,6 +28,7 @@ from ser_stream.ros.messages import (
     voice_topics,
 )
 from ser_stream.ros.type_hash import FieldType
+from ser_stream.status import StreamStatus
 
 # The constants of hri_msgs/msg/Expression.
 EXPRESSIONS = """neutral angry sad happy surprised disgusted scared pleading vulnerable despaired

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ser_stream.decoding import UTTERANCE
 from ser_stream.emotion import EmotionEstimate
-from ser_stream.recognizer import StreamStatus
+from ser_stream.status import StreamStatus
 
 COLOURS = {
     "neutral": "white",

@@ -23,7 +23,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from ser_stream.emotion import EmotionEstimate
@@ -43,6 +42,7 @@ from ser_stream.ros.messages import (
     stamp_of,
 )
 from ser_stream.ros.type_hash import FieldType, type_hash
+from ser_stream.status import StreamStatus
 
 try:
     from cyclonedds.core import DDSException, Entity, Policy, Qos
@@ -55,9 +55,6 @@ except ModuleNotFoundError as error:
     raise InputError(
         "DDS: Cyclone DDS is not installed; install it with: pip install 'ser_stream[dds]'"
     ) from error
-
-if TYPE_CHECKING:
-    from ser_stream.recognizer import StreamStatus  # brings torch along
 
 MAX_DOMAIN = 232
 """The highest domain whose UDP ports, 7400 + 250 * domain and up, exist (DDSI-RTPS 9.6.1.1)."""

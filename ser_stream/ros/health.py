@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ser_stream.emotion import EmotionEstimate
-
-if TYPE_CHECKING:
-    from ser_stream.recognizer import StreamStatus  # brings torch along
+from ser_stream.status import StreamStatus
 
 OK, WARN, ERROR = 0, 1, 2
 """Levels of diagnostic_msgs/msg/DiagnosticStatus (rclpy wants them as `bytes([level])`)."""
