@@ -153,8 +153,10 @@ def topics_of(robot):
         f"rt/{robot}/emotion": EXPRESSION,
         f"rt/{robot}/emotion/utterance": EXPRESSION,
         f"rt/{robot}/emotion/scores": "vision_msgs/msg/Classification",
+        f"rt/{robot}/emotion/multimodal": EXPRESSION,
         f"rt/{robot}/emotion/details": STRING,
         f"rt/{robot}/is_speaking": BOOL,
+        f"rt/{robot}/speech": "hri_msgs/msg/LiveSpeech",
     }
 
 
@@ -297,6 +299,7 @@ def test_it_is_a_node_of_the_graph(two_robots):
         "vision_msgs::msg::dds_::Classification_",
         "std_msgs::msg::dds_::String_",
         "std_msgs::msg::dds_::Bool_",
+        "hri_msgs::msg::dds_::LiveSpeech_",
         "diagnostic_msgs::msg::dds_::DiagnosticArray_",
     }
     for writer in writers:
@@ -380,7 +383,7 @@ def test_for_humble_gids_have_24_bytes(participant, environment, domain):
         listener.wait_for(lambda heard: heard[DISCOVERY_INFO], "the node's name")
         (info,) = listener.heard[DISCOVERY_INFO]
         gids = [info.gid, *info.node_entities_info_seq[0].writer_gid_seq]
-        assert len(gids) == 7
+        assert len(gids) == 9
         assert all(bytes(gid.data)[16:] == bytes(8) != bytes(gid.data)[8:16] for gid in gids)
 
 
