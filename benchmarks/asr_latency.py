@@ -3,9 +3,9 @@
     python benchmarks/asr_latency.py [FILE ...] [--grammar FILE] [--text-model DIR] [--rounds N]
 
 Recordings are played in real time, in turns with recognition off and on (PocketSphinx, in its own
-process, at its own pace; with --text-model also the second estimate). Prints the latency of interval
-estimates by sound, from the capture of the last sample to the estimate, and the ratios on to off,
-which are to stay below 1.1 (median) and 1.5 (99th percentile).
+process, at its own pace; with --text-model also the second estimate). Prints the latency of
+interval estimates by sound, from the capture of the last sample to the estimate, and the ratios on
+to off, which are to stay below 1.1 (median) and 1.5 (99th percentile).
 """
 
 from __future__ import annotations

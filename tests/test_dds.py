@@ -317,15 +317,8 @@ def robot_with_words(
     """What was heard of a robot that recognises words, by DDS name, and what it printed."""
     listener = Listener(participant, topics_of("robot6") | {"rt/diagnostics": DIAGNOSTICS})
     words = ("--asr", "pocketsphinx", "--grammar", grammar, "--text-model", tiny_can)
-    recording = (
-        "--model",
-        tiny_model,
-        "--input",
-        two_turns_and_silence_path,
-        "--namespace",
-        "robot6",
-    )
-    with running(*LISTEN, *recording, *words, env=environment) as process:
+    words += ("--model", tiny_model, "--input", two_turns_and_silence_path)
+    with running(*LISTEN, *words, "--namespace", "robot6", env=environment) as process:
         while process.poll() is None:
             listener.listen()
             time.sleep(0.02)

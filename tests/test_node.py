@@ -159,8 +159,8 @@ def test_words_and_second_estimates_have_topics_and_a_killed_recogniser_comes_ba
     details = observer.listen("emotion/details", string)
     reports = observer.listen("/diagnostics", diagnostics)
     parameters = dict(
-        source="file", file=str(two_turns_and_silence_path), model=str(tiny_model), asr="pocketsphinx",
-        asr_grammar=str(grammar), text_model=str(tiny_can),
+        source="file", file=str(two_turns_and_silence_path), model=str(tiny_model),
+        asr="pocketsphinx", asr_grammar=str(grammar), text_model=str(tiny_can),
     )  # fmt: skip
     with node(tmp_path, **parameters) as process:
         observer.wait(lambda: len(utterances) == 2)
