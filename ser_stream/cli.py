@@ -67,6 +67,19 @@ def _parser() -> argparse.ArgumentParser:
     listen.add_argument(
         "--realtime", action="store_true", help="play recordings at the speed of a microphone"
     )
+    listen.add_argument(
+        "--asr", choices=("pocketsphinx", "faster_whisper"), help="recognise words too"
+    )
+    listen.add_argument(
+        "--asr-model", metavar="NAME|DIR", help="of --asr faster_whisper; default base"
+    )
+    listen.add_argument("--language", metavar="CODE", help="of --asr, such as en")
+    listen.add_argument("--grammar", metavar="FILE", help="of --asr pocketsphinx: what may be said")
+    listen.add_argument(
+        "--text-model",
+        metavar="NAME|DIR",
+        help="with --asr: a second estimate, of sound and words, by this model",
+    )
     listen.add_argument("--json", action="store_true", help="one JSON object per estimate")
     listen.add_argument(
         "--dds", action="store_true", help="publish in a robot's ROS 2 graph too; needs no ROS"
@@ -216,21 +229,26 @@ def _listen(arguments: argparse.Namespace) -> int:
     for name in ("domain", "namespace"):
         if getattr(arguments, name) is not None and not arguments.dds:
             raise InputError(f"--{name}: goes with --dds")
+    asr = _asr_settings(arguments)
     # Before torch is loaded, which takes a second: a file that cannot be heard says so at once.
     sources, failed = _sources(arguments)
     if not sources:
         return 2
     with contextlib.ExitStack() as graph:
         # The graph is joined first too: by the first estimate, subscribers have found us.
-        outputs = [graph.enter_context(_dds(arguments))] if arguments.dds else []
+        outputs = [graph.enter_context(_dds(arguments, asr))] if arguments.dds else []
         from ser_stream.recognizer import Recognizer
 
-        recognizer = Recognizer(
-            arguments.model,
-            window_s=arguments.window,
-            hop_s=arguments.hop,
-            min_confidence=arguments.min_confidence,
-            channel=arguments.channel,
+        recognizer = graph.enter_context(
+            Recognizer(
+                arguments.model,
+                window_s=arguments.window,
+                hop_s=arguments.hop,
+                min_confidence=arguments.min_confidence,
+                channel=arguments.channel,
+                asr=asr,
+                text_model=arguments.text_model or "",
+            )
         )
         for dds in outputs:
             dds.watch(lambda: recognizer.status, recognizer.info.name)
@@ -241,14 +259,36 @@ def _listen(arguments: argparse.Namespace) -> int:
     return 2 if tally.failed else 0
 
 
+def _asr_settings(arguments: argparse.Namespace):
+    from ser_stream.asr.base import AsrSettings, check_settings
+
+    if not arguments.asr:
+        for name in ("asr_model", "language", "grammar", "text_model"):
+            if getattr(arguments, name) is not None:
+                raise InputError(f"--{name.replace('_', '-')}: goes with --asr")
+        return AsrSettings()
+    settings = AsrSettings(
+        arguments.asr,
+        model=arguments.asr_model or "",
+        language=arguments.language or "",
+        grammar=arguments.grammar or "",
+    )
+    check_settings(settings)
+    return settings
+
+
 def _recognise(recognizer, sources: list, outputs: list, tally: _Tally) -> None:
+    def hear(speech) -> None:
+        for output in outputs:
+            output.hear(speech)
+
     for source in sources:
         for output in outputs:
             output.title(source.name)
         try:
-            for estimate in recognizer.stream(source):
+            for estimate in recognizer.stream(source, hear):
                 tally.estimates += 1
-                tally.utterances += estimate.trigger == "utterance"
+                tally.utterances += estimate.trigger == "utterance" and estimate.decisive
                 for output in outputs:
                     output.show(estimate)
         except InputError as error:  # the other files are still worth hearing
@@ -258,10 +298,10 @@ def _recognise(recognizer, sources: list, outputs: list, tally: _Tally) -> None:
             tally.add(recognizer.status)
 
 
-def _dds(arguments: argparse.Namespace):
+def _dds(arguments: argparse.Namespace, asr):
     from ser_stream.outputs.dds import DdsPublisher
 
-    return DdsPublisher(arguments.domain, arguments.namespace or "")
+    return DdsPublisher(arguments.domain, arguments.namespace or "", language=asr.spoken_language)
 
 
 def _sources(arguments: argparse.Namespace) -> tuple[list, bool]:

@@ -49,6 +49,9 @@ CIRCUMPLEX = {
 """Label -> (valence, arousal) in [-1, 1]: Russell and Mehrabian, "Evidence for a three-factor
 theory of emotions", Journal of Research in Personality 11, 1977, Table 1 (pleasure and arousal)."""
 
+AUDIO, AUDIO_TEXT = "audio", "audio+text"
+"""Modalities: what an estimate was made of."""
+
 NO_EXPRESSION = ""
 """The expression of an estimate that abstains."""
 
@@ -116,7 +119,13 @@ class EmotionEstimate:
         clipped: samples at full scale were heard: the microphone's gain is too high.
         model: name of the model that answered.
         latency_ms: from the capture of the last sample to this estimate.
-        words: the words heard, where speech recognition runs.
+        words: the words heard, where speech recognition runs: of the whole turn where the trigger
+            is "utterance", and those of the window in all of modality "audio+text". Dicts of text,
+            start_s, end_s and probability; of a network with cross attention (CAN) also
+            text_attention and audio_attention: what each weighs, the mean over the network's heads.
+            Each kind sums to 1.
+        decisive: of estimates of a whole turn, one stands for the turn: the one with the text's
+            opinion where it came in time and does not abstain. Not in the JSON.
     """
 
     start_s: Seconds
@@ -134,6 +143,7 @@ class EmotionEstimate:
     model: str
     latency_ms: float
     words: tuple[dict, ...] = ()
+    decisive: bool = True
 
     @property
     def abstains(self) -> bool:
@@ -142,11 +152,25 @@ class EmotionEstimate:
     def to_json(self) -> str:
         """One line of JSON: the attributes in the order above, numbers rounded to be read."""
         fields = dataclasses.asdict(self)
+        del fields["decisive"]
         for name, digits in _JSON_DIGITS.items():
             fields[name] = round(fields[name], digits)
         fields["scores"] = {label: round(p, 4) for label, p in self.scores.items()}
+        fields["words"] = [rounded(word) for word in self.words]
         return json.dumps(fields)
 
+
+def rounded(word: Mapping) -> dict:
+    """A word's dict with numbers rounded to be read."""
+    return {
+        name: round(value, _WORD_DIGITS[name]) if name in _WORD_DIGITS else value
+        for name, value in word.items()
+    }
+
+
+_WORD_DIGITS = {
+    "start_s": 3, "end_s": 3, "probability": 3, "text_attention": 4, "audio_attention": 4,
+}  # fmt: skip
 
 _JSON_DIGITS = {
     "start_s": 3, "end_s": 3, "confidence": 4, "valence": 3, "arousal": 3, "speech_ratio": 3,

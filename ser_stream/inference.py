@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ser_stream.decoding import UTTERANCE, Calibration, TurnDecoder
-from ser_stream.emotion import NO_EXPRESSION, EmotionEstimate, valence_arousal
+from ser_stream.emotion import AUDIO, NO_EXPRESSION, EmotionEstimate, valence_arousal
 from ser_stream.models.base import EmotionModel
 from ser_stream.session import TurnFeatures, Window
 from ser_stream.units import Seconds
@@ -121,22 +121,40 @@ class Judge:
         calibration = settings.calibration[window.trigger]
         probabilities = calibration.probabilities(self.logits(window))
         scores = dict(zip(self._model.labels, map(float, probabilities), strict=True))
-        best = max(scores, key=scores.get)
-        abstains = scores[best] < calibration.floor or window.speech_s < settings.min_speech
-        valence, arousal = valence_arousal(scores)
-        return EmotionEstimate(
-            start_s=window.start_s,
-            end_s=window.end_s,
-            trigger=window.trigger,
-            modality="audio",
-            expression=NO_EXPRESSION if abstains else best,
-            confidence=scores[best],
-            valence=valence,
-            arousal=arousal,
-            scores=scores,
-            speech_ratio=window.speech_ratio,
-            level_dbfs=window.level_dbfs,
-            clipped=window.clipped,
-            model=self._name,
-            latency_ms=1e3 * (time.monotonic() - window.captured_at),
-        )
+        abstains = max(scores.values()) < calibration.floor or window.speech_s < settings.min_speech
+        return estimate_of(window, scores, abstains, self._name, modality=AUDIO)
+
+
+def estimate_of(
+    window: Window,
+    scores: dict[str, float],
+    abstains: bool,
+    model: str,
+    modality: str,
+    words: tuple[dict, ...] = (),
+) -> EmotionEstimate:
+    """What a model made of a window, as it is published."""
+    best = max(scores, key=scores.get)
+    valence, arousal = valence_arousal(scores)
+    return EmotionEstimate(
+        start_s=window.start_s,
+        end_s=window.end_s,
+        trigger=window.trigger,
+        modality=modality,
+        expression=NO_EXPRESSION if abstains else best,
+        confidence=scores[best],
+        valence=valence,
+        arousal=arousal,
+        scores=scores,
+        speech_ratio=window.speech_ratio,
+        level_dbfs=window.level_dbfs,
+        clipped=window.clipped,
+        model=model,
+        latency_ms=latency_ms(window),
+        words=words,
+    )
+
+
+def latency_ms(window: Window) -> float:
+    """From the capture of its last sample to now."""
+    return 1e3 * (time.monotonic() - window.captured_at)

@@ -2,59 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
-import math
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 
+from ser_stream.asr.base import NONE, AsrSettings
+from ser_stream.asr.worker import AsrWorker
 from ser_stream.audio.block import AudioSource
 from ser_stream.audio.microphone import Microphone
 from ser_stream.audio.recording import Recording
 from ser_stream.audio.turns import TurnSettings
-from ser_stream.decoding import INTERVAL
+from ser_stream.decoding import UTTERANCE
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
 from ser_stream.inference import Judge, JudgeSettings
-from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
-from ser_stream.session import SILENCE_DBFS, StreamSession, Window, WindowSettings
-from ser_stream.units import Decibels, Seconds
+from ser_stream.models.info import ModelInfo
+from ser_stream.recognizer_settings import check_range, torch_device, window_settings
+from ser_stream.session import StreamSession, Window, WindowSettings
+from ser_stream.status import StreamStatus
+from ser_stream.text_inference import TextJudge
+from ser_stream.turn_words import Event, LiveTurns, RecordedTurns
+from ser_stream.units import Seconds
+from ser_stream.window_slot import WindowSlot
+from ser_stream.words import Speech
 
 logger = logging.getLogger("ser_stream")
 
 
-@dataclasses.dataclass(frozen=True)
-class StreamStatus:
-    """What a stream is doing right now.
-
-    Attributes:
-        position_s: how much sound there was.
-        level_dbfs: of the newest block.
-        speaking: someone speaks.
-        windows: estimates made.
-        skipped: windows that were not judged because a newer one was there already.
-        gaps, gap_s: interruptions of the sound, and how long they were together.
-        bad_samples: samples that were no numbers.
-        judging_s: how long the window that is judged right now has been; 0 where none is.
-        source: what the source says of itself, where it does ("" = all is well).
-    """
-
-    position_s: Seconds = 0.0
-    level_dbfs: Decibels = SILENCE_DBFS
-    speaking: bool = False
-    windows: int = 0
-    skipped: int = 0
-    gaps: int = 0
-    gap_s: Seconds = 0.0
-    bad_samples: int = 0
-    judging_s: Seconds = 0.0
-    source: str = ""
+def _nothing(*_) -> None:
+    """Where there is nothing to do."""
 
 
 class Recognizer:
@@ -62,6 +46,9 @@ class Recognizer:
 
     >>> for estimate in Recognizer().stream("speech.wav"):   # doctest: +SKIP
     ...     print(estimate.end_s, estimate.expression, estimate.confidence)
+
+    With words: speech recognition runs in a process of its own from here to `close`, or to the end
+    of a with statement.
 
     Args:
         model: name of a shipped model, a model's folder, or a Hugging Face audio classifier's
@@ -75,6 +62,10 @@ class Recognizer:
         device: "cpu", "cuda", or "auto": a GPU where there is one.
         threads: of torch, in the whole process; None leaves torch as it is. More than one is
             slower wherever cores are shared.
+        asr: which speech recogniser. It never delays an estimate. Where its model is missing or it
+            fails, there are no words, and `status.asr` says why.
+        text_model: shipped name or folder of a network that sees words beside sound (CAN): a second
+            estimate of modality "audio+text" follows where there are words. "" = words alone.
 
     Raises:
         InputError: one of these cannot be used; the message says what can.
@@ -92,10 +83,14 @@ class Recognizer:
         channel: int | str = "mix",
         device: str = "auto",
         threads: int | None = 1,
+        asr: AsrSettings = AsrSettings(),
+        text_model: str | Path = "",
     ):
         if threads is not None:
             torch.set_num_threads(threads)
-        self._model, self.info = load_model(model, _torch_device(device))
+        device = torch_device(device)
+        self._model, self.info = load_model(model, device)
+        self._text_judge = TextJudge.load(text_model, device) if text_model else None
         self._settings = {
             "window_s": window_s,
             "hop_s": hop_s,
@@ -105,17 +100,32 @@ class Recognizer:
         }
         self._windows, judge_settings = self._checked(self._settings)
         self._judge = Judge(self._model, self.info.name, judge_settings)
+        self._set_text_judge()
         self._turns = TurnSettings()
         self._channel = channel
         self._muted = False
         self._session: StreamSession | None = None
         self._source: AudioSource | None = None
-        self._slot = _NewestWins()
+        self._slot = WindowSlot()
         self._judged = 0
         self._judging_since: float | None = None  # monotonic
         self._warm_up()
-        if not self.info.training_data.commercial_use:
-            logger.info("model %s: %s", self.info.name, self.info.training_data.licence)
+        for info in filter(None, (self.info, self.text_info)):
+            if not info.training_data.commercial_use:
+                logger.info("model %s: %s", info.name, info.training_data.licence)
+        # Last, so that nothing that is refused leaves a process behind.
+        self._asr = _open_asr(asr, text_model)
+        self._release = weakref.finalize(self, self._asr.close if self._asr else _nothing)
+
+    def close(self) -> None:
+        """End speech recognition and its process; done too when nobody holds the object."""
+        self._release()
+
+    def __enter__(self) -> Recognizer:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
 
     def change(self, **settings: float | None) -> None:
         """Change settings of `__init__` while a stream runs: from the next window on.
@@ -134,6 +144,7 @@ class Recognizer:
             )
         self._windows, self._judge.settings = self._checked(changed)
         self._settings = changed
+        self._set_text_judge()
         if self._session is not None:
             self._session.windows = self._windows
 
@@ -149,6 +160,11 @@ class Recognizer:
             self._session.muted = muted
 
     @property
+    def text_info(self) -> ModelInfo | None:
+        """Of the network that sees words beside sound."""
+        return self._text_judge.info if self._text_judge else None
+
+    @property
     def hop_s(self) -> Seconds:
         return self._windows.hop_frames * self._windows.features.frame_s
 
@@ -156,8 +172,12 @@ class Recognizer:
     def status(self) -> StreamStatus:
         """The stream right now. May be read from any thread."""
         session, judging_since = self._session, self._judging_since
+        words = dict(
+            asr=self._asr.status if self._asr else None,
+            text_error=self._text_judge.error if self._text_judge else "",
+        )
         if session is None:
-            return StreamStatus()
+            return StreamStatus(**words)
         return StreamStatus(
             position_s=session.position_s,
             level_dbfs=session.level_dbfs,
@@ -169,17 +189,24 @@ class Recognizer:
             bad_samples=session.conditioner.bad_samples,
             judging_s=0.0 if judging_since is None else time.monotonic() - judging_since,
             source="" if getattr(self._source, "connected", True) else self._source.last_error,
+            **words,
         )
 
-    def stream(self, source: AudioSource | str | Path | None = None) -> Iterator[EmotionEstimate]:
+    def stream(
+        self,
+        source: AudioSource | str | Path | None = None,
+        on_speech: Callable[[Speech], None] = _nothing,
+    ) -> Iterator[EmotionEstimate]:
         """Estimates, as they come.
 
         Sound of a live source is never kept waiting: it is taken in by a thread of its own, and
         where inference is slower than sound, windows are skipped and counted. Of a recording
-        every window is judged. Leaving the loop closes the source.
+        every window is judged, and words are waited for. Leaving the loop closes the source.
 
         Args:
             source: a recording's path, any `AudioSource`, or None for the default microphone.
+            on_speech: called with the words of a turn, so far and at its end, where speech
+                recognition runs; by whom iterates, between estimates.
 
         Raises:
             InputError: the source cannot be used.
@@ -190,38 +217,79 @@ class Recognizer:
             source = Recording(source)
         self._source = source
         self._judged = 0
-        self._slot = _NewestWins()
+        self._slot = WindowSlot()
         self._session = StreamSession(
             self._windows, self._turns, self._channel, settle_s=source.settle_s
         )
         self._session.muted = self._muted
-        windows = self._live_windows(source) if source.live else self._every_window(source)
+        events = self._live(source) if source.live else self._recorded(source)
         try:
-            for window in windows:
-                self._judging_since = time.monotonic()
-                estimate = self._judge(window)
-                self._judging_since = None
-                self._judged += 1
-                yield estimate
+            for event in events:
+                if isinstance(event, Speech):
+                    on_speech(event)
+                else:
+                    yield event
         finally:
             self._judging_since = None
+            events.close()
             source.close()
+
+    def _estimate(self, window: Window) -> EmotionEstimate:
+        """The first estimate, by sound."""
+        self._judging_since = time.monotonic()
+        estimate = self._judge(window)
+        self._judging_since = None
+        self._judged += 1
+        return estimate
+
+    def _recorded(self, source: AudioSource) -> Iterator[Event]:
+        turns = RecordedTurns(self._asr, self._text_judge) if self._asr else None
+        for window in self._every_window(source):
+            estimate = self._estimate(window)
+            if turns is None:
+                yield estimate
+            else:
+                yield from turns.events(window, estimate)
 
     def _every_window(self, source: AudioSource) -> Iterator[Window]:
         for block in source.blocks():
             yield from self._session.push(block)
         yield from self._session.finish()
 
-    def _live_windows(self, source: AudioSource) -> Iterator[Window]:
+    def _live(self, source: AudioSource) -> Iterator[Event]:
+        with contextlib.ExitStack() as stack:
+            turns = None
+            if self._asr is not None:
+                turns = LiveTurns(self._asr, self._text_judge, lambda: self._slot.wake())
+                stack.callback(turns.close)
+                self._slot = WindowSlot(turns.patience)
+            stack.enter_context(self._listening(source, turns))
+            for window in self._slot:
+                if window is not None:
+                    estimate = self._estimate(window)
+                    if turns is not None and window.trigger == UTTERANCE:
+                        turns.hold(window, estimate)
+                    else:
+                        yield estimate
+                if turns is not None:
+                    yield from turns.take()
+
+    @contextlib.contextmanager
+    def _listening(self, source: AudioSource, turns: LiveTurns | None) -> Iterator[None]:
+        """The thread that takes sound in and fills the slot."""
         slot, session = self._slot, self._session
+
+        def put(windows: list[Window]) -> None:
+            for window in windows:
+                slot.put(window)
+                if turns is not None:
+                    turns.hear(window)
 
         def listen() -> None:
             try:
                 for block in source.blocks():
-                    for window in session.push(block):
-                        slot.put(window)
-                for window in session.finish():
-                    slot.put(window)
+                    put(session.push(block))
+                put(session.finish())
                 slot.end()
             except BaseException as error:  # whatever ends the thread is raised in the caller's
                 slot.end(error)
@@ -229,17 +297,22 @@ class Recognizer:
         listener = threading.Thread(target=listen, name="ser_stream-listen", daemon=True)
         listener.start()
         try:
-            yield from slot
+            yield
         finally:
             source.close()
             listener.join(timeout=5.0)
 
+    def _set_text_judge(self) -> None:
+        if self._text_judge is not None:
+            self._text_judge.min_speech = self._settings["min_speech_s"]
+            self._text_judge.min_confidence = self._settings["min_confidence"]
+
     def _checked(self, settings: dict) -> tuple[WindowSettings, JudgeSettings]:
         """What the settings mean for windows and for judging them."""
-        _check_range("min_speech_s", settings["min_speech_s"], 0.1, 10.0)
-        _check_range("min_confidence", settings["min_confidence"], 0.0, 1.0)
-        _check_range("smoothing", settings["smoothing"], 0.0, 0.99)
-        windows = _window_settings(
+        check_range("min_speech_s", settings["min_speech_s"], 0.1, 10.0)
+        check_range("min_confidence", settings["min_confidence"], 0.0, 1.0)
+        check_range("smoothing", settings["smoothing"], 0.0, 0.99)
+        windows = window_settings(
             self._model, settings["window_s"], settings["hop_s"], settings["min_speech_s"]
         )
         floor, smoothing = settings["min_confidence"], settings["smoothing"]
@@ -262,90 +335,9 @@ class Recognizer:
                 self._model(torch.zeros(shape, device=next(self._model.parameters()).device))
 
 
-class _NewestWins:
-    """Hands windows from the listening thread to the judging one.
-
-    An interval window that was not fetched in time gives way to the next one; the last window of a
-    turn never does.
-
-    Attributes:
-        skipped: how many gave way.
-    """
-
-    def __init__(self) -> None:
-        self.skipped = 0
-        self._windows: deque[Window] = deque()
-        self._changed = threading.Condition()
-        self._ended = False
-        self._error: BaseException | None = None
-
-    def put(self, window: Window) -> None:
-        with self._changed:
-            if self._windows and self._windows[-1].trigger == INTERVAL:
-                self._windows.pop()
-                self.skipped += 1
-            self._windows.append(window)
-            self._changed.notify()
-
-    def end(self, error: BaseException | None = None) -> None:
-        """Nothing more will come; `error` is raised to whom iterates, after the last window."""
-        with self._changed:
-            self._ended, self._error = True, error
-            self._changed.notify()
-
-    def __iter__(self) -> Iterator[Window]:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._windows or self._ended)
-                if not self._windows:
-                    if self._error is not None:
-                        raise self._error
-                    return
-                window = self._windows.popleft()
-            yield window
-
-
-def _torch_device(device: str) -> str:
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"device {device!r}: {reason}; accepted are auto, cpu, and cuda where there is a GPU"
-        ) from error
-    return device
-
-
-def _check_range(name: str, value: float | None, low: float, high: float) -> None:
-    if value is not None and not low <= value <= high:
-        raise InputError(f"{name}: found {value}; accepted are {low} to {high}")
-
-
-def _window_settings(
-    model: EmotionModel, window_s: Seconds | None, hop_s: Seconds | None, min_speech_s: Seconds
-) -> WindowSettings:
-    """Window and hop in frames, checked against the steps of the model."""
-    step, overlap, frame_s = model.frames_per_step, model.context_of_step, model.features.frame_s
-    hop_frames, window_frames = model.hop_frames, model.window_frames
-    if hop_s is not None:
-        hop_frames = _allowed("hop", hop_s, step, 0, model.window_frames - overlap, frame_s)
-    if window_s is not None:
-        window_frames = _allowed("window", window_s, step, overlap, model.window_frames, frame_s)
-    return WindowSettings(model.features, window_frames, hop_frames, min_speech_s)
-
-
-def _allowed(name: str, value_s: Seconds, step: int, base: int, most: int, frame_s: Seconds) -> int:
-    """`value_s` in frames, where it is `base` and one or more whole steps, up to `most`."""
-    frames = value_s / frame_s
-    finite = min(max(frames, 0), most) if math.isfinite(frames) else most
-    nearest = base + step * max(1, round((finite - base) / step))
-    if not abs(frames - nearest) <= 0.01:
-        neighbours = {n for n in (nearest - step, nearest, nearest + step) if base < n <= most}
-        listed = ", ".join(f"{n * frame_s:g}" for n in sorted(neighbours))
-        raise InputError(
-            f"{name}: found {value_s:g} s; this model takes {(base + step) * frame_s:g} to "
-            f"{most * frame_s:g} s in steps of {step * frame_s:g} s; nearest are {listed} s"
-        )
-    return nearest
+def _open_asr(settings: AsrSettings, text_model: str | Path) -> AsrWorker | None:
+    if settings.backend != NONE:
+        return AsrWorker(settings)
+    if text_model:
+        raise InputError(f"text_model: found {str(text_model)!r}, but asr is {NONE}: no words")
+    return None

@@ -47,23 +47,32 @@ class WindowSettings:
 
 
 class TurnFeatures:
-    """Frames of one turn, log-mel or samples as they are, from its first sample on.
+    """Frames of one turn, log-mel or samples as they are, and its sound, from its first sample on.
 
-    Frames are only ever appended: another thread may read those before a window's `n_frames`.
+    Both are only ever appended to: another thread may read those before a window's `n_frames`, and
+    `n_samples`.
     """
 
     def __init__(self, turn: Turn, config: LogMelConfig | SampleConfig, max_turn: Seconds):
         self.turn = turn
         self.n_frames = 0
+        self.n_samples = 0
         self._frames_of = config.stream()
-        room = config.frames_in(round((max_turn + 1.0) * SAMPLE_RATE_HZ))
-        self._frames = np.empty((room, config.dimension), np.float32)
+        room = round((max_turn + 1.0) * SAMPLE_RATE_HZ)
+        self._frames = np.empty((config.frames_in(room), config.dimension), np.float32)
+        self._sound = np.empty(room, np.float32)
 
     def push(self, samples: np.ndarray) -> None:
         """Append the turn's next samples (n,)."""
         new = self._frames_of(samples)
         self._frames[self.n_frames : self.n_frames + len(new)] = new
         self.n_frames += len(new)
+        self._sound[self.n_samples : self.n_samples + len(samples)] = samples
+        self.n_samples += len(samples)
+
+    def sound(self, n_samples: int) -> np.ndarray:
+        """The first samples (n_samples,), or as many as there are: a view."""
+        return self._sound[: min(n_samples, self.n_samples)]
 
     def read(self, start: int, end: int) -> np.ndarray:
         """Frames [start, end), (frames, dimension): a view."""
@@ -76,6 +85,7 @@ class Window:
 
     Attributes:
         features: of its turn; the window is the last frames before `n_frames`.
+        n_samples: of its turn, from the turn's first one to the window's last.
         trigger: "interval", or "utterance" for the last window of a turn, after which the turn
             as a whole is judged.
         start_s, end_s: on the stream's clock; of the whole turn where the trigger is "utterance".
@@ -87,6 +97,7 @@ class Window:
 
     features: TurnFeatures
     n_frames: int
+    n_samples: int
     trigger: str
     start_s: Seconds
     end_s: Seconds
@@ -97,6 +108,25 @@ class Window:
     level_dbfs: Decibels
     clipped: bool
     captured_at: float
+
+    @property
+    def turn_sound(self) -> np.ndarray:
+        """Its turn's sound from the beginning to the window's end, (n,) at 16 kHz: a view.
+
+        Of a turn that ended because it was too long, the last 32 ms are missing.
+        """
+        return self.features.sound(self.n_samples)
+
+    @property
+    def turn_start_s(self) -> Seconds:
+        """When its turn began, on the stream's clock."""
+        return self.end_s - self.n_samples / SAMPLE_RATE_HZ
+
+    @property
+    def sound(self) -> np.ndarray:
+        """The window's own sound, from start_s on, (n,) at 16 kHz: a view."""
+        length = round((self.end_s - self.start_s) * SAMPLE_RATE_HZ)
+        return self.turn_sound[self.n_samples - length :]
 
 
 class StreamSession:
@@ -243,6 +273,7 @@ class StreamSession:
         return Window(
             features=features,
             n_frames=n_frames,
+            n_samples=end - turn.start,
             trigger=trigger,
             start_s=end_s - len(samples) / SAMPLE_RATE_HZ,
             end_s=end_s,

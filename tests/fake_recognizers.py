@@ -51,3 +51,19 @@ def fake_without_model(settings: AsrSettings):
         path.touch()
         raise InputError("asr model: not there, says the fake")
     return FakeRecognizer(settings)
+
+
+class FailsOnce(FakeRecognizer):
+    """Raises, or hangs, at its first segment; `model`: folder with a file of either name."""
+
+    def __init__(self, settings: AsrSettings):
+        super().__init__(settings)
+        self._folder = Path(settings.model)
+
+    def recognize(self, samples, start_s):
+        for name, command in (("raise", self.RAISE), ("hang", self.HANG)):
+            if (self._folder / name).exists():
+                (self._folder / name).unlink()
+                samples = samples.copy()
+                samples[0] = command
+        return super().recognize(samples, start_s)

@@ -103,6 +103,19 @@ def node(tmp_path, *remaps, environment=None, **parameters):
                 process.wait(timeout=20)
 
 
+def asr_processes(parent):
+    """Process ids of the speech recognisers of that process."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command, stat = path.read_text(), path.with_name("stat").read_text()
+        except OSError:  # it has ended
+            continue
+        if "ser_stream.asr.child" in command and int(stat.rpartition(")")[2].split()[1]) == parent:
+            found.append(int(path.parent.name))
+    return found
+
+
 def heed_sigint():
     """In a child before it starts: whoever runs the tests in the background has SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

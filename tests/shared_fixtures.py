@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import soxr
+
+sys.path.append(str(Path(__file__).parents[1] / "tools"))
+from make_demo_recordings import RECORDINGS
 
 DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
 
@@ -68,6 +73,69 @@ def tiny_model(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     save_model(folder, model, info)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_can(tmp_path_factory) -> Path:
+    """A folder with a small, untrained CAN."""
+    import torch
+
+    from ser_stream.emotion import BASIC_EMOTIONS
+    from ser_stream.features.segments import SegmentConfig
+    from ser_stream.models.base import BimodalModel
+    from ser_stream.models.checkpoint import save_model
+    from ser_stream.models.info import ModelInfo
+    from ser_stream.models.registry import build_model
+
+    torch.manual_seed(0)
+    options = {"vocabulary": ["he", "is", "gone", "nobody"], "word_dimension": 12, "hidden": 8}
+    features = SegmentConfig()
+    model = build_model("can", BASIC_EMOTIONS, features, options, BimodalModel)
+    info = ModelInfo(
+        "tiny-can", "can", BASIC_EMOTIONS, features, (0.0,) * 40, (20.0,) * 40, options
+    )
+    folder = tmp_path_factory.mktemp("tiny-can")
+    save_model(folder, model, info)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def grammar(tmp_path_factory) -> Path:
+    """What is said in the demo recordings, a sentence a line."""
+    sentences = re.split(r"(?<=[.!]) ", " ".join(recording[0] for recording in RECORDINGS.values()))
+    path = tmp_path_factory.mktemp("grammar") / "demo.txt"
+    path.write_text("\n".join(sentences))
+    return path
+
+
+@pytest.fixture(scope="session")
+def two_turns_path() -> Path:
+    """A recording of two turns: he is gone now; I sit here, and nobody calls."""
+    return DEMO / "3-sad.flac"
+
+
+@pytest.fixture(scope="session")
+def two_turns_and_silence_path(two_turns_path, tmp_path_factory) -> Path:
+    """The same, and time for slow machines to understand the second turn."""
+    samples, rate_hz = soundfile.read(two_turns_path, dtype="float32")
+    path = tmp_path_factory.mktemp("sound") / "two-turns.flac"
+    soundfile.write(path, np.pad(samples, (0, 4 * rate_hz)), rate_hz)
+    return path
+
+
+def _is_opinion_on(turn: dict, estimate: dict) -> bool:
+    same = estimate["start_s"] == turn["start_s"]
+    return same and bool(turn["words"]) and estimate["modality"] == "audio+text"
+
+
+def deciding(estimates: list[dict]) -> list[dict]:
+    """Of each turn, the estimate that stands for it: with words, where they came in time."""
+    turns = [e for e in estimates if e["trigger"] == "utterance"]
+    return [
+        next((e for e in turns if _is_opinion_on(turn, e)), turn)
+        for turn in turns
+        if turn["modality"] == "audio"
+    ]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import select
 import signal
@@ -220,13 +221,15 @@ def test_a_process_that_does_not_even_read_has_hung(worker, monkeypatch):
     assert said(final(worker).words) == "w0 w1"
 
 
-def test_pauses_between_failures_grow(tmp_path, caplog):
+def test_pauses_between_failures_grow_and_the_reason_is_said_once(caplog):
+    caplog.set_level(logging.DEBUG, "ser_stream.asr")
     with AsrWorker(FAKE, deadline_s=5, backoff_s=0.01) as worker:
         for _ in range(3):
             assert final(worker, first=FakeRecognizer.RAISE).error
         assert said(final(worker).words) == "w0 w1"
-    pauses = [r.args[1] for r in caplog.records if r.name == "ser_stream.asr"]
-    assert pauses == pytest.approx([0.01, 0.02, 0.04])
+    records = [r for r in caplog.records if r.name == "ser_stream.asr"]
+    assert [r.args[1] for r in records] == pytest.approx([0.01, 0.02, 0.04])
+    assert [r.levelname for r in records] == ["WARNING", "DEBUG", "DEBUG"]
 
 
 def test_a_model_that_is_missing_at_first_is_tried_again(tmp_path):

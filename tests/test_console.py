@@ -3,8 +3,10 @@ import io
 from rich.console import Console
 from test_emotion import estimate
 
+from ser_stream.asr.worker import AsrStatus
 from ser_stream.outputs.console import LiveView, PlainView, estimate_line
-from ser_stream.recognizer import StreamStatus
+from ser_stream.status import StreamStatus
+from ser_stream.words import Speech, Word
 
 LABELS = ("happy", "sad")
 
@@ -49,6 +51,31 @@ def test_the_live_view_shows_level_voice_scores_and_latency():
     ):
         assert part in text
     assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def speech(text, stable):
+    words = tuple(Word(word, float(i), i + 1.0) for i, word in enumerate(text.split()))
+    return Speech(words, stable, False, 0.0, 1.0, 80.0)
+
+
+def test_the_live_view_shows_words_and_the_second_estimate_beside_the_first():
+    view = live_view(asr=AsrStatus("ready"))
+    view.show(estimate())
+    view.hear(speech("he is gone", stable=2))
+    words = ({"text": "he"}, {"text": "is"})
+    second = {"scores": {"happy": 0.1, "sad": 0.9}, "expression": "sad", "confidence": 0.9}
+    view.show(estimate(modality="audio+text", words=words, **second))
+    text = rendered(view, width=120)
+    assert "words    he is gone\n" in text.replace(" \n", "\n")
+    assert "with words  sad" in text
+    assert "61%" in text  # the bars are still those of the first
+
+
+def test_the_live_view_says_why_there_are_no_words():
+    assert "speech recognition is starting" in rendered(live_view(asr=AsrStatus("starting")))
+    view = live_view(asr=AsrStatus("restarting", "exit code 1"))
+    assert "restarting: exit code 1" in rendered(view)
+    assert "words" not in rendered(live_view())
 
 
 def test_a_source_in_trouble_says_so():

@@ -34,6 +34,7 @@ from cyclonedds.domain import Domain, DomainParticipant
 from cyclonedds.sub import DataReader
 from cyclonedds.topic import Topic
 from cyclonedds.util import duration
+from shared_fixtures import deciding
 
 from ser_stream.cli import main
 from ser_stream.outputs.dds import MessageClasses, network_configuration
@@ -46,6 +47,7 @@ LOOPBACK = (
     '<ParticipantIndex>auto</ParticipantIndex><Peers><Peer Address="127.0.0.1"/></Peers>'
     "</Discovery></Domain></CycloneDDS>"
 )
+DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
 EXPRESSION, STRING, BOOL = "hri_msgs/msg/Expression", "std_msgs/msg/String", "std_msgs/msg/Bool"
 DISCOVERY_INFO = "ros_discovery_info"
 INFO = "rmw_dds_common/msg/ParticipantEntitiesInfo"
@@ -153,8 +155,10 @@ def topics_of(robot):
         f"rt/{robot}/emotion": EXPRESSION,
         f"rt/{robot}/emotion/utterance": EXPRESSION,
         f"rt/{robot}/emotion/scores": "vision_msgs/msg/Classification",
+        f"rt/{robot}/emotion/multimodal": EXPRESSION,
         f"rt/{robot}/emotion/details": STRING,
         f"rt/{robot}/is_speaking": BOOL,
+        f"rt/{robot}/speech": "hri_msgs/msg/LiveSpeech",
     }
 
 
@@ -172,7 +176,7 @@ def two_robots(participant, environment, speech_path, tiny_model):
         participant,
         topics_of("robot1")
         | topics_of("robot2")
-        | {"rt/diagnostics": "diagnostic_msgs/msg/DiagnosticArray", DISCOVERY_INFO: INFO},
+        | {"rt/diagnostics": DIAGNOSTICS, DISCOVERY_INFO: INFO},
     )
     command = [*LISTEN, "--model", tiny_model, "--input", speech_path, "--namespace"]
     with (
@@ -297,12 +301,70 @@ def test_it_is_a_node_of_the_graph(two_robots):
         "vision_msgs::msg::dds_::Classification_",
         "std_msgs::msg::dds_::String_",
         "std_msgs::msg::dds_::Bool_",
+        "hri_msgs::msg::dds_::LiveSpeech_",
         "diagnostic_msgs::msg::dds_::DiagnosticArray_",
     }
     for writer in writers:
         assert writer.participant_key.bytes == bytes(info.gid.data)
         assert re.fullmatch(rb"typehash=RIHS01_[0-9a-f]{64};", writer.qos[Policy.Userdata].data)
         assert isinstance(writer.qos[Policy.Reliability], Policy.Reliability.Reliable)
+
+
+@pytest.fixture(scope="module")
+def robot_with_words(
+    participant, environment, two_turns_and_silence_path, tiny_model, tiny_can, grammar
+):
+    """What was heard of a robot that recognises words, by DDS name, and what it printed."""
+    listener = Listener(participant, topics_of("robot6") | {"rt/diagnostics": DIAGNOSTICS})
+    words = ("--asr", "pocketsphinx", "--grammar", grammar, "--text-model", tiny_can)
+    words += ("--model", tiny_model, "--input", two_turns_and_silence_path)
+    with running(*LISTEN, *words, "--namespace", "robot6", env=environment) as process:
+        while process.poll() is None:
+            listener.listen()
+            time.sleep(0.02)
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+    return listener.listen(), list(map(json.loads, out.splitlines()))
+
+
+def test_words_are_published_while_someone_speaks_and_at_the_end(robot_with_words):
+    heard, _ = robot_with_words
+    messages = heard["rt/robot6/speech"]
+    assert "i sit here and nobody calls" in [m.final for m in messages]  # recognition was ready
+    for message in messages:
+        assert (message.incremental == "") != (message.final == "")
+        assert 0 < message.confidence <= 1
+        assert message.locale == "en"
+
+
+def test_the_second_estimate_of_a_window_is_on_a_topic_of_its_own(robot_with_words):
+    heard, printed = robot_with_words
+    second = [e for e in printed if e["modality"] == "audio+text" and e not in deciding(printed)]
+    messages = heard["rt/robot6/emotion/multimodal"]
+    assert len(messages) == len(second) >= 1
+    for message, estimate in zip(messages, second, strict=True):
+        name = estimate["expression"]
+        assert message.expression == HRI_NAMES.get(name, name)
+        assert message.confidence == pytest.approx(estimate["confidence"], abs=1e-4)
+    details = [json.loads(message.data) for message in heard["rt/robot6/emotion/details"]]
+    assert details == printed
+
+
+def test_a_turn_has_one_utterance_with_the_texts_opinion(robot_with_words):
+    heard, printed = robot_with_words
+    found = [message.confidence for message in heard["rt/robot6/emotion/utterance"]]
+    assert found == pytest.approx([e["confidence"] for e in deciding(printed)], abs=1e-4)
+    assert len(found) == 2
+
+
+def test_diagnostics_report_on_speech_recognition(robot_with_words):
+    heard, _ = robot_with_words
+    names = ("robot6/ser_stream: speech emotion", "robot6/ser_stream: speech recognition")
+    reports = [m for m in heard["rt/diagnostics"] if m.status[0].name == names[0]]
+    assert [status.name for status in reports[-1].status] == list(names)
+    values = {pair.key: pair.value for pair in reports[-1].status[1].values}
+    assert values["restarts"] == "0"
+    assert float(values["real-time factor"]) > 0
 
 
 PUBLISH = """
@@ -380,7 +442,7 @@ def test_for_humble_gids_have_24_bytes(participant, environment, domain):
         listener.wait_for(lambda heard: heard[DISCOVERY_INFO], "the node's name")
         (info,) = listener.heard[DISCOVERY_INFO]
         gids = [info.gid, *info.node_entities_info_seq[0].writer_gid_seq]
-        assert len(gids) == 7
+        assert len(gids) == 9
         assert all(bytes(gid.data)[16:] == bytes(8) != bytes(gid.data)[8:16] for gid in gids)
 
 

@@ -35,6 +35,20 @@ def test_json_has_the_promised_keys_in_order_on_one_line():
     assert json.loads(line)["confidence"] == 0.6124
 
 
+def test_words_are_rounded_in_json():
+    word = {"text": "he", "start_s": 0.123456, "end_s": 0.5, "probability": 0.98765}
+    content = json.loads(estimate(words=({**word, "text_attention": 0.123456},)).to_json())
+    assert content["words"] == [
+        {
+            "text": "he",
+            "start_s": 0.123,
+            "end_s": 0.5,
+            "probability": 0.988,
+            "text_attention": 0.1235,
+        }
+    ]
+
+
 def test_abstaining_is_an_empty_expression():
     assert estimate(expression="").abstains
     assert not estimate().abstains

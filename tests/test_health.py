@@ -1,7 +1,9 @@
+import pytest
 from test_emotion import estimate
 
-from ser_stream.recognizer import StreamStatus
-from ser_stream.ros.health import ERROR, OK, WARN, Health
+from ser_stream.asr.worker import AsrStatus
+from ser_stream.ros.health import ERROR, OK, WARN, Health, asr_report
+from ser_stream.status import StreamStatus
 
 
 def levels(*statuses):
@@ -51,3 +53,36 @@ def test_diagnostics_give_figures():
     assert values["speaking"] == "True"
     assert values["last result"] == "happy (0.61, interval)"
     assert values["model"] == "default"
+
+
+def test_words_and_whole_turns_do_not_count_as_latency():
+    health = Health()
+    health.note(estimate(latency_ms=10.0))
+    health.note(estimate(latency_ms=900.0, modality="audio+text"))
+    health.note(estimate(latency_ms=900.0, trigger="utterance"))
+    assert health.report(StreamStatus())[2]["latency p99 (ms)"] == "10.0"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "level", "message"),
+    [
+        ("starting", "", OK, "starting"),
+        ("ready", "", OK, "ready"),
+        ("slow", "slower than speech", WARN, "slow: slower than speech"),
+        ("restarting", "exit code 1", ERROR, "restarting: exit code 1"),
+    ],
+)
+def test_speech_recognition_has_a_report_of_its_own(state, reason, level, message):
+    found = asr_report(AsrStatus(state, reason, rtf=0.25, restarts=2, skipped=3))
+    assert found[:2] == (level, message)
+    assert found[2] == {
+        "state": state,
+        "reason": reason,
+        "real-time factor": "0.25",
+        "restarts": "2",
+        "skipped requests": "3",
+    }
+
+
+def test_a_text_model_that_has_failed_is_an_error():
+    assert asr_report(AsrStatus("ready"), "no memory")[:2] == (ERROR, "text model: no memory")

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_emotion import estimate
 
+from ser_stream.asr.worker import AsrStatus
 from ser_stream.emotion import EMOTIONS
 from ser_stream.errors import InputError
-from ser_stream.recognizer import StreamStatus
-from ser_stream.ros.health import Health
+from ser_stream.ros.health import Health, asr_report
 from ser_stream.ros.messages import (
     HRI_NAMES,
     MESSAGE_TYPES,
@@ -25,10 +25,13 @@ from ser_stream.ros.messages import (
     diagnostics_message,
     estimate_messages,
     speaking_message,
+    speech_message,
     tracked_message,
     voice_topics,
 )
 from ser_stream.ros.type_hash import FieldType
+from ser_stream.status import StreamStatus
+from ser_stream.words import Speech, Word
 
 # The constants of hri_msgs/msg/Expression.
 EXPRESSIONS = """neutral angry sad happy surprised disgusted scared pleading vulnerable despaired
@@ -45,8 +48,10 @@ def test_topics_are_those_of_the_readme():
         "emotion": ("hri_msgs/msg/Expression", True, False, 10),
         "emotion/utterance": ("hri_msgs/msg/Expression", True, False, 10),
         "emotion/scores": ("vision_msgs/msg/Classification", True, False, 10),
+        "emotion/multimodal": ("hri_msgs/msg/Expression", True, False, 10),
         "emotion/details": ("std_msgs/msg/String", True, False, 10),
         "is_speaking": ("std_msgs/msg/Bool", True, True, 1),
+        "speech": ("hri_msgs/msg/LiveSpeech", True, False, 10),
         "/diagnostics": ("diagnostic_msgs/msg/DiagnosticArray", True, False, 10),
     }
 
@@ -103,6 +108,45 @@ def test_an_utterance_that_abstains_is_seen_in_the_details_only():
     assert json.loads(found["emotion/details"]["data"])["expression"] == ""
 
 
+def test_a_second_estimate_of_a_window_has_a_topic_of_its_own():
+    found = published(modality="audio+text")
+    assert list(found) == ["emotion/multimodal", "emotion/details"]
+    assert found["emotion/multimodal"]["expression"] == "happy"
+    assert list(published(modality="audio+text", expression="")) == ["emotion/details"]
+
+
+@pytest.mark.parametrize(
+    ("modality", "decisive", "topics"),
+    [
+        ("audio", False, ["emotion/details"]),
+        ("audio+text", True, ["emotion/utterance", "emotion/details"]),
+        ("audio+text", False, ["emotion/multimodal", "emotion/details"]),
+    ],
+)
+def test_of_the_estimates_of_a_whole_turn_the_decisive_one_is_the_utterance(
+    modality, decisive, topics
+):
+    assert list(published(trigger="utterance", modality=modality, decisive=decisive)) == topics
+
+
+def speech(text, final):
+    words = tuple(Word(word, 0.0, 1.0, 0.5 + 0.25 * i) for i, word in enumerate(text.split()))
+    return Speech(words, 0, final, 0.0, 1.0, 80.0)
+
+
+def test_words_are_incremental_until_the_turn_ends():
+    assert speech_message(speech("he is", final=False), "en", STAMP) == {
+        "header": HEADER,
+        "incremental": "he is",
+        "final": "",
+        "confidence": 0.625,
+        "locale": "en",
+    }
+    final = speech_message(speech("he is gone", final=True), "", STAMP)
+    assert (final["incremental"], final["final"], final["locale"]) == ("", "he is gone", "")
+    assert speech_message(speech("", final=True), "en", STAMP)["confidence"] == 0.0
+
+
 def test_labels_of_one_name_are_one_class():
     scores = {"neutral": 0.25, "happy": 0.5, "calm": 0.25}
     results = published(scores=scores)["emotion/scores"]["results"]
@@ -136,8 +180,15 @@ def test_contents_fit_their_definitions():
             check_fits(topic.type, content)
     check_fits("std_msgs/msg/Bool", speaking_message(True))
     check_fits(TRACKED_VOICES.type, tracked_message(["anonymous_speaker"], STAMP))
-    report = Health("default").report(StreamStatus())
-    check_fits("diagnostic_msgs/msg/DiagnosticArray", diagnostics_message("n", "h", report, STAMP))
+    check_fits("hri_msgs/msg/LiveSpeech", speech_message(speech("he", final=True), "en", STAMP))
+    reports = {
+        "speech emotion": Health("default").report(StreamStatus()),
+        "speech recognition": asr_report(AsrStatus("ready")),
+    }
+    message = diagnostics_message("/robot/n", "h", reports, STAMP)
+    check_fits("diagnostic_msgs/msg/DiagnosticArray", message)
+    names = [status["name"] for status in message["status"]]
+    assert names == ["robot/n: speech emotion", "robot/n: speech recognition"]
 
 
 def test_voices_have_the_names_of_ros4hri():
@@ -145,6 +196,7 @@ def test_voices_have_the_names_of_ros4hri():
     assert {name: topic.name for name, topic in found.items()} == {
         "emotion": "/humans/voices/anna/expression",
         "is_speaking": "/humans/voices/anna/is_speaking",
+        "speech": "/humans/voices/anna/speech",
     }
     assert found["is_speaking"].transient_local
     assert (TRACKED_VOICES.name, TRACKED_VOICES.transient_local) == ("/humans/voices/tracked", True)
@@ -154,6 +206,13 @@ def test_voices_have_the_names_of_ros4hri():
 
 def test_a_stamp_is_when_the_last_sample_was_heard():
     assert Stamps()(9_500_000_250) == (9, 500_000_250)
+
+
+def test_kinds_of_messages_have_stamps_of_their_own():
+    stamps = Stamps()
+    assert stamps(2_000_000_000, "interval") == (2, 0)
+    assert stamps(1_000_000_000, "interval", "audio+text") == (1, 0)
+    assert stamps(1_000_000_000, "interval") == (2, 1)
 
 
 @given(st.lists(st.integers(10**18, 2 * 10**18), min_size=2, max_size=9))

@@ -6,12 +6,14 @@ Run by `make test` where ROS 2 is installed, with whatever middleware RMW_IMPLEM
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 
 import numpy as np
 import pytest
-from ros_graph import node, set_parameter, stamp_s, types
+from ros_graph import asr_processes, node, set_parameter, stamp_s, types
+from shared_fixtures import deciding
 
 pytestmark = pytest.mark.ros
 
@@ -132,3 +134,76 @@ def test_a_voice_has_its_ros4hri_names(observer, tmp_path, tiny_model, speech_pa
         late = observer.listen("/humans/voices/tracked", IdsList, latched=True)
         observer.wait(lambda: late)
     assert late[0].ids == ["anna"]
+
+
+def asr_diagnosis(messages):
+    """Levels (int) and messages that speech recognition had, in order."""
+    return [
+        (status.level[0], status.message)
+        for report in messages
+        for status in report.status
+        if "speech recognition" in status.name
+    ]
+
+
+def test_words_and_second_estimates_have_topics_and_a_killed_recogniser_comes_back(
+    observer, tmp_path, tiny_model, tiny_can, grammar, two_turns_and_silence_path
+):
+    from hri_msgs.msg import LiveSpeech
+
+    expression, _, string, _, diagnostics = types()
+    speech = observer.listen("speech", LiveSpeech)
+    multimodal = observer.listen("emotion/multimodal", expression)
+    utterances = observer.listen("emotion/utterance", expression)
+    emotions = observer.listen("emotion", expression)
+    details = observer.listen("emotion/details", string)
+    reports = observer.listen("/diagnostics", diagnostics)
+    parameters = dict(
+        source="file", file=str(two_turns_and_silence_path), model=str(tiny_model),
+        asr="pocketsphinx", asr_grammar=str(grammar), text_model=str(tiny_can),
+    )  # fmt: skip
+    with node(tmp_path, **parameters) as process:
+        observer.wait(lambda: len(utterances) == 2)
+        observer.wait(lambda: "i sit here and nobody calls" in [m.final for m in speech])
+        observer.spin(1.0)
+        objects = [json.loads(message.data) for message in details]
+        second = [o for o in objects if o["modality"] == "audio+text"]
+        n_late = sum(o["trigger"] == "utterance" for o in second if o not in deciding(objects))
+        n_intervals = sum(o["trigger"] == "interval" for o in second)
+        assert len(multimodal) == n_intervals + n_late >= 1
+        assert len(emotions) == sum(
+            (o["modality"], o["trigger"]) == ("audio", "interval") for o in objects
+        )
+        assert [message.confidence for message in utterances] == pytest.approx(
+            [o["confidence"] for o in deciding(objects)], abs=1e-3
+        )
+        observer.wait(lambda: (0, "ready") in asr_diagnosis(reports))
+        (pid,) = asr_processes(process.pid)
+        os.kill(pid, signal.SIGKILL)
+        observer.wait(lambda: asr_diagnosis(reports)[-1][0] == 2)
+        assert "the process was killed by signal 9" in asr_diagnosis(reports)[-1][1]
+        observer.wait(lambda: asr_diagnosis(reports)[-1][0] == 0)
+        assert process.poll() is None
+    assert asr_processes(process.pid) == []
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"asr": "pocketsphinx", "text_model": "nonsense"}, "text_model: model 'nonsense'"),
+        ({"asr": "pocketsphinx", "asr_grammar": "none.txt"}, "asr grammar none.txt: no such file"),
+        ({"text_model": "nonsense"}, "text_model: model 'nonsense'"),
+    ],
+)
+def test_without_what_words_need_the_node_goes_on_with_sound_alone(
+    observer, tmp_path, tiny_model, speech_path, wrong, message
+):
+    expression, *_ = types()
+    utterances = observer.listen("emotion/utterance", expression)
+    with node(tmp_path, source="file", file=str(speech_path), model=str(tiny_model), **wrong):
+        observer.wait(lambda: utterances)
+    log = (tmp_path / "log").read_text()
+    (line,) = [line for line in log.splitlines() if "goes on with sound alone" in line]
+    assert message in line
+    assert "Traceback" not in log

@@ -83,6 +83,16 @@ def test_features_of_a_turn_are_those_of_its_samples(speech):
     np.testing.assert_allclose(windows[-1].features.read(0, len(expected)), expected, atol=1e-4)
 
 
+def test_a_window_has_its_own_sound_and_that_of_its_turn_so_far(long_speech):
+    padded = np.concatenate([np.zeros(RATE, np.float32), long_speech])
+    for window in stream(padded)[0]:
+        start, end = round(window.start_s * RATE), round(window.end_s * RATE)
+        np.testing.assert_array_equal(window.sound, padded[start:end])
+        turn_start = window.features.turn.start
+        np.testing.assert_array_equal(window.turn_sound, padded[turn_start:end])
+        assert window.turn_start_s == pytest.approx(turn_start / RATE)
+
+
 def test_stereo_at_48_khz_gives_the_windows_of_mono_at_16(speech):
     import soxr
 

@@ -44,6 +44,11 @@ class AsrSettings:
     compute_type: str = "default"
     grammar: str = ""
 
+    @property
+    def spoken_language(self) -> str:
+        """The language that is expected; "" = not known."""
+        return self.language or ("en" if self.backend == POCKETSPHINX else "")
+
 
 class SpeechRecognizer(Protocol):
     """Segments of speech in, words out."""

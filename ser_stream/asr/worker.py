@@ -48,6 +48,7 @@ class AsrResult:
         stable: so many of the first words stay as they are in the turn's partial results. The
             final result hears the turn as a whole, and may put others in their place.
         final: the last result of this turn.
+        n_samples: of the turn, so far, in which they were heard.
         error: why a final result has no words; "" otherwise.
     """
 
@@ -55,6 +56,7 @@ class AsrResult:
     words: tuple[Word, ...]
     stable: int
     final: bool
+    n_samples: int
     error: str = ""
 
 
@@ -214,12 +216,16 @@ class AsrWorker:
             with self._changed:
                 if self._state == CLOSED:
                     return
+                again = self._failures > 0 and reason == self._reason
                 self._state, self._reason = RESTARTING, reason
                 lost, self._in_work = self._in_work, None
                 self._give_up(lost, reason)
                 self._failures += 1
                 pause_s = min(MOST_BACKOFF, self._backoff_s * 2 ** (self._failures - 1))
-                log.warning("speech recognition: %s; starts again in %.1f s", reason, pause_s)
+                log.log(  # what fails time after time is said once
+                    logging.DEBUG if again else logging.WARNING,
+                    "speech recognition: %s; starts again in %.1f s", reason, pause_s,
+                )  # fmt: skip
                 self._changed.wait_for(lambda: self._state == CLOSED, pause_s)
                 self._restarts += 1
 
@@ -274,16 +280,16 @@ class AsrWorker:
 
     def _agreed(self, request: _Request, words: tuple[Word, ...]) -> AsrResult:
         if request.final:
-            return AsrResult(request.turn_id, words, len(words), True)
+            return AsrResult(request.turn_id, words, len(words), True, len(request.samples))
         if request.turn_id != self._agreement_turn:
             self._agreement, self._agreement_turn = LocalAgreement(), request.turn_id
         words, stable = self._agreement(words)
-        return AsrResult(request.turn_id, words, stable, False)
+        return AsrResult(request.turn_id, words, stable, False, len(request.samples))
 
     def _give_up(self, request: _Request | None, error: str) -> None:
         """Keep the promise of a result for every final request."""
         if request is not None and request.final:
-            self._add(AsrResult(request.turn_id, (), 0, True, error))
+            self._add(AsrResult(request.turn_id, (), 0, True, len(request.samples), error))
 
     def _add(self, result: AsrResult) -> None:
         self._results.append(result)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.features.segments import SegmentConfig
+from ser_stream.features.vocabulary import Vocabulary
 from ser_stream.models.segment_batch import SegmentBatch
 
 
@@ -155,6 +156,19 @@ class BimodalModel(NormalisingModel):
             )
         super().__init__(labels, features)
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words that it knows: none, where words have no influence."""
+        return Vocabulary(())
+
     def forward(self, batch: SegmentBatch) -> Tensor:
         """Logits (batch, labels): what their softmax gives is the network's answer."""
         raise NotImplementedError
+
+    def explained(self, batch: SegmentBatch) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """Logits (batch, labels), and what each word weighs.
+
+        By text's and by audio's attention, (batch, heads, words) each; None for a network that does
+        not have both.
+        """
+        return self(batch), None

@@ -182,6 +182,10 @@ class CrossAttentionNetwork(BimodalModel):
             self.text_output = nn.Linear(heads * states, len(labels))
             self.audio_output = nn.Linear(heads * states, len(labels))
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.text.vocabulary
+
     def contexts(self, batch: SegmentBatch) -> Contexts:
         """Context vectors of each utterance.
 
@@ -208,15 +212,26 @@ class CrossAttentionNetwork(BimodalModel):
         return self.text(batch), audio, valid_steps(audio.shape[1], n_segments)
 
     def predictions(self, batch: SegmentBatch) -> Predictions:
-        contexts = self.contexts(batch)
+        return self._classified(self.contexts(batch))
+
+    def _classified(self, contexts: Contexts) -> Predictions:
         joint = self.joint_output(torch.cat([c for c in contexts if c is not None], dim=1))
         if not self.align_weight:
             return Predictions(joint, None, None)
         return Predictions(joint, self.text_output(contexts.tt), self.audio_output(contexts.aa))
 
     def forward(self, batch: SegmentBatch) -> Tensor:
+        return self._combined(self.predictions(batch))
+
+    def explained(self, batch: SegmentBatch) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """See `BimodalModel`. The encoders, which cost the most, run once."""
+        text, audio, mask = self._states(batch)
+        logits = self._combined(self._classified(self.attention(text, audio, mask)))
+        return logits, (self.attention.text(text, mask), self.attention.audio(audio, mask))
+
+    def _combined(self, predictions: Predictions) -> Tensor:
         """The logarithm of eq. 15; softmax makes its product of probabilities sum to 1."""
-        joint, text, audio = self.predictions(batch)
+        joint, text, audio = predictions
         if text is None:
             return joint.log_softmax(dim=1)
         single = text.log_softmax(dim=1) + audio.log_softmax(dim=1)

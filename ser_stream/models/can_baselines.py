@@ -45,6 +45,10 @@ class TextModel(BimodalModel):
         self.attention = GlobalAttention(self.text.dimension, heads)
         self.output = nn.Linear(heads * self.text.dimension, len(labels))
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.text.vocabulary
+
     def forward(self, batch: SegmentBatch) -> Tensor:
         states = self.text(batch)
         weights = self.attention(states, valid_steps(states.shape[1], batch.n_words))

@@ -10,9 +10,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from ser_stream.asr.worker import STARTING
 from ser_stream.decoding import UTTERANCE
-from ser_stream.emotion import EmotionEstimate
-from ser_stream.recognizer import StreamStatus
+from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate
+from ser_stream.status import StreamStatus
+from ser_stream.words import Speech
 
 COLOURS = {
     "neutral": "white",
@@ -46,12 +48,15 @@ class PlainView:
     def title(self, text: str) -> None:
         self._console.print(text, highlight=False)
 
+    def hear(self, speech: Speech) -> None:
+        """Nothing: the line of a whole turn has its words."""
+
     def show(self, estimate: EmotionEstimate) -> None:
         self._console.print(estimate_line(estimate), soft_wrap=True)
 
 
 class LiveView:
-    """Level meter, voice activity, a bar per emotion, what was heard before, latency.
+    """Level meter, voice activity, a bar per emotion, words, what was heard before, latency.
 
     Args:
         status: asked ten times a second.
@@ -65,6 +70,8 @@ class LiveView:
         self._labels = labels
         self._title = ""
         self._latest: EmotionEstimate | None = None
+        self._second: EmotionEstimate | None = None
+        self._speech: Speech | None = None
         self._history: deque[Text] = deque(maxlen=HISTORY)
         self._live = Live(
             console=console, get_renderable=self._render, refresh_per_second=10, transient=True
@@ -81,11 +88,17 @@ class LiveView:
 
     def title(self, text: str) -> None:
         self._title = text
-        self._latest = None
+        self._latest = self._second = self._speech = None
         self._remember(Text(text, style="dim"))
 
+    def hear(self, speech: Speech) -> None:
+        self._speech = speech
+
     def show(self, estimate: EmotionEstimate) -> None:
-        self._latest = estimate
+        if estimate.modality == AUDIO_TEXT:  # its labels may be others
+            self._second = estimate
+        else:
+            self._latest = estimate
         if estimate.trigger == UTTERANCE:
             self._remember(estimate_line(estimate))
 
@@ -102,6 +115,10 @@ class LiveView:
             _scores_table(self._labels, self._latest),
             _facts_line(self._latest, status),
         ]
+        if status.asr is not None:
+            parts.append(_words_line(self._speech, status))
+        if self._second is not None:
+            parts.append(estimate_line(self._second))
         return Group(*parts, *self._history)
 
 
@@ -112,6 +129,8 @@ def estimate_line(estimate: EmotionEstimate) -> Text:
     style = COLOURS[best] if estimate.expression else "dim"
     line = Text(f"{estimate.start_s:7.2f} - {estimate.end_s:7.2f} s  ")
     line.append(f"{estimate.trigger:9}  ", style="dim")
+    if estimate.modality == AUDIO_TEXT:
+        line.append("with words  ", style="dim")
     line.append(f"{name:12}", style=f"bold {style}" if estimate.expression else style)
     line.append(f"{estimate.confidence:4.0%}")
     line.append(
@@ -120,6 +139,8 @@ def estimate_line(estimate: EmotionEstimate) -> Text:
     )
     if estimate.clipped:
         line.append("  clipped", style="bold red")
+    if estimate.words:
+        line.append("  " + " ".join(word["text"] for word in estimate.words), style="italic")
     return line
 
 
@@ -136,6 +157,21 @@ def _level_line(status: StreamStatus) -> Text:
     line.append(f"  {status.position_s:7.1f} s", style="dim")
     if status.source:
         line.append(f"  {status.source}", style="bold red")
+    return line
+
+
+def _words_line(speech: Speech | None, status: StreamStatus) -> Text:
+    """What was said last, of which some words may still change; or why there is nothing."""
+    line = Text("words    ")
+    if speech is not None:
+        stable = speech.words[: speech.stable]
+        line.append(" ".join(word.text for word in stable))
+        line.append("".join(f" {word.text}" for word in speech.words[speech.stable :]), style="dim")
+    trouble = status.text_error or status.asr.reason
+    if trouble:
+        line.append(f"  {status.asr.state}: {trouble}", style="bold red")
+    elif status.asr.state == STARTING:
+        line.append(f"  speech recognition is {STARTING}", style="dim")
     return line
 
 

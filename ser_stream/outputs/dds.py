@@ -23,16 +23,16 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
-from ser_stream.ros.health import Health
+from ser_stream.ros.health import ASR_PART, EMOTION_PART, Health, asr_report
 from ser_stream.ros.messages import (
     DIAGNOSTICS,
     IS_SPEAKING,
     MESSAGE_TYPES,
+    SPEECH,
     TOPICS,
     Stamps,
     Topic,
@@ -40,9 +40,12 @@ from ser_stream.ros.messages import (
     estimate_messages,
     full_name,
     speaking_message,
+    speech_message,
     stamp_of,
 )
 from ser_stream.ros.type_hash import FieldType, type_hash
+from ser_stream.status import StreamStatus
+from ser_stream.words import Speech
 
 try:
     from cyclonedds.core import DDSException, Entity, Policy, Qos
@@ -55,9 +58,6 @@ except ModuleNotFoundError as error:
     raise InputError(
         "DDS: Cyclone DDS is not installed; install it with: pip install 'ser_stream[dds]'"
     ) from error
-
-if TYPE_CHECKING:
-    from ser_stream.recognizer import StreamStatus  # brings torch along
 
 MAX_DOMAIN = 232
 """The highest domain whose UDP ports, 7400 + 250 * domain and up, exist (DDSI-RTPS 9.6.1.1)."""
@@ -74,7 +74,7 @@ GID = "rmw_dds_common/msg/Gid"
 
 
 class DdsPublisher:
-    """Publishes estimates, who speaks, and diagnostics, on the topics of `ros.messages.TOPICS`.
+    """Publishes estimates, words, who speaks and diagnostics on the topics of `ros.messages.TOPICS`.
 
     A context manager: a node of the graph from enter to exit. `ser-stream listen` enters before it
     loads the model: by the first estimate, subscribers have found it.
@@ -83,14 +83,20 @@ class DdsPublisher:
         domain: DDS domain; None: ROS_DOMAIN_ID, or 0.
         namespace: goes in front of the topics' names: one per robot. "robot1", or "lab/robot1".
         node_name: the name in `ros2 node list`.
+        language: that is spoken, for `speech`; "" = not known.
 
     Raises:
         InputError: an argument or a variable cannot be used. On enter: DDS cannot start.
     """
 
     def __init__(
-        self, domain: int | None = None, namespace: str = "", node_name: str = "ser_stream"
+        self,
+        domain: int | None = None,
+        namespace: str = "",
+        node_name: str = "ser_stream",
+        language: str = "",
     ):
+        self.language = language
         self.domain = _domain_id(domain)
         namespace = namespace.strip("/")  # ROS names are written with and without it
         self.namespace = _checked_name("namespace", namespace) if namespace else ""
@@ -156,9 +162,17 @@ class DdsPublisher:
         """
         with self._lock:
             self._health.note(estimate)
-            stamp = self._stamps(time.time_ns() - round(estimate.latency_ms * 1e6))
+            stamp = self._stamps(
+                _heard_ns(estimate.latency_ms), estimate.trigger, estimate.modality
+            )
             for topic, content in estimate_messages(estimate, stamp):
                 self._publish(topic, content)
+
+    def hear(self, speech: Speech) -> None:
+        """Publish the words of a turn, so far or at its end."""
+        with self._lock:
+            stamp = self._stamps(_heard_ns(speech.latency_ms), SPEECH.name)
+            self._publish(SPEECH, speech_message(speech, self.language, stamp))
 
     def speaking(self, speaking: bool) -> None:
         """Publish whether someone speaks, if that has changed."""
@@ -170,10 +184,12 @@ class DdsPublisher:
     def diagnostics(self, status: StreamStatus) -> None:
         """Publish one report on the stream. To be called once a second: see `Health`."""
         with self._lock:
-            name = f"{full_name(self.node_name, self.namespace)}: speech emotion".lstrip("/")
-            report = self._health.report(status)
+            node = full_name(self.node_name, self.namespace)
+            reports = {EMOTION_PART: self._health.report(status)}
+            if status.asr is not None:
+                reports[ASR_PART] = asr_report(status.asr, status.text_error)
             stamp = stamp_of(time.time_ns())
-            content = diagnostics_message(name, self._source, report, stamp)
+            content = diagnostics_message(node, self._source, reports, stamp)
             self._publish(DIAGNOSTICS, content)
 
     def _poll(self, status: Callable[[], StreamStatus]) -> None:
@@ -211,6 +227,11 @@ class DdsPublisher:
     def _gid(self, entity: Entity) -> dict:
         length = FieldType.parse(self._classes.definitions[GID]["data"]).length
         return {"data": entity.get_guid().bytes.ljust(length, b"\0")}
+
+
+def _heard_ns(latency_ms: float) -> int:
+    """When the last sample was captured, by the wall clock, of what is known just now."""
+    return time.time_ns() - round(latency_ms * 1e6)
 
 
 class MessageClasses:

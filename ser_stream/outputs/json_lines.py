@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from ser_stream.emotion import EmotionEstimate
+from ser_stream.words import Speech
 
 
 class JsonLines:
@@ -21,6 +22,9 @@ class JsonLines:
 
     def title(self, text: str) -> None:
         """Nothing: only estimates are written."""
+
+    def hear(self, speech: Speech) -> None:
+        """Nothing: estimates have the words that they are of."""
 
     def show(self, estimate: EmotionEstimate) -> None:
         # Flushed: whoever reads it wants it now.

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from ser_stream.asr.transcription import SpokenTurn
+from ser_stream.emotion import rounded
 from ser_stream.units import Seconds
 from ser_stream.words import Word
 
@@ -17,15 +18,7 @@ LONGEST_CUE: Seconds = 7.0
 
 def json_line(turn: SpokenTurn) -> str:
     """One object: start_s, end_s, text, and words, each with text, start_s, end_s, probability."""
-    words = [
-        {
-            "text": word.text,
-            "start_s": round(word.start_s, 3),
-            "end_s": round(word.end_s, 3),
-            "probability": round(word.probability, 3),
-        }
-        for word in turn.words
-    ]
+    words = [rounded(word.to_dict()) for word in turn.words]
     content = {"start_s": round(turn.start_s, 3), "end_s": round(turn.end_s, 3), "text": turn.text}
     return json.dumps({**content, "words": words}, ensure_ascii=False)
 

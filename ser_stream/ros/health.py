@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_stream.emotion import EmotionEstimate
-
-if TYPE_CHECKING:
-    from ser_stream.recognizer import StreamStatus  # brings torch along
+from ser_stream.asr.worker import READY, RESTARTING, SLOW, STARTING, AsrStatus
+from ser_stream.decoding import INTERVAL
+from ser_stream.emotion import AUDIO, EmotionEstimate
+from ser_stream.status import StreamStatus
 
 OK, WARN, ERROR = 0, 1, 2
 """Levels of diagnostic_msgs/msg/DiagnosticStatus (rclpy wants them as `bytes([level])`)."""
+
+EMOTION_PART, ASR_PART = "speech emotion", "speech recognition"
+"""What is diagnosed."""
 
 
 class Health:
@@ -36,7 +38,8 @@ class Health:
 
     def note(self, estimate: EmotionEstimate) -> None:
         """Take note of an estimate that was made."""
-        self._latencies_ms.append(estimate.latency_ms)
+        if estimate.modality == AUDIO and estimate.trigger == INTERVAL:  # others wait for words
+            self._latencies_ms.append(estimate.latency_ms)
         name = estimate.expression or "unsure"
         self._result = f"{name} ({estimate.confidence:.2f}, {estimate.trigger})"
 
@@ -83,3 +86,29 @@ class Health:
             "last result": self._result,
             "model": self._model,
         }
+
+
+def asr_report(status: AsrStatus, text_error: str = "") -> tuple[int, str, dict[str, str]]:
+    """Report on speech recognition: level, message and values.
+
+    WARN: it is slow. ERROR: it had to be started again and has not answered since, or there are no
+    second estimates any more. Emotions by sound go on all the while.
+
+    Args:
+        text_error: of `StreamStatus`.
+    """
+    level = {STARTING: OK, READY: OK, SLOW: WARN, RESTARTING: ERROR}.get(status.state, ERROR)
+    message = f"{status.state}: {status.reason}" if status.reason else status.state
+    if text_error:
+        level, message = ERROR, f"text model: {text_error}"
+    return (
+        level,
+        message,
+        {
+            "state": status.state,
+            "reason": status.reason,
+            "real-time factor": f"{status.rtf:.2f}",
+            "restarts": str(status.restarts),
+            "skipped requests": str(status.skipped),
+        },
+    )

@@ -13,12 +13,16 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from ser_stream.decoding import UTTERANCE
-from ser_stream.emotion import EmotionEstimate
+from ser_stream.decoding import INTERVAL, UTTERANCE
+from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate
 from ser_stream.errors import InputError
+from ser_stream.words import Speech
 
 Stamp = tuple[int, int]
 """(sec, nanosec) of builtin_interfaces/msg/Time."""
+
+Report = tuple[int, str, Mapping[str, str]]
+"""Level, message and values of diagnostic_msgs/msg/DiagnosticStatus."""
 
 MESSAGE_TYPES: dict[str, dict[str, str]] = {
     "builtin_interfaces/msg/Time": {"sec": "int32", "nanosec": "uint32"},
@@ -31,6 +35,14 @@ MESSAGE_TYPES: dict[str, dict[str, str]] = {
         "valence": "float32",
         "arousal": "float32",
         "confidence": "float32",
+    },
+    # `locale` from hri_msgs 2.1 on; before it was called `language`: see `speech_message`.
+    "hri_msgs/msg/LiveSpeech": {
+        "header": "std_msgs/msg/Header",
+        "incremental": "string",
+        "final": "string",
+        "confidence": "float64",
+        "locale": "string",
     },
     "hri_msgs/msg/IdsList": {"header": "std_msgs/msg/Header", "ids": "string[]"},
     "vision_msgs/msg/ObjectHypothesis": {"class_id": "string", "score": "float64"},
@@ -88,11 +100,15 @@ class Topic:
 EMOTION = Topic("emotion", "hri_msgs/msg/Expression")
 UTTERANCE_EMOTION = Topic("emotion/utterance", "hri_msgs/msg/Expression")
 SCORES = Topic("emotion/scores", "vision_msgs/msg/Classification")
+MULTIMODAL = Topic("emotion/multimodal", "hri_msgs/msg/Expression")
 DETAILS = Topic("emotion/details", "std_msgs/msg/String")
 IS_SPEAKING = Topic("is_speaking", "std_msgs/msg/Bool", depth=1, transient_local=True)
+SPEECH = Topic("speech", "hri_msgs/msg/LiveSpeech")
 DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray")
 
-TOPICS = (EMOTION, UTTERANCE_EMOTION, SCORES, DETAILS, IS_SPEAKING, DIAGNOSTICS)
+TOPICS = (
+    EMOTION, UTTERANCE_EMOTION, SCORES, MULTIMODAL, DETAILS, IS_SPEAKING, SPEECH, DIAGNOSTICS,
+)  # fmt: skip
 
 TRACKED_VOICES = Topic(
     "/humans/voices/tracked", "hri_msgs/msg/IdsList", depth=1, transient_local=True
@@ -128,7 +144,7 @@ def voice_topics(voice_id: str = "anonymous_speaker") -> dict[Topic, Topic]:
     """
     if not re.fullmatch(r"[A-Za-z0-9_]+", voice_id):
         raise InputError(f"voice id: found {voice_id!r}; accepted are letters, digits and _")
-    names = {EMOTION: "expression", IS_SPEAKING: "is_speaking"}
+    names = {EMOTION: "expression", IS_SPEAKING: "is_speaking", SPEECH: "speech"}
     return {
         topic: dataclasses.replace(topic, name=f"/humans/voices/{voice_id}/{name}")
         for topic, name in names.items()
@@ -136,19 +152,23 @@ def voice_topics(voice_id: str = "anonymous_speaker") -> dict[Topic, Topic]:
 
 
 class Stamps:
-    """When the last sample was heard: stamps of estimates, which only move forward."""
+    """When the last sample was heard: stamps, which only move forward."""
 
     def __init__(self) -> None:
-        self._last_ns = 0
+        self._last_ns: dict[tuple[str, ...], int] = {}
 
-    def __call__(self, heard_ns: int) -> Stamp:
-        """Stamp of an estimate whose last sample was heard then, in nanoseconds.
+    def __call__(self, heard_ns: int, *kind: str) -> Stamp:
+        """Stamp of a message whose last sample was heard then, in nanoseconds.
 
         Where the clock is set back, stamps stand still, but for a nanosecond each, until it has
         caught up.
+
+        Args:
+            kind: of message: each has stamps of its own. A second estimate is of sound that is
+                older than that of the newest first one.
         """
-        self._last_ns = max(heard_ns, self._last_ns + 1)
-        return stamp_of(self._last_ns)
+        last_ns = self._last_ns[kind] = max(heard_ns, self._last_ns.get(kind, 0) + 1)
+        return stamp_of(last_ns)
 
 
 def stamp_of(time_ns: int) -> Stamp:
@@ -165,20 +185,46 @@ def estimate_messages(estimate: EmotionEstimate, stamp: Stamp) -> list[tuple[Top
 
     * interval: `emotion`, `emotion/scores`, `emotion/details`
     * utterance: `emotion/utterance`, `emotion/details`
+    * of sound and text: `emotion/multimodal`, `emotion/details`; but of a whole turn, where it is
+      decisive, `emotion/utterance`, and the one of sound alone is in the details only
 
     Of one that abstains there is no Expression: it has no value for "unsure", and a made up one
     would be taken for an emotion. So at most one `emotion/utterance` comes per turn; that a turn
     ended unsure is seen in the details.
     """
     messages = []
-    is_utterance = estimate.trigger == UTTERANCE
-    if not estimate.abstains:
-        topic = UTTERANCE_EMOTION if is_utterance else EMOTION
+    topic = _expression_topic(estimate)
+    if topic is not None and not estimate.abstains:
         messages.append((topic, _expression(estimate, stamp)))
-    if not is_utterance:
+    if topic == EMOTION:
         messages.append((SCORES, _classification(estimate, stamp)))
     messages.append((DETAILS, {"data": estimate.to_json()}))
     return messages
+
+
+def _expression_topic(estimate: EmotionEstimate) -> Topic | None:
+    if estimate.trigger == UTTERANCE and estimate.decisive:
+        return UTTERANCE_EMOTION
+    if estimate.modality == AUDIO_TEXT:
+        return MULTIMODAL
+    return EMOTION if estimate.trigger == INTERVAL else None
+
+
+def speech_message(speech: Speech, language: str, stamp: Stamp) -> dict:
+    """Content for `SPEECH`: `incremental` while a turn goes on, `final` at its end.
+
+    A final text that is empty takes back what was incremental.
+
+    Args:
+        language: that is spoken, as ISO 639-1 or IETF BCP 47 write it; "" = not known.
+    """
+    return {
+        "header": _header(stamp),
+        "incremental": "" if speech.final else speech.text,
+        "final": speech.text if speech.final else "",
+        "confidence": speech.confidence,
+        "locale": language,
+    }
 
 
 def speaking_message(speaking: bool) -> dict:
@@ -216,21 +262,23 @@ def _classification(estimate: EmotionEstimate, stamp: Stamp) -> dict:
 
 
 def diagnostics_message(
-    name: str, hardware_id: str, report: tuple[int, str, Mapping[str, str]], stamp: Stamp
+    node: str, hardware_id: str, reports: Mapping[str, Report], stamp: Stamp
 ) -> dict:
     """Content for `DIAGNOSTICS`.
 
     Args:
-        name: of what is diagnosed, the node's name in front.
+        node: its full name.
         hardware_id: where the sound comes from.
-        report: of `Health`.
+        reports: what is diagnosed -> the report on it, of `ser_stream.ros.health`.
     """
-    level, message, values = report
-    status = {
-        "level": level,
-        "name": name,
-        "message": message,
-        "hardware_id": hardware_id,
-        "values": [{"key": key, "value": value} for key, value in values.items()],
-    }
-    return {"header": _header(stamp), "status": [status]}
+    statuses = [
+        {
+            "level": level,
+            "name": f"{node}: {what}".lstrip("/"),
+            "message": message,
+            "hardware_id": hardware_id,
+            "values": [{"key": key, "value": value} for key, value in values.items()],
+        }
+        for what, (level, message, values) in reports.items()
+    ]
+    return {"header": _header(stamp), "status": statuses}

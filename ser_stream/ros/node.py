@@ -9,12 +9,13 @@ listens in a thread of its own, and judges in `_recognise`, which publishes.
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import re
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import rclpy
 from diagnostic_updater import DiagnosticStatusWrapper, Updater
@@ -35,28 +36,32 @@ from rosidl_runtime_py.set_message import set_message_fields
 from rosidl_runtime_py.utilities import get_message
 from std_msgs.msg import Bool
 
+from ser_stream.asr.base import NONE, AsrSettings
 from ser_stream.audio.block import AudioSource
 from ser_stream.audio.microphone import Microphone
 from ser_stream.audio.recording import Recording
-from ser_stream.decoding import INTERVAL, UTTERANCE
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
-from ser_stream.recognizer import Recognizer, StreamStatus
+from ser_stream.recognizer import Recognizer
 from ser_stream.ros.audio_topic import AudioFormat, AudioTopic
-from ser_stream.ros.health import ERROR, Health
+from ser_stream.ros.health import ASR_PART, EMOTION_PART, ERROR, Health, asr_report
 from ser_stream.ros.messages import (
     IS_SPEAKING,
+    SPEECH,
     TOPICS,
     TRACKED_VOICES,
     Stamps,
     Topic,
     estimate_messages,
     speaking_message,
+    speech_message,
     stamp_of,
     tracked_message,
     voice_topics,
 )
 from ser_stream.ros.parameters import BY_NAME, PARAMETERS, Parameter
+from ser_stream.status import StreamStatus
+from ser_stream.words import Speech
 
 BACK_AFTER_S = 3.0
 """So long without trouble, and it is over: where good messages come among bad ones, it is not."""
@@ -95,6 +100,8 @@ class EmotionNode(LifecycleNode):
         self._stopping = threading.Event()
         self._robot_speaks = False
         self._failure = ""
+        self._asr_failure = ""
+        self._language = ""
         self._said = ""  # the trouble that was logged last, without its numbers
         self._trouble_at = 0.0  # monotonic
         self._speaking: bool | None = None
@@ -105,7 +112,9 @@ class EmotionNode(LifecycleNode):
         self._while_active: list = []  # subscriptions and timers
         self._updater = Updater(self)
         self._updater.setHardwareID("none")
-        self._updater.add("speech emotion", self._diagnose)
+        self._updater.add(EMOTION_PART, self._diagnose)
+        self._log_handler = _LogHandler(self.get_logger())
+        logging.getLogger("ser_stream").addHandler(self._log_handler)
         # Only simulated time is set back so far: a bag begins again, and so do the stamps.
         self._on_replay = self.get_clock().create_jump_callback(
             JumpThreshold(
@@ -119,13 +128,7 @@ class EmotionNode(LifecycleNode):
     @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and warm it up."""
-        self._recognizer = Recognizer(
-            self._value("model"),
-            window_s=self._value("window") or None,
-            channel=_channel(self._value("channel")),
-            device=self._value("torch_device"),
-            **_settings(self._value),
-        )
+        self._recognizer = self._load()
         voice_id = self._value("voice_id")
         self._voice_topics = voice_topics(voice_id) if voice_id else {}
         topics = [topic for topic in TOPICS if topic.name != "/diagnostics"]
@@ -137,9 +140,39 @@ class EmotionNode(LifecycleNode):
                 _qos(topic),
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             )
+        if self._value("asr") != NONE:
+            self._updater.add(ASR_PART, self._diagnose_asr)
         self._health = Health(self._recognizer.info.name)
         self.get_logger().info(f"model {self._recognizer.info.name} is ready")
         return super().on_configure(state)
+
+    def _load(self) -> Recognizer:
+        """With words, where that is asked for and can be done; else by sound alone."""
+        asr = AsrSettings(
+            self._value("asr"),
+            model=self._value("asr_model"),
+            language=self._value("asr_language"),
+            device=self._value("asr_device"),
+            compute_type=self._value("asr_compute_type"),
+            grammar=self._value("asr_grammar"),
+        )
+        self._language = asr.spoken_language
+        self._asr_failure = ""
+        make = functools.partial(
+            Recognizer,
+            self._value("model"),
+            window_s=self._value("window") or None,
+            channel=_channel(self._value("channel")),
+            device=self._value("torch_device"),
+            **_settings(self._value),
+        )
+        try:
+            return make(asr=asr, text_model=self._value("text_model"))
+        except InputError as error:
+            recognizer = make()  # raises it, where it is not about words
+            self._asr_failure = str(error)
+            self.get_logger().error(f"{error}; goes on with sound alone")
+            return recognizer
 
     @logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -193,6 +226,7 @@ class EmotionNode(LifecycleNode):
         """Stop whatever runs."""
         self._stop()
         self._free()
+        logging.getLogger("ser_stream").removeHandler(self._log_handler)
 
     def _stop(self) -> None:
         self._stopping.set()
@@ -211,7 +245,10 @@ class EmotionNode(LifecycleNode):
         for publisher in self._outputs.values():
             self.destroy_publisher(publisher)
         self._outputs.clear()
+        if self._recognizer is not None:
+            self._recognizer.close()
         self._recognizer = None
+        self._updater.removeByName(ASR_PART)
         self._speaking = None
 
     # Sound in
@@ -270,7 +307,7 @@ class EmotionNode(LifecycleNode):
     def _recognise(self) -> None:
         """Judge and publish until the source ends or is closed."""
         try:
-            for estimate in self._recognizer.stream(self._source):
+            for estimate in self._recognizer.stream(self._source, self._publish_speech):
                 self._publish_estimate(estimate)
         except InputError as error:  # a file or channel that cannot be used: no retry changes it
             self._failure = str(error)
@@ -286,13 +323,22 @@ class EmotionNode(LifecycleNode):
 
     def _publish_estimate(self, estimate: EmotionEstimate) -> None:
         self._health.note(estimate)
-        if isinstance(self._source, AudioTopic):  # its clock is that of the stamps
-            heard_ns = round(estimate.end_s * 1e9)
-        else:
-            heard_ns = self.get_clock().now().nanoseconds - round(estimate.latency_ms * 1e6)
-        stamp = self._stamps[estimate.trigger](heard_ns)
+        stamp = self._stamps(self._heard_ns(estimate), estimate.trigger, estimate.modality)
         for topic, content in estimate_messages(estimate, stamp):
             self._publish(topic, content)
+
+    def _publish_speech(self, speech: Speech) -> None:
+        stamp = self._stamps(self._heard_ns(speech), SPEECH.name)
+        content = speech_message(speech, self._language, stamp)
+        if not hasattr(get_message(SPEECH.type)(), "locale"):  # hri_msgs until 2.0
+            content["language"] = content.pop("locale")
+        self._publish(SPEECH, content)
+
+    def _heard_ns(self, heard: EmotionEstimate | Speech) -> int:
+        """When the last sample was heard, of what is known just now."""
+        if isinstance(self._source, AudioTopic):  # its clock is that of the stamps
+            return round(heard.end_s * 1e9)
+        return self.get_clock().now().nanoseconds - round(heard.latency_ms * 1e6)
 
     def _publish(self, topic: Topic, content: dict) -> None:
         for each in (topic, self._voice_topics.get(topic)):
@@ -347,13 +393,16 @@ class EmotionNode(LifecycleNode):
         level, message, values = self._health.report(status)
         if trouble := self._trouble(status):
             level, message = ERROR, trouble
-        report.summary(bytes([level]), message)
-        for key, value in values.items():
-            report.add(key, value)
-        return report
+        return _filled(report, level, message, values)
+
+    def _diagnose_asr(self, report: DiagnosticStatusWrapper) -> DiagnosticStatusWrapper:
+        status = self._recognizer.status
+        if status.asr is None:
+            return _filled(report, ERROR, self._asr_failure, {})
+        return _filled(report, *asr_report(status.asr, status.text_error))
 
     def _new_stamps(self) -> None:
-        self._stamps = {INTERVAL: Stamps(), UTTERANCE: Stamps()}
+        self._stamps = Stamps()
 
     # Parameters
 
@@ -382,6 +431,32 @@ class EmotionNode(LifecycleNode):
 
     def _now_s(self) -> float:
         return self.get_clock().now().nanoseconds * 1e-9
+
+
+class _LogHandler(logging.Handler):
+    """Hands what the package logs on to the node's logger, and so to /rosout."""
+
+    def __init__(self, logger):
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if record.levelno >= logging.ERROR:
+            self._logger.error(message)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(message)
+        else:
+            self._logger.info(message)
+
+
+def _filled(
+    report: DiagnosticStatusWrapper, level: int, message: str, values: Mapping[str, str]
+) -> DiagnosticStatusWrapper:
+    report.summary(bytes([level]), message)
+    for key, value in values.items():
+        report.add(key, value)
+    return report
 
 
 def _settings(value: Callable[[str], float]) -> dict[str, float | None]:

@@ -12,6 +12,8 @@ import dataclasses
 import json
 import sys
 
+from ser_stream.asr.base import BACKENDS, NONE
+
 Value = bool | int | float | str
 
 
@@ -108,6 +110,29 @@ PARAMETERS = (
         "smoothing", -1.0,
         "Weight of the past in interval estimates, in 0 to 0.99; -1 is the model's own.",
         low=-1.0, high=0.99, read_only=False,
+    ),
+    Parameter(
+        "asr", NONE, "Speech recogniser: its words go to speech, and to the estimates.",
+        choices=BACKENDS,
+    ),
+    Parameter(
+        "asr_model", "",
+        "Of faster_whisper: size, repository of the Hugging Face Hub, or folder; empty is base.",
+    ),
+    Parameter(
+        "asr_language", "", "Language code such as en; empty: faster_whisper finds out, each time."
+    ),
+    Parameter("asr_device", "auto", "Of faster_whisper: cpu, cuda, or auto."),
+    Parameter(
+        "asr_compute_type", "default", "Of faster_whisper, as CTranslate2 names it, such as int8."
+    ),
+    Parameter(
+        "asr_grammar", "", "Of pocketsphinx: file of what may be said; empty is open dictation."
+    ),
+    Parameter(
+        "text_model", "",
+        "Model that sees words beside sound: a second estimate for each window, on "
+        "emotion/multimodal; empty is none.",
     ),
     Parameter("enabled", True, "Whether to listen; false is as if nobody spoke.", read_only=False),
     Parameter(

@@ -1,0 +1,265 @@
+"""The words of a stream's turns, and the second estimates that they allow.
+
+    window ---> AsrWorker (a process) ---> words ---> TextJudge ---> second estimate
+       |                                     |
+       +---> Judge ---> first estimate       +---> Speech
+
+The first estimate of an interval never waits. That of a whole turn waits up to a second for the
+turn's words and for the text's opinion.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+
+from ser_stream.asr.worker import CLOSED, AsrResult, AsrWorker
+from ser_stream.decoding import INTERVAL, UTTERANCE
+from ser_stream.emotion import EmotionEstimate
+from ser_stream.inference import latency_ms
+from ser_stream.session import TurnFeatures, Window
+from ser_stream.text_inference import TextJudge
+from ser_stream.units import Seconds
+from ser_stream.words import Speech, Word, timed
+
+Event = EmotionEstimate | Speech
+
+UTTERANCE_WAITS: Seconds = 1.0
+LOOKS_EVERY: Seconds = 0.1
+"""So often whoever waits for words looks whether that is still worth it."""
+MOST_WINDOWS, MOST_EVENTS = 256, 256
+"""What nobody fetches is kept up to here, the newest."""
+MOST_RESTARTS = 2
+"""So many failures in a row, and a recording is heard on without words."""
+NICENESS = 5
+"""Where cores are short, sound and the first estimate go first."""
+
+
+class RecordedTurns:
+    """Of a recording: every window gets its second estimate, whenever its words are known.
+
+    They are those that a turn as a whole is understood as, and they are waited for: the same
+    recording gives the same words, where the recogniser does.
+
+    Args:
+        judge: None: words alone.
+    """
+
+    def __init__(self, worker: AsrWorker, judge: TextJudge | None):
+        self._worker = worker
+        self._judge = judge
+        self._intervals: list[Window] = []  # of the turn that goes on
+        self._patient = True
+
+    def events(self, window: Window, estimate: EmotionEstimate) -> Iterator[Event]:
+        """What there is to say once a window has been judged by its sound, in order."""
+        if window.trigger == INTERVAL:
+            self._intervals.append(window)
+            yield estimate
+            return
+        words = self._understood(window)
+        if words:
+            yield speech_of(window, words, len(words), final=True)
+        opinions = [self._judge(w, words) if self._judge else None for w in self._intervals]
+        self._intervals.clear()
+        yield from filter(None, opinions)
+        yield from of_turn(
+            window, estimate, words, self._judge(window, words) if self._judge else None
+        )
+
+    def _understood(self, window: Window) -> tuple[Word, ...]:
+        """The turn's words; none where recognition fails."""
+        restarts = self._worker.status.restarts
+        self._worker.submit(window.turn_sound, window.turn_start_s, window.features, final=True)
+        while True:
+            for result in self._worker.poll(LOOKS_EVERY if self._patient else 0.0):
+                self._patient = self._patient or not result.error
+                if result.turn_id is window.features:
+                    return timed(result.words, window.turn_start_s, window.end_s)
+            status = self._worker.status
+            self._patient = self._patient and status.restarts - restarts < MOST_RESTARTS
+            if not self._patient or status.state == CLOSED:
+                return ()
+
+
+@dataclasses.dataclass
+class _Turn:
+    """What is known of a turn, and what of it still waits.
+
+    Attributes:
+        windows: whose words are not known.
+        said: words of it have been told.
+        last: its last window.
+        estimate: of all of it, by sound; waits until `release_at`.
+        words: of all of it, once they are known.
+        judged: nothing more is to come of those words.
+        opinion: the text's, of all of it.
+        released: its estimate waits no more.
+    """
+
+    windows: deque[Window] = dataclasses.field(default_factory=lambda: deque(maxlen=MOST_WINDOWS))
+    said: bool = False
+    last: Window | None = None
+    estimate: EmotionEstimate | None = None
+    release_at: float = 0.0
+    words: tuple[Word, ...] | None = None
+    judged: bool = False
+    opinion: EmotionEstimate | None = None
+    released: bool = False
+
+
+class LiveTurns:
+    """Of a live stream: windows are never kept waiting, and of several the newest wins.
+
+    Three threads: the one that listens calls `hear`, the one that judges by sound calls the others;
+    words and second estimates are made in one of its own, at a lower priority.
+
+    Args:
+        judge: None: words alone.
+        wake: called when there is something for `take`.
+    """
+
+    def __init__(self, worker: AsrWorker, judge: TextJudge | None, wake: Callable[[], None]):
+        self._worker = worker
+        self._judge = judge
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._turns: dict[TurnFeatures, _Turn] = {}
+        self._ready: deque[Event] = deque(maxlen=MOST_EVENTS)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ser_stream-words", daemon=True)
+        self._thread.start()
+
+    def hear(self, window: Window) -> None:
+        """Have the window's words recognised."""
+        final = window.trigger == UTTERANCE
+        with self._lock:
+            self._turn(window).windows.append(window)
+        self._worker.submit(window.turn_sound, window.turn_start_s, window.features, final)
+
+    def hold(self, window: Window, estimate: EmotionEstimate) -> None:
+        """Keep the estimate of a whole turn until its words are known, or have kept us waiting."""
+        with self._lock:
+            turn = self._turn(window)
+            turn.last, turn.estimate = window, estimate
+            turn.release_at = time.monotonic() + UTTERANCE_WAITS
+
+    def patience(self) -> Seconds | None:
+        """When `take` must be called at the latest; None: when `wake` is."""
+        with self._lock:
+            waiting = [turn.release_at for turn in self._turns.values() if _waits(turn)]
+        return max(0.0, min(waiting) - time.monotonic()) if waiting else None
+
+    def take(self) -> list[Event]:
+        """What is ready by now."""
+        with self._lock:
+            events = list(self._ready)
+            self._ready.clear()
+            for turn in filter(_waits, self._turns.values()):
+                if turn.judged or time.monotonic() >= turn.release_at:
+                    turn.released = True
+                    events += of_turn(turn.last, turn.estimate, turn.words or (), turn.opinion)
+            self._forget()
+            return events
+
+    def close(self) -> None:
+        """End the thread. Recognition itself goes on: it is the next stream's too."""
+        self._closed.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        _lower_priority()
+        while not self._closed.is_set():
+            results = self._worker.poll(LOOKS_EVERY)
+            newest = {result.turn_id: result for result in results}
+            for result in results:
+                self._understand(result, judged=newest[result.turn_id] is result)
+
+    def _understand(self, result: AsrResult, judged: bool) -> None:
+        """Tell the words, and judge the newest window that they are of."""
+        with self._lock:
+            turn = self._turns.get(result.turn_id)
+            window = _newest_covered(turn, result) if turn is not None else None
+            if window is None:  # of a stream before this one
+                return
+            words = timed(result.words, window.turn_start_s, window.end_s)
+            if words or turn.said:  # the last word on a turn takes back what was said before
+                turn.said = True
+                self._ready.append(speech_of(window, words, result.stable, result.final))
+            if result.final:
+                turn.words = words
+        self._wake()
+        opinion = self._judge(window, words) if judged and self._judge is not None else None
+        with self._lock:
+            late = turn.released
+            if result.final:
+                turn.judged, turn.opinion = True, opinion
+            if opinion is not None and late:
+                opinion = dataclasses.replace(opinion, decisive=False)
+            if opinion is not None and (late or not result.final):
+                self._ready.append(opinion)
+            self._forget()
+        self._wake()
+
+    def _turn(self, window: Window) -> _Turn:
+        return self._turns.setdefault(window.features, _Turn())
+
+    def _forget(self) -> None:
+        """Turns that nothing more is to come of."""
+        self._turns = {
+            features: turn
+            for features, turn in self._turns.items()
+            if not (turn.released and turn.judged)
+        }
+
+
+def _waits(turn: _Turn) -> bool:
+    return turn.estimate is not None and not turn.released
+
+
+def _newest_covered(turn: _Turn, result: AsrResult) -> Window | None:
+    """The last window whose sound the result has heard to its end; those before it are dropped.
+
+    A turn ends before the pause that ended it: intervals that reach into that are covered too.
+    """
+    newest = None
+    while turn.windows and (result.final or turn.windows[0].n_samples <= result.n_samples):
+        newest = turn.windows.popleft()
+    return newest
+
+
+def of_turn(
+    window: Window,
+    estimate: EmotionEstimate,
+    words: tuple[Word, ...],
+    opinion: EmotionEstimate | None,
+) -> Iterable[EmotionEstimate]:
+    """The estimates of a whole turn, of which one is decisive."""
+    second_decides = opinion is not None and not opinion.abstains
+    yield dataclasses.replace(
+        estimate,
+        words=tuple(word.to_dict() for word in words),
+        latency_ms=latency_ms(window),
+        decisive=not second_decides,
+    )
+    if opinion is not None:
+        yield dataclasses.replace(opinion, decisive=second_decides)
+
+
+def speech_of(window: Window, words: tuple[Word, ...], stable: int, final: bool) -> Speech:
+    return Speech(words, stable, final, window.turn_start_s, window.end_s, latency_ms(window))
+
+
+def _lower_priority() -> None:
+    """Of the thread that calls: on Linux each has its own."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        with contextlib.suppress(OSError):  # where that is forbidden, all are alike
+            niceness = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, niceness + NICENESS)
