@@ -74,7 +74,7 @@ GID = "rmw_dds_common/msg/Gid"
 
 
 class DdsPublisher:
-    """Publishes estimates, words, who speaks and diagnostics on the topics of `ros.messages.TOPICS`.
+    """Publishes estimates, words, who speaks and diagnostics on `ros.messages.TOPICS`.
 
     A context manager: a node of the graph from enter to exit. `ser-stream listen` enters before it
     loads the model: by the first estimate, subscribers have found it.
