@@ -10,7 +10,7 @@ The table's other two rows are other authors' systems.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
 
@@ -27,7 +27,8 @@ class TextModel(BimodalModel):
     """Word vectors, BLSTM, global attention. Sound has no influence.
 
     Args:
-        vocabulary, word_dimension, hidden, heads, dropout: as `CrossAttentionNetwork`.
+        vocabulary, word_dimension, hidden, heads, dropout, ngram_buckets: as
+            `CrossAttentionNetwork`.
     """
 
     def __init__(
@@ -39,9 +40,11 @@ class TextModel(BimodalModel):
         hidden: int = 128,
         heads: int = 1,
         dropout: float = 0.3,
+        ngram_buckets: int = 0,
     ):
         super().__init__(labels, features)
-        self.text = TextEncoder(Vocabulary(vocabulary), word_dimension, hidden, dropout)
+        words = Vocabulary(vocabulary, ngram_buckets)
+        self.text = TextEncoder(words, word_dimension, hidden, dropout)
         self.attention = GlobalAttention(self.text.dimension, heads)
         self.output = nn.Linear(heads * self.text.dimension, len(labels))
 
@@ -49,6 +52,14 @@ class TextModel(BimodalModel):
         states = self.text(batch)
         weights = self.attention(states, valid_steps(states.shape[1], batch.n_words))
         return self.output(aggregate(weights, states))
+
+    def judge(self, texts: Sequence[Sequence[str]]) -> Tensor:
+        """Logits (texts, labels) of words as a recogniser writes them, of one text at least.
+
+        A text without words counts as one word of unknown spelling.
+        """
+        encoded = [self.text.vocabulary.encode(words or ("",)) for words in texts]
+        return self(SegmentBatch.of_words(encoded).to(self.output.weight.device))
 
 
 class AudioModel(BimodalModel):
