@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -19,6 +20,7 @@ _AROUND = re.compile(r"^[^\w']+|[^\w']+$")
 _PRONUNCIATION = re.compile(r"\(\d+\)$")
 
 
+@functools.lru_cache(maxsize=100_000)
 def spelling(text: str) -> str:
     """The word as vocabulary and word vectors have it: lower case, no punctuation around it.
 
@@ -76,8 +78,9 @@ class Vocabulary:
         return numbers
 
     def encode(self, words: Sequence[str]) -> tuple[np.ndarray, ...]:
-        """What a network is given of an utterance's words: behind its segments, an item of
-        `ser_stream.models.segment_batch.SegmentBatch.pad`.
+        """What `ser_stream.models.segment_batch.SegmentBatch` is given of an utterance's words.
+
+        Their numbers, and the buckets of their n-grams where there are any.
         """
         if not self.ngram_buckets:
             return (self.numbers(words),)

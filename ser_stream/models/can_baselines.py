@@ -29,6 +29,7 @@ class TextModel(BimodalModel):
     Args:
         vocabulary, word_dimension, hidden, heads, dropout, ngram_buckets: as
             `CrossAttentionNetwork`.
+        word_dropout: of word vectors, see `TextEncoder`.
     """
 
     def __init__(
@@ -41,10 +42,11 @@ class TextModel(BimodalModel):
         heads: int = 1,
         dropout: float = 0.3,
         ngram_buckets: int = 0,
+        word_dropout: float = 0.0,
     ):
         super().__init__(labels, features)
         words = Vocabulary(vocabulary, ngram_buckets)
-        self.text = TextEncoder(words, word_dimension, hidden, dropout)
+        self.text = TextEncoder(words, word_dimension, hidden, dropout, word_dropout)
         self.attention = GlobalAttention(self.text.dimension, heads)
         self.output = nn.Linear(heads * self.text.dimension, len(labels))
 

@@ -40,14 +40,26 @@ class TextEncoder(nn.Module):
     all of them are trained. Where the vocabulary has buckets for n-grams, which the paper has not,
     the mean of a word's n-gram vectors is added to its own: unknown words, which share one vector,
     differ by it (Bojanowski et al., TACL 2017; fastText takes the mean too).
+
+    Args:
+        dropout: behind the BLSTM.
+        word_dropout: of the values of word vectors, in front of it; 0, as in the paper, for none.
     """
 
-    def __init__(self, vocabulary: Vocabulary, dimension: int, hidden: int, dropout: float):
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        dimension: int,
+        hidden: int,
+        dropout: float,
+        word_dropout: float = 0.0,
+    ):
         super().__init__()
         self.vocabulary = vocabulary
         self.embedding = _vectors(len(vocabulary), dimension)
         if vocabulary.ngram_buckets:
             self.ngrams = _vectors(1 + vocabulary.ngram_buckets, dimension)
+        self.word_dropout = nn.Dropout(word_dropout)
         self.blstm = Blstm(dimension, hidden, dropout)
         self.dimension = self.blstm.dimension
 
@@ -62,7 +74,7 @@ class TextEncoder(nn.Module):
 
     def forward(self, batch: SegmentBatch) -> Tensor:
         """States (batch, words, 2 * hidden)."""
-        return self.blstm(self.word_vectors(batch), batch.n_words)
+        return self.blstm(self.word_dropout(self.word_vectors(batch)), batch.n_words)
 
     def word_vectors(self, batch: SegmentBatch) -> Tensor:
         """What the BLSTM is given, (batch, words, dimension).

@@ -22,8 +22,8 @@ INSERTED = 50
 """Words that may be inserted: the most frequent ones, which are short, as what is inserted is."""
 
 _SOUNDS = (
-    ("'", ""), ("^kn", "n"), ("^wr", "r"), ("^ps", "s"), ("mb$", "m"), ("gh(?=t|$)", ""), ("gh", "g"),
-    ("ph", "f"), ("tch|ch|sh|[cst]i(?=o|a)", "x"), ("dg|j", "z"), ("c(?=[eiy])", "s"),
+    ("'", ""), ("^kn", "n"), ("^wr", "r"), ("^ps", "s"), ("mb$", "m"), ("gh(?=t|$)", ""),
+    ("gh", "g"), ("ph", "f"), ("tch|ch|sh|[cst]i(?=o|a)", "x"), ("dg|j", "z"), ("c(?=[eiy])", "s"),
     ("ck|c|q", "k"), ("th|d", "t"), ("z", "s"), ("v", "f"), ("b", "p"), ("g", "k"),
     ("^[aeiouy]+", "a"), ("(?<!^)[aeiouyhw]+", "."), ("\\.$", ""), (r"(\w)\1+", r"\1"),
 )  # fmt: skip

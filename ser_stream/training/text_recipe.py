@@ -1,4 +1,4 @@
-"""The recipe of a network of words that learns from texts: everything that decides what it gives."""
+"""The recipe of a network of words that learns from texts."""
 
 from __future__ import annotations
 
