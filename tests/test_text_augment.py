@@ -36,7 +36,7 @@ def test_length_changes_by_what_is_deleted_and_inserted():
     lengths = [len(ERRORS.make(TEXT, 0.4, rng)) for _ in range(400)]
     expected = len(TEXT) * (1 + 0.4 * (INSERTION - DELETION))
     assert np.mean(lengths) == pytest.approx(expected, rel=0.01)
-    assert SUBSTITUTION + DELETION + INSERTION == pytest.approx(1)
+    assert np.sum([SUBSTITUTION, DELETION, INSERTION]) == pytest.approx(1)
 
 
 def test_words_are_taken_for_those_that_sound_or_are_spelt_alike():
@@ -46,6 +46,14 @@ def test_words_are_taken_for_those_that_sound_or_are_spelt_alike():
     for word in TEXT:
         assert word not in ERRORS.alike(word)
         assert set(ERRORS.alike(word)) <= set(TEXT)
+
+
+def test_marks_are_lost_at_the_same_rate_and_never_made():
+    errors = RecognitionErrors(Counter([*TEXT, "?", "?"]))
+    rng = np.random.default_rng(0)
+    made = [errors.make(["night", "?"], 0.3, rng) for _ in range(4000)]
+    assert sum("?" in words for words in made) / 4000 == pytest.approx(0.7, abs=0.03)
+    assert not any("?" in errors.make(TEXT, 0.9, rng) for _ in range(100))
 
 
 def test_a_word_is_left_and_the_same_seed_makes_the_same_mistakes():

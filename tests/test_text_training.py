@@ -33,6 +33,7 @@ RECIPE = {
     "judged_on": "meld",
     "max_words": 100,
     "max_error_rate": 0.1,
+    "marked": 0.5,
     "options": SMALL,
     "stages": [
         {"mix": {"goemotions": 0.5, "meld": 1.0}, "optimisation": {**OPTIMISATION, "epochs": 1}},
@@ -69,17 +70,22 @@ def test_a_run_learns_what_a_miniature_says_and_its_model_can_be_loaded(tmp_path
     recipe, output = recipe_file(tmp_path), tmp_path / "run"
     command = ["train", str(recipe), "--corpora", str(corpora), "--output", str(output)]
     assert main([*command, "--seed", "3"]) == 0
-    assert "| test | 20% | 14 |" in capsys.readouterr().out
+    assert "| test | 20%, with marks | 14 |" in capsys.readouterr().out
     model, info = load_model(output / "model", kind=TextModel)
     assert info.labels == BASIC_EMOTIONS
-    assert info.results["test"]["0%"]["weighted_f1"] > 0.7
-    assert set(info.results["dev"]) == {"0%", "10%", "20%"}
+    assert info.results["test"]["0%, no marks"]["weighted_f1"] > 0.7
+    assert list(info.results["dev"]) == [
+        f"{rate}%, {marks} marks" for marks in ("no", "with") for rate in (0, 10, 20)
+    ]
+    assert "!" in info.options["vocabulary"]
     assert info.training_data.corpora == ("GoEmotions (Apache 2.0)", "MELD (GPL 3.0)")
     assert info.training_data.seed == 3 and not info.training_data.commercial_use
     with torch.inference_mode():
         heard = model.judge([said.upper().split() for said in SAID.values()]).argmax(1)
     truth = ["happy", "sad", "angry", "fear", "disgust", "surprise", "neutral"]
-    assert np.mean([BASIC_EMOTIONS[i] == label for i, label in zip(heard, truth)]) > 0.7
+    assert (
+        np.mean([BASIC_EMOTIONS[i] == label for i, label in zip(heard, truth, strict=True)]) > 0.7
+    )
     assert "WA | UA | weighted F1" in (output / "model" / "README.md").read_text()
     run = json.loads((output / "run.json").read_text())
     assert run["texts"]["train"] == {"goemotions": 8, "meld": 14}
@@ -121,7 +127,7 @@ def test_an_epoch_has_each_text_once_and_other_mistakes_than_the_last():
     words = [[f"word{n}"] * (1 + n % 7) for n in range(100)]
     vocabulary = Vocabulary(sorted({word for text in words for word in text}))
     targets = np.eye(100, dtype=np.float32)
-    errors = RecognitionErrors({word: 1 for word in vocabulary.words})
+    errors = RecognitionErrors(dict.fromkeys(vocabulary.words, 1))
     clean = TrainingTexts(words, targets, vocabulary, 16, errors, max_rate=0.0)
     batches = list(clean.epoch(np.random.default_rng(0)))
     assert len(batches) == clean.steps == 7
@@ -137,6 +143,15 @@ def test_an_epoch_has_each_text_once_and_other_mistakes_than_the_last():
         for seed in (0, 1)
     ]
     assert epochs[0] != epochs[1]
+
+
+@pytest.mark.parametrize("marked", [0.0, 0.3, 1.0])
+def test_so_many_texts_keep_their_marks(marked):
+    words = 1000 * [["like", "!"]]
+    errors, targets = RecognitionErrors({"like": 1}), np.eye(1000, dtype=np.float32)
+    texts = TrainingTexts(words, targets, Vocabulary(["like", "!"]), 100, errors, 0.0, marked)
+    lengths = [batch.n_words for (batch,), _ in texts.epoch(np.random.default_rng(0))]
+    assert (torch.cat(lengths) == 2).float().mean() == pytest.approx(marked, abs=0.05)
 
 
 def test_judged_texts_keep_their_numbers():

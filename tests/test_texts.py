@@ -5,7 +5,6 @@ from collections import Counter
 import pytest
 from corpus_files import text
 
-from ser_stream.corpora.spoken import spoken_words
 from ser_stream.corpora.texts import (
     GOEMOTIONS,
     LabelledText,
@@ -15,6 +14,7 @@ from ser_stream.corpora.texts import (
 )
 from ser_stream.emotion import BASIC_EMOTIONS
 from ser_stream.errors import InputError
+from ser_stream.features.spoken import spoken_words
 from ser_stream.features.vocabulary import spelling
 
 MELD = "Utterance,Speaker,Emotion,Dialogue_ID,Utterance_ID\n"
@@ -118,6 +118,13 @@ def test_words_are_as_a_recogniser_writes_them(written, expected):
     assert [spelling(word) for word in expected] == expected
 
 
+def test_marks_are_words_behind_words_where_they_are_asked_for():
+    assert spoken_words("?! What?! [NAME]!!! 'Why?' he said.", marks=True)[:2] == ["what", "?"]
+    assert spoken_words("Hey!! 'Why?' he said.", marks=True) == "hey ! why ? he said".split()
+    assert spoken_words("?!", marks=True) == []
+    assert [spelling(mark) for mark in "?!."] == ["?", "!", ""]
+
+
 def test_placeholders_become_names_which_are_the_same_each_time():
     words = spoken_words("[NAME] and [NAME] are [RELIGION]")
     assert words == spoken_words("[NAME] and [NAME] are [RELIGION]")
@@ -127,7 +134,7 @@ def test_placeholders_become_names_which_are_the_same_each_time():
 
 
 def test_a_text_without_words_is_one_word_of_unknown_spelling():
-    assert LabelledText("\U0001f602", ("happy",), "train", "").words == [""]
+    assert LabelledText("\U0001f602", ("happy",), "train", "").words() == [""]
 
 
 # The corpora

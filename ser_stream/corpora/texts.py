@@ -29,8 +29,8 @@ from pathlib import Path
 from ser_stream.corpora import meld
 from ser_stream.corpora.base import check_folder, read_text
 from ser_stream.corpora.registry import CORPORA
-from ser_stream.corpora.spoken import spoken_words
 from ser_stream.errors import InputError
+from ser_stream.features.spoken import spoken_words
 
 PARTS = ("train", "dev", "test")
 EKMAN = {
@@ -71,10 +71,9 @@ class LabelledText:
     part: str
     corpus: str
 
-    @property
-    def words(self) -> list[str]:
-        """As a recogniser would give them. One of unknown spelling, "", where there is none."""
-        return spoken_words(self.text) or [""]
+    def words(self, marks: bool = False) -> list[str]:
+        """As a recogniser would give them (`spoken_words`); "" where there is no word."""
+        return spoken_words(self.text, marks) or [""]
 
     @property
     def label(self) -> str | None:

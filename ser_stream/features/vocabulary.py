@@ -16,6 +16,9 @@ from ser_stream.features.subwords import ngram_numbers
 PADDING, UNKNOWN = 0, 1
 """Numbers that stand for no word: behind the last word, and any word that is not known."""
 
+MARKS = ("?", "!")
+"""The only punctuation that can be a word of its own, for networks that are given it."""
+
 _AROUND = re.compile(r"^[^\w']+|[^\w']+$")
 _PRONUNCIATION = re.compile(r"\(\d+\)$")
 
@@ -25,11 +28,13 @@ def spelling(text: str) -> str:
     """The word as vocabulary and word vectors have it: lower case, no punctuation around it.
 
     The number that Sphinx, and with it IEMOCAP's alignments, puts behind a word's second and
-    further pronunciations is left out.
+    further pronunciations is left out. `MARKS` that stand alone stay.
 
-    >>> [spelling(word) for word in ("I'M", "Apple,", "the(2)", "...")]
-    ["i'm", 'apple', 'the', '']
+    >>> [spelling(word) for word in ("I'M", "Apple,", "the(2)", "...", "why?", "?")]
+    ["i'm", 'apple', 'the', '', 'why', '?']
     """
+    if text in MARKS:
+        return text
     return _AROUND.sub("", _PRONUNCIATION.sub("", text.lower().replace("\u2019", "'")))
 
 

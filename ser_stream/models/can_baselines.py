@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig
-from ser_stream.features.vocabulary import Vocabulary
+from ser_stream.features.spoken import spoken_words
+from ser_stream.features.vocabulary import MARKS, Vocabulary
 from ser_stream.models.attention import GlobalAttention, aggregate, valid_steps
 from ser_stream.models.base import BimodalModel
 from ser_stream.models.segment_batch import SegmentBatch
@@ -58,9 +59,13 @@ class TextModel(BimodalModel):
     def judge(self, texts: Sequence[Sequence[str]]) -> Tensor:
         """Logits (texts, labels) of words as a recogniser writes them, of one text at least.
 
-        A text without words counts as one word of unknown spelling.
+        Question and exclamation marks behind words count where training had them. A text without
+        words counts as one word of unknown spelling.
         """
-        encoded = [self.text.vocabulary.encode(words or ("",)) for words in texts]
+        vocabulary = self.text.vocabulary
+        marks = not set(MARKS).isdisjoint(vocabulary.words)
+        spoken = (spoken_words(" ".join(words), marks) or [""] for words in texts)
+        encoded = [vocabulary.encode(words) for words in spoken]
         return self(SegmentBatch.of_words(encoded).to(self.output.weight.device))
 
 

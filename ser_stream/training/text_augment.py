@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ser_stream.features.vocabulary import MARKS
+
 SUBSTITUTION, DELETION, INSERTION = 0.60, 0.25, 0.15
 MOST_ALIKE = 12
 """Words that one may be taken for: the most frequent ones of those that are alike."""
@@ -49,7 +51,7 @@ class RecognitionErrors:
     """
 
     def __init__(self, counts: Mapping[str, int]):
-        words = sorted(filter(None, counts), key=lambda word: (-counts[word], word))
+        words = sorted(counts.keys() - {"", *MARKS}, key=lambda word: (-counts[word], word))
         self._frequent = words[:INSERTED]
         self._common = words[:1000]
         self._alike = _alike(words)
@@ -61,10 +63,14 @@ class RecognitionErrors:
     def make(self, words: list[str], rate: float, rng: np.random.Generator) -> list[str]:
         """The words with mistakes, `rate` of them per word on average; one word at least is left.
 
-        A word that is like no other is taken for any common one.
+        A word that is like no other is taken for any common one. A mark is not a word: it is lost
+        at that rate, and never made.
         """
         heard = []
         for word, chance in zip(words, rng.random((len(words), 2)), strict=True):
+            if word in MARKS:
+                heard += [word] if chance[0] >= rate else []
+                continue
             if chance[0] < rate * DELETION:
                 pass
             elif chance[0] < rate * (DELETION + SUBSTITUTION):

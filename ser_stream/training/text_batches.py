@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ser_stream.corpora.texts import LabelledText
-from ser_stream.features.vocabulary import Vocabulary
+from ser_stream.features.vocabulary import MARKS, Vocabulary
 from ser_stream.models.segment_batch import SegmentBatch
 from ser_stream.training.processes import own_part
 from ser_stream.training.text_augment import RecognitionErrors
@@ -22,9 +22,11 @@ class TrainingTexts:
     """Texts to train on, with other mistakes of recognition in each epoch.
 
     Args:
+        words: of each text, marks among them.
         targets: (texts, labels) float32 soft labels. What they sum to is the text's weight in the
             loss.
         errors, max_rate: mistakes; the rate of each text is drawn evenly from 0 to `max_rate`.
+        marked: share of the texts that keep their marks, others in each epoch.
     """
 
     def __init__(
@@ -35,20 +37,23 @@ class TrainingTexts:
         batch_size: int,
         errors: RecognitionErrors,
         max_rate: float,
+        marked: float = 0.0,
     ):
         self.words = words
         self.targets = torch.from_numpy(targets)
         self.vocabulary = vocabulary
         self.errors = errors
         self.max_rate = max_rate
+        self.marked = marked
         self.steps = -(-len(words) // batch_size)
 
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple[SegmentBatch], Tensor]]:
         """Batches of texts of like length, in random order, and targets (batch, labels)."""
         rates = self.max_rate * rng.random(len(self.words))
+        marked = rng.random(len(self.words)) < self.marked
         heard = [
-            self.errors.make(words, rate, rng)
-            for words, rate in zip(self.words, rates, strict=True)
+            self.errors.make(words if keep else without_marks(words), rate, rng)
+            for words, rate, keep in zip(self.words, rates, marked, strict=True)
         ]
         lengths = np.array([len(words) for words in heard])
         batches = []
@@ -80,6 +85,10 @@ class JudgedTexts:
         order = np.argsort([len(words) for words in self.words], kind="stable")
         for members in np.array_split(order, -(-len(order) // self.BATCH_SIZE)):
             yield members, _batch([self.words[i] for i in members], self.vocabulary)
+
+
+def without_marks(words: Sequence[str]) -> list[str]:
+    return [word for word in words if word not in MARKS]
 
 
 def _batch(texts: Sequence[list[str]], vocabulary: Vocabulary) -> tuple[SegmentBatch]:

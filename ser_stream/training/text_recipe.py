@@ -55,6 +55,8 @@ class TextRecipe:
         judged_on: corpus whose dev part chooses the epoch, whose test part is reported.
         max_words: of the vocabulary.
         max_error_rate: of simulated recognition errors in training, per word.
+        marked: share of the training texts that keep their question and exclamation marks. Where
+            it is above 0, dev counts each text twice, with and without them.
         options: of `TextModel`; the vocabulary is counted.
 
     Raises:
@@ -66,6 +68,7 @@ class TextRecipe:
     stages: tuple[Stage, ...]
     max_words: int
     max_error_rate: float
+    marked: float = 0.0
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     labels = BASIC_EMOTIONS
@@ -81,6 +84,7 @@ class TextRecipe:
                 f"max_words: found {self.max_words!r}; accepted is a whole number above 0"
             )
         _check_share("max_error_rate", self.max_error_rate, 0, 1)
+        _check_share("marked", self.marked, 0, 1)
 
     @property
     def corpora(self) -> list[str]:

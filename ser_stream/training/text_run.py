@@ -54,7 +54,7 @@ def train_on_texts(
     output.mkdir(parents=True, exist_ok=True)
     _write_run(recipe, seed, data, model, output)
 
-    dev = data.judged("dev")
+    dev = data.judged("dev", data.conditions)
     states = []
     for number, stage in enumerate(recipe.stages, 1):
         batches = data.training(stage.mix, stage.balance, stage.optimisation.batch_size)
@@ -64,6 +64,10 @@ def train_on_texts(
         states.append(trainer.state_path)
     model = model.to("cpu", memory_format=torch.contiguous_format)
     calibration = Calibration(fit_temperature(predict(model, dev).numpy(), dev.targets))
+
+    def figures(part: str, marks: bool, rate: float) -> dict[str, Any]:
+        return evaluate(model, data.judged(part, (marks,), rate)).to_dict()
+
     info = ModelInfo(
         name=recipe.name,
         architecture=recipe.architecture,
@@ -76,7 +80,8 @@ def train_on_texts(
         training_data=_training_data(recipe, seed),
         results={
             part: {
-                f"{rate:.0%}": evaluate(model, data.judged(part, rate)).to_dict()
+                f"{rate:.0%}, {'with' if marks else 'no'} marks": figures(part, marks, rate)
+                for marks in data.conditions
                 for rate in ERROR_RATES
             }
             for part in ("dev", "test")
@@ -97,7 +102,8 @@ class _Data:
         self.texts = {
             part: [t for t in texts if t.part == part] for part in ("train", "dev", "test")
         }
-        self.words = [text.words for text in self.texts["train"]]
+        self.conditions = (False, True) if recipe.marked else (False,)
+        self.words = [text.words(bool(recipe.marked)) for text in self.texts["train"]]
         buckets = recipe.options.get("ngram_buckets", 0)
         self.vocabulary: Vocabulary = count_words(
             self.words, max_words=recipe.max_words, ngram_buckets=buckets
@@ -110,21 +116,32 @@ class _Data:
         texts, words = zip(*((t, w) for t, w in pairs if t.corpus in mix), strict=True)
         targets = soft_targets(texts, self.recipe.labels, mix, balance)
         return TrainingTexts(
-            words, targets, self.vocabulary, batch_size, self.errors, self.recipe.max_error_rate
-        )
+            words, targets, self.vocabulary, batch_size, self.errors,
+            self.recipe.max_error_rate, self.recipe.marked,
+        )  # fmt: skip
 
-    def judged(self, part: str, error_rate: float = 0.0) -> JudgedTexts:
-        """Texts of `recipe.judged_on` that have one label; the same mistakes in each run."""
+    def judged(
+        self, part: str, conditions: tuple[bool, ...], error_rate: float = 0.0
+    ) -> JudgedTexts:
+        """Texts of `recipe.judged_on` that have one label; the same mistakes in each run.
+
+        Args:
+            conditions: with marks, or without, or both: then each text is there twice.
+        """
         rng = np.random.default_rng(0)
         texts = [t for t in self.texts[part] if t.corpus == self.recipe.judged_on and t.label]
-        words = [self.errors.make(text.words, error_rate, rng) for text in texts]
-        targets = np.array([self.recipe.labels.index(text.label) for text in texts])
+        words = [
+            self.errors.make(text.words(marks), error_rate, rng)
+            for marks in conditions
+            for text in texts
+        ]
+        targets = np.array([self.recipe.labels.index(t.label) for t in texts] * len(conditions))
         return JudgedTexts(words, targets, self.vocabulary)
 
 
 def figures_table(results: dict[str, Any]) -> list[str]:
     """Lines of Markdown: a row for each part and rate of errors."""
-    lines = ["| part | recognition errors | n | WA | UA | weighted F1 | macro-F1 |"]
+    lines = ["| part | recognition errors, ? and ! | n | WA | UA | weighted F1 | macro-F1 |"]
     lines += ["|---" * 7 + "|"]
     for part, by_rate in results.items():
         for rate, figures in by_rate.items():
@@ -142,8 +159,8 @@ def _card(recipe: TextRecipe, info: ModelInfo) -> str:
         [
             f"# Model `{info.name}`",
             "",
-            "Emotion of English words as a speech recogniser writes them: lower case, no "
-            f"punctuation. Architecture `{info.architecture}` "
+            "Emotion of English words as a speech recogniser writes them, with or without question "
+            f"and exclamation marks. Architecture `{info.architecture}` "
             f"(`ser_stream/models/can_baselines.py`), {len(info.labels)} classes: "
             f"{', '.join(info.labels)}.",
             "",
