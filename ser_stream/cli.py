@@ -430,21 +430,36 @@ def _models(_arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     from ser_stream.training.experiment import is_experiment
+    from ser_stream.training.text_recipe import is_text_recipe
 
     if is_experiment(arguments.recipe):
         return _train_experiment(arguments)
+    if arguments.on:
+        raise InputError("--on: goes with the recipe of an experiment")
+    if is_text_recipe(arguments.recipe):
+        return _train_on_texts(arguments)
     from ser_stream.training.processes import is_first
     from ser_stream.training.recipe import load_recipe
     from ser_stream.training.run import train
 
-    if arguments.on:
-        raise InputError("--on: goes with the recipe of an experiment")
     recipe, seed = load_recipe(arguments.recipe), arguments.seed or 0
     output = arguments.output or arguments.runs / f"{recipe.name}-seed{seed}"
     cache = arguments.cache or arguments.runs / "cache"
     train(recipe, arguments.corpora, cache, output, seed, arguments.device)
     if is_first():
         print(f"model written to {output / 'model'}")
+    return 0
+
+
+def _train_on_texts(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.text_recipe import load_text_recipe
+    from ser_stream.training.text_run import figures_table, train_on_texts
+
+    recipe, seed = load_text_recipe(arguments.recipe), arguments.seed or 0
+    output = arguments.output or arguments.runs / f"{recipe.name}-seed{seed}"
+    info = train_on_texts(recipe, arguments.corpora, output, seed, arguments.device)
+    print("\n".join(figures_table(info.results)))
+    print(f"model written to {output / 'model'}")
     return 0
 
 

@@ -24,6 +24,9 @@ def test_figures_are_scikit_learns(pairs):
     assert scores.macro_f1 == pytest.approx(
         f1_score(truth, predicted, labels=occurring, average="macro", zero_division=0)
     )
+    assert scores.weighted_f1 == pytest.approx(
+        f1_score(truth, predicted, labels=occurring, average="weighted", zero_division=0)
+    )
     np.testing.assert_array_equal(
         scores.confusion, confusion_matrix(truth, predicted, labels=range(4))
     )

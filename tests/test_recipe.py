@@ -8,9 +8,13 @@ from ser_stream.errors import InputError
 from ser_stream.models.registry import build_model
 from ser_stream.training.experiment import is_experiment
 from ser_stream.training.recipe import load_recipe, recipe_from_dict
+from ser_stream.training.text_recipe import is_text_recipe
 
 FOLDER = Path(__file__).parent.parent / "config" / "recipes"
-RECIPES = [path for path in sorted(FOLDER.glob("*.yaml")) if not is_experiment(path)]
+RECIPES = [
+    path for path in sorted(FOLDER.glob("*.yaml"))
+    if not is_experiment(path) and not is_text_recipe(path)
+]  # fmt: skip
 
 CONTENT = {
     "name": "small",

@@ -51,18 +51,31 @@ def read(root: Path) -> list[Utterance]:
         InputError: the layout is not MELD's, sound is missing that the distribution has, a label
             is not known, or an utterance is listed twice.
     """
+    return unique([u for part in FOLDERS for u in _part(root, part)])
+
+
+def labelled_rows(root: Path, part: str) -> list[tuple[dict[str, str], str]]:
+    """Rows of a part's table, each with its label as it is named here; sound is not needed.
+
+    Raises:
+        InputError: the layout is not MELD's, or a label is not known.
+    """
+    table = _first(_raw(root), part, f"{part}_sent_emo.csv")
+    rows = table_rows(table, COLUMNS, LAYOUT)
+    return [(row, label_at(row["Emotion"], where)) for where, row in rows]
+
+
+def _raw(root: Path) -> Path:
     check_folder(root, LAYOUT)
-    raw = root / "MELD.Raw" if (root / "MELD.Raw").is_dir() else root
-    return unique([u for part in FOLDERS for u in _part(raw, part)])
+    return root / "MELD.Raw" if (root / "MELD.Raw").is_dir() else root
 
 
-def _part(raw: Path, part: str) -> list[Utterance]:
-    table = _first(raw, part, f"{part}_sent_emo.csv")
-    folder = _first(raw, part, FOLDERS[part])
+def _part(root: Path, part: str) -> list[Utterance]:
+    rows = labelled_rows(root, part)
+    folder = _first(_raw(root), part, FOLDERS[part])
     utterances, missing = [], []
-    for where, row in table_rows(table, COLUMNS, LAYOUT):
+    for row, label in rows:
         stem = f"dia{row['Dialogue_ID']}_utt{row['Utterance_ID']}"
-        label = label_at(row["Emotion"], where)
         path = sound_file(folder, stem)
         if path is not None:
             utterances.append(

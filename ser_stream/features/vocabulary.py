@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ser_stream.errors import InputError
+from ser_stream.features.subwords import ngram_numbers
 
 PADDING, UNKNOWN = 0, 1
 """Numbers that stand for no word: behind the last word, and any word that is not known."""
+
+MARKS = ("?", "!")
+"""The only punctuation that can be a word of its own, for networks that are given it."""
 
 _AROUND = re.compile(r"^[^\w']+|[^\w']+$")
 _PRONUNCIATION = re.compile(r"\(\d+\)$")
 
 
+@functools.lru_cache(maxsize=100_000)
 def spelling(text: str) -> str:
     """The word as vocabulary and word vectors have it: lower case, no punctuation around it.
 
     The number that Sphinx, and with it IEMOCAP's alignments, puts behind a word's second and
-    further pronunciations is left out.
+    further pronunciations is left out. `MARKS` that stand alone stay.
 
-    >>> [spelling(word) for word in ("I'M", "Apple,", "the(2)", "...")]
-    ["i'm", 'apple', 'the', '']
+    >>> [spelling(word) for word in ("I'M", "Apple,", "the(2)", "...", "why?", "?")]
+    ["i'm", 'apple', 'the', '', 'why', '?']
     """
+    if text in MARKS:
+        return text
     return _AROUND.sub("", _PRONUNCIATION.sub("", text.lower().replace("\u2019", "'")))
 
 
@@ -39,13 +47,16 @@ class Vocabulary:
 
     Args:
         words: as `spelling` gives them.
+        ngram_buckets: of `ser_stream.features.subwords`, for a network that sees the n-grams of
+            words too; 0 for one that does not.
 
     Raises:
         InputError: a word is there twice, or is spelt otherwise.
     """
 
-    def __init__(self, words: Iterable[str]):
+    def __init__(self, words: Iterable[str], ngram_buckets: int = 0):
         self.words = tuple(words)
+        self.ngram_buckets = ngram_buckets
         self._numbers = {word: number for number, word in enumerate(self.words, UNKNOWN + 1)}
         if len(self._numbers) < len(self.words):
             twice = next(word for word, n in Counter(self.words).items() if n > 1)
@@ -63,16 +74,43 @@ class Vocabulary:
         numbers = [self._numbers.get(spelling(word), UNKNOWN) for word in words]
         return np.array(numbers, np.int64)
 
+    def ngrams(self, words: Iterable[str]) -> np.ndarray:
+        """Words in any spelling -> the buckets of their n-grams (words, most), int64, 0 behind."""
+        found = [ngram_numbers(spelling(word), self.ngram_buckets) for word in words]
+        numbers = np.zeros((len(found), max(map(len, found), default=0)), np.int64)
+        for row, ngrams in zip(numbers, found, strict=True):
+            row[: len(ngrams)] = ngrams
+        return numbers
 
-def count_words(sentences: Iterable[Iterable[str]], min_count: int = 2) -> Vocabulary:
+    def encode(self, words: Sequence[str]) -> tuple[np.ndarray, ...]:
+        """What `ser_stream.models.segment_batch.SegmentBatch` is given of an utterance's words.
+
+        Their numbers, and the buckets of their n-grams where there are any.
+        """
+        if not self.ngram_buckets:
+            return (self.numbers(words),)
+        return self.numbers(words), self.ngrams(words)
+
+
+def count_words(
+    sentences: Iterable[Iterable[str]],
+    min_count: int = 2,
+    max_words: int | None = None,
+    ngram_buckets: int = 0,
+) -> Vocabulary:
     """The vocabulary of a training set, the most frequent word first.
 
     Words that are rarer than `min_count` stay unknown. It is they from which the network learns
     what an unknown word means: with 1, the vector of unknown words would never be trained.
+
+    Args:
+        max_words: keep the most frequent ones only; None keeps all.
+        ngram_buckets: see `Vocabulary`.
     """
     counts = Counter(spelling(word) for sentence in sentences for word in sentence)
     known = [word for word, n in counts.items() if n >= min_count and word]
-    return Vocabulary(sorted(known, key=lambda word: (-counts[word], word)))
+    known = sorted(known, key=lambda word: (-counts[word], word))[:max_words]
+    return Vocabulary(known, ngram_buckets)
 
 
 def read_word_vectors(

@@ -72,6 +72,7 @@ from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
 from ser_stream.models.attention import GlobalAttention, aggregate, valid_steps
 from ser_stream.models.base import BimodalModel
+from ser_stream.models.can_baselines import TextModel
 from ser_stream.models.segment_batch import SegmentBatch
 from ser_stream.models.segment_encoders import AudioEncoder, TextEncoder
 
@@ -148,6 +149,7 @@ class CrossAttentionNetwork(BimodalModel):
         dropout: behind each BLSTM.
         stop_gradient, cross_attention: see the head of this file.
         align_weight: alpha of eqs. 14 and 15; 0 leaves out L_align and its two classifiers.
+        ngram_buckets: for the n-grams of words (`TextEncoder`); 0, as in the paper, for none.
 
     Raises:
         InputError: another segmentation, or `align_weight` is negative.
@@ -165,6 +167,7 @@ class CrossAttentionNetwork(BimodalModel):
         stop_gradient: bool = True,
         cross_attention: bool = True,
         align_weight: float = 0.1,
+        ngram_buckets: int = 0,
     ):
         super().__init__(labels, features)
         if features.segmentation == "whole":
@@ -172,7 +175,8 @@ class CrossAttentionNetwork(BimodalModel):
         if align_weight < 0:
             raise InputError(f"align_weight: found {align_weight}; accepted are 0 and more")
         self.align_weight = align_weight
-        self.text = TextEncoder(Vocabulary(vocabulary), word_dimension, hidden, dropout)
+        words = Vocabulary(vocabulary, ngram_buckets)
+        self.text = TextEncoder(words, word_dimension, hidden, dropout)
         self.audio = AudioEncoder(features.dimension, hidden, dropout)
         states = self.text.dimension
         self.attention = CrossAttention(states, heads, stop_gradient, cross_attention)
@@ -185,6 +189,31 @@ class CrossAttentionNetwork(BimodalModel):
     @property
     def vocabulary(self) -> Vocabulary:
         return self.text.vocabulary
+
+    def set_text_branch(self, trained: TextModel) -> None:
+        """Begin with what a network of words alone has learned, from texts that have no sound.
+
+        Its encoder and attention become those of text, its classifier the one of text where there
+        is one.
+
+        Raises:
+            InputError: its labels, its vocabulary or its sizes are others.
+        """
+        if trained.labels != self.labels:
+            raise InputError(
+                f"text branch: found the labels {', '.join(trained.labels)}; accepted are "
+                f"{', '.join(self.labels)}"
+            )
+        if trained.text.vocabulary.words != self.text.vocabulary.words:
+            raise InputError("text branch: its vocabulary is another; give both the same one")
+        parts = [(self.text, trained.text), (self.attention.text, trained.attention)]
+        if self.align_weight:
+            parts.append((self.text_output, trained.output))
+        try:
+            for own, other in parts:
+                own.load_state_dict(other.state_dict())
+        except RuntimeError as error:
+            raise InputError(f"text branch: its sizes are others: {str(error)[:300]}") from error
 
     def contexts(self, batch: SegmentBatch) -> Contexts:
         """Context vectors of each utterance.

@@ -10,13 +10,14 @@ The table's other two rows are other authors' systems.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
 
 from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig
-from ser_stream.features.vocabulary import Vocabulary
+from ser_stream.features.spoken import spoken_words
+from ser_stream.features.vocabulary import MARKS, Vocabulary
 from ser_stream.models.attention import GlobalAttention, aggregate, valid_steps
 from ser_stream.models.base import BimodalModel
 from ser_stream.models.segment_batch import SegmentBatch
@@ -27,7 +28,9 @@ class TextModel(BimodalModel):
     """Word vectors, BLSTM, global attention. Sound has no influence.
 
     Args:
-        vocabulary, word_dimension, hidden, heads, dropout: as `CrossAttentionNetwork`.
+        vocabulary, word_dimension, hidden, heads, dropout, ngram_buckets: as
+            `CrossAttentionNetwork`.
+        word_dropout: of word vectors, see `TextEncoder`.
     """
 
     def __init__(
@@ -39,9 +42,12 @@ class TextModel(BimodalModel):
         hidden: int = 128,
         heads: int = 1,
         dropout: float = 0.3,
+        ngram_buckets: int = 0,
+        word_dropout: float = 0.0,
     ):
         super().__init__(labels, features)
-        self.text = TextEncoder(Vocabulary(vocabulary), word_dimension, hidden, dropout)
+        words = Vocabulary(vocabulary, ngram_buckets)
+        self.text = TextEncoder(words, word_dimension, hidden, dropout, word_dropout)
         self.attention = GlobalAttention(self.text.dimension, heads)
         self.output = nn.Linear(heads * self.text.dimension, len(labels))
 
@@ -53,6 +59,18 @@ class TextModel(BimodalModel):
         states = self.text(batch)
         weights = self.attention(states, valid_steps(states.shape[1], batch.n_words))
         return self.output(aggregate(weights, states))
+
+    def judge(self, texts: Sequence[Sequence[str]]) -> Tensor:
+        """Logits (texts, labels) of words as a recogniser writes them, of one text at least.
+
+        Question and exclamation marks behind words count where training had them. A text without
+        words counts as one word of unknown spelling.
+        """
+        vocabulary = self.text.vocabulary
+        marks = not set(MARKS).isdisjoint(vocabulary.words)
+        spoken = (spoken_words(" ".join(words), marks) or [""] for words in texts)
+        encoded = [vocabulary.encode(words) for words in spoken]
+        return self(SegmentBatch.of_words(encoded).to(self.output.weight.device))
 
 
 class AudioModel(BimodalModel):

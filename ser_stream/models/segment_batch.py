@@ -11,6 +11,9 @@ from torch import Tensor
 
 from ser_stream.features.vocabulary import PADDING
 
+_NO_SOUND = [np.zeros((1, 1), np.float32)]
+"""One segment, one frame."""
+
 
 @dataclasses.dataclass(frozen=True)
 class SegmentBatch:
@@ -23,37 +26,54 @@ class SegmentBatch:
         frames: (batch, segments, frames, dimension) float.
         frame_lengths: (batch, segments) valid frames of each segment; 0 where there is none.
         words: (batch, words) numbers of a `Vocabulary`; `PADDING` where there is none.
+        ngrams: (batch, words, ngrams) buckets of the words' n-grams, 0 where there is none, for a
+            network that sees them; else None.
     """
 
     frames: Tensor
     frame_lengths: Tensor
     words: Tensor
+    ngrams: Tensor | None = None
 
     @classmethod
-    def pad(cls, utterances: Sequence[tuple[Sequence[np.ndarray], np.ndarray]]) -> SegmentBatch:
-        """Segments, each (frames, dimension), and word numbers (words,) of each utterance.
+    def pad(cls, utterances: Sequence[tuple]) -> SegmentBatch:
+        """Utterances, of each its segments and what `Vocabulary.encode` makes of its words.
+
+        Args:
+            utterances: segments, each (frames, dimension); word numbers (words,); and, in all
+                utterances or in none, the buckets of the words' n-grams (words, ngrams).
 
         Raises:
             ValueError: an utterance has no segment or no word, or a segment has no frame.
         """
-        for segments, words in utterances:
+        for segments, words, *_ in utterances:
             if not segments or not len(words) or not all(map(len, segments)):
                 raise ValueError("an utterance has one segment, frame and word at least")
-        lengths = [[len(frames) for frames in segments] for segments, _ in utterances]
+        lengths = [[len(frames) for frames in segments] for segments, *_ in utterances]
         n_segments = max(map(len, lengths))
         n_frames = max(map(max, lengths))
-        n_words = max(len(words) for _, words in utterances)
+        n_words = max(len(words) for _, words, *_ in utterances)
         batch = cls(
             torch.zeros(len(lengths), n_segments, n_frames, utterances[0][0][0].shape[1]),
             torch.zeros(len(lengths), n_segments, dtype=torch.int64),
             torch.full((len(lengths), n_words), PADDING),
+            _padded_ngrams([ngrams for _, _, *rest in utterances for ngrams in rest], n_words),
         )
-        for row, (segments, words) in enumerate(utterances):
+        for row, (segments, words, *_) in enumerate(utterances):
             for column, frames in enumerate(segments):
                 batch.frames[row, column, : len(frames)] = torch.from_numpy(frames)
             batch.frame_lengths[row, : len(segments)] = torch.tensor(lengths[row])
             batch.words[row, : len(words)] = torch.from_numpy(words)
         return batch
+
+    @classmethod
+    def of_words(cls, texts: Sequence[tuple[np.ndarray, ...]]) -> SegmentBatch:
+        """Words without sound, for a network that looks at words only.
+
+        Args:
+            texts: what `Vocabulary.encode` makes of each one's words.
+        """
+        return cls.pad([(_NO_SOUND, *words) for words in texts])
 
     @property
     def n_segments(self) -> Tensor:
@@ -67,5 +87,18 @@ class SegmentBatch:
 
     def to(self, device: str | torch.device) -> SegmentBatch:
         return SegmentBatch(
-            self.frames.to(device), self.frame_lengths.to(device), self.words.to(device)
+            self.frames.to(device),
+            self.frame_lengths.to(device),
+            self.words.to(device),
+            None if self.ngrams is None else self.ngrams.to(device),
         )
+
+
+def _padded_ngrams(ngrams: Sequence[np.ndarray], n_words: int) -> Tensor | None:
+    """Of each utterance (words, ngrams) -> (batch, n_words, ngrams)."""
+    if not ngrams:
+        return None
+    padded = torch.zeros(len(ngrams), n_words, max(a.shape[1] for a in ngrams), dtype=torch.int64)
+    for row, own in zip(padded, ngrams, strict=True):
+        row[: own.shape[0], : own.shape[1]] = torch.from_numpy(own)
+    return padded

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ser_stream.features.vocabulary import PADDING, Vocabulary
@@ -36,15 +37,29 @@ class TextEncoder(nn.Module):
     """Word vectors and a BLSTM: states of an utterance's words (section 3.2.1).
 
     Vectors begin at random, about as long as 1, until `set_word_vectors` gives them better ones;
-    all of them are trained.
+    all of them are trained. Where the vocabulary has buckets for n-grams, which the paper has not,
+    the mean of a word's n-gram vectors is added to its own: unknown words, which share one vector,
+    differ by it (Bojanowski et al., TACL 2017; fastText takes the mean too).
+
+    Args:
+        dropout: behind the BLSTM.
+        word_dropout: of the values of word vectors, in front of it; 0, as in the paper, for none.
     """
 
-    def __init__(self, vocabulary: Vocabulary, dimension: int, hidden: int, dropout: float):
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        dimension: int,
+        hidden: int,
+        dropout: float,
+        word_dropout: float = 0.0,
+    ):
         super().__init__()
         self.vocabulary = vocabulary
-        self.embedding = nn.Embedding(len(vocabulary), dimension, padding_idx=PADDING)
-        with torch.no_grad():
-            self.embedding.weight *= dimension**-0.5  # of deviation 1; padding's is zero
+        self.embedding = _vectors(len(vocabulary), dimension)
+        if vocabulary.ngram_buckets:
+            self.ngrams = _vectors(1 + vocabulary.ngram_buckets, dimension)
+        self.word_dropout = nn.Dropout(word_dropout)
         self.blstm = Blstm(dimension, hidden, dropout)
         self.dimension = self.blstm.dimension
 
@@ -59,7 +74,31 @@ class TextEncoder(nn.Module):
 
     def forward(self, batch: SegmentBatch) -> Tensor:
         """States (batch, words, 2 * hidden)."""
-        return self.blstm(self.embedding(batch.words), batch.n_words)
+        return self.blstm(self.word_dropout(self.word_vectors(batch)), batch.n_words)
+
+    def word_vectors(self, batch: SegmentBatch) -> Tensor:
+        """What the BLSTM is given, (batch, words, dimension).
+
+        Raises:
+            ValueError: the vocabulary has buckets for n-grams and the batch has no n-grams.
+        """
+        vectors = self.embedding(batch.words)
+        if not self.vocabulary.ngram_buckets:
+            return vectors
+        if batch.ngrams is None:
+            raise ValueError("the batch has no n-grams; fill it with Vocabulary.encode")
+        means = F.embedding_bag(
+            batch.ngrams.flatten(0, 1), self.ngrams.weight, mode="mean", padding_idx=PADDING
+        )
+        return vectors + means.view_as(vectors)
+
+
+def _vectors(n: int, dimension: int) -> nn.Embedding:
+    """Vectors of deviation 1 / sqrt(dimension) in each value; `PADDING` has zeros."""
+    embedding = nn.Embedding(n, dimension, padding_idx=PADDING)
+    with torch.no_grad():
+        embedding.weight *= dimension**-0.5  # of deviation 1
+    return embedding
 
 
 class AudioEncoder(nn.Module):

@@ -216,7 +216,10 @@ class Data:
             return self.model(split).window_frames
 
     def _vocabulary(self, split: Split) -> Vocabulary:
-        return count_words(self._word_clips[self._place[u.key]].words for u in split.train)
+        return count_words(
+            (self._word_clips[self._place[u.key]].words for u in split.train),
+            ngram_buckets=self.experiment.options.get("ngram_buckets", 0),
+        )
 
 
 def weights(model: NormalisingModel) -> dict[str, torch.Tensor]:

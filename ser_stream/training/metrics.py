@@ -1,4 +1,4 @@
-"""WA, UA, macro-F1 and the confusion matrix.
+"""WA, UA, macro-F1, weighted F1 and the confusion matrix.
 
 WA (weighted accuracy) is the share of all utterances that are right; UA (unweighted accuracy) is
 the mean of the per-class recalls, over the classes that occur. Both as the field uses them.
@@ -50,9 +50,20 @@ class Scores:
     @property
     def macro_f1(self) -> float:
         """Mean F1 over the labels that occur."""
+        return float(np.mean(self._f1[self.counts > 0]))
+
+    @property
+    def weighted_f1(self) -> float:
+        """Mean F1 over the labels, each weighted by how often it occurs: MELD's usual figure."""
         occurs = self.counts > 0
+        return float(np.average(self._f1[occurs], weights=self.counts[occurs]))
+
+    @property
+    def _f1(self) -> np.ndarray:
+        """(labels,), NaN for one that neither occurs nor is predicted."""
         claimed = self.confusion.sum(axis=0) + self.counts
-        return float(np.mean(2 * np.diag(self.confusion)[occurs] / claimed[occurs]))
+        right = np.diag(self.confusion)
+        return np.divide(2 * right, claimed, out=np.full(len(right), np.nan), where=claimed > 0)
 
     @property
     def one_against_rest(self) -> tuple[float, float]:
@@ -77,6 +88,7 @@ class Scores:
             "wa": round(self.wa, 4),
             "ua": round(self.ua, 4),
             "macro_f1": round(self.macro_f1, 4),
+            "weighted_f1": round(self.weighted_f1, 4),
             "labels": list(self.labels),
             "confusion": self.confusion.tolist(),
             "unheard": self.unheard.tolist(),

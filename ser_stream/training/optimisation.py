@@ -8,7 +8,7 @@ from ser_stream.errors import InputError
 
 OPTIMIZERS = ("adam", "adamw")
 SCHEDULES = ("constant", "one_cycle", "plateau")
-MONITORS = ("wa", "ua", "loss")
+MONITORS = ("wa", "ua", "weighted_f1", "loss")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Optimisation:
             improved for `plateau_patience` epochs.
         patience: stop when `monitor` has not improved for so many epochs, and keep the weights of
             the best one. 0: train all epochs and keep the last weights.
-        monitor: what is watched on the validation part: "wa", "ua" or "loss".
+        monitor: what is watched on the validation part: "wa", "ua", "weighted_f1" or "loss".
         clip_norm: the gradient is scaled down to this norm; 0 = never.
         average: decay per step of a moving average of the weights, which then is what is judged and
             kept; 0 = none.

@@ -148,12 +148,15 @@ class Trainer:
         logits = predict(model, validation)
         scores = score(model.labels, validation.targets, logits.argmax(1).numpy())
         loss = float(nn.functional.cross_entropy(logits, torch.from_numpy(validation.targets)))
-        watched = {"wa": scores.wa, "ua": scores.ua, "loss": -loss}
+        watched = {
+            "wa": scores.wa, "ua": scores.ua, "weighted_f1": scores.weighted_f1, "loss": -loss,
+        }  # fmt: skip
         self._remember(model, watched[self.optimisation.monitor])
         return {
             "validation_loss": round(loss, 4),
             "validation_wa": round(scores.wa, 4),
             "validation_ua": round(scores.ua, 4),
+            "validation_weighted_f1": round(scores.weighted_f1, 4),
         }
 
     def _remember(self, model: NormalisingModel, watched: float) -> None:

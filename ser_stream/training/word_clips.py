@@ -114,14 +114,14 @@ class WordClips:
         batch_size: int,
     ):
         self.words = [clip.words for clip in clips]
-        self.items = [(clip.segments, vocabulary.numbers(clip.words)) for clip in clips]
+        self.items = [(clip.segments, *vocabulary.encode(clip.words)) for clip in clips]
         self.targets = targets
         self.steps = -(-len(targets) // batch_size)
         self._n_frames = np.array([sum(map(len, clip.segments)) for clip in clips])
 
     def statistics(self, _standardise: str) -> tuple[Tensor, Tensor]:
         """Mean and deviation (n_mfcc,) of each coefficient."""
-        frames = np.concatenate([s for segments, _ in self.items for s in segments])
+        frames = np.concatenate([s for segments, *_ in self.items for s in segments])
         frames = frames.astype(np.float64)
         mean, std = frames.mean(axis=0), frames.std(axis=0)
         return torch.from_numpy(mean), torch.from_numpy(np.maximum(std, 1e-6))
