@@ -367,6 +367,7 @@ def _train(arguments: argparse.Namespace) -> int:
         raise InputError("--on: goes with the recipe of an experiment")
     if is_text_recipe(arguments.recipe):
         return _train_on_texts(arguments)
+    from ser_stream.training.processes import is_first
     from ser_stream.training.recipe import load_recipe
     from ser_stream.training.run import train
 
@@ -374,7 +375,8 @@ def _train(arguments: argparse.Namespace) -> int:
     output = arguments.output or arguments.runs / f"{recipe.name}-seed{seed}"
     cache = arguments.cache or arguments.runs / "cache"
     train(recipe, arguments.corpora, cache, output, seed, arguments.device)
-    print(f"model written to {output / 'model'}")
+    if is_first():
+        print(f"model written to {output / 'model'}")
     return 0
 
 

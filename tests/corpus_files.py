@@ -1,13 +1,14 @@
-"""Miniatures of corpora: sound files of one millisecond."""
+"""Miniatures of corpora: sound files of one millisecond, if nobody asks for more."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import soundfile
 
 
-def sound(path: Path) -> Path:
+def sound(path: Path, samples: Sequence[float] = (0.0,) * 16) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, [0.0] * 16, 16_000)
+    soundfile.write(path, samples, 16_000)
     return path
 
 

@@ -1,6 +1,7 @@
 """Experiments and reports, on a miniature of RAVDESS that is made of the demo recordings."""
 
 import dataclasses
+import itertools
 import json
 import os
 import subprocess
@@ -11,13 +12,17 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from corpus_files import sound, text
 from safetensors.torch import load_file
+from test_iemocap import ALIGNMENT
 
 from ser_stream.cli import main
+from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.errors import InputError
 from ser_stream.models.registry import build_model
 from ser_stream.training import trainer
+from ser_stream.training.alignment import align
 from ser_stream.training.clips import ClipSettings, add_white_noise, load_clips
 from ser_stream.training.experiment import (
     experiment_from_dict,
@@ -174,7 +179,22 @@ def test_cells_are_standardised_over_the_training_part(corpora, cache):
     assert mean.shape == std.shape == (626, 128)
     clips = np.stack([train.store.utterance(i) for i in train.members])
     np.testing.assert_allclose(mean, clips.mean(axis=0), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(std, np.maximum(clips.std(axis=0), 1.0), rtol=1e-3, atol=1e-3)
     assert std.min() == 1.0  # of padding, which does not vary
+
+
+def test_bands_are_standardised_over_all_frames(corpora, cache):
+    wanted = experiment()
+    utterances = wanted.labelled(read_corpora(corpora, ["ravdess"]))
+    split = wanted.protocol.splits(utterances, 0)[0]
+    train = Data(wanted, utterances, cache).parts(split)["train"]
+    frames = np.concatenate([train.store.utterance(i) for i in train.members]).astype(np.float64)
+    for ours, expected in zip(
+        train.statistics("band"), (frames.mean(0), frames.std(0)), strict=True
+    ):
+        np.testing.assert_allclose(ours, expected, rtol=1e-6)
+    with pytest.raises(InputError, match="found 'cell', but recordings differ in length"):
+        train.statistics("cell")
 
 
 def test_white_noise_has_the_ratio_asked_for_and_follows_from_the_key():
@@ -228,8 +248,12 @@ def test_shipped_recipes_build_their_networks(path):
 )
 def test_settings_go_over_recipes(path):
     recipe = RECIPES / ("moma.yaml" if path.stem == "small-moma" else "cnn-transformer.yaml")
-    changed = load_experiment(recipe, *read_overlays([path.stem]))
-    assert changed.identity != load_experiment(recipe).identity
+    names = [path.stem]
+    protocol = read_overlays(names)[0].get("protocol", {"validation": 1})
+    if protocol.get("validation", 0) == 0:
+        names.append("small-budget")  # early stopping has nothing to watch
+    over = read_overlays(names)
+    assert load_experiment(recipe, *over).identity != load_experiment(recipe, *over[1:]).identity
 
 
 def test_every_row_of_the_tables_has_its_recipe_and_every_recipe_a_row():
@@ -283,8 +307,9 @@ def test_a_report_holds_the_figures_of_the_runs(corpora, tmp_path, capsys, monke
         assert ours["mean"]["wa"] == pytest.approx(np.trace(ours["scores"]["confusion"]) / 32)
     assert len(list((tmp_path / "figures").glob("he-2-*-confusion-cat.png"))) == 1
     capsys.readouterr()
-    assert main(["report", "he-2", *where[:4], "--no-train"]) == 0
-    assert "not run" in capsys.readouterr().out
+    assert main(["report", "he-2", *where, "--seeds", "2", "--no-train", *files[:2]]) == 0
+    report = json.loads((tmp_path / "a.json").read_text())
+    assert {row["missing"] for row in report["rows"]} == {"not run"}
 
 
 @pytest.mark.parametrize(
@@ -361,3 +386,56 @@ def test_two_processes_train_what_one_does(corpora, cache, tmp_path):
         weights.append(load_file(next(runs.glob("moma-*/seed0-all/weights.safetensors"))))
     for name, ours in weights[0].items():
         torch.testing.assert_close(ours, weights[1][name], atol=2e-4, rtol=1e-3)
+
+
+def test_words_without_times_are_found_in_the_sound(speech_path, tmp_path):
+    """2-happy.flac is one sentence between 0.8 s of silence on both sides."""
+    pytest.importorskip("pocketsphinx")
+    text = "That is wonderful! I am so glad that you came today!"
+    utterance = Utterance(speech_path, "demo", "someone", "", "happy", "en", text=text)
+    (found,) = align([utterance], tmp_path)
+    assert [word.text for word in found.words] == text.split()
+    assert 0.6 < found.words[0].start_s < 1.2
+    assert all(a.end_s <= b.start_s + 0.02 for a, b in itertools.pairwise(found.words))
+    assert align([utterance], tmp_path)[0] == found  # from the disk
+    with pytest.raises(InputError, match="in 'pl' to align; accepted are English texts"):
+        align([dataclasses.replace(utterance, language="pl")], tmp_path)
+
+
+@pytest.fixture(scope="module")
+def iemocap(speech, tmp_path_factory):
+    """IEMOCAP in miniature: five sessions of two speakers, who say one sentence in four ways."""
+    root = tmp_path_factory.mktemp("iemocap") / "iemocap"
+    for number in range(1, 6):
+        session, dialogue = root / f"Session{number}", f"Ses{number:02d}F_impro01"
+        lines, texts = [], []
+        for i, (gender, label) in enumerate(itertools.product("FM", ("neu", "exc", "sad", "ang"))):
+            name = f"{dialogue}_{gender}{i:03d}"
+            sound(session / "sentences/wav" / dialogue / f"{name}.wav", speech[i * 100 : 32_000])
+            lines.append(f"[{i}.0 - {i}.9]\t{name}\t{label}\t[2.5, 2.5, 2.5]\n")
+            texts.append(f"{name} [{i:03d}.0000-{i:03d}.9000]: I like apple.\n")
+            text(session / "sentences/ForcedAlignment" / dialogue / f"{name}.wdseg", ALIGNMENT)
+        text(session / "dialog/EmoEvaluation" / f"{dialogue}.txt", "\n" + "".join(lines))
+        text(session / "dialog/transcriptions" / f"{dialogue}.txt", "".join(texts))
+    return root.parent
+
+
+def test_rows_of_iemocap_run_on_a_copy_of_the_corpus(iemocap, tmp_path, capsys):
+    """CAN aligned, and MOMA trained on sessions 1 to 4 and tested on session 5: with one epoch."""
+    words = tmp_path / "words.yaml"
+    words.write_text(
+        "labels: [neutral, excited, sad, angry]\n"
+        "protocol: {name: leave_one_session_out, validation: 1, only: [Ses05]}\n"
+        "options: {word_dimension: 4, hidden: 4}\noptimisation: {epochs: 1}\n"
+    )
+    sound_only = tmp_path / "sound.yaml"
+    sound_only.write_text("options: {hidden: 4, context: 4}\noptimisation: {epochs: 1}\nseeds: [0]")
+    where = ["--corpora", str(iemocap), "--runs", str(tmp_path / "runs")]
+    assert main(["train", str(RECIPES / "can.yaml"), *where, "--on", str(words)]) == 0
+    assert main(["train", str(RECIPES / "moma.yaml"), *where, "--on", str(sound_only)]) == 0
+    out = capsys.readouterr().out
+    assert "can, seed 0, Ses05: WA" in out and "moma, seed 0, Ses05: WA" in out
+    runs = [json.loads(path.read_text()) for path in (tmp_path / "runs").glob("*/*/run.json")]
+    for run in runs:
+        assert run["utterances"]["test"] == 8 and run["speakers"]["test"] == 2
+        assert sum(run["utterances"].values()) == 40

@@ -116,6 +116,12 @@ def test_the_papers_habit_watches_the_test_part_and_says_so():
     assert "ON THE TEST PART" not in str(Protocol("random", test=0.2, validation=0.1))
 
 
+@pytest.mark.parametrize("protocol", ALL, ids=lambda protocol: protocol.name)
+def test_a_protocol_says_what_it_is(protocol):
+    assert str(protocol).endswith("; best epoch on a validation part")
+    assert len(str(protocol)) > 40
+
+
 def test_only_some_folds():
     protocol = Protocol("emobox", only=("fold 2",))
     assert [split.name for split in protocol.splits(corpus(), 0)] == ["fold 2"]

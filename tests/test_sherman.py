@@ -64,7 +64,7 @@ def test_silence_is_as_loud_as_its_loudest_cell():
 
 def test_missing_librosa_is_an_error_that_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "librosa", None)
-    with pytest.raises(InputError, match=r"pip install 'ser_stream\[papers\]'"):
+    with pytest.raises(InputError, match=r"pip install 'ser_stream\[research\]'"):
         relative_log_mel(np.zeros(1000, np.float32), CONFIG)
 
 

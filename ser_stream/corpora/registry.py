@@ -18,6 +18,7 @@ class Corpus:
 
     Attributes:
         speaker_name: a speaker as the corpus, and a recipe, names them -> `Utterance.speaker`.
+        speech: what kind, in which language, for model cards.
     """
 
     title: str
@@ -25,32 +26,34 @@ class Corpus:
     speaker_name: Callable[[Any], str]
     licence: str
     commercial_use: bool
+    speech: str
 
 
 CORPORA = {
     "ravdess": Corpus(
-        "RAVDESS", ravdess.read, ravdess.speaker_name, "CC BY-NC-SA 4.0", commercial_use=False
+        "RAVDESS", ravdess.read, ravdess.speaker_name, "CC BY-NC-SA 4.0", False, "acted, English"
     ),
-    "cremad": Corpus("CREMA-D", cremad.read, cremad.speaker_name, "ODbL 1.0", commercial_use=True),
-    "nemo": Corpus("nEMO", nemo.read, nemo.speaker_name, "CC BY-NC-SA 4.0", commercial_use=False),
+    "cremad": Corpus(
+        "CREMA-D", cremad.read, cremad.speaker_name, "ODbL 1.0", True, "acted, English"
+    ),
+    "nemo": Corpus("nEMO", nemo.read, nemo.speaker_name, "CC BY-NC-SA 4.0", False, "acted, Polish"),
     "iemocap": Corpus(
-        "IEMOCAP",
-        iemocap.read,
-        iemocap.speaker_name,
-        "IEMOCAP release form, research only",
-        commercial_use=False,
+        "IEMOCAP", iemocap.read, iemocap.speaker_name, "IEMOCAP release form, research only", False,
+        "acted dialogues, English",
     ),
-    "emodb": Corpus("EmoDB", emodb.read, emodb.speaker_name, "CC0 1.0", commercial_use=True),
-    "tess": Corpus("TESS", tess.read, tess.speaker_name, "CC BY-NC-ND 4.0", commercial_use=False),
-    "savee": Corpus("SAVEE", savee.read, savee.speaker_name, "research only", commercial_use=False),
+    # CC0 is what audEERING's release says; the first distribution says nothing.
+    "emodb": Corpus("EmoDB", emodb.read, emodb.speaker_name, "CC0 1.0", False, "acted, German"),
+    "tess": Corpus(
+        "TESS", tess.read, tess.speaker_name, "CC BY-NC-ND 4.0", False, "acted, English"
+    ),
+    "savee": Corpus(
+        "SAVEE", savee.read, savee.speaker_name, "research only", False, "acted, English"
+    ),
     "meld": Corpus(
-        "MELD",
-        meld.read,
-        meld.speaker_name,
-        "GPL 3.0; the sound is a television series'",
-        commercial_use=False,
+        "MELD", meld.read, meld.speaker_name, "GPL 3.0; the sound is a television series'", False,
+        "a television series, English",
     ),
-}
+}  # fmt: skip
 
 
 def get_corpus(name: str) -> Corpus:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ser_stream.corpora.registry import CORPORA
 from ser_stream.decoding import INTERVAL, UTTERANCE
 from ser_stream.models.info import ModelInfo
 
@@ -24,13 +25,13 @@ def model_card(info: ModelInfo) -> str:
         f"(`ser_stream/models/{info.architecture}.py`), {len(info.labels)} classes: "
         f"{', '.join(info.labels)}.",
         "",
-        f"* Input: 16 kHz mono, {info.features.n_mels} log-mel bands every "
+        f"* Input: 16 kHz mono, {info.features.dimension} values every "
         f"{1e3 * info.features.frame_s:g} ms.",
         f"* Trained on: {', '.join(info.training_data.corpora)}.",
         f"* Use: {info.training_data.licence}.",
-        "* Acted speech of adults, in English and Polish where nEMO is among the corpora. Nothing "
-        "is known about children, other languages, or spontaneous speech. It hears how something "
-        "is said, which is not how someone feels: do not decide about people by it.",
+        f"* Speech of adults: {_speech(info)}. Nothing is known about children, other languages, "
+        "or other ways of speaking. It hears how something is said, which is not how someone "
+        "feels: do not decide about people by it.",
     ]
     if "CREMA-D" in " ".join(info.training_data.corpora):
         lines.append(
@@ -52,6 +53,16 @@ def model_card(info: ModelInfo) -> str:
         for entry in report["corpora"].values():
             lines += ["", *_confusion(entry["title"], entry[UTTERANCE])]
     return "\n".join(lines) + "\n"
+
+
+def _speech(info: ModelInfo) -> str:
+    """What kinds of speech the corpora hold."""
+    used = [
+        corpus
+        for corpus in CORPORA.values()
+        if any(name.startswith(corpus.title) for name in info.training_data.corpora)
+    ]
+    return "; ".join(f"{corpus.title}, {corpus.speech}" for corpus in used) or "not known"
 
 
 def _protocol(report: dict) -> str:

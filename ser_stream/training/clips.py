@@ -145,12 +145,16 @@ class Clips:
 
     def statistics(self, standardise: str) -> tuple[Tensor, Tensor]:
         """Mean and deviation: (dimension,) by "band", (frames, dimension) by "cell"."""
-        frames = [self._frames(i).astype(np.float64) for i in range(len(self.targets))]
-        if standardise == "band":
-            frames = np.concatenate(frames)
-        elif len({len(clip) for clip in frames}) > 1:
-            raise InputError("standardise: found 'cell', but recordings differ in length")
-        mean, std = np.mean(frames, axis=0), np.std(frames, axis=0)
+        n, total, squares = 0, 0.0, 0.0
+        for index in range(len(self.targets)):
+            clip = self._frames(index).astype(np.float64)  # one at a time: all take a gigabyte
+            if standardise == "cell":
+                clip = clip[None]
+                if n and clip.shape[1:] != total.shape:
+                    raise InputError("standardise: found 'cell', but recordings differ in length")
+            n, total, squares = n + len(clip), total + clip.sum(0), squares + (clip**2).sum(0)
+        mean = total / n
+        std = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
         least = LEAST_DEVIATION if standardise == "cell" else 1e-6
         return torch.from_numpy(mean), torch.from_numpy(np.maximum(std, least))
 

@@ -55,6 +55,8 @@ class Experiment:
     def identity(self) -> str:
         """Short hash of all that decides its figures, but the seeds: runs of another are others."""
         content = dataclasses.asdict(dataclasses.replace(self, name="", source="", seeds=()))
+        # A setting that is left out does not count: one more leaves earlier runs what they are.
+        content = {name: value for name, value in content.items() if value is not None}
         content["kind"] = type(self.features).__name__
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.base import EmotionModel, NormalisingModel
 from ser_stream.models.can import CrossAttentionNetwork
+from ser_stream.training.alignment import align
 from ser_stream.training.experiment import Experiment
 from ser_stream.training.experiment_run import (
     Data,
@@ -75,7 +77,7 @@ def draw_experiment(
     maps = embedding_maps([(title, points[chosen]) for title, points in maps], labels)
     paths += save(maps, output / f"{name}-t-sne")
     for index in _examples(logits, test.targets, n_examples):
-        utterance = split.test[index]
+        utterance = _with_words(split.test[index], folders)
         figure = _attention(experiment, model, test, index, utterance)
         if figure is not None:
             stem = utterance.key.replace("/", "-")
@@ -145,6 +147,12 @@ def _examples(logits: np.ndarray, targets: np.ndarray, n: int) -> list[int]:
         if logits[index].argmax() == targets[index]:
             surest.setdefault(int(targets[index]), int(index))
     return list(surest.values())[:n]
+
+
+def _with_words(utterance: Utterance, folders: Folders) -> Utterance:
+    """With times of its words, where they are known or can be found."""
+    can_align = utterance.text and utterance.language == "en" and find_spec("pocketsphinx")
+    return align([utterance], folders.cache)[0] if can_align else utterance
 
 
 def _attention(

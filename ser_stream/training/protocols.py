@@ -101,15 +101,18 @@ class Protocol:
 
     def __str__(self) -> str:
         """In words, for reports."""
-        what = {
-            "random": f"random, {self.test or 0:.0%} of the utterances are the test part",
-            "k_fold": f"{self.folds}-fold cross-validation over utterances",
-            "leave_one_session_out": "leave one session out",
-            "leave_one_speaker_out": "leave one speaker out",
-            "speaker_folds": f"{self.folds} folds of speakers",
-            "emobox": "EmoBox's 6 folds of speakers",
-            "sessions": f"test on {', '.join(self.test or ()) if self.name == 'sessions' else ''}",
-        }[self.name]
+        if self.name == "random":
+            what = f"random, {self.test:.0%} of the utterances are the test part"
+        elif self.name == "sessions":
+            what = f"test on {', '.join(self.test)}"
+        else:
+            what = {
+                "k_fold": f"{self.folds}-fold cross-validation over utterances",
+                "leave_one_session_out": "leave one session out",
+                "leave_one_speaker_out": "leave one speaker out",
+                "speaker_folds": f"{self.folds} folds of speakers",
+                "emobox": "EmoBox's 6 folds of speakers",
+            }[self.name]
         if self.only:
             what += f", of which only {', '.join(self.only)}"
         watched = {0: "last epoch", ON_TEST: "best epoch ON THE TEST PART, as the paper does"}

@@ -101,15 +101,12 @@ def make_report(
 def _measure(
     row: Row, experiment: Experiment, folders: Folders, train: bool, device: str
 ) -> ReportRow:
-    missing = NOT_RUN
     results = read_results(experiment, folders)
-    if train:
-        absent = [name for name in experiment.corpora if not (folders.corpora / name).is_dir()]
-        if absent:
-            missing = f"needs the corpus {', '.join(absent)}"
-        else:
-            results = run_experiment(experiment, folders, device)
+    absent = [name for name in experiment.corpora if not (folders.corpora / name).is_dir()]
+    if train and not absent:
+        results = run_experiment(experiment, folders, device)
     if not results:
+        missing = f"needs the corpus {', '.join(absent)}" if absent else NOT_RUN
         return ReportRow(row, None, missing)
     return ReportRow(row, Summary.of(experiment, results))
 

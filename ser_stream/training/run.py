@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ser_stream.corpora import esc10
+from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.features.log_mel import log_mel
 from ser_stream.models.base import EmotionModel
@@ -22,6 +23,7 @@ from ser_stream.training.dataset import TrainingSet, Windows
 from ser_stream.training.environment import environment
 from ser_stream.training.feature_cache import load_features, read_samples
 from ser_stream.training.memory import keep_freed_memory
+from ser_stream.training.processes import first_before_others, is_first, joined
 from ser_stream.training.recipe import Recipe
 from ser_stream.training.trainer import Trainer
 
@@ -43,46 +45,61 @@ def train(
     """
     keep_freed_memory()
     parts = recipe.split(read_corpora(corpora, list(recipe.corpora)))
-    utterances = parts["train"]
     # Model first: a mistake in its options shows before minutes of features.
     torch.manual_seed(seed)
     model = build_model(recipe.architecture, recipe.labels, recipe.features, recipe.options)
     output.mkdir(parents=True, exist_ok=True)
-    _write_run(recipe, seed, parts, model, output)
+    if is_first():
+        _write_run(recipe, seed, parts, model, output)
+    with joined(device) as own_device:
+        with first_before_others():
+            training_set, windows = _data(recipe, parts, corpora, cache, model.window_frames)
+        mean, std = training_set.statistics()
+        model.set_normalisation(torch.from_numpy(mean), torch.from_numpy(std))
+        trainer = Trainer(model, training_set, recipe.optimisation, seed, output, own_device)
+        trained = trainer.run(windows).to("cpu", memory_format=torch.contiguous_format)
+    if is_first():
+        _write_model(recipe, seed, trained, parts["validation"], output / "model")
 
+
+def _data(
+    recipe: Recipe, parts: dict[str, list[Utterance]], corpora: Path, cache: Path, max_frames: int
+) -> tuple[TrainingSet, Windows]:
+    """What is trained on, and what is watched."""
+    utterances, watched = parts["train"], parts["validation"]
     stores = [load_features(utterances, recipe.features, speed, cache) for speed in recipe.speeds]
-    validation = load_features(parts["validation"], recipe.features, 1.0, cache)
     noises = []
     if recipe.noise_folds:
         files = esc10.noise_files(corpora / "esc10", recipe.noise_folds)
         noises = [log_mel(read_samples(path), recipe.features) for path in files]
     training_set = TrainingSet(
         utterances, stores, recipe.labels, recipe.mix, recipe.augmentation,
-        recipe.utterances_per_epoch, recipe.optimisation.batch_size, model.window_frames, noises,
+        recipe.utterances_per_epoch, recipe.optimisation.batch_size, max_frames, noises,
     )  # fmt: skip
-    mean, std = training_set.statistics()
-    model.set_normalisation(torch.from_numpy(mean), torch.from_numpy(std))
+    targets = np.array([recipe.labels.index(utterance.label) for utterance in watched])
+    validation = load_features(watched, recipe.features, 1.0, cache)
+    return training_set, Windows(validation, targets, max_frames)
 
-    targets = np.array([recipe.labels.index(u.label) for u in parts["validation"]])
-    windows = Windows(validation, targets, model.window_frames)
-    trainer = Trainer(model, training_set, recipe.optimisation, seed, output, device)
-    trained = trainer.run(windows).to("cpu", memory_format=torch.contiguous_format)
+
+def _write_model(
+    recipe: Recipe, seed: int, trained: EmotionModel, validation: list[Utterance], folder: Path
+) -> None:
+    """Calibrate, and write the model's folder."""
     info = ModelInfo(
         name=recipe.name,
         architecture=recipe.architecture,
         labels=recipe.labels,
         features=recipe.features,
-        mean=tuple(map(float, mean)),
-        std=tuple(map(float, std)),
+        mean=tuple(trained.mean.tolist()),
+        std=tuple(trained.std.tolist()),
         options=recipe.options,
         smoothing=recipe.smoothing,
         training_data=_training_data(recipe, seed),
     )
-    info = dataclasses.replace(
-        info, calibration=calibrate(trained, info, parts["validation"], recipe.confidence_floor)
-    )
-    save_model(output / "model", trained, info)
-    write_card(output / "model", info)
+    calibration = calibrate(trained, info, validation, recipe.confidence_floor)
+    info = dataclasses.replace(info, calibration=calibration)
+    save_model(folder, trained, info)
+    write_card(folder, info)
 
 
 def _training_data(recipe: Recipe, seed: int) -> TrainingData:
