@@ -429,6 +429,7 @@ def _models(_arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.conversation import is_conversation
     from ser_stream.training.experiment import is_experiment
     from ser_stream.training.text_recipe import is_text_recipe
 
@@ -438,6 +439,8 @@ def _train(arguments: argparse.Namespace) -> int:
         raise InputError("--on: goes with the recipe of an experiment")
     if is_text_recipe(arguments.recipe):
         return _train_on_texts(arguments)
+    if is_conversation(arguments.recipe):
+        return _train_conversation(arguments)
     from ser_stream.training.processes import is_first
     from ser_stream.training.recipe import load_recipe
     from ser_stream.training.run import train
@@ -458,6 +461,22 @@ def _train_on_texts(arguments: argparse.Namespace) -> int:
     recipe, seed = load_text_recipe(arguments.recipe), arguments.seed or 0
     output = arguments.output or arguments.runs / f"{recipe.name}-seed{seed}"
     info = train_on_texts(recipe, arguments.corpora, output, seed, arguments.device)
+    print("\n".join(figures_table(info.results)))
+    print(f"model written to {output / 'model'}")
+    return 0
+
+
+def _train_conversation(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.conversation import (
+        figures_table,
+        load_conversation,
+        train_conversation,
+    )
+
+    recipe, seed = load_conversation(arguments.recipe), arguments.seed or 0
+    output = arguments.output or arguments.runs / f"{recipe.voices.name}-seed{seed}"
+    cache = arguments.cache or arguments.runs / "cache"
+    info = train_conversation(recipe, arguments.corpora, cache, output, seed, arguments.device)
     print("\n".join(figures_table(info.results)))
     print(f"model written to {output / 'model'}")
     return 0

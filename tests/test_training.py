@@ -233,5 +233,5 @@ def test_batches_hold_every_label_as_often(corpora, recipe_path, tmp_path):
         assert features.shape[:2] == (len(lengths), lengths.max())
         assert torch.all(features[lengths.argmin(), lengths.min() :] == 0)
         torch.testing.assert_close(targets.sum(dim=1), torch.ones(len(lengths)))
-    drawn = training_set.targets[training_set._draw(24, np.random.default_rng(0))]
+    drawn = training_set.targets[training_set.draw(24, np.random.default_rng(0))]
     assert np.bincount(drawn).tolist() == [6, 6, 6, 6]

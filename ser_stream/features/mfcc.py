@@ -56,5 +56,9 @@ def mfcc(samples: np.ndarray, config: MfccConfig) -> np.ndarray:
         (config.frames_in(n), n_mfcc) float32. The first coefficient is the level: the mean of the
         bands in dB, times the square root of their number.
     """
-    bands = log_mel(samples, config).astype(np.float64)
-    return (bands @ _dct(config.n_mels, config.n_mfcc)).astype(np.float32)
+    return cepstrum(log_mel(samples, config), config)
+
+
+def cepstrum(bands: np.ndarray, config: MfccConfig) -> np.ndarray:
+    """Coefficients (frames, n_mfcc) float32 of log-mel bands (frames, n_mels) in dB."""
+    return (bands.astype(np.float64) @ _dct(config.n_mels, config.n_mfcc)).astype(np.float32)

@@ -98,7 +98,7 @@ def aligned_segments(words: Sequence[Word], n_samples: int, overlap: float = 0.1
     inner = np.rint((ends[:-1] + starts[1:]) / 2).astype(np.int64)
     # A word that lies within another can put its boundary before the one in front of it.
     inner = np.maximum.accumulate(np.clip(inner, 0, n_samples))
-    return _overlapping(np.concatenate([[0], inner, [n_samples]]), overlap)
+    return overlapping(np.concatenate([[0], inner, [n_samples]]), overlap)
 
 
 def equal_segments(n_segments: int, n_samples: int, overlap: float = 0.1) -> np.ndarray:
@@ -108,10 +108,10 @@ def equal_segments(n_segments: int, n_samples: int, overlap: float = 0.1) -> np.
     [[0, 525], [475, 1000]]
     """
     boundaries = np.rint(np.linspace(0, n_samples, n_segments + 1)).astype(np.int64)
-    return _overlapping(boundaries, overlap)
+    return overlapping(boundaries, overlap)
 
 
-def _overlapping(boundaries: np.ndarray, overlap: float) -> np.ndarray:
+def overlapping(boundaries: np.ndarray, overlap: float) -> np.ndarray:
     """Boundaries (n + 1,) -> spans (n, 2), each drawn out into its neighbours."""
     reach = np.rint(overlap / 2 * np.diff(boundaries)).astype(np.int64)
     spans = np.stack([boundaries[:-1], boundaries[1:]], axis=1)

@@ -267,10 +267,18 @@ class CrossAttentionNetwork(BimodalModel):
         return joint.log_softmax(dim=1) + self.align_weight * single
 
     def loss(self, batch: SegmentBatch, *, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-        """L_total (eqs. 13 and 14)."""
+        """L_total (eqs. 13 and 14).
+
+        Args:
+            targets: as in the base; or (batch, 3) indices where words and sound have emotions of
+                their own, which the paper has not: of the utterance, of its text, of its sound.
+        """
+        own = targets.dim() == 2 and not targets.is_floating_point()
         joint, text, audio = (
             None if logits is None
-            else F.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
-            for logits in self.predictions(batch)
+            else F.cross_entropy(logits.float(), target, label_smoothing=label_smoothing)
+            for logits, target in zip(
+                self.predictions(batch), targets.unbind(1) if own else 3 * [targets], strict=True
+            )
         )  # fmt: skip
         return joint if text is None else joint + self.align_weight * (text + audio)

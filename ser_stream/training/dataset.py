@@ -60,7 +60,7 @@ class TrainingSet:
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation of each band (n_mels,), over a sample of augmented utterances."""
         rng = np.random.default_rng(0)
-        frames = [self._augmented(i, rng)[0] for i in self._draw(2000, rng)]
+        frames = [self.augmented(i, rng)[0] for i in self.draw(2000, rng)]
         frames = np.concatenate(frames).astype(np.float64)
         return frames.mean(axis=0), frames.std(axis=0)
 
@@ -69,7 +69,7 @@ class TrainingSet:
 
         Utterances of like length share a batch, which keeps padding small.
         """
-        drawn = self._draw(self.n_drawn, rng)
+        drawn = self.draw(self.n_drawn, rng)
         lengths = self.stores[0].speech_frames[drawn] + rng.normal(0, 30, len(drawn))
         batches = np.array_split(drawn[np.argsort(lengths)], self.steps)
         for number in rng.permutation(len(batches)):
@@ -82,7 +82,7 @@ class TrainingSet:
         store = self.stores[len(self.stores) // 2]
         return [store.utterance(i) for i in range(0, len(store), max(1, len(store) // 500))]
 
-    def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Indices of utterances: each corpus by its share, and within it each label as often."""
         drawn = []
         for share, members in self._groups:
@@ -90,7 +90,7 @@ class TrainingSet:
             drawn += [members] * rounds + [rng.choice(members, rest, replace=False)]
         return np.concatenate(drawn)
 
-    def _augmented(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def augmented(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Frames of one utterance and its one-hot target."""
         settings = self.augmentation
         store = self.stores[rng.integers(len(self.stores))]
@@ -123,11 +123,11 @@ class TrainingSet:
         self, index: int, partners: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """An augmented utterance, mixed with a partner from the same batch, then masked."""
-        frames, target = self._augmented(index, rng)
+        frames, target = self.augmented(index, rng)
         if self.augmentation.mixup > 0:
             share = rng.beta(self.augmentation.mixup, self.augmentation.mixup)
             share = np.float32(max(share, 1 - share))  # the utterance's own length rules
-            other, other_target = self._augmented(rng.choice(partners), rng)
+            other, other_target = self.augmented(rng.choice(partners), rng)
             other = repeat_to(other, len(frames), rng)
             frames = share * frames + (1 - share) * other
             target = share * target + (1 - share) * other_target

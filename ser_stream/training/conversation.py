@@ -1,0 +1,289 @@
+"""Trains CAN for English conversation: from voices without free words, and texts without sound.
+
+No corpus at hand has both in free speech. The text branch has learned from texts (`text_run`); the
+branch of sound and what joins them learn from pairs (`pairs`). Figures are of pairs too: speakers
+and texts that training never met, but no recording of anyone who says what they feel.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ser_stream.corpora import esc10
+from ser_stream.corpora.base import Utterance
+from ser_stream.corpora.registry import CORPORA, read_corpora
+from ser_stream.corpora.texts import TEXT_CORPORA, read_texts
+from ser_stream.decoding import INTERVAL, UTTERANCE, Calibration
+from ser_stream.errors import InputError
+from ser_stream.features.log_mel import log_mel
+from ser_stream.features.segments import SegmentConfig
+from ser_stream.features.vocabulary import Vocabulary
+from ser_stream.models.base import BimodalModel
+from ser_stream.models.can import CrossAttentionNetwork
+from ser_stream.models.can_baselines import TextModel
+from ser_stream.models.checkpoint import load_model, save_model
+from ser_stream.models.info import ModelInfo, TrainingData
+from ser_stream.models.registry import build_model
+from ser_stream.training.calibrate import fit_temperature
+from ser_stream.training.dataset import TrainingSet
+from ser_stream.training.environment import environment
+from ser_stream.training.feature_cache import load_features, read_samples
+from ser_stream.training.memory import keep_freed_memory
+from ser_stream.training.metrics import Scores, score
+from ser_stream.training.pairs import NEUTRAL, JudgedPairs, Pairs, Texts
+from ser_stream.training.recipe import Recipe, recipe_from_dict
+from ser_stream.training.settings import read_settings
+from ser_stream.training.trainer import Trainer, predict
+
+OWN = ("texts", "text_branch")
+PARTS = {"train": "train", "validation": "dev", "test": "test"}
+"""Part of the speakers -> part of the texts."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ConversationRecipe:
+    """Settings of a run.
+
+    Attributes:
+        voices: of clips, their augmentation, optimisation and network; its `utterances_per_epoch`
+            are pairs.
+        texts: corpora of texts.
+        text_branch: model that the text branch begins with: a name, or a folder.
+    """
+
+    voices: Recipe
+    texts: tuple[str, ...]
+    text_branch: str
+
+
+def is_conversation(path: Path) -> bool:
+    """Whether a file of settings is such a recipe."""
+    return "text_branch" in read_settings(path)
+
+
+def load_conversation(path: Path) -> ConversationRecipe:
+    """Read a recipe: settings of `Recipe`, and those above.
+
+    Raises:
+        InputError: the file is missing, is not YAML, or a setting is unknown, missing or wrong.
+    """
+    content = read_settings(path)
+    where = f"recipe {path}"
+    missing = [name for name in OWN if name not in content]
+    if missing:
+        raise InputError(f"{where}: settings missing: {', '.join(missing)}")
+    texts = content["texts"]
+    if not isinstance(texts, list) or not set(texts) <= TEXT_CORPORA.keys():
+        raise InputError(
+            f"{where}: texts: found {texts!r}; accepted is a list of {', '.join(TEXT_CORPORA)}"
+        )
+    voices = {name: value for name, value in content.items() if name not in OWN}
+    recipe = recipe_from_dict(voices, where)
+    return ConversationRecipe(recipe, tuple(texts), str(content["text_branch"]))
+
+
+def train_conversation(
+    recipe: ConversationRecipe,
+    corpora: Path,
+    cache: Path,
+    output: Path,
+    seed: int,
+    device: str = "cpu",
+) -> ModelInfo:
+    """Train by a recipe, and write `output`/model with its figures.
+
+    Args:
+        corpora: folder that holds each corpus, of sound and of texts, in a folder of its name;
+            texts may lie in its folder text.
+        cache: folder for computed features; several runs share it.
+
+    Raises:
+        InputError: a corpus or the text branch is not there, or does not fit the recipe.
+    """
+    keep_freed_memory()
+    voices = recipe.voices
+    config = SegmentConfig()
+    text_branch, text_info = load_model(recipe.text_branch, kind=TextModel)
+    torch.manual_seed(seed)
+    options = {**text_info.options, **voices.options}
+    model = build_model("can", voices.labels, config, options, CrossAttentionNetwork)
+    model.set_text_branch(text_branch)
+
+    data = _Data(recipe, corpora, cache, config, model.text.vocabulary)
+    pairs = data.pairs()
+    mean, std = pairs.statistics()
+    model.set_normalisation(mean, std)
+    output.mkdir(parents=True, exist_ok=True)
+    _write_run(recipe, seed, model, output)
+    trainer = Trainer(model, pairs, voices.optimisation, seed, output, device)
+    validation = data.judged("validation")
+    trained = trainer.run(validation).to("cpu")
+
+    calibration = Calibration(
+        fit_temperature(predict(trained, validation).numpy(), validation.targets)
+    )
+    info = ModelInfo(
+        name=voices.name,
+        architecture="can",
+        labels=voices.labels,
+        features=config,
+        mean=tuple(mean.tolist()),
+        std=tuple(std.tolist()),
+        options=options,
+        calibration={INTERVAL: calibration, UTTERANCE: calibration},
+        training_data=_training_data(recipe, text_info, seed),
+        results={part: figures(trained, data.judged(part)) for part in ("validation", "test")},
+    )
+    save_model(output / "model", trained, info)
+    (output / "model" / "README.md").write_text(_card(info), encoding="utf-8")
+    return info
+
+
+class _Data:
+    """Clips and texts of a recipe, by part."""
+
+    max_frames = 500  # five seconds, the longest window
+
+    def __init__(
+        self,
+        recipe: ConversationRecipe,
+        corpora: Path,
+        cache: Path,
+        config: SegmentConfig,
+        vocabulary: Vocabulary,
+    ):
+        self.recipe, self.cache, self.config = recipe.voices, cache, config
+        self.vocabulary = vocabulary
+        self.clips = self.recipe.split(read_corpora(corpora, list(self.recipe.corpora)))
+        folder = corpora / "text" if (corpora / "text").is_dir() else corpora
+        texts = [text for text in read_texts(folder, list(recipe.texts)) if text.label]
+        self.texts = {}
+        for part, of_texts in PARTS.items():
+            own = [text for text in texts if text.part == of_texts]
+            self.texts[part] = Texts([t.words for t in own], [t.label for t in own])
+        self.noises = []
+        if self.recipe.noise_folds:
+            files = esc10.noise_files(corpora / "esc10", self.recipe.noise_folds)
+            self.noises = [log_mel(read_samples(path), config) for path in files]
+
+    def pairs(self) -> Pairs:
+        """To train on."""
+        recipe, clips = self.recipe, self.clips["train"]
+        stores = [load_features(clips, self.config, speed, self.cache) for speed in recipe.speeds]
+        voices = TrainingSet(
+            clips, stores, recipe.labels, recipe.mix, recipe.augmentation,
+            recipe.utterances_per_epoch, recipe.optimisation.batch_size, self.max_frames,
+            self.noises,
+        )  # fmt: skip
+        return Pairs(voices, self.texts["train"], recipe.labels, self.vocabulary, self.config)
+
+    def judged(self, part: str) -> JudgedPairs:
+        """Speakers and texts that training has not met."""
+        clips: list[Utterance] = self.clips[part]
+        store = load_features(clips, self.config, 1.0, self.cache)
+        bands = [store.utterance(i)[-self.max_frames :] for i in range(len(clips))]
+        labels = [clip.label for clip in clips]
+        return JudgedPairs(
+            bands, labels, self.texts[part], self.recipe.labels, self.vocabulary, self.config
+        )
+
+
+def figures(model: CrossAttentionNetwork, pairs: JudgedPairs) -> dict[str, dict[str, Any]]:
+    """What the network, and each of its branches alone, makes of pairs, by kind of pair.
+
+    Returns:
+        kind ("all", "same emotion", "neutral words", "neutral voice") -> who answers ("joint",
+        "text", "sound") -> scores, against the pair's emotion.
+    """
+    logits = {name: np.empty((len(pairs.targets), len(model.labels))) for name in ANSWERS}
+    with torch.inference_mode():
+        for members, (batch,) in pairs.batches():
+            answers = (model(batch), *model.predictions(batch)[1:])
+            for name, values in zip(ANSWERS, answers, strict=True):
+                logits[name][members] = values
+    neutral = model.labels.index(NEUTRAL)
+    same = pairs.text_targets == pairs.voice_targets
+    kinds = {
+        "all": np.full(len(same), True),
+        "same emotion": same,
+        "neutral words": ~same & (pairs.text_targets == neutral),
+        "neutral voice": ~same & (pairs.voice_targets == neutral),
+    }
+    return {
+        kind: {
+            name: _scores(model.labels, pairs.targets[chosen], values[chosen]).to_dict()
+            for name, values in logits.items()
+        }
+        for kind, chosen in kinds.items()
+    }
+
+
+ANSWERS = ("joint", "text", "sound")
+
+
+def _scores(labels: tuple[str, ...], targets: np.ndarray, logits: np.ndarray) -> Scores:
+    return score(labels, targets, logits.argmax(axis=1))
+
+
+def figures_table(results: dict[str, Any]) -> list[str]:
+    """Lines of Markdown: WA and UA of each answer, by part and kind of pair."""
+    lines = ["| part | pairs | n | joint WA | UA | text alone WA | UA | sound alone WA | UA |"]
+    lines += ["|---" * 9 + "|"]
+    for part, kinds in results.items():
+        for kind, answers in kinds.items():
+            cells = " | ".join(
+                f"{100 * answers[name][metric]:.1f}" for name in ANSWERS for metric in ("wa", "ua")
+            )
+            lines.append(f"| {part} | {kind} | {answers['joint']['n']} | {cells} |")
+    return lines
+
+
+def _training_data(recipe: ConversationRecipe, text_info: ModelInfo, seed: int) -> TrainingData:
+    corpora = [CORPORA[name] for name in recipe.voices.corpora]
+    named = tuple(f"{corpus.title} ({corpus.licence})" for corpus in corpora)
+    commercial = text_info.training_data.commercial_use
+    commercial = commercial and all(corpus.commercial_use for corpus in corpora)
+    licence = "all corpora allow commercial use" if commercial else "non-commercial use only"
+    return TrainingData(named + text_info.training_data.corpora, licence, commercial, seed)
+
+
+def _card(info: ModelInfo) -> str:
+    data = info.training_data
+    return "\n".join(
+        [
+            f"# Model `{info.name}`",
+            "",
+            "Emotion of what is said and how, for English. Architecture `can` "
+            f"(`ser_stream/models/can.py`), {len(info.labels)} classes: {', '.join(info.labels)}.",
+            "",
+            f"* Trained on: {', '.join(data.corpora)}.",
+            "* **No recording of anyone who says what they feel was at hand**: clips of acted "
+            "speech were laid under texts of the same emotion, or one of the two was neutral. The "
+            "figures are of such pairs.",
+            f"* Use: {data.licence}.",
+            f"* Seed of the training run: {data.seed}. Temperature "
+            f"{info.calibration[UTTERANCE].temperature:g}.",
+            "",
+            "## Figures: speakers and texts that training never met, in percent",
+            "",
+            *figures_table(info.results),
+            "",
+        ]
+    )
+
+
+def _write_run(recipe: ConversationRecipe, seed: int, model: BimodalModel, output: Path) -> None:
+    """What the run was made of."""
+    description = {
+        "recipe": dataclasses.asdict(recipe),
+        "seed": seed,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        **environment(),
+    }
+    (output / "run.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
