@@ -16,6 +16,7 @@ from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import ModelInfo
 from ser_stream.models.registry import build_model
 from ser_stream.models.segment_batch import SegmentBatch
+from ser_stream.models.segment_encoders import Blstm
 
 LABELS = ("angry", "excited", "happy", "sad", "frustrated", "surprise", "neutral")
 WORDS = ("i", "like", "apple", "pear", "plum")
@@ -101,7 +102,9 @@ def test_sizes_are_those_of_section_4_2():
         part: expected for part, (_, expected) in parts.items()
     }
     assert n_parameters(model) - n_parameters(model.text.embedding) == 1_054_741
-    assert {m.p for m in model.modules() if isinstance(m, nn.Dropout)} == {0.3}
+    behind_blstms = [m.dropout.p for m in model.modules() if isinstance(m, Blstm)]
+    assert behind_blstms == [0.3, 0.3, 0.3]
+    assert model.text.word_dropout.p == 0
 
 
 def test_baselines_are_one_blstm_one_query_one_classifier():

@@ -6,15 +6,16 @@ import yaml
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
 from ser_stream.models.registry import build_model
+from ser_stream.training.conversation import is_conversation
 from ser_stream.training.experiment import is_experiment
 from ser_stream.training.recipe import load_recipe, recipe_from_dict
 from ser_stream.training.text_recipe import is_text_recipe
 
 FOLDER = Path(__file__).parent.parent / "config" / "recipes"
+OTHERS = (is_experiment, is_text_recipe, is_conversation)
 RECIPES = [
-    path for path in sorted(FOLDER.glob("*.yaml"))
-    if not is_experiment(path) and not is_text_recipe(path)
-]  # fmt: skip
+    path for path in sorted(FOLDER.glob("*.yaml")) if not any(is_other(path) for is_other in OTHERS)
+]
 
 CONTENT = {
     "name": "small",

@@ -227,7 +227,7 @@ def facts(found):
 def test_live_words_come_while_someone_speaks_and_estimates_do_not_wait(
     tiny_model, tiny_can, grammar, two_turns_path, by_sound, monkeypatch
 ):
-    # A machine that is busy is late with words. That a turn does not wait for ever is another test's.
+    # A busy machine is late with words; that a turn does not wait for ever is another test's.
     monkeypatch.setattr(turn_words, "UTTERANCE_WAITS", PATIENCE_S)
     asr = AsrSettings("pocketsphinx", grammar=str(grammar))
     events, speech = [], []

@@ -149,7 +149,8 @@ class CrossAttentionNetwork(BimodalModel):
         dropout: behind each BLSTM.
         stop_gradient, cross_attention: see the head of this file.
         align_weight: alpha of eqs. 14 and 15; 0 leaves out L_align and its two classifiers.
-        ngram_buckets: for the n-grams of words (`TextEncoder`); 0, as in the paper, for none.
+        ngram_buckets, word_dropout: of the n-grams of words, and in front of the text's BLSTM
+            (`TextEncoder`); 0, as in the paper, for none.
 
     Raises:
         InputError: another segmentation, or `align_weight` is negative.
@@ -168,6 +169,7 @@ class CrossAttentionNetwork(BimodalModel):
         cross_attention: bool = True,
         align_weight: float = 0.1,
         ngram_buckets: int = 0,
+        word_dropout: float = 0.0,
     ):
         super().__init__(labels, features)
         if features.segmentation == "whole":
@@ -176,7 +178,7 @@ class CrossAttentionNetwork(BimodalModel):
             raise InputError(f"align_weight: found {align_weight}; accepted are 0 and more")
         self.align_weight = align_weight
         words = Vocabulary(vocabulary, ngram_buckets)
-        self.text = TextEncoder(words, word_dimension, hidden, dropout)
+        self.text = TextEncoder(words, word_dimension, hidden, dropout, word_dropout)
         self.audio = AudioEncoder(features.dimension, hidden, dropout)
         states = self.text.dimension
         self.attention = CrossAttention(states, heads, stop_gradient, cross_attention)

@@ -166,7 +166,7 @@ class _Data:
         self.texts = {}
         for part, of_texts in PARTS.items():
             own = [text for text in texts if text.part == of_texts]
-            self.texts[part] = Texts([t.words for t in own], [t.label for t in own])
+            self.texts[part] = Texts([t.words() for t in own], [t.label for t in own])
         self.noises = []
         if self.recipe.noise_folds:
             files = esc10.noise_files(corpora / "esc10", self.recipe.noise_folds)
