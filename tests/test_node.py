@@ -27,7 +27,9 @@ def test_a_recording_gives_all_topics(observer, tmp_path, tiny_model, speech_pat
     speaking = observer.listen("is_speaking", boolean, latched=True)
     reports = observer.listen("/diagnostics", diagnostics)
     with node(tmp_path, source="file", file=str(speech_path), model=str(tiny_model)):
-        observer.wait(lambda: utterances and len(speaking) >= 3 and reports)
+        # False at first is latched, but on a busy machine True may follow before we are found.
+        observer.wait(lambda: [m.data for m in speaking][-2:] == [True, False])
+        observer.wait(lambda: utterances and reports)
         observer.wait(lambda: len(details) == len(scores) + 1)
     stamps = [stamp_s(message) for message in emotions]
     assert np.all(np.diff(stamps) > 0)
@@ -37,7 +39,6 @@ def test_a_recording_gives_all_topics(observer, tmp_path, tiny_model, speech_pat
     assert len(emotions) == sum(o["trigger"] == "interval" for o in objects)
     assert {r.class_id for r in scores[0].results} >= {"scared", "disgusted", "surprised"}
     assert sum(r.score for r in scores[0].results) == pytest.approx(1.0)
-    assert [message.data for message in speaking][:3] == [False, True, False]
 
 
 def test_every_transition_twice(observer, tmp_path, tiny_model, speech_path):

@@ -228,7 +228,10 @@ def ablation_bars(
             label="paper",
         )  # fmt: skip
     for row, y in at.items():
-        texts = ["{:.1f} ± {:.1f}".format(*100 * np.array(ours[row]))] if row in ours else []
+        mean, deviation = ours.get(row, (None, 0.0))
+        texts = [] if mean is None else [f"{100 * mean:.1f}"]
+        if deviation:  # one run has none
+            texts[0] += f" ± {100 * deviation:.1f}"
         texts += [f"paper {100 * printed[row]:.1f}"] if row in printed else []
         axes.annotate("\n".join(texts), (1.02, y), xycoords=("axes fraction", "data"), va="center")
     axes.set_yticks(range(len(rows)), [plain(row) for row in rows])
