@@ -226,10 +226,15 @@ def _waits(turn: _Turn) -> bool:
 def _newest_covered(turn: _Turn, result: AsrResult) -> Window | None:
     """The last window whose sound the result has heard to its end; those before it are dropped.
 
-    A turn ends before the pause that ended it: intervals that reach into that are covered too.
+    A turn ends before the pause that ended it, so its last window may end before intervals that
+    reach into that pause. It is covered by the final result, and by no other.
     """
     newest = None
-    while turn.windows and (result.final or turn.windows[0].n_samples <= result.n_samples):
+    while turn.windows:
+        window = turn.windows[0]
+        heard = window.trigger == INTERVAL and window.n_samples <= result.n_samples
+        if not (heard or result.final):
+            break
         newest = turn.windows.popleft()
     return newest
 

@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from ros_graph import asr_processes
 from test_asr_worker import Gate, waiting_for
@@ -419,6 +420,30 @@ def test_an_opinion_that_comes_too_late_does_not_stand_for_the_turn(
     assert (opinion.modality, opinion.trigger, opinion.decisive) == (
         "audio+text", "utterance", False,
     )  # fmt: skip
+
+
+def test_partial_words_that_come_after_the_end_are_not_those_of_the_turn(
+    two_turns_path, turns, by_sound
+):
+    """The turn's end is known 0.6 s after it, when an interval has reached into the pause."""
+    turns, worker, woken = turns
+    samples = soundfile.read(two_turns_path, dtype="float32")[0]
+    windows = stream(samples)[0]
+    last = next(i for i, w in enumerate(windows) if w.trigger == "utterance")
+    assert windows[last - 1].n_samples > windows[last].n_samples
+    for window in windows[last - 1 : last + 1]:
+        turns.hear(window)
+    turns.hold(windows[last], by_sound[last])
+    worker.answer(0, "he is")
+    said, opinion = events_after(turns, woken, 2)
+    assert (said.final, opinion.trigger) == (False, "interval")
+    worker.answer(1, "he is gone")
+    said, first, second = events_after(turns, woken, 2)
+    assert (said.final, said.text) == (True, "he is gone")
+    assert [(e.trigger, e.decisive) for e in (first, second)] == [
+        ("utterance", False), ("utterance", True),
+    ]  # fmt: skip
+    assert turns.patience() is None
 
 
 def test_an_opinion_that_abstains_leaves_the_turn_to_the_sound(speech, turns, by_sound):
