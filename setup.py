@@ -9,8 +9,9 @@ SHARE = f"share/{NAME}"
 ASR = ["faster-whisper", "pocketsphinx"]
 DDS = ["cyclonedds>=11"]  # older ones refuse PruneDelay, see ser_stream/outputs/dds.py
 HUGGING_FACE = ["transformers>=4.57"]  # the oldest that the tests were run with
-# What draws figures; a robot needs none of it. Older matplotlibs put no legend outside the axes.
-RESEARCH = ["librosa", "matplotlib>=3.7", "scikit-learn"]
+# What draws figures and builds rooms; a robot needs none of it. Older matplotlibs put no legend
+# outside the axes.
+RESEARCH = ["librosa", "matplotlib>=3.7", "pyroomacoustics", "scikit-learn"]
 # Not "attr:" in setup.cfg: with setuptools 79 and newer, colcon then fails to read the metadata.
 VERSION = re.search('__version__ = "(.+)"', Path(NAME, "__init__.py").read_text()).group(1)
 
@@ -30,6 +31,7 @@ setup(
         (SHARE, ["package.xml"]),
         (f"{SHARE}/config", glob("config/*.yaml")),
         (f"{SHARE}/config/recipes", glob("config/recipes/*.yaml")),
+        (f"{SHARE}/config/recipes/settings", glob("config/recipes/settings/*.yaml")),
         (f"{SHARE}/launch", glob("launch/*.launch.py")),
     ],
     install_requires=[

@@ -165,6 +165,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.set_defaults(run=_evaluate)
 
+    robustness = commands.add_parser(
+        "robustness", help="score a model in noise, rooms and over bad lines"
+    )
+    robustness.add_argument("model", metavar="NAME|DIR")
+    robustness.add_argument(
+        "--recipe", type=Path, required=True, help="whose speakers are held out"
+    )
+    _add_corpora(robustness)
+    robustness.add_argument("--part", choices=("validation", "test"), default="test")
+    robustness.add_argument(
+        "--conditions", nargs="+", metavar="NAME", help="such as clean noise-10dB; default: all"
+    )
+    robustness.add_argument(
+        "--clips", type=_count, metavar="N", help="of each corpus; default: all"
+    )
+    robustness.add_argument("--json", action="store_true", help="all scores, as one JSON object")
+    robustness.set_defaults(run=_robustness)
+
     calibrate = commands.add_parser(
         "calibrate", help="fit a model's confidence to speakers it never heard"
     )
@@ -221,6 +239,12 @@ def _channel(text: str) -> int | str:
     if text == "mix" or text.isdecimal():
         return text if text == "mix" else int(text)
     raise argparse.ArgumentTypeError(f"found {text!r}; accepted are mix, or a number from 0")
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"found {text!r}; accepted is a whole number from 1")
+    return int(text)
 
 
 def _listen(arguments: argparse.Namespace) -> int:
@@ -569,6 +593,23 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             print_report(report)
     if len(reports) > 1 and not arguments.json:
         print_summary(reports)
+    return 0
+
+
+def _robustness(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.conditions import CONDITIONS
+    from ser_stream.training.recipe import load_recipe
+    from ser_stream.training.robustness import NO_SPEECH, conditions_table, evaluate_conditions
+
+    accepted = [*CONDITIONS, NO_SPEECH]
+    names = arguments.conditions or accepted
+    if unknown := [name for name in names if name not in accepted]:
+        raise InputError(f"--conditions {unknown[0]}: accepted are {', '.join(accepted)}")
+    report = evaluate_conditions(
+        arguments.model, load_recipe(arguments.recipe), arguments.corpora, arguments.part,
+        names, arguments.clips,
+    )  # fmt: skip
+    print(json.dumps(report) if arguments.json else conditions_table(report))
     return 0
 
 

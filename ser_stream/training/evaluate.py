@@ -43,12 +43,12 @@ def evaluate_model(model: str | Path, recipe: Recipe, corpora: Path, part: str) 
             report["corpora"][corpus] = {
                 "title": CORPORA[corpus].title,
                 "speakers": sorted({u.speaker for u in members}),
-                **_score_stream(network, info, members),
+                **score_stream(network, info, members),
             }
     return report
 
 
-def _score_stream(network: EmotionModel, info: ModelInfo, utterances: list[Utterance]) -> dict:
+def score_stream(network: EmotionModel, info: ModelInfo, utterances: list[Utterance]) -> dict:
     """Utterance estimates, one answer per recording, and interval estimates."""
     answers = {INTERVAL: [], UTTERANCE: []}
     truths = {INTERVAL: [], UTTERANCE: []}

@@ -1,0 +1,205 @@
+"""What a robot's ear does to speech: noise, rooms, levels, narrow lines. To measure what it costs.
+
+Speech is (n,) float32, 16 kHz mono, full scale 1. Levels of noise are against the mean power of the
+speech, pauses included.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import scipy.signal
+import soundfile
+
+from ser_stream.corpora import esc10
+from ser_stream.errors import InputError
+from ser_stream.training.feature_cache import read_samples
+from ser_stream.units import Decibels, Hertz, Seconds
+
+SAMPLE_RATE: Hertz = 16000
+LEAD_S: Seconds = 0.5
+TAIL_S: Seconds = 1.5
+"""What is heard of the place before and after the speech."""
+BABBLE_VOICES = 6
+
+Samples = np.ndarray
+Condition = Callable[[Samples, "Surroundings", np.random.Generator], Samples]
+
+
+class Surroundings:
+    """Sounds that may be heard beside the speech.
+
+    Args:
+        corpora: folder with esc10/.
+        folds: of ESC-10; those that the model never trained on.
+        voices: other people, who babble.
+
+    Raises:
+        InputError: ESC-10 is not there.
+    """
+
+    def __init__(self, corpora: Path, folds: tuple[int, ...], voices: list[Path]):
+        self._noises = [read_samples(path) for path in esc10.noise_files(corpora / "esc10", folds)]
+        self._noises = [noise for noise in self._noises if _power(noise) > 0]
+        self._voices = voices
+
+    def noise(self, length: int, rng: np.random.Generator) -> Samples:
+        """One sound of ESC-10, repeated as long as is needed."""
+        noise = self._noises[rng.integers(len(self._noises))]
+        return np.resize(np.roll(noise, rng.integers(len(noise))), length)
+
+    def babble(self, length: int, rng: np.random.Generator) -> Samples:
+        """Several people who speak at once, each at the same level."""
+        babble = np.zeros(length, np.float32)
+        for index in rng.choice(len(self._voices), BABBLE_VOICES, replace=False):
+            voice = read_samples(self._voices[index])
+            voice = np.resize(np.roll(voice, rng.integers(len(voice))), length)
+            babble += voice / np.sqrt(_power(voice) + 1e-12)
+        return babble
+
+
+def motor(length: int, rng: np.random.Generator) -> Samples:
+    """A fan or a servo: a hum of 15 harmonics whose speed wanders, and low-passed noise."""
+    speed = rng.uniform(80, 250) * (1 + 0.03 * _wander(length, rng))
+    phase = 2 * np.pi * np.cumsum(speed) / SAMPLE_RATE
+    hum = sum(np.sin(k * phase + rng.uniform(0, 2 * np.pi)) / k for k in range(1, 16))
+    rush = scipy.signal.lfilter([0.2], [1, -0.8], rng.standard_normal(length))
+    return (hum + rush).astype(np.float32)
+
+
+def _wander(length: int, rng: np.random.Generator) -> np.ndarray:
+    knots = rng.uniform(-1, 1, length // SAMPLE_RATE + 2)
+    return np.interp(np.arange(length) / SAMPLE_RATE, np.arange(len(knots)), knots)
+
+
+def _power(samples: Samples) -> float:
+    return float(np.mean(np.square(samples, dtype=np.float64)))
+
+
+def mix(speech: Samples, noise: Samples, snr_db: Decibels, power: float) -> Samples:
+    """Speech of mean power `power`, and noise of the same length `snr_db` below it."""
+    scale = np.sqrt(power / _power(noise) / 10 ** (snr_db / 10))
+    return (speech + scale * noise).astype(np.float32)
+
+
+def surrounded(speech: Samples) -> tuple[Samples, float]:
+    """Speech with silence before and after it; its own mean power."""
+    lead, tail = (np.zeros(round(s * SAMPLE_RATE), np.float32) for s in (LEAD_S, TAIL_S))
+    return np.concatenate([lead, speech, tail]), _power(speech)
+
+
+def _noise(snr_db: Decibels) -> Condition:
+    def apply(speech, around, rng):
+        longer, power = surrounded(speech)
+        return mix(longer, around.noise(len(longer), rng), snr_db, power)
+
+    return apply
+
+
+def _motor(snr_db: Decibels) -> Condition:
+    def apply(speech, _around, rng):
+        longer, power = surrounded(speech)
+        return mix(longer, motor(len(longer), rng), snr_db, power)
+
+    return apply
+
+
+def _babble(snr_db: Decibels) -> Condition:
+    def apply(speech, around, rng):
+        longer, power = surrounded(speech)
+        return mix(longer, around.babble(len(longer), rng), snr_db, power)
+
+    return apply
+
+
+def _gain(gain_db: Decibels) -> Condition:
+    """Louder than full scale is clipped, as a converter does."""
+
+    def apply(speech, _around, _rng):
+        return np.clip(surrounded(speech)[0] * 10 ** (gain_db / 20), -1, 1).astype(np.float32)
+
+    return apply
+
+
+def _clipped(speech: Samples, _around: Surroundings, _rng: np.random.Generator) -> Samples:
+    """One sample in fifty is clipped: the level of a microphone that is set far too high."""
+    top = np.quantile(np.abs(speech), 0.98)
+    return surrounded(np.clip(speech, -top, top))[0]
+
+
+def _band_limited(speech: Samples, _around: Surroundings, _rng: np.random.Generator) -> Samples:
+    """Nothing above 4 kHz, as over a telephone or Bluetooth's older profile."""
+    half = scipy.signal.resample_poly(surrounded(speech)[0], 1, 2)
+    return scipy.signal.resample_poly(half, 2, 1).astype(np.float32)
+
+
+def _codec(speech: Samples, _around: Surroundings, _rng: np.random.Generator) -> Samples:
+    """Through Opus, coarsest setting of libsndfile, and back."""
+    packet = io.BytesIO()
+    longer = surrounded(speech)[0]
+    soundfile.write(
+        packet, longer, SAMPLE_RATE, format="OGG", subtype="OPUS", compression_level=1.0
+    )
+    packet.seek(0)
+    return soundfile.read(packet, dtype="float32")[0][: len(longer)]
+
+
+def _room(rt60_s: Seconds, distance_m: float) -> Condition:
+    """A room of 6 x 5 x 3 m, image sources; the level is kept, as a robot's gain control would."""
+
+    def apply(speech, _around, rng):
+        longer, power = surrounded(speech)
+        echoing = scipy.signal.fftconvolve(longer, _response(rt60_s, distance_m, rng))
+        echoing = echoing[: len(longer)]
+        return (echoing * np.sqrt(power * len(speech) / (_power(echoing) * len(longer)))).astype(
+            np.float32
+        )
+
+    return apply
+
+
+def _response(rt60_s: Seconds, distance_m: float, rng: np.random.Generator) -> np.ndarray:
+    try:
+        import pyroomacoustics
+    except ImportError as error:
+        raise InputError(
+            "conditions of rooms need pyroomacoustics: pip install pyroomacoustics"
+        ) from error
+    size = (6.0, 5.0, 3.0)
+    absorption, order = pyroomacoustics.inverse_sabine(rt60_s, size)
+    room = pyroomacoustics.ShoeBox(
+        size,
+        fs=SAMPLE_RATE,
+        materials=pyroomacoustics.Material(absorption),
+        max_order=order,
+    )
+    angle = rng.uniform(0, np.pi / 2)
+    ear = np.array([1.2, 1.0, 1.2])  # a robot in a corner of the room
+    way = np.array([np.cos(angle), np.sin(angle), 0.1])
+    room.add_source(ear + distance_m * way)
+    room.add_microphone(ear)
+    room.compute_rir()
+    return room.rir[0][0]
+
+
+CONDITIONS: dict[str, Condition] = {
+    "clean": _gain(0),
+    "noise-20dB": _noise(20),
+    "noise-10dB": _noise(10),
+    "noise-5dB": _noise(5),
+    "noise-0dB": _noise(0),
+    "motor-10dB": _motor(10),
+    "babble-10dB": _babble(10),
+    "gain-30dB": _gain(-30),
+    "gain+12dB": _gain(12),
+    "clipped": _clipped,
+    "band-4kHz": _band_limited,
+    "opus": _codec,
+    "room-0.3s": _room(0.3, 1.0),
+    "room-0.6s": _room(0.6, 1.0),
+    "far-0.6s": _room(0.6, 3.0),
+}
+"""Name -> what happens to the speech."""

@@ -1,0 +1,139 @@
+"""Scores a model through a robot's ear: the same speakers under each condition."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from tqdm import tqdm
+
+from ser_stream.corpora import esc10
+from ser_stream.corpora.base import Utterance
+from ser_stream.corpora.registry import CORPORA, read_corpora
+from ser_stream.models.base import EmotionModel
+from ser_stream.models.checkpoint import load_model
+from ser_stream.models.info import ModelInfo
+from ser_stream.training.calibrate import stream_logits
+from ser_stream.training.conditions import CONDITIONS, SAMPLE_RATE, Surroundings
+from ser_stream.training.evaluate import score_stream
+from ser_stream.training.feature_cache import read_samples
+from ser_stream.training.recipe import Recipe
+
+FOLDS = (4, 5)
+"""Of ESC-10: what no recipe of ours trains with."""
+NO_SPEECH = "no-speech"
+"""Name of the condition in which nobody speaks."""
+
+
+def evaluate_conditions(
+    model: str | Path,
+    recipe: Recipe,
+    corpora: Path,
+    part: str,
+    conditions: list[str],
+    clips: int | None = None,
+) -> dict:
+    """Figures of a model on the speakers that a recipe holds out, under each condition.
+
+    Args:
+        conditions: names of `CONDITIONS`, and `NO_SPEECH`.
+        clips: so many of each corpus, drawn at random but always the same; None: all.
+
+    Returns:
+        model, recipe, part, clips, conditions (name -> corpus -> scores of the utterance
+        estimates), and, for `NO_SPEECH`, false_estimates, see there.
+
+    Raises:
+        InputError: a corpus cannot be read, labels differ, or a room needs pyroomacoustics.
+    """
+    network, info = load_model(model)
+    recipe.require_labels(info.labels, info.name)
+    chosen = _chosen(recipe.split(read_corpora(corpora, list(recipe.corpora)))[part], clips)
+    around = Surroundings(corpora, FOLDS, [u.path for u in chosen])
+    report = {
+        "model": info.name, "recipe": recipe.name, "part": part, "clips": clips,
+        "conditions": {},
+    }  # fmt: skip
+    for name in conditions:
+        if name == NO_SPEECH:
+            report["false_estimates"] = false_estimates(network, info, corpora)
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            heard = [_heard(u, name, around, Path(folder)) for u in tqdm(chosen, desc=name)]
+            report["conditions"][name] = {
+                corpus: score_stream(network, info, members)["utterance"]
+                for corpus in recipe.corpora
+                if (members := [u for u in heard if u.corpus == corpus])
+            }
+    return report
+
+
+def _chosen(utterances: list[Utterance], clips: int | None) -> list[Utterance]:
+    """Those with the lowest checksums of their keys."""
+    if clips is None:
+        return utterances
+    by_corpus: dict[str, list[Utterance]] = {}
+    for utterance in sorted(utterances, key=lambda u: zlib.crc32(u.key.encode())):
+        by_corpus.setdefault(utterance.corpus, []).append(utterance)
+    return [u for members in by_corpus.values() for u in members[:clips]]
+
+
+def _heard(utterance: Utterance, condition: str, around: Surroundings, folder: Path) -> Utterance:
+    rng = np.random.default_rng(zlib.crc32(f"{condition} {utterance.key}".encode()))
+    samples = CONDITIONS[condition](read_samples(utterance.path), around, rng)
+    path = folder / f"{utterance.key.replace('/', '-')}.wav"
+    soundfile.write(path, samples, SAMPLE_RATE, subtype="FLOAT")
+    return dataclasses.replace(utterance, path=path)
+
+
+def false_estimates(network: EmotionModel, info: ModelInfo, corpora: Path) -> dict:
+    """What is said, not abstaining, of sounds that hold no voice: ESC-10, folds 4 and 5.
+
+    Returns:
+        hours, estimates, per_hour, and by_sound: class -> estimates.
+    """
+    seconds, by_sound = 0.0, {}
+    for path in esc10.noise_files(corpora / "esc10", FOLDS):
+        seconds += len(read_samples(path)) / SAMPLE_RATE
+        for window, logits in stream_logits(network, info.smoothing, path):
+            calibration = info.calibration[window.trigger]
+            if calibration.probabilities(logits).max() >= calibration.floor:
+                by_sound[path.parent.name] = by_sound.get(path.parent.name, 0) + 1
+    n, hours = sum(by_sound.values()), seconds / 3600
+    return {
+        "hours": round(hours, 3),
+        "estimates": n,
+        "per_hour": round(n / hours, 1),
+        "by_sound": by_sound,
+    }
+
+
+def conditions_table(report: dict) -> str:
+    """Markdown: UA of the utterance estimates, in percent, and what it is against the first."""
+    lines = []
+    if conditions := report["conditions"]:
+        corpora = list(next(iter(conditions.values())))
+        titles = [CORPORA[corpus].title for corpus in corpora]
+        first = next(iter(conditions))
+        lines += [f"| condition | {' | '.join(titles)} | mean | against {first} |"]
+        lines += ["|---" * (len(corpora) + 3) + "|"]
+        base = _mean_ua(conditions[first])
+        for name, scores in conditions.items():
+            mean = _mean_ua(scores)
+            values = [100 * scores[corpus]["ua"] for corpus in corpora] + [mean]
+            cells = " | ".join(f"{value:.1f}" for value in values)
+            lines.append(f"| {name} | {cells} | {mean - base:+.1f} |")
+    if false := report.get("false_estimates"):
+        lines += ["", (
+            f"Sounds without a voice (ESC-10, folds 4 and 5, {60 * false['hours']:.1f} minutes): "
+            f"{false['estimates']} estimates, {false['per_hour']:g} per hour."
+        )]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _mean_ua(scores: dict[str, dict]) -> float:
+    return 100 * float(np.mean([figures["ua"] for figures in scores.values()]))

@@ -1,0 +1,124 @@
+"""What is done to speech to see what a robot's ear costs."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.signal
+import soundfile
+
+from ser_stream.cli import main
+from ser_stream.errors import InputError
+from ser_stream.training.conditions import (
+    CONDITIONS,
+    LEAD_S,
+    SAMPLE_RATE,
+    TAIL_S,
+    Surroundings,
+    mix,
+    motor,
+)
+
+LEAD = round(LEAD_S * SAMPLE_RATE)
+TAIL = round(TAIL_S * SAMPLE_RATE)
+
+
+@pytest.fixture
+def around(tmp_path):
+    """Surroundings of two noises and six voices."""
+    rng = np.random.default_rng(0)
+    voices = []
+    for fold, name in ((4, "rain"), (5, "clock"), (4, "crying_baby")):
+        path = tmp_path / "esc10" / name / f"{fold}-1-1.wav"
+        path.parent.mkdir(parents=True)
+        soundfile.write(path, 0.1 * rng.standard_normal(8000), SAMPLE_RATE)
+    for i in range(6):
+        voices.append(tmp_path / f"voice{i}.wav")
+        soundfile.write(voices[-1], 0.1 * rng.standard_normal(9000), SAMPLE_RATE)
+    return Surroundings(tmp_path, (4, 5), voices)
+
+
+def tone(hertz=500.0, seconds=1.0):
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return (0.25 * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_every_condition_keeps_the_length_and_can_be_repeated(name, around):
+    if name.startswith(("room", "far")):
+        pytest.importorskip("pyroomacoustics")
+    speech = tone()
+    heard = [CONDITIONS[name](speech, around, np.random.default_rng(5)) for _ in range(2)]
+    assert heard[0].dtype == np.float32
+    assert len(heard[0]) == LEAD + len(speech) + TAIL
+    assert np.isfinite(heard[0]).all()
+    np.testing.assert_array_equal(*heard)
+
+
+@pytest.mark.parametrize(("name", "snr_db"), [("noise-10dB", 10), ("babble-10dB", 10),
+                                              ("motor-10dB", 10), ("noise-0dB", 0)])  # fmt: skip
+def test_noise_is_as_loud_as_its_name_says(name, snr_db, around):
+    speech = tone()
+    noise = CONDITIONS[name](speech, around, np.random.default_rng(1))
+    noise[LEAD : LEAD + len(speech)] -= speech
+    ratio = 10 * np.log10(np.mean(speech**2) / np.mean(noise**2))
+    assert ratio == pytest.approx(snr_db, abs=0.1)
+
+
+def test_mix_leaves_the_speech_as_loud_as_it_was():
+    speech = tone()
+    mixed = mix(speech, motor(len(speech), np.random.default_rng(0)), 60, np.mean(speech**2))
+    assert np.abs(mixed - speech).max() < 0.01
+
+
+def test_a_narrow_band_loses_what_is_above_4_khz(around):
+    heard = {
+        hertz: CONDITIONS["band-4kHz"](tone(hertz), around, np.random.default_rng(0))
+        for hertz in (1000, 6000)
+    }
+    assert np.std(heard[6000]) < 0.01 * np.std(heard[1000])
+
+
+def test_too_loud_is_clipped_and_too_quiet_is_not_raised(around):
+    loud = CONDITIONS["gain+12dB"](2 * tone(), around, np.random.default_rng(0))
+    quiet = CONDITIONS["gain-30dB"](tone(), around, np.random.default_rng(0))
+    assert np.mean(np.abs(loud) >= 0.999) > 0.1
+    assert np.abs(quiet).max() == pytest.approx(0.25 * 10**-1.5, rel=1e-3)
+
+
+def test_a_room_goes_on_sounding_for_its_time(around):
+    pytest.importorskip("pyroomacoustics")
+    click = np.zeros(SAMPLE_RATE, np.float32)
+    click[-1] = 1.0
+    heard = CONDITIONS["room-0.6s"](click, around, np.random.default_rng(0))
+    energy = np.cumsum(heard[::-1] ** 2)[::-1]  # Schroeder's backward integration
+    decay = 10 * np.log10(energy / energy[0] + 1e-12)
+    first, last = (int(np.argmax(decay < level)) for level in (-5, -25))
+    assert 3 * (last - first) / SAMPLE_RATE == pytest.approx(0.6, abs=0.2)
+    assert scipy.signal.correlate(heard, click).max() > 0
+
+
+@pytest.mark.corpora
+def test_robustness_of_a_model_on_real_speech(corpora_root, capsys):
+    arguments = ["robustness", "default", "--recipe", "config/recipes/default.yaml", "--clips", "1"]
+    arguments += ["--corpora", str(corpora_root), "--conditions", "clean", "noise-0dB"]
+    assert main([*arguments, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    for name in ("clean", "noise-0dB"):
+        assert set(report["conditions"][name]) == {"ravdess", "cremad", "nemo"}
+        for scores in report["conditions"][name].values():
+            assert scores["n"] == 1
+    assert "false_estimates" not in report
+
+
+def test_an_unknown_condition_is_named_with_those_there_are(capsys):
+    arguments = ["robustness", "default", "--recipe", "config/recipes/default.yaml"]
+    assert main([*arguments, "--corpora", "nowhere", "--conditions", "fog"]) != 0
+    error = capsys.readouterr().err
+    assert "fog" in error
+    assert "noise-10dB" in error
+
+
+def test_without_sounds_of_esc_10_it_is_said_what_was_looked_for(tmp_path):
+    with pytest.raises(InputError, match="esc10"):
+        Surroundings(tmp_path, (4, 5), [])
