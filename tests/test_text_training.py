@@ -103,6 +103,23 @@ def test_the_same_seed_gives_the_same_weights(tmp_path, corpora):
     assert weights[0] == weights[1]
 
 
+def test_words_begin_with_the_vectors_of_a_file(tmp_path, corpora, capsys):
+    dimension = RECIPE["options"]["word_dimension"]
+    vectors = text(tmp_path / "glove.txt", "so " + " ".join(["0.5"] * dimension))
+    still = {**OPTIMISATION, "epochs": 1, "learning_rate": 1e-9}
+    stages = [{**RECIPE["stages"][0], "optimisation": still}]
+    recipe = recipe_file(tmp_path, stages=stages, word_vectors=str(vectors))
+    command = ["train", str(recipe), "--corpora", str(corpora), "--output", str(tmp_path / "run")]
+    assert main(command) == 0
+    model, _ = load_model(tmp_path / "run" / "model", kind=TextModel)
+    number = model.text.vocabulary.numbers(["so"])[0]
+    np.testing.assert_allclose(model.text.embedding.weight[number].detach(), 0.5, atol=1e-4)
+
+    text(vectors, "so 0.5")
+    assert main(command) == 2
+    assert "glove.txt, line 1: found 1 values" in capsys.readouterr().err
+
+
 # Batches
 
 

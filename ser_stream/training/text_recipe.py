@@ -58,6 +58,8 @@ class TextRecipe:
         marked: share of the training texts that keep their question and exclamation marks. Where
             it is above 0, dev counts each text twice, with and without them.
         options: of `TextModel`; the vocabulary is counted.
+        word_vectors: text file of GloVe's that words begin with, of as many values as
+            `options: word_dimension` says; none: they begin at random.
 
     Raises:
         InputError: a value that is not accepted.
@@ -70,6 +72,7 @@ class TextRecipe:
     max_error_rate: float
     marked: float = 0.0
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    word_vectors: str | None = None
 
     labels = BASIC_EMOTIONS
     architecture = "can_text"
