@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ser_stream.errors import InputError
+from ser_stream.models.base import NormalisingModel
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import SHIPPED, read_info, shipped_models
 
@@ -110,7 +111,7 @@ def test_json_that_is_no_json_is_refused(folder):
 
 @pytest.mark.parametrize("name", shipped_models())
 def test_shipped_models_load_and_state_their_data_and_results(name):
-    _, info = load_model(name)
+    _, info = load_model(name, kind=NormalisingModel)
     assert info.training_data.corpora
     assert info.training_data.licence
     assert info.results
