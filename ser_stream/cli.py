@@ -441,13 +441,15 @@ def _devices(_arguments: argparse.Namespace) -> int:
 
 
 def _models(_arguments: argparse.Namespace) -> int:
+    from ser_stream.features.segments import SegmentConfig
     from ser_stream.models.info import SHIPPED, read_info, shipped_models
 
     for name in shipped_models():
         info = read_info(SHIPPED / name)
         data = info.training_data
+        option = "--text-model" if isinstance(info.features, SegmentConfig) else "--model"
         print(f"{name}: {', '.join(info.labels)}")
-        print(f"    {info.architecture}, trained on {', '.join(data.corpora)}")
+        print(f"    {option} {name}: {info.architecture}, trained on {', '.join(data.corpora)}")
         print(f"    {data.licence}")
     return 0
 

@@ -87,8 +87,9 @@ class ModelInfo:
 
 
 def shipped_models() -> list[str]:
-    """Names of the models that come with the package."""
-    return sorted(path.parent.name for path in SHIPPED.glob("*/model.json"))
+    """Names of the models that come with the package, `default` first."""
+    names = (path.parent.name for path in SHIPPED.glob("*/model.json"))
+    return sorted(names, key=lambda name: (name != "default", name))
 
 
 def find_model(name_or_folder: str | Path) -> Path:
