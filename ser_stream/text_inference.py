@@ -102,7 +102,7 @@ class TextJudge:
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Logits (labels,), and what each word weighs by each attention (words,)."""
         texts, segments = segment(samples, tokens, self._model.features)
-        batch = SegmentBatch.pad([(segments, self._model.vocabulary.numbers(texts))])
+        batch = SegmentBatch.pad([(segments, *self._model.vocabulary.encode(texts))])
         with torch.inference_mode():
             logits, weights = self._model.explained(batch.to(self._device))
         names = ("text_attention", "audio_attention")

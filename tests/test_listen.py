@@ -232,3 +232,10 @@ def test_microphone_and_file_agree(speech_path):
         assert found["scores"][label] == pytest.approx(score, abs=0.1)
     assert 0 < found["start_s"] < 30  # since it began to listen
     assert all(estimate["latency_ms"] < 1000 for estimate in heard)
+
+
+def test_the_shipped_network_of_words_answers_what_is_heard(speech_path):
+    command = ["listen", "--asr", "pocketsphinx", "--text-model", "can-english", "--json"]
+    code, out, err = run(*command, "--input", speech_path)
+    assert code == 0, err
+    assert '"audio+text"' in out

@@ -87,6 +87,8 @@ class TextEncoder(nn.Module):
             return vectors
         if batch.ngrams is None:
             raise ValueError("the batch has no n-grams; fill it with Vocabulary.encode")
+        if batch.ngrams.shape[2] == 0:  # words without letters: a window of pauses
+            return vectors
         means = F.embedding_bag(
             batch.ngrams.flatten(0, 1), self.ngrams.weight, mode="mean", padding_idx=PADDING
         )
