@@ -156,9 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "models", nargs="+", metavar="NAME|DIR", help="models; of several, also mean and deviation"
     )
-    evaluate.add_argument("--recipe", type=Path, required=True, help="whose speakers are held out")
-    _add_corpora(evaluate)
-    evaluate.add_argument("--part", choices=("validation", "test"), default="test")
+    _add_held_out(evaluate)
     evaluate.add_argument("--json", action="store_true", help="one JSON object per model")
     evaluate.add_argument(
         "--save", action="store_true", help="write the figures into model.json and model card"
@@ -169,11 +167,7 @@ def _parser() -> argparse.ArgumentParser:
         "robustness", help="score a model in noise, rooms and over bad lines"
     )
     robustness.add_argument("model", metavar="NAME|DIR")
-    robustness.add_argument(
-        "--recipe", type=Path, required=True, help="whose speakers are held out"
-    )
-    _add_corpora(robustness)
-    robustness.add_argument("--part", choices=("validation", "test"), default="test")
+    _add_held_out(robustness)
     robustness.add_argument(
         "--conditions", nargs="+", metavar="NAME", help="such as clean noise-10dB; default: all"
     )
@@ -218,6 +212,12 @@ def _add_corpora(parser: argparse.ArgumentParser) -> None:
         "--corpora", type=Path, required=True, metavar="DIR",
         help="folder that holds each corpus in a folder of its name, such as ravdess/",
     )  # fmt: skip
+
+
+def _add_held_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipe", type=Path, required=True, help="whose speakers are held out")
+    _add_corpora(parser)
+    parser.add_argument("--part", choices=("validation", "test"), default="test")
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:

@@ -12,15 +12,15 @@ from ser_stream.errors import InputError
 from ser_stream.training.conditions import (
     CONDITIONS,
     LEAD_S,
-    SAMPLE_RATE,
     TAIL_S,
     Surroundings,
     mix,
     motor,
 )
+from ser_stream.units import SAMPLE_RATE_HZ
 
-LEAD = round(LEAD_S * SAMPLE_RATE)
-TAIL = round(TAIL_S * SAMPLE_RATE)
+LEAD = round(LEAD_S * SAMPLE_RATE_HZ)
+TAIL = round(TAIL_S * SAMPLE_RATE_HZ)
 
 
 @pytest.fixture
@@ -31,15 +31,15 @@ def around(tmp_path):
     for fold, name in ((4, "rain"), (5, "clock"), (4, "crying_baby")):
         path = tmp_path / "esc10" / name / f"{fold}-1-1.wav"
         path.parent.mkdir(parents=True)
-        soundfile.write(path, 0.1 * rng.standard_normal(8000), SAMPLE_RATE)
+        soundfile.write(path, 0.1 * rng.standard_normal(8000), SAMPLE_RATE_HZ)
     for i in range(6):
         voices.append(tmp_path / f"voice{i}.wav")
-        soundfile.write(voices[-1], 0.1 * rng.standard_normal(9000), SAMPLE_RATE)
+        soundfile.write(voices[-1], 0.1 * rng.standard_normal(9000), SAMPLE_RATE_HZ)
     return Surroundings(tmp_path, (4, 5), voices)
 
 
 def tone(hertz=500.0, seconds=1.0):
-    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    time = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     return (0.25 * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
 
 
@@ -67,7 +67,7 @@ def test_noise_is_as_loud_as_its_name_says(name, snr_db, around):
 
 def test_mix_leaves_the_speech_as_loud_as_it_was():
     speech = tone()
-    mixed = mix(speech, motor(len(speech), np.random.default_rng(0)), 60, np.mean(speech**2))
+    mixed = mix(speech, motor(None, len(speech), np.random.default_rng(0)), 60, np.mean(speech**2))
     assert np.abs(mixed - speech).max() < 0.01
 
 
@@ -88,13 +88,13 @@ def test_too_loud_is_clipped_and_too_quiet_is_not_raised(around):
 
 def test_a_room_goes_on_sounding_for_its_time(around):
     pytest.importorskip("pyroomacoustics")
-    click = np.zeros(SAMPLE_RATE, np.float32)
+    click = np.zeros(SAMPLE_RATE_HZ, np.float32)
     click[-1] = 1.0
     heard = CONDITIONS["room-0.6s"](click, around, np.random.default_rng(0))
     energy = np.cumsum(heard[::-1] ** 2)[::-1]  # Schroeder's backward integration
     decay = 10 * np.log10(energy / energy[0] + 1e-12)
     first, last = (int(np.argmax(decay < level)) for level in (-5, -25))
-    assert 3 * (last - first) / SAMPLE_RATE == pytest.approx(0.6, abs=0.2)
+    assert 3 * (last - first) / SAMPLE_RATE_HZ == pytest.approx(0.6, abs=0.2)
     assert scipy.signal.correlate(heard, click).max() > 0
 
 
@@ -117,6 +117,12 @@ def test_an_unknown_condition_is_named_with_those_there_are(capsys):
     error = capsys.readouterr().err
     assert "fog" in error
     assert "noise-10dB" in error
+
+
+def test_too_few_recordings_for_babble_are_counted(around, tmp_path):
+    few = Surroundings(tmp_path, (4, 5), [tmp_path / "voice0.wav"])
+    with pytest.raises(InputError, match="found 1 recordings; 6 are needed"):
+        CONDITIONS["babble-10dB"](tone(), few, np.random.default_rng(0))
 
 
 def test_without_sounds_of_esc_10_it_is_said_what_was_looked_for(tmp_path):

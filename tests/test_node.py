@@ -39,6 +39,7 @@ def test_a_recording_gives_all_topics(observer, tmp_path, tiny_model, speech_pat
     assert len(emotions) == sum(o["trigger"] == "interval" for o in objects)
     assert {r.class_id for r in scores[0].results} >= {"scared", "disgusted", "surprised"}
     assert sum(r.score for r in scores[0].results) == pytest.approx(1.0)
+    assert [m.data for m in speaking] in ([False, True, False], [True, False])
 
 
 def test_every_transition_twice(observer, tmp_path, tiny_model, speech_path):

@@ -75,9 +75,12 @@ class Vocabulary:
         return np.array(numbers, np.int64)
 
     def ngrams(self, words: Iterable[str]) -> np.ndarray:
-        """Words in any spelling -> the buckets of their n-grams (words, most), int64, 0 behind."""
+        """Words in any spelling -> the buckets of their n-grams (words, most), int64, 0 behind.
+
+        There is one column at least, of words without letters too.
+        """
         found = [ngram_numbers(spelling(word), self.ngram_buckets) for word in words]
-        numbers = np.zeros((len(found), max(map(len, found), default=0)), np.int64)
+        numbers = np.zeros((len(found), max([1, *map(len, found)])), np.int64)
         for row, ngrams in zip(numbers, found, strict=True):
             row[: len(ngrams)] = ngrams
         return numbers

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ser_stream.features.vocabulary import PADDING, Vocabulary
+from ser_stream.features.vocabulary import PADDING, Vocabulary, read_word_vectors
 from ser_stream.models.recurrent import hidden_states
 from ser_stream.models.segment_batch import SegmentBatch
 
@@ -63,6 +64,15 @@ class TextEncoder(nn.Module):
         self.blstm = Blstm(dimension, hidden, dropout)
         self.dimension = self.blstm.dimension
 
+    def load_word_vectors(self, path: Path) -> None:
+        """Set the vectors of those known words that a text file of GloVe's has.
+
+        Raises:
+            InputError: see `read_word_vectors`.
+        """
+        words = set(self.vocabulary.words)
+        self.set_word_vectors(read_word_vectors(path, words, self.embedding.embedding_dim))
+
     def set_word_vectors(self, vectors: Mapping[str, np.ndarray]) -> None:
         """Vectors (dimension,) of known words; other words keep what they have."""
         with torch.no_grad():
@@ -87,8 +97,6 @@ class TextEncoder(nn.Module):
             return vectors
         if batch.ngrams is None:
             raise ValueError("the batch has no n-grams; fill it with Vocabulary.encode")
-        if batch.ngrams.shape[2] == 0:  # words without letters: a window of pauses
-            return vectors
         means = F.embedding_bag(
             batch.ngrams.flatten(0, 1), self.ngrams.weight, mode="mean", padding_idx=PADDING
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,8 @@ import soundfile
 from ser_stream.corpora import esc10
 from ser_stream.errors import InputError
 from ser_stream.training.feature_cache import read_samples
-from ser_stream.units import Decibels, Hertz, Seconds
+from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
 
-SAMPLE_RATE: Hertz = 16000
 LEAD_S: Seconds = 0.5
 TAIL_S: Seconds = 1.5
 """What is heard of the place before and after the speech."""
@@ -27,6 +27,8 @@ BABBLE_VOICES = 6
 
 Samples = np.ndarray
 Condition = Callable[[Samples, "Surroundings", np.random.Generator], Samples]
+Sound = Callable[["Surroundings", int, np.random.Generator], Samples]
+"""So many samples of what is heard beside the speech."""
 
 
 class Surroundings:
@@ -35,16 +37,20 @@ class Surroundings:
     Args:
         corpora: folder with esc10/.
         folds: of ESC-10; those that the model never trained on.
-        voices: other people, who babble.
+        voices: recordings that are babble, several at once.
 
     Raises:
         InputError: ESC-10 is not there.
     """
 
     def __init__(self, corpora: Path, folds: tuple[int, ...], voices: list[Path]):
-        self._noises = [read_samples(path) for path in esc10.noise_files(corpora / "esc10", folds)]
-        self._noises = [noise for noise in self._noises if _power(noise) > 0]
+        self._files = esc10.noise_files(corpora / "esc10", folds)
         self._voices = voices
+
+    @cached_property
+    def _noises(self) -> list[Samples]:
+        noises = [read_samples(path) for path in self._files]
+        return [noise for noise in noises if _power(noise) > 0]
 
     def noise(self, length: int, rng: np.random.Generator) -> Samples:
         """One sound of ESC-10, repeated as long as is needed."""
@@ -52,7 +58,16 @@ class Surroundings:
         return np.resize(np.roll(noise, rng.integers(len(noise))), length)
 
     def babble(self, length: int, rng: np.random.Generator) -> Samples:
-        """Several people who speak at once, each at the same level."""
+        """Several recordings at once, each at the same level.
+
+        Raises:
+            InputError: there are not as many.
+        """
+        if len(self._voices) < BABBLE_VOICES:
+            raise InputError(
+                f"babble: found {len(self._voices)} recordings; {BABBLE_VOICES} are needed: "
+                "take more clips"
+            )
         babble = np.zeros(length, np.float32)
         for index in rng.choice(len(self._voices), BABBLE_VOICES, replace=False):
             voice = read_samples(self._voices[index])
@@ -61,18 +76,18 @@ class Surroundings:
         return babble
 
 
-def motor(length: int, rng: np.random.Generator) -> Samples:
+def motor(_around: Surroundings, length: int, rng: np.random.Generator) -> Samples:
     """A fan or a servo: a hum of 15 harmonics whose speed wanders, and low-passed noise."""
     speed = rng.uniform(80, 250) * (1 + 0.03 * _wander(length, rng))
-    phase = 2 * np.pi * np.cumsum(speed) / SAMPLE_RATE
+    phase = 2 * np.pi * np.cumsum(speed) / SAMPLE_RATE_HZ
     hum = sum(np.sin(k * phase + rng.uniform(0, 2 * np.pi)) / k for k in range(1, 16))
     rush = scipy.signal.lfilter([0.2], [1, -0.8], rng.standard_normal(length))
     return (hum + rush).astype(np.float32)
 
 
 def _wander(length: int, rng: np.random.Generator) -> np.ndarray:
-    knots = rng.uniform(-1, 1, length // SAMPLE_RATE + 2)
-    return np.interp(np.arange(length) / SAMPLE_RATE, np.arange(len(knots)), knots)
+    knots = rng.uniform(-1, 1, length // SAMPLE_RATE_HZ + 2)
+    return np.interp(np.arange(length) / SAMPLE_RATE_HZ, np.arange(len(knots)), knots)
 
 
 def _power(samples: Samples) -> float:
@@ -87,30 +102,14 @@ def mix(speech: Samples, noise: Samples, snr_db: Decibels, power: float) -> Samp
 
 def surrounded(speech: Samples) -> tuple[Samples, float]:
     """Speech with silence before and after it; its own mean power."""
-    lead, tail = (np.zeros(round(s * SAMPLE_RATE), np.float32) for s in (LEAD_S, TAIL_S))
+    lead, tail = (np.zeros(round(s * SAMPLE_RATE_HZ), np.float32) for s in (LEAD_S, TAIL_S))
     return np.concatenate([lead, speech, tail]), _power(speech)
 
 
-def _noise(snr_db: Decibels) -> Condition:
+def _beside(sound: Sound, snr_db: Decibels) -> Condition:
     def apply(speech, around, rng):
         longer, power = surrounded(speech)
-        return mix(longer, around.noise(len(longer), rng), snr_db, power)
-
-    return apply
-
-
-def _motor(snr_db: Decibels) -> Condition:
-    def apply(speech, _around, rng):
-        longer, power = surrounded(speech)
-        return mix(longer, motor(len(longer), rng), snr_db, power)
-
-    return apply
-
-
-def _babble(snr_db: Decibels) -> Condition:
-    def apply(speech, around, rng):
-        longer, power = surrounded(speech)
-        return mix(longer, around.babble(len(longer), rng), snr_db, power)
+        return mix(longer, sound(around, len(longer), rng), snr_db, power)
 
     return apply
 
@@ -141,7 +140,7 @@ def _codec(speech: Samples, _around: Surroundings, _rng: np.random.Generator) ->
     packet = io.BytesIO()
     longer = surrounded(speech)[0]
     soundfile.write(
-        packet, longer, SAMPLE_RATE, format="OGG", subtype="OPUS", compression_level=1.0
+        packet, longer, SAMPLE_RATE_HZ, format="OGG", subtype="OPUS", compression_level=1.0
     )
     packet.seek(0)
     return soundfile.read(packet, dtype="float32")[0][: len(longer)]
@@ -154,9 +153,8 @@ def _room(rt60_s: Seconds, distance_m: float) -> Condition:
         longer, power = surrounded(speech)
         echoing = scipy.signal.fftconvolve(longer, _response(rt60_s, distance_m, rng))
         echoing = echoing[: len(longer)]
-        return (echoing * np.sqrt(power * len(speech) / (_power(echoing) * len(longer)))).astype(
-            np.float32
-        )
+        loss = _power(echoing) * len(longer) / (power * len(speech))
+        return (echoing / np.sqrt(loss)).astype(np.float32)
 
     return apply
 
@@ -172,7 +170,7 @@ def _response(rt60_s: Seconds, distance_m: float, rng: np.random.Generator) -> n
     absorption, order = pyroomacoustics.inverse_sabine(rt60_s, size)
     room = pyroomacoustics.ShoeBox(
         size,
-        fs=SAMPLE_RATE,
+        fs=SAMPLE_RATE_HZ,
         materials=pyroomacoustics.Material(absorption),
         max_order=order,
     )
@@ -187,12 +185,12 @@ def _response(rt60_s: Seconds, distance_m: float, rng: np.random.Generator) -> n
 
 CONDITIONS: dict[str, Condition] = {
     "clean": _gain(0),
-    "noise-20dB": _noise(20),
-    "noise-10dB": _noise(10),
-    "noise-5dB": _noise(5),
-    "noise-0dB": _noise(0),
-    "motor-10dB": _motor(10),
-    "babble-10dB": _babble(10),
+    "noise-20dB": _beside(Surroundings.noise, 20),
+    "noise-10dB": _beside(Surroundings.noise, 10),
+    "noise-5dB": _beside(Surroundings.noise, 5),
+    "noise-0dB": _beside(Surroundings.noise, 0),
+    "motor-10dB": _beside(motor, 10),
+    "babble-10dB": _beside(Surroundings.babble, 10),
     "gain-30dB": _gain(-30),
     "gain+12dB": _gain(12),
     "clipped": _clipped,

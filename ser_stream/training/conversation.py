@@ -266,6 +266,9 @@ def _card(info: ModelInfo) -> str:
             "* **No recording of anyone who says what they feel was at hand**: clips of acted "
             "speech were laid under texts of the same emotion, or one of the two was neutral. The "
             "figures are of such pairs.",
+            "* Acted speech of adults, comments of Reddit and a television series; nothing is "
+            "known about children or other ways of speaking. What is heard is not how someone "
+            "feels: do not decide about people by it.",
             f"* Use: {data.licence}.",
             f"* Seed of the training run: {data.seed}. Temperature "
             f"{info.calibration[UTTERANCE].temperature:g}.",

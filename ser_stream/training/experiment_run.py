@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.features.segments import SegmentConfig
-from ser_stream.features.vocabulary import Vocabulary, count_words, read_word_vectors
+from ser_stream.features.vocabulary import Vocabulary, count_words
 from ser_stream.models.base import BimodalModel, EmotionModel, NormalisingModel
 from ser_stream.models.registry import build_model
 from ser_stream.training.alignment import align
@@ -183,9 +183,7 @@ class Data:
             experiment.architecture, experiment.labels, experiment.features, options, kind
         )
         if experiment.word_vectors and "vocabulary" in options:
-            words, dimension = set(options["vocabulary"]), model.text.embedding.embedding_dim
-            path = Path(experiment.word_vectors)
-            model.text.set_word_vectors(read_word_vectors(path, words, dimension))
+            model.text.load_word_vectors(Path(experiment.word_vectors))
         return model
 
     def parts(self, split: Split) -> dict[str, Part]:

@@ -18,10 +18,11 @@ from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
 from ser_stream.training.calibrate import stream_logits
-from ser_stream.training.conditions import CONDITIONS, SAMPLE_RATE, Surroundings
+from ser_stream.training.conditions import CONDITIONS, Surroundings
 from ser_stream.training.evaluate import score_stream
 from ser_stream.training.feature_cache import read_samples
 from ser_stream.training.recipe import Recipe
+from ser_stream.units import SAMPLE_RATE_HZ
 
 FOLDS = (4, 5)
 """Of ESC-10: what no recipe of ours trains with."""
@@ -86,7 +87,7 @@ def _heard(utterance: Utterance, condition: str, around: Surroundings, folder: P
     rng = np.random.default_rng(zlib.crc32(f"{condition} {utterance.key}".encode()))
     samples = CONDITIONS[condition](read_samples(utterance.path), around, rng)
     path = folder / f"{utterance.key.replace('/', '-')}.wav"
-    soundfile.write(path, samples, SAMPLE_RATE, subtype="FLOAT")
+    soundfile.write(path, samples, SAMPLE_RATE_HZ, subtype="FLOAT")
     return dataclasses.replace(utterance, path=path)
 
 
@@ -98,7 +99,7 @@ def false_estimates(network: EmotionModel, info: ModelInfo, corpora: Path) -> di
     """
     seconds, by_sound = 0.0, {}
     for path in esc10.noise_files(corpora / "esc10", FOLDS):
-        seconds += len(read_samples(path)) / SAMPLE_RATE
+        seconds += len(read_samples(path)) / SAMPLE_RATE_HZ
         for window, logits in stream_logits(network, info.smoothing, path):
             calibration = info.calibration[window.trigger]
             if calibration.probabilities(logits).max() >= calibration.floor:

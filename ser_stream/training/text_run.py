@@ -14,7 +14,7 @@ import torch
 from ser_stream.corpora.texts import TEXT_CORPORA, LabelledText, read_texts
 from ser_stream.decoding import INTERVAL, UTTERANCE, Calibration
 from ser_stream.features.segments import SegmentConfig
-from ser_stream.features.vocabulary import Vocabulary, count_words, read_word_vectors
+from ser_stream.features.vocabulary import Vocabulary, count_words
 from ser_stream.models.base import BimodalModel
 from ser_stream.models.checkpoint import save_model
 from ser_stream.models.info import ModelInfo, TrainingData
@@ -52,9 +52,7 @@ def train_on_texts(
     torch.manual_seed(seed)
     model = build_model(recipe.architecture, recipe.labels, features, options, BimodalModel)
     if recipe.word_vectors:
-        words, dimension = set(options["vocabulary"]), model.text.embedding.embedding_dim
-        path = Path(recipe.word_vectors)
-        model.text.set_word_vectors(read_word_vectors(path, words, dimension))
+        model.text.load_word_vectors(Path(recipe.word_vectors))
     output.mkdir(parents=True, exist_ok=True)
     _write_run(recipe, seed, data, model, output)
 
