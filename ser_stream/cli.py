@@ -127,6 +127,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--output", type=Path, metavar="DIR", help="folder of a model's run; default NAME-seedN"
     )
+    train.add_argument(
+        "--teachers", nargs="+", type=Path, default=[], metavar="DIR",
+        help="models whose opinion a model's recipe gives a share",
+    )  # fmt: skip
     _add_training(train)
     train.set_defaults(run=_train)
 
@@ -459,6 +463,11 @@ def _train(arguments: argparse.Namespace) -> int:
     from ser_stream.training.experiment import is_experiment
     from ser_stream.training.text_recipe import is_text_recipe
 
+    if arguments.teachers and (
+        is_experiment(arguments.recipe) or is_text_recipe(arguments.recipe)
+        or is_conversation(arguments.recipe)
+    ):  # fmt: skip
+        raise InputError("--teachers: goes with the recipe of a model of sound")
     if is_experiment(arguments.recipe):
         return _train_experiment(arguments)
     if arguments.on:
@@ -474,7 +483,9 @@ def _train(arguments: argparse.Namespace) -> int:
     recipe, seed = load_recipe(arguments.recipe), arguments.seed or 0
     output = arguments.output or arguments.runs / f"{recipe.name}-seed{seed}"
     cache = arguments.cache or arguments.runs / "cache"
-    train(recipe, arguments.corpora, cache, output, seed, arguments.device)
+    train(
+        recipe, arguments.corpora, cache, output, seed, arguments.device, arguments.teachers
+    )  # fmt: skip
     if is_first():
         print(f"model written to {output / 'model'}")
     return 0

@@ -67,7 +67,7 @@ def test_noise_is_as_loud_as_its_name_says(name, snr_db, around):
 
 def test_mix_leaves_the_speech_as_loud_as_it_was():
     speech = tone()
-    mixed = mix(speech, motor(None, len(speech), np.random.default_rng(0)), 60, np.mean(speech**2))
+    mixed = mix(speech, motor(len(speech), np.random.default_rng(0)), 60, np.mean(speech**2))
     assert np.abs(mixed - speech).max() < 0.01
 
 

@@ -2,18 +2,24 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from ser_stream.cli import main
+from ser_stream.corpora.base import Utterance
+from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.checkpoint import load_model
+from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
 from ser_stream.training import trainer
 from ser_stream.training.augment import (
     Augmentation,
     add_noise,
+    change_level,
     coloured_noise,
     low_pass,
     mask,
@@ -24,9 +30,16 @@ from ser_stream.training.augment import (
 )
 from ser_stream.training.calibrate import stream_logits
 from ser_stream.training.dataset import TrainingSet
-from ser_stream.training.feature_cache import load_features, read_samples, speech_span
+from ser_stream.training.ears import heard
+from ser_stream.training.feature_cache import (
+    FeatureStore,
+    load_features,
+    read_samples,
+    speech_span,
+)
 from ser_stream.training.recipe import load_recipe
 from ser_stream.training.run import train
+from ser_stream.training.teachers import taught
 
 RECIPE = """
 name: small
@@ -235,3 +248,119 @@ def test_batches_hold_every_label_as_often(corpora, recipe_path, tmp_path):
         torch.testing.assert_close(targets.sum(dim=1), torch.ones(len(lengths)))
     drawn = training_set.targets[training_set.draw(24, np.random.default_rng(0))]
     assert np.bincount(drawn).tolist() == [6, 6, 6, 6]
+
+
+def noisy_recipe(recipe_path, tmp_path, **settings):
+    lines = "\n".join(f"{name}: {value}" for name, value in settings.items())
+    path = tmp_path / "more.yaml"
+    path.write_text(f"extends: {recipe_path}\n{lines}\n")
+    return load_recipe(path)
+
+
+def test_a_model_learns_in_rooms_motors_and_babble_and_of_windows_without_a_voice(
+    corpora, recipe_path, run_folder, tmp_path
+):
+    pytest.importorskip("pyroomacoustics")
+    augmentation = "{heard: 1.0, noise: 1.0, babble: 0.5, no_voice: 0.5, gain_db: [-32, 12]}"
+    recipe = noisy_recipe(recipe_path, tmp_path, motors=2, ears=2, augmentation=augmentation)
+    train(recipe, corpora, run_folder / "cache", tmp_path / "out", seed=3)
+    model, _ = load_model(tmp_path / "out" / "model")
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+
+
+def a_training_set(store, **augmentation):
+    utterances = [
+        Utterance(Path(f"{i}.wav"), "ravdess", "a", "f", ("sad", "happy")[i % 2], "en")
+        for i in range(len(store))
+    ]
+    noise = np.full((50, 64), -20.0, np.float32)
+    return TrainingSet(
+        utterances, [store], ("sad", "happy"), {"ravdess": 1.0}, Augmentation(**augmentation),
+        8, 4, 500, [noise], [store],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def store():
+    """Four utterances of 200 frames."""
+    offsets = np.arange(5) * 200
+    return FeatureStore(np.tile(FRAMES, (4, 1)), offsets, np.full(4, 200))
+
+
+def test_a_window_without_a_voice_says_nothing_of_any_label(store):
+    training_set = a_training_set(store, no_voice=1.0, gain_db=(0, 0))
+    frames, answer = training_set.augmented(1, np.random.default_rng(0))
+    assert answer.tolist() == [0.5, 0.5]
+    assert np.all(frames == -20.0)
+
+
+def test_babble_has_the_level_that_was_asked_for(store):
+    training_set = a_training_set(store, babble=1.0)
+    babble = training_set._noise(300, np.random.default_rng(0))
+    assert babble.shape == (300, 64)
+    noisy = add_noise(FRAMES, babble[:200], 10.0)
+    assert np.all(noisy >= FRAMES - 0.01)
+
+
+def test_a_quieter_window_never_falls_under_the_least_power():
+    quiet = change_level(np.full((2, 3), -80.0, np.float32), -30.0)
+    assert np.all(quiet == -100.0)
+    assert quiet.dtype == np.float32
+
+
+@pytest.fixture(scope="module")
+def taught_recipe(recipe_path, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("taught")
+    return noisy_recipe(recipe_path, folder, teachers_share=0.7, eight_bit="true")
+
+
+def test_a_small_network_learns_what_its_teachers_say_and_is_kept_in_eight_bits(
+    taught_recipe, corpora, run_folder, tmp_path
+):
+    teachers = [run_folder / "out" / "model"]
+    train(taught_recipe, corpora, run_folder / "cache", tmp_path, 3, teachers=teachers)
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    assert weights["gru.weight_ih_l0"].dtype == torch.int8
+    model, _ = load_model(tmp_path / "model")
+    scale = weights["gru.weight_ih_l0.scale"]
+    np.testing.assert_allclose(
+        model.gru.weight_ih_l0.detach(), weights["gru.weight_ih_l0"] * scale[:, None]
+    )
+
+
+def test_answers_are_between_labels_and_teachers(store, taught_recipe, run_folder):
+    targets = np.array([0, 1, 2, 3])
+    answers = taught(taught_recipe, [run_folder / "out" / "model"], store, targets)
+    np.testing.assert_allclose(answers.sum(axis=1), 1.0, rtol=1e-5)
+    assert np.all(answers[range(4), targets] >= 0.3 - 1e-6)
+
+
+def test_teachers_and_their_share_go_together(
+    taught_recipe, recipe_path, corpora, run_folder, tmp_path
+):
+    with pytest.raises(InputError, match="--teachers"):
+        train(taught_recipe, corpora, run_folder / "cache", tmp_path, 3)
+    with pytest.raises(InputError, match="no share"):
+        train(load_recipe(recipe_path), corpora, tmp_path, tmp_path, 3, teachers=[tmp_path])
+
+
+def test_eight_bits_are_off_by_less_than_half_a_step():
+    weights = {"matrix": torch.randn(5, 3, 2), "bias": torch.randn(5), "zero": torch.zeros(2, 2)}
+    back = from_eight_bit(to_eight_bit(weights))
+    assert set(back) == set(weights)
+    assert torch.equal(back["bias"], weights["bias"])
+    assert torch.equal(back["zero"], weights["zero"])
+    step = weights["matrix"].flatten(1).abs().amax(dim=1) / 127
+    assert torch.all((back["matrix"] - weights["matrix"]).abs() <= 0.501 * step[:, None, None])
+
+
+def test_ears_are_repeatable_and_keep_level_and_length():
+    pytest.importorskip("pyroomacoustics")
+    samples = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    first, again = (heard(samples, "a", 1) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == samples.shape
+    assert first.dtype == np.float32
+    assert 0.3 < np.std(first) / np.std(samples) < 1.1
+    assert not np.array_equal(first, heard(samples, "a", 2))
+    assert np.isfinite(heard(np.zeros(16000, np.float32), "a", 1)).all()

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from ser_stream.errors import InputError
 from ser_stream.models.base import EmotionModel, NormalisingModel
+from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
 from ser_stream.models.hugging_face import load_checkpoint
 from ser_stream.models.hugging_face_info import checkpoint_info
 from ser_stream.models.info import (
@@ -22,10 +23,19 @@ from ser_stream.models.info import (
 from ser_stream.models.registry import ModelT, build_model
 
 
-def save_model(folder: Path, model: NormalisingModel, info: ModelInfo) -> None:
-    """Write a model folder, over what was there."""
+def save_model(
+    folder: Path, model: NormalisingModel, info: ModelInfo, eight_bit: bool = False
+) -> None:
+    """Write a model folder, over what was there.
+
+    Args:
+        eight_bit: weights are rounded to eight bits, see `to_eight_bit`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    weights = model.state_dict()
+    if eight_bit:
+        weights = to_eight_bit(weights)
+    weights = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
     save_file(weights, folder / "model.safetensors")
     info.write(folder)
 
@@ -55,7 +65,7 @@ def load_model(
     if not path.is_file():
         raise InputError(f"{path}: no such file; a model folder holds it beside model.json")
     try:
-        weights = load_file(path)
+        weights = from_eight_bit(load_file(path))
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: damaged, or not a safetensors file: {error}") from error
     try:

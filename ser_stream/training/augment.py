@@ -24,8 +24,13 @@ class Augmentation:
         gain_db: change of level.
         warp: the frequency axis is stretched by up to this share, up or down: vocal tract length
             perturbation (Jaitly and Hinton, ICML workshop 2013), speakers of another size.
+        heard: probability of a version heard in a room or through a poor line.
         noise: probability of added noise.
         snr_db: level of the speech over the noise.
+        babble: share of noises that are several other utterances at once.
+        no_voice: share of windows that are recorded noise alone, with nothing to be learned but
+            that no label is likelier than another (Hendrycks, Mazeika and Dietterich, "Deep anomaly
+            detection with outlier exposure", ICLR 2019).
         tilt_db: spectral slope and bend of another microphone or room, up to so much at the edges.
         low_pass: probability of losing the highest bands, as over Bluetooth or a narrow codec.
         mixup: Beta parameter of mixup (Zhang et al., ICLR 2018); 0 = none.
@@ -38,8 +43,11 @@ class Augmentation:
     shift: int = 20
     gain_db: tuple[float, float] = (-10.0, 8.0)
     warp: float = 0.1
+    heard: float = 0.0
     noise: float = 0.3
     snr_db: tuple[float, float] = (8.0, 30.0)
+    babble: float = 0.0
+    no_voice: float = 0.0
     tilt_db: float = 0.0
     low_pass: float = 0.0
     mixup: float = 0.2
@@ -81,6 +89,11 @@ def low_pass(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     edge = rng.integers(3 * n_mels // 4, n_mels)
     loss = 10.0 * np.maximum(0, np.arange(n_mels) - edge)
     return np.maximum(frames - loss.astype(np.float32), power_to_db(0.0))
+
+
+def change_level(frames: np.ndarray, gain_db: Decibels) -> np.ndarray:
+    """Louder or quieter, and never under the least power that frames have."""
+    return np.maximum(frames + np.float32(gain_db), np.float32(power_to_db(0.0)))
 
 
 def add_noise(frames: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:

@@ -15,9 +15,9 @@ import numpy as np
 import scipy.signal
 import soundfile
 
+from ser_stream.audio.speech import read_samples
 from ser_stream.corpora import esc10
 from ser_stream.errors import InputError
-from ser_stream.training.feature_cache import read_samples
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
 
 LEAD_S: Seconds = 0.5
@@ -76,7 +76,7 @@ class Surroundings:
         return babble
 
 
-def motor(_around: Surroundings, length: int, rng: np.random.Generator) -> Samples:
+def motor(length: int, rng: np.random.Generator) -> Samples:
     """A fan or a servo: a hum of 15 harmonics whose speed wanders, and low-passed noise."""
     speed = rng.uniform(80, 250) * (1 + 0.03 * _wander(length, rng))
     phase = 2 * np.pi * np.cumsum(speed) / SAMPLE_RATE_HZ
@@ -135,49 +135,60 @@ def _band_limited(speech: Samples, _around: Surroundings, _rng: np.random.Genera
     return scipy.signal.resample_poly(half, 2, 1).astype(np.float32)
 
 
-def _codec(speech: Samples, _around: Surroundings, _rng: np.random.Generator) -> Samples:
-    """Through Opus, coarsest setting of libsndfile, and back."""
+def through_opus(samples: Samples, compression: float) -> Samples:
+    """Through Opus and back; `compression` from 0, libsndfile's finest setting, to 1."""
     packet = io.BytesIO()
-    longer = surrounded(speech)[0]
     soundfile.write(
-        packet, longer, SAMPLE_RATE_HZ, format="OGG", subtype="OPUS", compression_level=1.0
+        packet, samples, SAMPLE_RATE_HZ, format="OGG", subtype="OPUS", compression_level=compression
     )
     packet.seek(0)
-    return soundfile.read(packet, dtype="float32")[0][: len(longer)]
+    return soundfile.read(packet, dtype="float32")[0][: len(samples)]
+
+
+def _codec(speech: Samples, _around: Surroundings, _rng: np.random.Generator) -> Samples:
+    return through_opus(surrounded(speech)[0], 1.0)
 
 
 def _room(rt60_s: Seconds, distance_m: float) -> Condition:
-    """A room of 6 x 5 x 3 m, image sources; the level is kept, as a robot's gain control would."""
+    """A robot in a corner of a room of 6 x 5 x 3 m."""
+    ear = np.array([1.2, 1.0, 1.2])
 
     def apply(speech, _around, rng):
-        longer, power = surrounded(speech)
-        echoing = scipy.signal.fftconvolve(longer, _response(rt60_s, distance_m, rng))
-        echoing = echoing[: len(longer)]
-        loss = _power(echoing) * len(longer) / (power * len(speech))
-        return (echoing / np.sqrt(loss)).astype(np.float32)
+        angle = rng.uniform(0, np.pi / 2)
+        way = np.array([np.cos(angle), np.sin(angle), 0.1])
+        response = room_response((6.0, 5.0, 3.0), ear, ear + distance_m * way, rt60_s)
+        return echoing(surrounded(speech)[0], response)
 
     return apply
 
 
-def _response(rt60_s: Seconds, distance_m: float, rng: np.random.Generator) -> np.ndarray:
+def echoing(samples: Samples, response: np.ndarray) -> Samples:
+    """Samples as heard in a room; the level is kept, as a robot's gain control would."""
+    heard = scipy.signal.fftconvolve(samples, response)[: len(samples)]
+    return (heard * np.sqrt(_power(samples) / max(_power(heard), 1e-12))).astype(np.float32)
+
+
+def room_response(
+    size_m: tuple[float, float, float], ear: np.ndarray, mouth: np.ndarray, rt60_s: Seconds
+) -> np.ndarray:
+    """Impulse response of a room by image sources (Allen and Berkley, JASA 1979).
+
+    Raises:
+        InputError: pyroomacoustics is not there.
+        ValueError: so small a room cannot sound so short.
+    """
     try:
         import pyroomacoustics
     except ImportError as error:
-        raise InputError(
-            "conditions of rooms need pyroomacoustics: pip install pyroomacoustics"
-        ) from error
-    size = (6.0, 5.0, 3.0)
-    absorption, order = pyroomacoustics.inverse_sabine(rt60_s, size)
+        raise InputError("rooms need pyroomacoustics: pip install pyroomacoustics") from error
+    absorption, order = pyroomacoustics.inverse_sabine(rt60_s, size_m)
     room = pyroomacoustics.ShoeBox(
-        size,
+        size_m,
         fs=SAMPLE_RATE_HZ,
         materials=pyroomacoustics.Material(absorption),
         max_order=order,
     )
-    angle = rng.uniform(0, np.pi / 2)
-    ear = np.array([1.2, 1.0, 1.2])  # a robot in a corner of the room
-    way = np.array([np.cos(angle), np.sin(angle), 0.1])
-    room.add_source(ear + distance_m * way)
+    room.add_source(mouth)
     room.add_microphone(ear)
     room.compute_rir()
     return room.rir[0][0]
@@ -189,7 +200,7 @@ CONDITIONS: dict[str, Condition] = {
     "noise-10dB": _beside(Surroundings.noise, 10),
     "noise-5dB": _beside(Surroundings.noise, 5),
     "noise-0dB": _beside(Surroundings.noise, 0),
-    "motor-10dB": _beside(motor, 10),
+    "motor-10dB": _beside(lambda _around, length, rng: motor(length, rng), 10),
     "babble-10dB": _beside(Surroundings.babble, 10),
     "gain-30dB": _gain(-30),
     "gain+12dB": _gain(12),

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from ser_stream.corpora.base import Utterance
+from ser_stream.features.log_mel import db_to_power, power_to_db
 from ser_stream.training.augment import (
     Augmentation,
     add_noise,
+    change_level,
     coloured_noise,
     low_pass,
     mask,
@@ -32,6 +34,10 @@ class TrainingSet:
         n_drawn, batch_size: utterances in an epoch, and in a batch.
         max_frames: longest window; longer turns are cut to a random stretch of it.
         noises: recordings of noise as frames (n, n_mels) in dB; coloured noise is drawn as well.
+        heard: features of `utterances` as heard in rooms and through poor lines, in any number.
+
+    Attributes:
+        answers: (utterances, labels) probabilities that are learned; those of the labels, at first.
     """
 
     def __init__(
@@ -45,15 +51,17 @@ class TrainingSet:
         batch_size: int,
         max_frames: int,
         noises: list[np.ndarray] = (),
+        heard: list[FeatureStore] = (),
     ):
         self.n_drawn = n_drawn
         self.steps = max(1, n_drawn // batch_size)
         self.stores = stores
         self.targets = np.array([labels.index(u.label) for u in utterances])
-        self.n_labels = len(labels)
+        self.answers = np.eye(len(labels), dtype=np.float32)[self.targets]
         self.augmentation = augmentation
         self.max_frames = max_frames
         self.noises = list(noises)
+        self.heard = list(heard)
         self._groups = _groups(utterances, mix)
         self.fill = np.mean([frames.mean(axis=0) for frames in self._sample()], axis=0)
 
@@ -93,7 +101,11 @@ class TrainingSet:
     def augmented(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Frames of one utterance and its one-hot target."""
         settings = self.augmentation
-        store = self.stores[rng.integers(len(self.stores))]
+        if rng.random() < settings.no_voice:
+            n_labels = self.answers.shape[1]
+            return self._without_voice(rng), np.full(n_labels, 1 / n_labels, np.float32)
+        stores = self.heard if rng.random() < settings.heard else self.stores
+        store = stores[rng.integers(len(stores))]
         frames = store.utterance(index, tail=True)
         n_speech = store.speech_frames[index]
         start = rng.integers(min(settings.shift, n_speech // 4) + 1)
@@ -105,19 +117,36 @@ class TrainingSet:
             frames = frames[start : start + self.max_frames]
         if settings.warp:
             frames = warp_bands(frames, 1 + rng.uniform(-settings.warp, settings.warp))
-        frames = frames + np.float32(rng.uniform(*settings.gain_db))
+        frames = change_level(frames, rng.uniform(*settings.gain_db))
         if settings.tilt_db:
             frames = frames + tilt(frames.shape[1], settings.tilt_db, rng)
         if rng.random() < settings.noise:
             frames = add_noise(frames, self._noise(len(frames), rng), rng.uniform(*settings.snr_db))
         if rng.random() < settings.low_pass:
             frames = low_pass(frames, rng)
-        return frames, np.eye(self.n_labels, dtype=np.float32)[self.targets[index]]
+        return frames, self.answers[index]
+
+    def _without_voice(self, rng: np.random.Generator) -> np.ndarray:
+        settings = self.augmentation
+        n_frames = rng.integers(settings.min_frames, self.max_frames + 1)
+        frames = repeat_to(self.noises[rng.integers(len(self.noises))], n_frames, rng)
+        return change_level(frames, rng.uniform(*settings.gain_db))
 
     def _noise(self, n_frames: int, rng: np.random.Generator) -> np.ndarray:
+        if rng.random() < self.augmentation.babble:
+            return self._babble(n_frames, rng)
         if not self.noises or rng.random() < 0.5:
             return coloured_noise(n_frames, len(self.fill), rng)
         return repeat_to(self.noises[rng.integers(len(self.noises))], n_frames, rng)
+
+    def _babble(self, n_frames: int, rng: np.random.Generator) -> np.ndarray:
+        """Three to eight utterances at once, each at the same level."""
+        store = self.stores[rng.integers(len(self.stores))]
+        babble = np.zeros((n_frames, len(self.fill)))
+        for index in rng.integers(len(store), size=rng.integers(3, 9)):
+            voice = db_to_power(repeat_to(store.utterance(index), n_frames, rng))
+            babble += voice / voice.mean()
+        return power_to_db(babble)
 
     def _mixed(
         self, index: int, partners: np.ndarray, rng: np.random.Generator

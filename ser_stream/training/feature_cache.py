@@ -19,6 +19,7 @@ from tqdm import tqdm
 from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.corpora.base import Utterance
 from ser_stream.features.log_mel import LogMelConfig, log_mel
+from ser_stream.training.ears import heard
 from ser_stream.units import SAMPLE_RATE_HZ
 
 TAIL_S = 0.4
@@ -52,11 +53,22 @@ class FeatureStore:
 
 
 def load_features(
-    utterances: list[Utterance], config: LogMelConfig, speed: float, folder: Path
+    utterances: list[Utterance],
+    config: LogMelConfig,
+    speed: float,
+    folder: Path,
+    ear: int | None = None,
 ) -> FeatureStore:
-    """Features of these utterances in this order, from `folder` if they are there already."""
-    identity = json.dumps([[u.key for u in utterances], dataclasses.asdict(config), speed, TAIL_S])
-    name = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    """Features of these utterances in this order, from `folder` if they are there already.
+
+    Args:
+        ear: as heard in rooms and through lines that follow from this number, see `ears.heard`;
+            None: as recorded.
+    """
+    identity = [[u.key for u in utterances], dataclasses.asdict(config), speed, TAIL_S]
+    if ear is not None:
+        identity.append(ear)
+    name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     path = folder / f"{name}.npy"
     index_path = folder / f"{name}.index.npy"
     if not index_path.is_file():  # written last: it says that the other is complete
@@ -66,7 +78,7 @@ def load_features(
         for utterance, span in zip(
             tqdm(utterances, desc=f"features, speed {speed:g}"), spans, strict=True
         ):
-            frames, n_speech = _features(utterance, span, config, speed)
+            frames, n_speech = _features(utterance, span, config, speed, ear)
             chunks.append(frames.astype(np.float16))
             index.append((len(frames), n_speech))
         np.save(path, np.concatenate(chunks))
@@ -87,11 +99,13 @@ def _speech_spans(utterances: list[Utterance], folder: Path) -> np.ndarray:
 
 
 def _features(
-    utterance: Utterance, span: np.ndarray, config: LogMelConfig, speed: float
+    utterance: Utterance, span: np.ndarray, config: LogMelConfig, speed: float, ear: int | None
 ) -> tuple[np.ndarray, int]:
     start, end = span
     samples = read_samples(utterance.path)[start : end + round(TAIL_S * SAMPLE_RATE_HZ)]
     n_speech = end - start
+    if ear is not None:
+        samples = heard(samples, utterance.key, ear)
     if speed != 1.0:
         samples = soxr.resample(samples, SAMPLE_RATE_HZ * speed, SAMPLE_RATE_HZ)
         n_speech = round(n_speech / speed)

@@ -24,6 +24,10 @@ class Recipe:
         speakers: "test" and "validation" -> corpus -> speakers as the corpus names them.
         mix: corpus -> share of an epoch's utterances; they sum to 1.
         noise_folds: folds of ESC-10 whose sounds are added as noise; none = coloured noise only.
+        motors: how many synthetic motors are added to them.
+        ears: versions of each utterance in rooms and through poor lines, see `ears.heard`.
+        teachers_share: how much of what is learned is teachers' opinion, the rest the label.
+        eight_bit: the finished weights are rounded to eight bits.
         smoothing, confidence_floor: of the finished model, see `ModelInfo`.
     """
 
@@ -37,6 +41,10 @@ class Recipe:
     optimisation: Optimisation
     speeds: tuple[float, ...] = (1.0,)
     noise_folds: tuple[int, ...] = ()
+    motors: int = 0
+    ears: int = 0
+    teachers_share: float = 0.0
+    eight_bit: bool = False
     smoothing: float = 0.0
     confidence_floor: float = 0.0
     options: dict[str, Any] = dataclasses.field(default_factory=dict)

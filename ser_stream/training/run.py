@@ -15,21 +15,31 @@ from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.features.log_mel import log_mel
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import save_model
+from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
 from ser_stream.models.info import ModelInfo, TrainingData
 from ser_stream.models.registry import build_model
 from ser_stream.training.calibrate import calibrate
 from ser_stream.training.card import write_card
+from ser_stream.training.conditions import motor
 from ser_stream.training.dataset import TrainingSet, Windows
 from ser_stream.training.environment import environment
 from ser_stream.training.feature_cache import load_features, read_samples
 from ser_stream.training.memory import keep_freed_memory
 from ser_stream.training.processes import first_before_others, is_first, joined
 from ser_stream.training.recipe import Recipe
+from ser_stream.training.teachers import check_teachers, taught
 from ser_stream.training.trainer import Trainer
+from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
 
 def train(
-    recipe: Recipe, corpora: Path, cache: Path, output: Path, seed: int, device: str = "cpu"
+    recipe: Recipe,
+    corpora: Path,
+    cache: Path,
+    output: Path,
+    seed: int,
+    device: str = "cpu",
+    teachers: list[Path] = (),
 ) -> None:
     """Train by a recipe, calibrate on the validation speakers, write `output`/model.
 
@@ -39,11 +49,13 @@ def train(
         corpora: folder that holds each corpus in a folder of its name.
         cache: folder for computed features; several runs share it.
         output: the run's folder: state, metrics.jsonl, run.json and the model.
+        teachers: model folders, for a recipe that gives them a share.
 
     Raises:
-        InputError: a corpus is not there, or its layout is another.
+        InputError: a corpus is not there, or its layout is another; teachers do not fit the recipe.
     """
     keep_freed_memory()
+    check_teachers(recipe, teachers)
     parts = recipe.split(read_corpora(corpora, list(recipe.corpora)))
     # Model first: a mistake in its options shows before minutes of features.
     torch.manual_seed(seed)
@@ -53,7 +65,9 @@ def train(
         _write_run(recipe, seed, parts, model, output)
     with joined(device) as own_device:
         with first_before_others():
-            training_set, windows = _data(recipe, parts, corpora, cache, model.window_frames)
+            training_set, windows = _data(
+                recipe, parts, corpora, cache, model.window_frames, teachers
+            )
         mean, std = training_set.statistics()
         model.set_normalisation(torch.from_numpy(mean), torch.from_numpy(std))
         trainer = Trainer(model, training_set, recipe.optimisation, seed, output, own_device)
@@ -63,22 +77,46 @@ def train(
 
 
 def _data(
-    recipe: Recipe, parts: dict[str, list[Utterance]], corpora: Path, cache: Path, max_frames: int
+    recipe: Recipe,
+    parts: dict[str, list[Utterance]],
+    corpora: Path,
+    cache: Path,
+    max_frames: int,
+    teachers: list[Path],
 ) -> tuple[TrainingSet, Windows]:
     """What is trained on, and what is watched."""
     utterances, watched = parts["train"], parts["validation"]
+    heard = [
+        load_features(utterances, recipe.features, recipe.speeds[2 * ear % len(recipe.speeds)],
+                      cache, ear)
+        for ear in range(recipe.ears)
+    ]  # fmt: skip
     stores = [load_features(utterances, recipe.features, speed, cache) for speed in recipe.speeds]
-    noises = []
-    if recipe.noise_folds:
-        files = esc10.noise_files(corpora / "esc10", recipe.noise_folds)
-        noises = [log_mel(read_samples(path), recipe.features) for path in files]
     training_set = TrainingSet(
         utterances, stores, recipe.labels, recipe.mix, recipe.augmentation,
-        recipe.utterances_per_epoch, recipe.optimisation.batch_size, max_frames, noises,
+        recipe.utterances_per_epoch, recipe.optimisation.batch_size, max_frames,
+        noises(recipe, corpora), heard,
     )  # fmt: skip
+    if teachers:
+        recorded = load_features(utterances, recipe.features, 1.0, cache)
+        training_set.answers = taught(recipe, teachers, recorded, training_set.targets)
     targets = np.array([recipe.labels.index(utterance.label) for utterance in watched])
     validation = load_features(watched, recipe.features, 1.0, cache)
     return training_set, Windows(validation, targets, max_frames)
+
+
+MOTOR_S: Seconds = 10.0
+
+
+def noises(recipe: Recipe, corpora: Path) -> list[np.ndarray]:
+    """What a recipe's speech is mixed with: recorded sounds, motors; frames (n, n_mels) in dB."""
+    sounds = []
+    if recipe.noise_folds:
+        files = esc10.noise_files(corpora / "esc10", recipe.noise_folds)
+        sounds = [read_samples(path) for path in files]
+    rng = np.random.default_rng(0)
+    sounds += [0.1 * motor(round(MOTOR_S * SAMPLE_RATE_HZ), rng) for _ in range(recipe.motors)]
+    return [log_mel(sound, recipe.features) for sound in sounds]
 
 
 def _write_model(
@@ -96,9 +134,11 @@ def _write_model(
         smoothing=recipe.smoothing,
         training_data=_training_data(recipe, seed),
     )
+    if recipe.eight_bit:  # what is calibrated is what will run
+        trained.load_state_dict(from_eight_bit(to_eight_bit(trained.state_dict())))
     calibration = calibrate(trained, info, validation, recipe.confidence_floor)
     info = dataclasses.replace(info, calibration=calibration)
-    save_model(folder, trained, info)
+    save_model(folder, trained, info, recipe.eight_bit)
     write_card(folder, info)
 
 

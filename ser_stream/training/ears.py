@@ -1,0 +1,69 @@
+"""What lies between a voice and its samples: rooms, clipped inputs, narrow lines; for training."""
+
+from __future__ import annotations
+
+import zlib
+from functools import lru_cache
+
+import numpy as np
+import scipy.signal
+
+from ser_stream.training.conditions import echoing, room_response, through_opus
+from ser_stream.units import SAMPLE_RATE_HZ
+
+ROOMS = 150
+"""So many different ones; image sources take up to a second each."""
+IN_A_ROOM = 0.75
+"""Share of what is heard in one; the rest is changed by its line alone."""
+
+
+def heard(samples: np.ndarray, key: str, version: int) -> np.ndarray:
+    """Samples (n,) in one of many rooms, through one of many lines; the level is kept.
+
+    Args:
+        key, version: which room and line it is follows from them alone.
+    """
+    rng = np.random.default_rng(zlib.crc32(f"{version} {key}".encode()))
+    in_a_room = rng.random() < IN_A_ROOM
+    if in_a_room:
+        samples = echoing(samples, _room(int(rng.integers(ROOMS))))
+    lines = (_clipped, _narrow, _coded) + (_as_it_is, _as_it_is) * in_a_room
+    return lines[rng.integers(len(lines))](samples, rng).astype(np.float32)
+
+
+@lru_cache(maxsize=ROOMS)
+def _room(number: int) -> np.ndarray:
+    """Room `number`: 0.15 to 0.8 s, a mouth 0.5 to 4 m away, no nearer than 0.4 m to a wall."""
+    rng = np.random.default_rng([number, 1])
+    while True:
+        size = rng.uniform([3.0, 2.5, 2.3], [8.0, 7.0, 3.6])
+        ear, mouth = rng.uniform(0.4, size - 0.4), rng.uniform(0.4, size - 0.4)
+        rt60_s = np.exp(rng.uniform(np.log(0.15), np.log(0.8)))
+        if 0.5 <= np.linalg.norm(ear - mouth) <= 4.0:
+            try:
+                return room_response(tuple(size), ear, mouth, rt60_s)
+            except ValueError:  # no wall absorbs enough for that
+                continue
+
+
+def _as_it_is(samples: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
+    return samples
+
+
+def _clipped(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One sample in 20 to 1000 is over the top."""
+    share = np.exp(rng.uniform(np.log(1e-3), np.log(5e-2)))
+    top = np.quantile(np.abs(samples), 1 - share)
+    return np.clip(samples, -top, top)
+
+
+def _narrow(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Nothing above 3 to 7.5 kHz."""
+    edge = rng.uniform(3000, 7500)
+    return scipy.signal.sosfilt(
+        scipy.signal.butter(8, edge, output="sos", fs=SAMPLE_RATE_HZ), samples
+    )
+
+
+def _coded(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return through_opus(samples.astype(np.float32), rng.uniform(0.6, 1.0))
