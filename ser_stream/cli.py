@@ -119,8 +119,17 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the models that come with the package")
     models.set_defaults(run=_models)
 
-    train = commands.add_parser("train", help="train by a recipe: a model, or a paper's experiment")
-    train.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file, see config/recipes")
+    train = commands.add_parser(
+        "train", help="train by a recipe: a model, or a paper's experiment; or on your own clips"
+    )
+    train.add_argument(
+        "recipe", type=Path, metavar="RECIPE|CLIPS",
+        help="YAML file, see config/recipes; or a CSV file of clips: path, label, speaker",
+    )  # fmt: skip
+    train.add_argument(
+        "--model", metavar="NAME|DIR",
+        help="whose weights are trained further; for your own clips: default, if none is named",
+    )  # fmt: skip
     train.add_argument(
         "--seed", type=int, metavar="N", help="of a model, 0 by default; one of an experiment's"
     )
@@ -131,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         "--teachers", nargs="+", type=Path, default=[], metavar="DIR",
         help="models whose opinion a model's recipe gives a share",
     )  # fmt: skip
-    _add_training(train)
+    _add_training(train, corpora_needed=False)
     train.set_defaults(run=_train)
 
     report = commands.add_parser("report", help="a paper's table: its numbers and ours")
@@ -211,9 +220,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_corpora(parser: argparse.ArgumentParser) -> None:
+def _add_corpora(parser: argparse.ArgumentParser, needed: bool = True) -> None:
     parser.add_argument(
-        "--corpora", type=Path, required=True, metavar="DIR",
+        "--corpora", type=Path, required=needed, metavar="DIR",
         help="folder that holds each corpus in a folder of its name, such as ravdess/",
     )  # fmt: skip
 
@@ -224,8 +233,8 @@ def _add_held_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--part", choices=("validation", "test"), default="test")
 
 
-def _add_training(parser: argparse.ArgumentParser) -> None:
-    _add_corpora(parser)
+def _add_training(parser: argparse.ArgumentParser, corpora_needed: bool = True) -> None:
+    _add_corpora(parser, corpora_needed)
     parser.add_argument(
         "--on", nargs="+", default=[], metavar="NAME",
         help="settings that go over an experiment's: files of config/recipes/settings, or paths",
@@ -463,11 +472,15 @@ def _train(arguments: argparse.Namespace) -> int:
     from ser_stream.training.experiment import is_experiment
     from ser_stream.training.text_recipe import is_text_recipe
 
-    if arguments.teachers and (
+    if arguments.recipe.suffix == ".csv" or arguments.recipe.is_dir():
+        return _fine_tune(arguments)
+    if arguments.corpora is None:
+        raise InputError("--corpora: needed to train by a recipe; name the folder of the corpora")
+    if (arguments.teachers or arguments.model) and (
         is_experiment(arguments.recipe) or is_text_recipe(arguments.recipe)
         or is_conversation(arguments.recipe)
     ):  # fmt: skip
-        raise InputError("--teachers: goes with the recipe of a model of sound")
+        raise InputError("--teachers, --model: go with own clips or the recipe of a model of sound")
     if is_experiment(arguments.recipe):
         return _train_experiment(arguments)
     if arguments.on:
@@ -484,10 +497,22 @@ def _train(arguments: argparse.Namespace) -> int:
     output = arguments.output or arguments.runs / f"{recipe.name}-seed{seed}"
     cache = arguments.cache or arguments.runs / "cache"
     train(
-        recipe, arguments.corpora, cache, output, seed, arguments.device, arguments.teachers
+        recipe, arguments.corpora, cache, output, seed, arguments.device, arguments.teachers,
+        arguments.model,
     )  # fmt: skip
     if is_first():
         print(f"model written to {output / 'model'}")
+    return 0
+
+
+def _fine_tune(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.fine_tune import fine_tune, print_report
+
+    model = arguments.model or "default"
+    output = arguments.output or arguments.runs / f"{Path(model).name}-own"
+    report = fine_tune(model, arguments.recipe, output, arguments.seed or 0)
+    print_report(report)
+    print(f"model written to {output / 'model'}")
     return 0
 
 

@@ -364,3 +364,17 @@ def test_ears_are_repeatable_and_keep_level_and_length():
     assert 0.3 < np.std(first) / np.std(samples) < 1.1
     assert not np.array_equal(first, heard(samples, "a", 2))
     assert np.isfinite(heard(np.zeros(16000, np.float32), "a", 1)).all()
+
+
+def test_training_goes_on_from_another_models_weights(
+    corpora, recipe_path, run_folder, tmp_path, tiny_model
+):
+    still = noisy_recipe(recipe_path, tmp_path, optimisation="{learning_rate: 1.0e-9, average: 0}")
+    start = run_folder / "out" / "model"
+    train(still, corpora, run_folder / "cache", tmp_path / "out", 3, start=start)
+    ours, info = load_model(tmp_path / "out" / "model")
+    theirs, their_info = load_model(start)
+    torch.testing.assert_close(ours.output.weight, theirs.output.weight)
+    assert info.mean == their_info.mean
+    with pytest.raises(InputError, match="has another architecture"):
+        train(still, corpora, run_folder / "cache", tmp_path / "other", 3, start=tiny_model)

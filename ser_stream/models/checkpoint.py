@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ser_stream.errors import InputError
-from ser_stream.models.base import EmotionModel, NormalisingModel
+from ser_stream.models.base import BimodalModel, EmotionModel, NormalisingModel
 from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
 from ser_stream.models.hugging_face import load_checkpoint
 from ser_stream.models.hugging_face_info import checkpoint_info
@@ -20,7 +20,7 @@ from ser_stream.models.info import (
     has_description,
     read_info,
 )
-from ser_stream.models.registry import ModelT, build_model
+from ser_stream.models.registry import ARCHITECTURES, ModelT, build_model
 
 
 def save_model(
@@ -60,6 +60,7 @@ def load_model(
         info = checkpoint_info(folder, str(name_or_folder))
     if info.architecture == HUGGING_FACE and issubclass(EmotionModel, kind):
         return load_checkpoint(folder, info).to(device), info
+    _check_kind(str(name_or_folder), info.architecture, kind)
     model = build_model(info.architecture, info.labels, info.features, info.options, kind)
     path = folder / "model.safetensors"
     if not path.is_file():
@@ -81,3 +82,13 @@ def load_model(
         raise InputError(f"{path}: {bad[0]} holds NaN or infinite values; train the model again")
     model.set_normalisation(torch.tensor(info.mean), torch.tensor(info.std))
     return model.to(device).eval(), info
+
+
+def _check_kind(name: str, architecture: str, kind: type[NormalisingModel]) -> None:
+    network = ARCHITECTURES.get(architecture)
+    if network is not None and issubclass(kind, EmotionModel) and issubclass(network, BimodalModel):
+        raise InputError(
+            f"model {name!r}: it takes words beside sound: name it as the text model "
+            "(--text-model, or the node's parameter text_model), and as the model one that takes "
+            "sound alone"
+        )

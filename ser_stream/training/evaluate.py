@@ -13,6 +13,7 @@ from tqdm import tqdm
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.decoding import INTERVAL, UTTERANCE
+from ser_stream.errors import InputError
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo, find_writable, read_info
@@ -82,6 +83,11 @@ def _figures(
     truths: dict[str, list],
     unheard: np.ndarray | None = None,
 ) -> dict:
+    if not truths[trigger]:
+        raise InputError(
+            f"there is no {trigger} estimate to score: the recordings hold too little speech; a "
+            "second or more is needed"
+        )
     probabilities, truth = np.array(answers[trigger]), np.array(truths[trigger])
     predicted = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1)

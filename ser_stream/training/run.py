@@ -12,9 +12,10 @@ import torch
 from ser_stream.corpora import esc10
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
+from ser_stream.errors import InputError
 from ser_stream.features.log_mel import log_mel
 from ser_stream.models.base import EmotionModel
-from ser_stream.models.checkpoint import save_model
+from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
 from ser_stream.models.info import ModelInfo, TrainingData
 from ser_stream.models.registry import build_model
@@ -40,6 +41,7 @@ def train(
     seed: int,
     device: str = "cpu",
     teachers: list[Path] = (),
+    start: str | Path | None = None,
 ) -> None:
     """Train by a recipe, calibrate on the validation speakers, write `output`/model.
 
@@ -50,9 +52,11 @@ def train(
         cache: folder for computed features; several runs share it.
         output: the run's folder: state, metrics.jsonl, run.json and the model.
         teachers: model folders, for a recipe that gives them a share.
+        start: a model whose weights and normalisation training starts from; None: from chance.
 
     Raises:
-        InputError: a corpus is not there, or its layout is another; teachers do not fit the recipe.
+        InputError: a corpus is not there, or its layout is another; teachers or the start do not
+            fit the recipe.
     """
     keep_freed_memory()
     check_teachers(recipe, teachers)
@@ -60,20 +64,35 @@ def train(
     # Model first: a mistake in its options shows before minutes of features.
     torch.manual_seed(seed)
     model = build_model(recipe.architecture, recipe.labels, recipe.features, recipe.options)
+    if start is not None:
+        _start_from(model, start, recipe)
     output.mkdir(parents=True, exist_ok=True)
     if is_first():
-        _write_run(recipe, seed, parts, model, output)
+        _write_run(recipe, seed, parts, model, output, start)
     with joined(device) as own_device:
         with first_before_others():
             training_set, windows = _data(
                 recipe, parts, corpora, cache, model.window_frames, teachers
             )
-        mean, std = training_set.statistics()
-        model.set_normalisation(torch.from_numpy(mean), torch.from_numpy(std))
+        if start is None:
+            mean, std = training_set.statistics()
+            model.set_normalisation(torch.from_numpy(mean), torch.from_numpy(std))
         trainer = Trainer(model, training_set, recipe.optimisation, seed, output, own_device)
         trained = trainer.run(windows).to("cpu", memory_format=torch.contiguous_format)
     if is_first():
         _write_model(recipe, seed, trained, parts["validation"], output / "model")
+
+
+def _start_from(model: EmotionModel, start: str | Path, recipe: Recipe) -> None:
+    other, info = load_model(start)
+    same = (info.architecture, info.options, info.labels, info.features)
+    if same != (recipe.architecture, recipe.options, recipe.labels, recipe.features):
+        raise InputError(
+            f"--model: {start} has another architecture, or other options, labels or features than "
+            f"recipe {recipe.name}"
+        )
+    model.load_state_dict(other.state_dict())
+    model.set_normalisation(other.mean, other.std)
 
 
 def _data(
@@ -156,12 +175,18 @@ def _training_data(recipe: Recipe, seed: int) -> TrainingData:
 
 
 def _write_run(
-    recipe: Recipe, seed: int, parts: dict[str, list], model: EmotionModel, output: Path
+    recipe: Recipe,
+    seed: int,
+    parts: dict[str, list],
+    model: EmotionModel,
+    output: Path,
+    start: str | Path | None,
 ) -> None:
     """What the run was made of."""
     description = {
         "recipe": dataclasses.asdict(recipe),
         "seed": seed,
+        "start": None if start is None else str(start),
         "utterances": {part: len(utterances) for part, utterances in parts.items()},
         "speakers": {part: len({u.speaker for u in us}) for part, us in parts.items()},
         "parameters": sum(p.numel() for p in model.parameters()),
