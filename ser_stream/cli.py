@@ -190,6 +190,15 @@ def _parser() -> argparse.ArgumentParser:
     robustness.add_argument("--json", action="store_true", help="all scores, as one JSON object")
     robustness.set_defaults(run=_robustness)
 
+    windows = commands.add_parser(
+        "windows", help="score a model by window length, hop and smoothing"
+    )
+    windows.add_argument("model", metavar="NAME|DIR")
+    _add_held_out(windows)
+    windows.add_argument("--clips", type=_count, metavar="N", help="of each corpus; default: all")
+    windows.add_argument("--json", action="store_true", help="all figures, as one JSON object")
+    windows.set_defaults(run=_windows)
+
     calibrate = commands.add_parser(
         "calibrate", help="fit a model's confidence to speakers it never heard"
     )
@@ -631,6 +640,16 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             print_report(report)
     if len(reports) > 1 and not arguments.json:
         print_summary(reports)
+    return 0
+
+
+def _windows(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.recipe import load_recipe
+    from ser_stream.training.windows import compare, to_markdown
+
+    recipe = load_recipe(arguments.recipe)
+    report = compare(arguments.model, recipe, arguments.corpora, arguments.part, arguments.clips)
+    print(json.dumps(report) if arguments.json else to_markdown(report))
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,16 @@ def evaluate_model(model: str | Path, recipe: Recipe, corpora: Path, part: str) 
                 **score_stream(network, info, members),
             }
     return report
+
+
+def draw(utterances: list[Utterance], clips: int | None) -> list[Utterance]:
+    """So many of each corpus, those with the lowest checksums of their keys; None: all."""
+    if clips is None:
+        return utterances
+    by_corpus: dict[str, list[Utterance]] = {}
+    for utterance in sorted(utterances, key=lambda u: zlib.crc32(u.key.encode())):
+        by_corpus.setdefault(utterance.corpus, []).append(utterance)
+    return [u for members in by_corpus.values() for u in members[:clips]]
 
 
 def score_stream(network: EmotionModel, info: ModelInfo, utterances: list[Utterance]) -> dict:

@@ -19,7 +19,7 @@ from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
 from ser_stream.training.calibrate import stream_logits
 from ser_stream.training.conditions import CONDITIONS, Surroundings
-from ser_stream.training.evaluate import score_stream
+from ser_stream.training.evaluate import draw, score_stream
 from ser_stream.training.feature_cache import read_samples
 from ser_stream.training.recipe import Recipe
 from ser_stream.units import SAMPLE_RATE_HZ
@@ -53,7 +53,7 @@ def evaluate_conditions(
     """
     network, info = load_model(model)
     recipe.require_labels(info.labels, info.name)
-    chosen = _chosen(recipe.split(read_corpora(corpora, list(recipe.corpora)))[part], clips)
+    chosen = draw(recipe.split(read_corpora(corpora, list(recipe.corpora)))[part], clips)
     around = Surroundings(corpora, FOLDS, [u.path for u in chosen])
     report = {
         "model": info.name, "recipe": recipe.name, "part": part, "clips": clips,
@@ -71,16 +71,6 @@ def evaluate_conditions(
                 if (members := [u for u in heard if u.corpus == corpus])
             }
     return report
-
-
-def _chosen(utterances: list[Utterance], clips: int | None) -> list[Utterance]:
-    """Those with the lowest checksums of their keys."""
-    if clips is None:
-        return utterances
-    by_corpus: dict[str, list[Utterance]] = {}
-    for utterance in sorted(utterances, key=lambda u: zlib.crc32(u.key.encode())):
-        by_corpus.setdefault(utterance.corpus, []).append(utterance)
-    return [u for members in by_corpus.values() for u in members[:clips]]
 
 
 def _heard(utterance: Utterance, condition: str, around: Surroundings, folder: Path) -> Utterance:
