@@ -9,12 +9,13 @@ PYTHON ?=
 # More for pytest: make test ARGS='-k log_mel'
 ARGS ?=
 
-.PHONY: help demo test lint clean distclean portaudio sound-server
+.PHONY: help demo test lint results clean distclean portaudio sound-server
 
 help:
 	@echo "make demo       listen to recordings that come with the package, as if they were live"
 	@echo "make test       run all tests"
 	@echo "make lint       check style"
+	@echo "make results    measure the shipped models on the corpora again: CORPORA=DIR"
 	@echo "make clean      remove caches and builds; make distclean removes $(VENV) too"
 
 demo: $(INSTALLED) portaudio
@@ -34,6 +35,14 @@ test: $(INSTALLED) portaudio sound-server
 lint: $(INSTALLED)
 	@$(IN_VENV)/ruff check .
 	@$(IN_VENV)/ruff format --check .
+
+# Tables of docs/results.md, of the weights that are here; ONLY=windows for one of them.
+ONLY ?=
+results: $(INSTALLED)
+	@[ -d "$(CORPORA)" ] || { echo "make results CORPORA=DIR: found '$(CORPORA)'; needed is the" \
+	    "folder that holds ravdess/, cremad/, nemo/ and esc10/" >&2; exit 1; }
+	@OMP_NUM_THREADS=1 $(IN_VENV)/python tools/results.py --corpora "$(CORPORA)" \
+	    $(if $(ONLY),--only $(ONLY))
 
 clean:
 	rm -rf build dist install log *.egg-info .pytest_cache .hypothesis .ruff_cache

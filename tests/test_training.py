@@ -120,6 +120,9 @@ def test_evaluate_prints_the_figures_of_the_held_out_speakers(
     utterances = report["corpora"]["ravdess"]["utterance"]
     assert utterances["n"] == 4
     assert np.sum(utterances["confusion"]) + np.sum(utterances["unheard"]) == 4
+    by_sex = report["corpora"]["ravdess"]["by_sex"]
+    assert list(by_sex) == ["m"]  # actor 1
+    assert by_sex["m"] == {"n": 4, "wa": utterances["wa"], "ua": utterances["ua"]}
 
 
 def test_evaluating_seeds_gives_mean_and_deviation_and_saves_a_model_card(
@@ -134,7 +137,14 @@ def test_evaluating_seeds_gives_mean_and_deviation_and_saves_a_model_card(
     _, info = load_model(models[0])
     assert info.results["test"]["corpora"]["ravdess"]["speakers"] == ["ravdess-01"]
     card = (tmp_path / "a" / "README.md").read_text()
-    for fact in ("non-commercial", "CC BY-NC-SA 4.0", "ravdess-01", "| happy |", "ser-stream eval"):
+    for fact in (
+        "non-commercial",
+        "CC BY-NC-SA 4.0",
+        "ravdess-01",
+        "| happy |",
+        "ser-stream eval",
+        "men ",
+    ):
         assert fact in card
 
 

@@ -52,6 +52,7 @@ def model_card(info: ModelInfo) -> str:
         lines += ["| corpus | estimates | n | WA | UA | macro-F1 | ECE | answered |"]
         lines += ["|---|---|---|---|---|---|---|---|"]
         lines += _rows(report)
+        lines += _by_sex(report)
         for entry in report["corpora"].values():
             lines += ["", *_confusion(entry["title"], entry[UTTERANCE])]
     return "\n".join(lines) + "\n"
@@ -100,6 +101,20 @@ def _rows(report: dict) -> list[str]:
             )
             rows.append(f"| {entry['title']} | {ABOUT[trigger]} | {figures['n']} | {percents} |")
     return rows
+
+
+def _by_sex(report: dict) -> list[str]:
+    """UA of utterances of women and of men, where the corpora say who is who."""
+    told = [
+        f"{entry['title']}: "
+        + ", ".join(
+            f"{'women' if sex == 'f' else 'men'} {100 * figures['ua']:.1f} ({figures['n']})"
+            for sex, figures in entry["by_sex"].items()
+        )
+        for entry in report["corpora"].values()
+        if entry.get("by_sex")
+    ]
+    return ["", f"UA of utterances by the speaker's sex (n): {'; '.join(told)}."] if told else []
 
 
 def _confusion(title: str, figures: dict) -> list[str]:

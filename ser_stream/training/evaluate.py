@@ -61,10 +61,15 @@ def draw(utterances: list[Utterance], clips: int | None) -> list[Utterance]:
 
 
 def score_stream(network: EmotionModel, info: ModelInfo, utterances: list[Utterance]) -> dict:
-    """Utterance estimates, one answer per recording, and interval estimates."""
+    """Utterance estimates, one answer per recording, and interval estimates.
+
+    Returns:
+        utterance, interval: see `_figures`; by_sex: "f", "m" -> n, wa, ua of utterance estimates.
+    """
     answers = {INTERVAL: [], UTTERANCE: []}
     truths = {INTERVAL: [], UTTERANCE: []}
     unheard = np.zeros(len(info.labels), np.int64)
+    sexes = []  # sex, true label, answer or -1
     for utterance in tqdm(utterances, desc=utterances[0].corpus):
         truth = info.labels.index(utterance.label)
         turns = []
@@ -77,14 +82,29 @@ def score_stream(network: EmotionModel, info: ModelInfo, utterances: list[Uttera
                 truths[INTERVAL].append(truth)
         if not turns:  # nobody was heard to speak: that is no right answer
             unheard[truth] += 1
+            sexes.append((utterance.gender, truth, -1))
             continue
         # A recording that falls into several turns is answered by its longest.
-        answers[UTTERANCE].append(max(turns, key=lambda turn: turn[0])[1])
+        answer = max(turns, key=lambda turn: turn[0])[1]
+        answers[UTTERANCE].append(answer)
         truths[UTTERANCE].append(truth)
+        sexes.append((utterance.gender, truth, int(answer.argmax())))
     return {
         "utterance": _figures(info, UTTERANCE, answers, truths, unheard),
         "interval": _figures(info, INTERVAL, answers, truths),
+        "by_sex": _by_sex(info.labels, sexes),
     }
+
+
+def _by_sex(labels: tuple[str, ...], answered: list[tuple[str, int, int]]) -> dict[str, dict]:
+    figures = {}
+    for sex in sorted({sex for sex, _, _ in answered} - {""}):
+        truth, answers = np.array([(t, a) for s, t, a in answered if s == sex]).T
+        heard = answers >= 0
+        unheard = np.bincount(truth[~heard], minlength=len(labels))
+        scores = score(labels, truth[heard], answers[heard], unheard)
+        figures[sex] = {"n": scores.n, "wa": round(scores.wa, 4), "ua": round(scores.ua, 4)}
+    return figures
 
 
 def _figures(

@@ -1,0 +1,102 @@
+"""Measures the shipped models on the corpora and rewrites their tables in docs/results.md.
+
+    make results CORPORA=DIR                 all tables, three quarters of an hour on one core
+    make results CORPORA=DIR ONLY=windows    one of them
+
+What the papers' systems gave is not measured again: that means training them, by the command that
+stands above each table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from ser_stream.training import windows
+from ser_stream.training.conditions import CONDITIONS
+from ser_stream.training.evaluate import evaluate_model, save_report
+from ser_stream.training.recipe import Recipe, load_recipe
+from ser_stream.training.robustness import NO_SPEECH, conditions_table, evaluate_conditions
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "results.md"
+JSON = ROOT / "docs" / "results"
+MODELS = ("default", "tiny", "open")
+COLUMNS = (
+    "model", "corpus", "speakers", "n", "WA", "UA", "women, UA", "men, UA", "ECE", "answered",
+    "WA of these",
+)  # fmt: skip
+CLIPS = 40
+"""Of each corpus, for the table of conditions: fifteen of them are streamed."""
+
+
+def recipe_of(model: str) -> Recipe:
+    return load_recipe(ROOT / "config" / "recipes" / f"{model}.yaml")
+
+
+def models(corpora: Path) -> str:
+    """Each shipped model on the speakers that it never heard."""
+    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    for model in MODELS:
+        report = evaluate_model(model, recipe_of(model), corpora, "test")
+        save_report(model, report)
+        for entry in report["corpora"].values():
+            figures, by_sex = entry["utterance"], entry["by_sex"]
+            sexes = (f"{100 * by_sex[sex]['ua']:.1f}" if sex in by_sex else "" for sex in "fm")
+            shares = ("wa", "ua"), ("calibration_error", "answered", "wa_answered")
+            first, last = ([f"{100 * figures[name]:.1f}" for name in names] for names in shares)
+            cells = (
+                model, entry["title"], str(len(entry["speakers"])), str(figures["n"]),
+                *first, *sexes, *last,
+            )  # fmt: skip
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def conditions(corpora: Path) -> str:
+    """The default model through a robot's ear."""
+    names = [*CONDITIONS, NO_SPEECH]
+    report = evaluate_conditions("default", recipe_of("default"), corpora, "test", names, CLIPS)
+    _keep("robustness-default", report)
+    return conditions_table(report)
+
+
+def streaming(corpora: Path) -> str:
+    """The default model by window, hop and smoothing."""
+    report = windows.compare("default", recipe_of("default"), corpora, "test")
+    _keep("windows-default", report)
+    return windows.to_markdown(report)
+
+
+TABLES: dict[str, Callable[[Path], str]] = {
+    "models": models,
+    "conditions": conditions,
+    "windows": streaming,
+}
+
+
+def _keep(name: str, report: dict) -> None:
+    (JSON / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--corpora", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", choices=TABLES, default=list(TABLES))
+    arguments = parser.parse_args()
+    for name in arguments.only:
+        table = TABLES[name](arguments.corpora)
+        page = PAGE.read_text(encoding="utf-8")
+        block = re.compile(rf"(<!-- make results: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        page, n = block.subn(lambda match, table=table: f"{match[1]}{table}\n{match[2]}", page)
+        if n != 1:
+            raise SystemExit(f"{PAGE}: found {n} places for the table {name}; one is needed")
+        PAGE.write_text(page, encoding="utf-8")
+        print(f"{PAGE}: {name}")
+
+
+if __name__ == "__main__":
+    main()
