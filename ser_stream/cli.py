@@ -209,6 +209,20 @@ def _parser() -> argparse.ArgumentParser:
     _add_corpora(calibrate)
     calibrate.set_defaults(run=_calibrate)
 
+    adapt = commands.add_parser(
+        "adapt", help="fit a model to one person by a minute of their neutral speech"
+    )
+    adapt.add_argument("model", metavar="NAME|DIR")
+    adapt.add_argument("recordings", nargs="*", type=Path, metavar="FILE", help="neutral speech")
+    adapt.add_argument("--output", type=Path, metavar="DIR", help="folder of the person's model")
+    adapt.add_argument(
+        "--recipe", type=Path, help="instead of recordings: what it is worth on held-out speakers"
+    )
+    _add_corpora(adapt, needed=False)
+    adapt.add_argument("--part", choices=("validation", "test"), default="test")
+    adapt.add_argument("--json", action="store_true", help="of what it is worth, one JSON object")
+    adapt.set_defaults(run=_adapt)
+
     imported = commands.add_parser(
         "import-model", help="make a model folder of a Hugging Face audio classifier"
     )
@@ -677,6 +691,29 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     fitted = calibrate_model(arguments.model, load_recipe(arguments.recipe), arguments.corpora)
     for trigger, calibration in fitted.items():
         print(f"{trigger}: temperature {calibration.temperature:g}, floor {calibration.floor:g}")
+    return 0
+
+
+def _adapt(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.adapt import adapt, measure, print_measured
+    from ser_stream.training.recipe import load_recipe
+
+    if bool(arguments.recordings) != bool(arguments.output) or (
+        bool(arguments.recipe) != bool(arguments.corpora)
+    ):
+        raise InputError("adapt: recordings go with --output, and --recipe goes with --corpora")
+    if bool(arguments.recordings) == bool(arguments.recipe):
+        raise InputError("adapt: name recordings of one person, or --recipe and --corpora")
+    if arguments.recordings:
+        speech_s = adapt(arguments.model, arguments.recordings, arguments.output)
+        print(f"{speech_s:.0f} s of speech heard; model written to {arguments.output}")
+        return 0
+    recipe = load_recipe(arguments.recipe)
+    report = measure(arguments.model, recipe, arguments.corpora, arguments.part)
+    if arguments.json:
+        print(json.dumps(report))
+    else:
+        print_measured(report)
     return 0
 
 

@@ -20,13 +20,20 @@ class Calibration:
     Attributes:
         temperature: logits are divided by it (Guo et al., ICML 2017).
         floor: with less confidence than this the estimate abstains.
+        neutral: (labels,) mean log-probabilities, before the temperature, of unheard speakers'
+            neutral speech; () where it is not known.
+        offset: (labels,) what is added to the logits for one person's voice; () for anybody's.
     """
 
     temperature: float = 1.0
     floor: float = 0.0
+    neutral: tuple[float, ...] = ()
+    offset: tuple[float, ...] = ()
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """(..., labels) logits -> probabilities."""
+        if self.offset:
+            logits = logits + np.array(self.offset)
         return np.exp(log_softmax(logits / self.temperature))
 
 

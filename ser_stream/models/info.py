@@ -147,7 +147,7 @@ def read_info(folder: Path) -> ModelInfo:
         content["labels"] = tuple(canonical_label(label) for label in content["labels"])
         content["features"] = read_features(content["features"])
         content["calibration"] = {
-            trigger: Calibration(**content["calibration"][trigger])
+            trigger: _read_calibration(content["calibration"][trigger], content["labels"])
             for trigger in (INTERVAL, UTTERANCE)
         }
         data = content["training_data"]
@@ -169,6 +169,16 @@ def read_info(folder: Path) -> ModelInfo:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: {error}") from error
+
+
+def _read_calibration(settings: dict[str, Any], labels: tuple[str, ...]) -> Calibration:
+    lists = {name: tuple(map(float, settings.get(name, ()))) for name in ("neutral", "offset")}
+    for name, values in lists.items():
+        if values and len(values) != len(labels):
+            raise ValueError(
+                f"calibration: {name} has {len(values)} values for {len(labels)} labels"
+            )
+    return Calibration(**{**settings, **lists})
 
 
 def read_features(settings: dict[str, Any]) -> LogMelConfig | SampleConfig:

@@ -59,10 +59,20 @@ def calibrate(
             targets[window.trigger].append(info.labels.index(utterance.label))
     return {
         trigger: Calibration(
-            fit_temperature(np.array(logits[trigger]), np.array(targets[trigger])), floor
+            fit_temperature(np.array(logits[trigger]), np.array(targets[trigger])),
+            floor,
+            _neutral(info.labels, np.array(logits[trigger]), np.array(targets[trigger])),
         )
         for trigger in logits
     }
+
+
+def _neutral(labels: tuple[str, ...], logits: np.ndarray, targets: np.ndarray) -> tuple[float, ...]:
+    """Mean log-probabilities (labels,) of what is neutral; () where nothing is."""
+    if "neutral" not in labels or not np.any(targets == labels.index("neutral")):
+        return ()
+    mean = log_softmax(logits[targets == labels.index("neutral")]).mean(axis=0)
+    return tuple(np.round(mean, 4).tolist())
 
 
 def calibrate_model(model: str | Path, recipe: Recipe, corpora: Path) -> dict[str, Calibration]:
