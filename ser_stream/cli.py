@@ -209,6 +209,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_corpora(calibrate)
     calibrate.set_defaults(run=_calibrate)
 
+    affect = commands.add_parser(
+        "fit-affect", help="give a model a layer for valence and arousal, if that is better"
+    )
+    affect.add_argument("model", metavar="DIR", help="its weights are written to")
+    affect.add_argument("--recipe", type=Path, required=True, help="whose speakers are used")
+    _add_corpora(affect)
+    affect.add_argument("--cache", type=Path, default=Path("runs/cache"), metavar="DIR")
+    affect.set_defaults(run=_fit_affect)
+
     adapt = commands.add_parser(
         "adapt", help="fit a model to one person by a minute of their neutral speech"
     )
@@ -691,6 +700,20 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     fitted = calibrate_model(arguments.model, load_recipe(arguments.recipe), arguments.corpora)
     for trigger, calibration in fitted.items():
         print(f"{trigger}: temperature {calibration.temperature:g}, floor {calibration.floor:g}")
+    return 0
+
+
+def _fit_affect(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.affect import fit_affect
+    from ser_stream.training.recipe import load_recipe
+
+    recipe = load_recipe(arguments.recipe)
+    report = fit_affect(arguments.model, recipe, arguments.corpora, arguments.cache)
+    print(
+        f"{report['pairs']} pairs: strong above normal in arousal by the circumplex "
+        f"{report['circumplex']:.1%}, by the layer {report['layer']:.1%}: "
+        + ("the model has it now" if report["kept"] else "the model stays as it was")
+    )
     return 0
 
 

@@ -42,11 +42,11 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
-class TurnDecoder:
-    """The windows of one turn, in order.
+class TurnMean:
+    """Values of the windows of one turn, in order: smoothed, and their mean.
 
     Args:
-        smoothing: weight of the past in the moving average of the logits, in [0, 1); 0 = none.
+        smoothing: weight of the past in the moving average of the values, in [0, 1); 0 = none.
     """
 
     def __init__(self, smoothing: float = 0.0):
@@ -55,8 +55,8 @@ class TurnDecoder:
         self._sum: np.ndarray | float = 0.0
         self._weight = 0.0
 
-    def window(self, logits: np.ndarray, speech: float, covers_turn: bool = False) -> np.ndarray:
-        """Take a window's logits (labels,) and return the smoothed ones.
+    def window(self, values: np.ndarray, speech: float, covers_turn: bool = False) -> np.ndarray:
+        """Take a window's values (n,) and return the smoothed ones.
 
         Args:
             speech: how much speech is in the window, > 0: its weight in the utterance's answer.
@@ -65,14 +65,24 @@ class TurnDecoder:
                 a beginning with the answer to the whole costs 4 points of UA (validation
                 speakers, turns of up to 5 s).
         """
-        past = logits if self._smoothed is None else self._smoothed
-        self._smoothed = self.smoothing * past + (1 - self.smoothing) * logits
+        past = values if self._smoothed is None else self._smoothed
+        self._smoothed = self.smoothing * past + (1 - self.smoothing) * values
         if covers_turn:
             self._sum, self._weight = 0.0, 0.0
-        self._sum = self._sum + speech * log_softmax(logits)
+        self._sum = self._sum + speech * self._averaged(values)
         self._weight += speech
         return self._smoothed
 
     def utterance(self) -> np.ndarray:
-        """Speech-weighted mean of the windows' log-probabilities, (labels,)."""
+        """Speech-weighted mean over the windows, (n,)."""
         return self._sum / self._weight
+
+    def _averaged(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+
+class TurnDecoder(TurnMean):
+    """The same of logits (labels,); the utterance's answer is the mean of log-probabilities."""
+
+    def _averaged(self, values: np.ndarray) -> np.ndarray:
+        return log_softmax(values)

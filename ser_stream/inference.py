@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ser_stream.decoding import UTTERANCE, Calibration, TurnDecoder
+from ser_stream.decoding import UTTERANCE, Calibration, TurnDecoder, TurnMean
 from ser_stream.emotion import AUDIO, NO_EXPRESSION, EmotionEstimate, valence_arousal
 from ser_stream.models.base import EmotionModel
 from ser_stream.session import TurnFeatures, Window
@@ -33,9 +33,13 @@ class TurnEncoder:
 
     def logits(self, n_frames: int) -> np.ndarray:
         """Logits (labels,) of the window that ends with the turn's frame `n_frames`, exclusive."""
+        return self.judge(n_frames)[0]
+
+    def judge(self, n_frames: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """The same, and valence and arousal (2,) where the network has them."""
         with torch.inference_mode():
-            logits = self._model.classify(self._window(n_frames))[0]
-        return logits.float().cpu().numpy().astype(np.float64)
+            logits, affect = self._model.judge(self._window(n_frames))
+        return _array(logits), None if affect is None else _array(affect)
 
     def _window(self, n_frames: int) -> Tensor:
         model = self._model
@@ -72,6 +76,11 @@ class TurnEncoder:
         return model.encode(frames.to(self._device))
 
 
+def _array(batch: Tensor) -> np.ndarray:
+    """Of a batch of one, (1, n) -> (n,)."""
+    return batch[0].float().cpu().numpy().astype(np.float64)
+
+
 @dataclasses.dataclass(frozen=True)
 class JudgeSettings:
     """How windows are judged.
@@ -104,25 +113,38 @@ class Judge:
         self._model = model
         self._name = name
         self._encoder: TurnEncoder | None = None
-        self._decoder = TurnDecoder()
+        self._decoder, self._affect = TurnDecoder(), TurnMean()
 
     def logits(self, window: Window) -> np.ndarray:
         """Smoothed logits (labels,) of an interval, or the whole turn's log-probabilities."""
+        return self._judged(window)[0]
+
+    def _judged(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        """`logits`, and valence and arousal (2,), smoothed or of the whole turn alike."""
         if self._encoder is None or window.features is not self._encoder.features:
             self._encoder = TurnEncoder(self._model, window.features, self.settings.window_steps)
             self._decoder = TurnDecoder(self.settings.smoothing)
-        smoothed = self._decoder.window(
-            self._encoder.logits(window.n_frames), window.weight_s, window.covers_turn
-        )
-        return self._decoder.utterance() if window.trigger == UTTERANCE else smoothed
+            self._affect = TurnMean(self.settings.smoothing)
+        logits, affect = self._encoder.judge(window.n_frames)
+        of_window = window.weight_s, window.covers_turn
+        smoothed = self._decoder.window(logits, *of_window)
+        if affect is not None:
+            affect = self._affect.window(affect, *of_window)
+        if window.trigger != UTTERANCE:
+            return smoothed, affect
+        return self._decoder.utterance(), None if affect is None else self._affect.utterance()
 
     def __call__(self, window: Window) -> EmotionEstimate:
         settings = self.settings
         calibration = settings.calibration[window.trigger]
-        probabilities = calibration.probabilities(self.logits(window))
+        logits, affect = self._judged(window)
+        probabilities = calibration.probabilities(logits)
         scores = dict(zip(self._model.labels, map(float, probabilities), strict=True))
         abstains = max(scores.values()) < calibration.floor or window.speech_s < settings.min_speech
-        return estimate_of(window, scores, abstains, self._name, modality=AUDIO)
+        estimate = estimate_of(window, scores, abstains, self._name, modality=AUDIO)
+        if affect is None:
+            return estimate
+        return dataclasses.replace(estimate, valence=float(affect[0]), arousal=float(affect[1]))
 
 
 def estimate_of(
@@ -133,7 +155,7 @@ def estimate_of(
     modality: str,
     words: tuple[dict, ...] = (),
 ) -> EmotionEstimate:
-    """What a model made of a window, as it is published."""
+    """What a model made of a window, as it is published; valence and arousal from its scores."""
     best = max(scores, key=scores.get)
     valence, arousal = valence_arousal(scores)
     return EmotionEstimate(

@@ -112,6 +112,10 @@ class EmotionModel(NormalisingModel):
         """
         raise NotImplementedError
 
+    def judge(self, steps: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Logits as `classify`, and valence and arousal (batch, 2) where the network has them."""
+        return self.classify(steps, lengths), None
+
     def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Logits (batch, labels) of whole windows (batch, frames, n_mels) in dB.
 

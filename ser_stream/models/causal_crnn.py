@@ -65,6 +65,7 @@ class CausalCrnn(EmotionModel):
         encoding: dimension of a step.
         hidden: GRU units per direction.
         dropout: in the head; a quarter of it after each convolution block.
+        affect: whether there is a layer for valence and arousal, see `training.affect`.
     """
 
     # Kernel, stride and pooling of each block, the last two as (frames, bands). Full resolution is
@@ -90,6 +91,7 @@ class CausalCrnn(EmotionModel):
         encoding: int = 192,
         hidden: int = 128,
         dropout: float = 0.4,
+        affect: bool = False,
     ):
         super().__init__(labels, features)
         sizes = (1, *channels)
@@ -105,12 +107,22 @@ class CausalCrnn(EmotionModel):
         self.gru = nn.GRU(encoding, hidden, batch_first=True, bidirectional=True)
         self.pooling = AttentiveStatistics(2 * hidden, hidden)
         self.output = nn.Linear(4 * hidden, len(labels))
+        self.affect = nn.Linear(4 * hidden, 2) if affect else None
 
     def encode(self, features: Tensor) -> Tensor:
         maps = self.blocks(self.normalise(features)[:, None])  # (batch, channels, steps, bands)
         return self.encoding(maps.transpose(1, 2).flatten(2))
 
     def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return self.output(self.dropout(self.pooled(steps, lengths)))
+
+    def judge(self, steps: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        pooled = self.pooled(steps, lengths)
+        affect = None if self.affect is None else self.affect(pooled).clamp(-1, 1)
+        return self.output(self.dropout(pooled)), affect
+
+    def pooled(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """What the output layers see of a window: arguments as `classify`, (batch, 4 * hidden)."""
         hidden = hidden_states(self.gru, self.dropout(steps), lengths)
         mask = None if lengths is None else valid_steps(steps.shape[1], lengths)
-        return self.output(self.dropout(self.pooling(hidden, mask)))
+        return self.pooling(hidden, mask)

@@ -74,6 +74,9 @@ def fine_tune(
             f"model {model}: it does not hear log-mel frames; own clips can train default, tiny, "
             "open, and others of such features"
         )
+    # A layer for valence and arousal was fitted to the states of the network as it was.
+    options = {name: value for name, value in info.options.items() if name != "affect"}
+    info = dataclasses.replace(info, options=options)
     utterances = own.read(table)
     labels, utterances = _with_added(info.labels, utterances)
     learned, held_out, by_speaker = hold_out(utterances, seed)
@@ -154,9 +157,9 @@ def _widened(
         bias: of the added outputs; None: the mean of the others', as their weights are.
     """
     wider = build_model(info.architecture, labels, info.features, info.options)
-    n_old, weights = len(network.labels), network.state_dict()
+    n_old, weights = len(network.labels), {}
     for name, tensor in wider.state_dict().items():
-        old = weights[name]
+        old = weights[name] = network.state_dict()[name]
         if old.shape != tensor.shape:
             added = old.mean(dim=0, keepdim=True).expand(len(labels) - n_old, *old.shape[1:])
             if bias is not None and old.dim() == 1:

@@ -85,13 +85,15 @@ def train(
 
 def _start_from(model: EmotionModel, start: str | Path, recipe: Recipe) -> None:
     other, info = load_model(start)
-    same = (info.architecture, info.options, info.labels, info.features)
+    options = {name: value for name, value in info.options.items() if name in recipe.options}
+    same = (info.architecture, options, info.labels, info.features)
     if same != (recipe.architecture, recipe.options, recipe.labels, recipe.features):
         raise InputError(
             f"--model: {start} has another architecture, or other options, labels or features than "
             f"recipe {recipe.name}"
         )
-    model.load_state_dict(other.state_dict())
+    weights = other.state_dict()  # of which a layer for valence and arousal is not trained on
+    model.load_state_dict({name: weights[name] for name in model.state_dict()})
     model.set_normalisation(other.mean, other.std)
 
 

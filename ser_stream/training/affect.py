@@ -1,0 +1,147 @@
+"""Valence and arousal: a linear layer on a finished network, and whether it is worth having.
+
+Emotions have their places on the circumplex; an emotion shown strongly lies farther out and higher
+than the same one shown weakly. That is what a ridge regression from the network's pooled hidden
+states to valence and arousal learns. The network itself stays as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ser_stream.corpora.base import Utterance
+from ser_stream.corpora.registry import read_corpora
+from ser_stream.decoding import log_softmax
+from ser_stream.emotion import CIRCUMPLEX
+from ser_stream.errors import InputError
+from ser_stream.models.base import EmotionModel
+from ser_stream.models.causal_crnn import CausalCrnn
+from ser_stream.models.checkpoint import load_model, save_model
+from ser_stream.models.info import find_writable
+from ser_stream.models.registry import build_model
+from ser_stream.training.card import write_card
+from ser_stream.training.dataset import Windows
+from ser_stream.training.feature_cache import load_features
+from ser_stream.training.recipe import Recipe
+
+INTENSITY = {"strong": 1.0, "low": -1.0}
+"""How much farther out than usual. Where a corpus has strong and normal only, normal is -1."""
+FARTHER = 0.5
+"""Valence of a strong emotion is so much more than usual, and of a weak one less."""
+HIGHER = 0.25
+"""And so is arousal, by this amount."""
+RIDGE = 1.0
+"""Penalty per utterance, of standardised hidden states."""
+
+
+def fit_affect(model: str, recipe: Recipe, corpora: Path, cache: Path) -> dict:
+    """Give a model the layer, if with it strong emotions rank above normal ones more often.
+
+    It is fitted to the recipe's training speakers, and judged on its validation speakers.
+
+    Returns:
+        pairs (of the same words by the same speaker, normal and strong), circumplex, layer: share
+        of pairs whose strong one has more arousal; kept: whether the layer is in the model now.
+
+    Raises:
+        InputError: the model is of another architecture, or no corpus has normal and strong.
+    """
+    folder = find_writable(model)
+    network, info = load_model(folder)
+    if not isinstance(network, CausalCrnn):
+        raise InputError(f"model {model}: only causal_crnn has a layer for valence and arousal")
+    recipe.require_labels(info.labels, info.name)
+    parts = recipe.split(read_corpora(corpora, list(recipe.corpora)))
+    pairs = _pairs(parts["validation"])
+    if not pairs:
+        raise InputError(
+            f"recipe {recipe.name}: its validation speakers say nothing once normally and once "
+            "strongly, which RAVDESS's do"
+        )
+    states, _ = _states(network, parts["train"], cache)
+    weights = _corpus_weights(recipe, parts["train"])
+    layer = _ridge(states, np.array([target(u) for u in parts["train"]]), weights)
+    states, logits = _states(network, parts["validation"], cache)
+    arousal = (states @ layer[:-1] + layer[-1])[:, 1]
+    usual = np.exp(log_softmax(logits)) @ np.array([CIRCUMPLEX[label][1] for label in info.labels])
+    report = {
+        "pairs": len(pairs),
+        "circumplex": round(ranked(usual, pairs), 4),
+        "layer": round(ranked(arousal, pairs), 4),
+    }
+    report["kept"] = report["layer"] > report["circumplex"]
+    if report["kept"]:
+        info = dataclasses.replace(info, options={**info.options, "affect": True})
+        wider = build_model(info.architecture, info.labels, info.features, info.options)
+        added = {"affect.weight": layer[:-1].T, "affect.bias": layer[-1]}
+        tensors = {name: torch.tensor(value, dtype=torch.float32) for name, value in added.items()}
+        wider.load_state_dict({**network.state_dict(), **tensors})
+        save_model(folder, wider, info)
+        write_card(folder, info)
+    return report
+
+
+def target(utterance: Utterance) -> tuple[float, float]:
+    """Valence and arousal that are learned of an utterance."""
+    valence, arousal = CIRCUMPLEX[utterance.label]
+    more = INTENSITY.get(utterance.intensity, 0.0)
+    if utterance.corpus == "ravdess" and utterance.intensity:  # it has no usual, only two
+        more = 0.5 if utterance.intensity == "strong" else -0.5
+    return valence * (1 + FARTHER * more), arousal + HIGHER * more
+
+
+def ranked(arousal: np.ndarray, pairs: list[tuple[int, int]]) -> float:
+    """Share of pairs (strong, normal) whose first one has more arousal."""
+    return float(np.mean([arousal[strong] > arousal[normal] for strong, normal in pairs]))
+
+
+def _pairs(utterances: list[Utterance]) -> list[tuple[int, int]]:
+    """Indices (strong, normal) of the same words by one speaker with one emotion, of RAVDESS.
+
+    Names of its files are modality, channel, emotion, intensity, statement, repetition, actor.
+    """
+    by_words: dict[tuple[str, ...], dict[str, int]] = {}
+    for index, utterance in enumerate(utterances):
+        if utterance.corpus == "ravdess":
+            parts = utterance.path.stem.split("-")
+            same = tuple(parts[:3] + parts[4:])
+            by_words.setdefault(same, {})[utterance.intensity] = index
+    both = (said for said in by_words.values() if {"strong", "normal"} <= said.keys())
+    return [(said["strong"], said["normal"]) for said in both]
+
+
+def _states(
+    network: EmotionModel, utterances: list[Utterance], cache: Path
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pooled hidden states (utterances, dimension) and logits (utterances, labels)."""
+    store = load_features(utterances, network.features, 1.0, cache)
+    targets = np.zeros(len(utterances), np.int64)
+    states = np.empty((len(utterances), network.output.in_features))
+    logits = np.empty((len(utterances), len(network.labels)))
+    with torch.inference_mode():
+        for members, (features, lengths) in Windows(store, targets, 500).batches():
+            pooled = network.pooled(network.encode(features), network.step_lengths(lengths))
+            states[members], logits[members] = pooled, network.output(pooled)
+    return states, logits
+
+
+def _corpus_weights(recipe: Recipe, utterances: list[Utterance]) -> np.ndarray:
+    """Each corpus counts by its share in the recipe, however many clips it has."""
+    names = np.array([u.corpus for u in utterances])
+    return np.array([recipe.mix[name] / np.mean(names == name) for name in names])
+
+
+def _ridge(states: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(dimension + 1, 2): coefficients of the states, and the constant last."""
+    mean, std = states.mean(axis=0), states.std(axis=0) + 1e-6
+    inputs = np.c_[(states - mean) / std, np.ones(len(states))]
+    penalty = RIDGE * len(states) * np.eye(inputs.shape[1])
+    penalty[-1, -1] = 0.0
+    weighted = inputs * weights[:, None]
+    solved = np.linalg.solve(inputs.T @ weighted + penalty, weighted.T @ targets)
+    slopes = solved[:-1] / std[:, None]
+    return np.vstack([slopes, solved[-1] - mean @ slopes])
