@@ -7,7 +7,9 @@ import pytest
 import scipy.signal
 import soundfile
 
+from ser_stream.audio.speech import read_samples
 from ser_stream.cli import main
+from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
 from ser_stream.training.conditions import (
     CONDITIONS,
@@ -17,6 +19,7 @@ from ser_stream.training.conditions import (
     mix,
     motor,
 )
+from ser_stream.training.ears import in_use
 from ser_stream.units import SAMPLE_RATE_HZ
 
 LEAD = round(LEAD_S * SAMPLE_RATE_HZ)
@@ -123,6 +126,23 @@ def test_too_few_recordings_for_babble_are_counted(around, tmp_path):
     few = Surroundings(tmp_path, (4, 5), [tmp_path / "voice0.wav"])
     with pytest.raises(InputError, match="found 1 recordings; 6 are needed"):
         CONDITIONS["babble-10dB"](tone(), few, np.random.default_rng(0))
+
+
+def test_confidence_is_fitted_to_the_same_utterances_in_rooms_with_noise(around, tmp_path):
+    pytest.importorskip("pyroomacoustics")
+    path = tmp_path / "voice.wav"
+    soundfile.write(path, tone(), SAMPLE_RATE_HZ)
+    utterance = Utterance(path, "ravdess", "1", "f", "sad", "en")
+    files = []
+    for folder in (tmp_path / "once", tmp_path / "again"):
+        folder.mkdir()
+        (noisy,) = in_use([utterance], tmp_path, (4, 5), folder)
+        assert (noisy.label, noisy.speaker) == ("sad", "1")
+        files.append(read_samples(noisy.path))
+    np.testing.assert_array_equal(*files)
+    assert len(files[0]) == LEAD + SAMPLE_RATE_HZ + TAIL
+    quiet = np.mean(files[0][: LEAD // 2] ** 2)
+    assert 0 < quiet < np.mean(files[0][LEAD:-TAIL] ** 2) / 2
 
 
 def test_without_sounds_of_esc_10_it_is_said_what_was_looked_for(tmp_path):

@@ -25,6 +25,10 @@ class ProcessFailed(Exception):  # noqa: N818 - what happened, not whose fault i
     """The process has ended, or does not answer and was killed; the message says why."""
 
 
+class NotTaken(ProcessFailed):
+    """The process had ended before it took the message: the next one can."""
+
+
 class RecognizerProcess:
     """Started at once; usable when `wait_until_ready` has returned.
 
@@ -93,13 +97,16 @@ class RecognizerProcess:
         deadline = threading.Timer(within, expire)
         deadline.daemon = True
         deadline.start()
+        failure = NotTaken
         try:
             pickle.dump(message, self._process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
             self._process.stdin.flush()
+            failure = ProcessFailed
             reply = pickle.load(self._process.stdout)
         except (EOFError, OSError, pickle.UnpicklingError) as error:
-            killed = f"no answer within {within:g} s: killed"
-            raise ProcessFailed(killed if late.is_set() else self.how_it_ended()) from error
+            if late.is_set():
+                raise ProcessFailed(f"no answer within {within:g} s: killed") from error
+            raise failure(self.how_it_ended()) from error
         finally:
             deadline.cancel()
         if reply[0] == FAILED:

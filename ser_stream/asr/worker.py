@@ -21,7 +21,7 @@ import numpy as np
 from ser_stream.asr.agreement import LocalAgreement
 from ser_stream.asr.base import NONE, AsrSettings, check_settings
 from ser_stream.asr.pace import Pace
-from ser_stream.asr.process import ProcessFailed, RecognizerProcess
+from ser_stream.asr.process import NotTaken, ProcessFailed, RecognizerProcess
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word
 
@@ -263,7 +263,13 @@ class AsrWorker:
 
     def _answer(self, request: _Request, process: RecognizerProcess) -> None:
         within = max(self._deadline_s, SOUND_FACTOR * request.duration)
-        words, took_s = process.recognize(request.samples, request.start_s, within)
+        try:
+            words, took_s = process.recognize(request.samples, request.start_s, within)
+        except NotTaken:
+            with self._changed:
+                if self._slot is None:  # else a newer one waits, and this one is given up
+                    self._slot, self._in_work = request, None
+            raise
         with self._changed:
             self._in_work = None
             self._failures, self._reason = 0, ""

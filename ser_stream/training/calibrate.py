@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo, find_writable
 from ser_stream.session import StreamSession, Window, WindowSettings
 from ser_stream.training.card import write_card
+from ser_stream.training.ears import in_use
 from ser_stream.training.recipe import Recipe
 
 MIN_SPEECH_S = 0.7
@@ -43,28 +45,60 @@ def stream_logits(
 
 
 def calibrate(
-    model: EmotionModel, info: ModelInfo, utterances: list[Utterance], floor: float
+    model: EmotionModel,
+    info: ModelInfo,
+    utterances: list[Utterance],
+    floor: float,
+    noisy: list[Utterance] = (),
 ) -> dict[str, Calibration]:
     """Temperature for each trigger, fitted on these utterances as they stream.
 
     Args:
+        noisy: the same as they are heard in noisy rooms: temperatures are fitted to both.
         floor: confidence under which an estimate abstains. Being calibrated, it is the share of
             estimates of that confidence which are right.
     """
+    heard = _heard(model, info, utterances)
+    in_noise = _heard(model, info, noisy) if noisy else heard
+    fitted = {}
+    for trigger, (logits, targets) in heard.items():
+        temperature = fit_temperature(
+            np.concatenate([logits, in_noise[trigger][0]]),
+            np.concatenate([targets, in_noise[trigger][1]]),
+        )
+        fitted[trigger] = Calibration(temperature, floor, _neutral(info.labels, logits, targets))
+    return fitted
+
+
+def _heard(
+    model: EmotionModel, info: ModelInfo, utterances: list[Utterance]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """For each trigger: logits (estimates, labels) and the true labels' indices (estimates,)."""
     logits = {INTERVAL: [], UTTERANCE: []}
     targets = {INTERVAL: [], UTTERANCE: []}
     for utterance in tqdm(utterances, desc="calibration"):
         for window, values in stream_logits(model, info.smoothing, utterance.path):
             logits[window.trigger].append(values)
             targets[window.trigger].append(info.labels.index(utterance.label))
-    return {
-        trigger: Calibration(
-            fit_temperature(np.array(logits[trigger]), np.array(targets[trigger])),
-            floor,
-            _neutral(info.labels, np.array(logits[trigger]), np.array(targets[trigger])),
-        )
-        for trigger in logits
-    }
+    return {trigger: (np.array(logits[trigger]), np.array(targets[trigger])) for trigger in logits}
+
+
+def calibrate_to(
+    network: EmotionModel, info: ModelInfo, recipe: Recipe, corpora: Path
+) -> dict[str, Calibration]:
+    """Calibrate on a recipe's validation speakers, also in noisy rooms if training was in such.
+
+    Raises:
+        InputError: a corpus cannot be read, or there are no such speakers.
+    """
+    utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))["validation"]
+    if not utterances:
+        raise InputError(f"recipe {recipe.name}: it has no validation speakers")
+    with tempfile.TemporaryDirectory() as folder:
+        noisy = []
+        if recipe.ears and recipe.noise_folds:
+            noisy = in_use(utterances, corpora, recipe.noise_folds, Path(folder))
+        return calibrate(network, info, utterances, recipe.confidence_floor, noisy)
 
 
 def _neutral(labels: tuple[str, ...], logits: np.ndarray, targets: np.ndarray) -> tuple[float, ...]:
@@ -87,10 +121,7 @@ def calibrate_model(model: str | Path, recipe: Recipe, corpora: Path) -> dict[st
     folder = find_writable(model)
     network, info = load_model(folder)
     recipe.require_labels(info.labels, info.name)
-    utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))["validation"]
-    if not utterances:
-        raise InputError(f"recipe {recipe.name}: it has no validation speakers")
-    fitted = calibrate(network, info, utterances, recipe.confidence_floor)
+    fitted = calibrate_to(network, info, recipe, corpora)
     info = dataclasses.replace(info, calibration=fitted)
     info.write(folder)
     write_card(folder, info)

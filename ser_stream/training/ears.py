@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import scipy.signal
+import soundfile
+from tqdm import tqdm
 
-from ser_stream.training.conditions import echoing, room_response, through_opus
+from ser_stream.audio.speech import read_samples
+from ser_stream.corpora.base import Utterance
+from ser_stream.training.conditions import (
+    Surroundings,
+    echoing,
+    mix,
+    room_response,
+    surrounded,
+    through_opus,
+)
 from ser_stream.units import SAMPLE_RATE_HZ
 
 ROOMS = 150
 """So many different ones; image sources take up to a second each."""
 IN_A_ROOM = 0.75
 """Share of what is heard in one; the rest is changed by its line alone."""
+
+
+SNR_DB = (5.0, 30.0)
+"""Of what confidence is fitted to."""
+
+
+def in_use(
+    utterances: list[Utterance], corpora: Path, folds: tuple[int, ...], folder: Path
+) -> list[Utterance]:
+    """The same utterances as a robot in use hears them: `heard`, with noise of ESC-10, as files.
+
+    Args:
+        folds: of ESC-10, whose sounds are the noise.
+        folder: where the files are written.
+    """
+    around = Surroundings(corpora, folds, [])
+    files = []
+    for utterance in tqdm(utterances, desc="in noisy rooms"):
+        rng = np.random.default_rng(zlib.crc32(f"in use {utterance.key}".encode()))
+        longer, power = surrounded(heard(read_samples(utterance.path), utterance.key, 0))
+        noise = around.noise(len(longer), rng)
+        path = folder / f"{utterance.key.replace('/', '-')}.wav"
+        noisy = mix(longer, noise, rng.uniform(*SNR_DB), power)
+        soundfile.write(path, noisy, SAMPLE_RATE_HZ, subtype="FLOAT")
+        files.append(dataclasses.replace(utterance, path=path))
+    return files
 
 
 def heard(samples: np.ndarray, key: str, version: int) -> np.ndarray:

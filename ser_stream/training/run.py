@@ -19,7 +19,7 @@ from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
 from ser_stream.models.info import ModelInfo, TrainingData
 from ser_stream.models.registry import build_model
-from ser_stream.training.calibrate import calibrate
+from ser_stream.training.calibrate import calibrate_to
 from ser_stream.training.card import write_card
 from ser_stream.training.conditions import motor
 from ser_stream.training.dataset import TrainingSet, Windows
@@ -80,7 +80,7 @@ def train(
         trainer = Trainer(model, training_set, recipe.optimisation, seed, output, own_device)
         trained = trainer.run(windows).to("cpu", memory_format=torch.contiguous_format)
     if is_first():
-        _write_model(recipe, seed, trained, parts["validation"], output / "model")
+        _write_model(recipe, seed, trained, corpora, output / "model")
 
 
 def _start_from(model: EmotionModel, start: str | Path, recipe: Recipe) -> None:
@@ -141,7 +141,7 @@ def noises(recipe: Recipe, corpora: Path) -> list[np.ndarray]:
 
 
 def _write_model(
-    recipe: Recipe, seed: int, trained: EmotionModel, validation: list[Utterance], folder: Path
+    recipe: Recipe, seed: int, trained: EmotionModel, corpora: Path, folder: Path
 ) -> None:
     """Calibrate, and write the model's folder."""
     info = ModelInfo(
@@ -157,7 +157,7 @@ def _write_model(
     )
     if recipe.eight_bit:  # what is calibrated is what will run
         trained.load_state_dict(from_eight_bit(to_eight_bit(trained.state_dict())))
-    calibration = calibrate(trained, info, validation, recipe.confidence_floor)
+    calibration = calibrate_to(trained, info, recipe, corpora)
     info = dataclasses.replace(info, calibration=calibration)
     save_model(folder, trained, info, recipe.eight_bit)
     write_card(folder, info)
