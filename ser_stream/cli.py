@@ -528,12 +528,27 @@ def _train(arguments: argparse.Namespace) -> int:
     recipe, seed = load_recipe(arguments.recipe), arguments.seed or 0
     output = arguments.output or arguments.runs / f"{recipe.name}-seed{seed}"
     cache = arguments.cache or arguments.runs / "cache"
+    if recipe.folds is not None:
+        return _train_folds(arguments, recipe, cache, output)
     train(
         recipe, arguments.corpora, cache, output, seed, arguments.device, arguments.teachers,
         arguments.model,
     )  # fmt: skip
     if is_first():
         print(f"model written to {output / 'model'}")
+    return 0
+
+
+def _train_folds(arguments: argparse.Namespace, recipe, cache: Path, output: Path) -> int:
+    from ser_stream.training.folds import print_folds, train_folds
+
+    if arguments.teachers:
+        raise InputError("--teachers: does not go with a recipe that has folds")
+    report = train_folds(
+        recipe, arguments.corpora, cache, output, arguments.seed or 0, arguments.device,
+        arguments.model,
+    )  # fmt: skip
+    print_folds(report)
     return 0
 
 

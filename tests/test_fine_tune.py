@@ -11,7 +11,8 @@ from ser_stream.corpora import own
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
 from ser_stream.models.checkpoint import load_model
-from ser_stream.training.fine_tune import NEVER, _widened, fine_tune, hold_out
+from ser_stream.models.labels import with_labels
+from ser_stream.training.fine_tune import NEVER, fine_tune, hold_out
 from ser_stream.training.optimisation import Optimisation
 
 QUICK = Optimisation(epochs=2, batch_size=8, learning_rate=1e-3)
@@ -121,7 +122,7 @@ def test_labels_that_the_model_lacks_are_added_and_were_never_answered_before(ti
     labels = (*network.labels, "calm")
     steps = torch.randn(3, 50, network.gru.input_size)
     for bias in (None, NEVER):
-        wider = _widened(network, info, labels, bias)
+        wider = with_labels(network, info, labels, bias)
         assert wider.labels == labels
         logits = wider.classify(steps)
         torch.testing.assert_close(logits[:, :-1], network.classify(steps))

@@ -293,8 +293,8 @@ def a_training_set(store, **augmentation):
 @pytest.fixture
 def store():
     """Four utterances of 200 frames."""
-    offsets = np.arange(5) * 200
-    return FeatureStore(np.tile(FRAMES, (4, 1)), offsets, np.full(4, 200))
+    starts = np.arange(4) * 200
+    return FeatureStore(np.tile(FRAMES, (4, 1)), starts, starts + 200, np.full(4, 200))
 
 
 def test_a_window_without_a_voice_says_nothing_of_any_label(store):

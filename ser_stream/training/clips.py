@@ -103,8 +103,8 @@ def load_clips(
         np.save(path, np.concatenate(clips))
         np.save(index_path, np.array([len(clip) for clip in clips]))
     lengths = np.load(index_path)
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return FeatureStore(np.load(path, mmap_mode="r"), offsets, lengths)
+    ends = np.cumsum(lengths)
+    return FeatureStore(np.load(path, mmap_mode="r"), ends - lengths, ends, lengths)
 
 
 def add_white_noise(samples: np.ndarray, snr_db: float, key: str) -> np.ndarray:

@@ -32,13 +32,14 @@ class FeatureStore:
 
     Attributes:
         frames: (all frames, n_mels) float16, in dB.
-        offsets: (utterances + 1,) where each utterance begins.
+        starts, ends: (utterances,) which of them are an utterance's.
         speech_frames: (utterances,) how many of an utterance's frames lie before its turn's end;
             the rest is its tail.
     """
 
     frames: np.ndarray
-    offsets: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
     speech_frames: np.ndarray
 
     def __len__(self) -> int:
@@ -46,10 +47,15 @@ class FeatureStore:
 
     def utterance(self, index: int, tail: bool = False) -> np.ndarray:
         """(frames, n_mels) float32, with or without the tail."""
-        start, end = self.offsets[index], self.offsets[index + 1]
+        start, end = self.starts[index], self.ends[index]
         if not tail:
             end = start + self.speech_frames[index]
         return self.frames[start:end].astype(np.float32)
+
+    def some(self, indices: np.ndarray) -> FeatureStore:
+        """These utterances alone."""
+        parts = (part[indices] for part in (self.starts, self.ends, self.speech_frames))
+        return FeatureStore(self.frames, *parts)
 
 
 def load_features(
@@ -58,13 +64,20 @@ def load_features(
     speed: float,
     folder: Path,
     ear: int | None = None,
+    among: list[Utterance] | None = None,
 ) -> FeatureStore:
     """Features of these utterances in this order, from `folder` if they are there already.
 
     Args:
         ear: as heard in rooms and through lines that follow from this number, see `ears.heard`;
             None: as recorded.
+        among: more utterances, of which these are some: features of all are kept, so that other
+            parts of them need no computing.
     """
+    if among is not None:
+        place = {u.key: i for i, u in enumerate(among)}
+        store = load_features(among, config, speed, folder, ear)
+        return store.some(np.array([place[u.key] for u in utterances]))
     identity = [[u.key for u in utterances], dataclasses.asdict(config), speed, TAIL_S]
     if ear is not None:
         identity.append(ear)
@@ -84,8 +97,8 @@ def load_features(
         np.save(path, np.concatenate(chunks))
         np.save(index_path, np.array(index, np.int64))
     lengths, speech_frames = np.load(index_path).T
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return FeatureStore(np.load(path, mmap_mode="r"), offsets, speech_frames)
+    ends = np.cumsum(lengths)
+    return FeatureStore(np.load(path, mmap_mode="r"), ends - lengths, ends, speech_frames)
 
 
 def _speech_spans(utterances: list[Utterance], folder: Path) -> np.ndarray:

@@ -20,7 +20,8 @@ from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import ModelInfo
-from ser_stream.models.registry import ARCHITECTURES, build_model
+from ser_stream.models.labels import with_labels
+from ser_stream.models.registry import ARCHITECTURES
 from ser_stream.training.augment import Augmentation
 from ser_stream.training.calibrate import calibrate
 from ser_stream.training.card import write_card
@@ -40,7 +41,7 @@ AUGMENTATION = Augmentation(
     mixup=0.0, time_masks=1, band_masks=1,
 )  # fmt: skip
 OPTIMISATION = Optimisation(
-    epochs=12, batch_size=32, optimizer="adamw", learning_rate=1e-3, weight_decay=1e-2,
+    epochs=12, batch_size=32, optimizer="adamw", learning_rate=3e-3, weight_decay=1e-2,
     label_smoothing=0.1, schedule="one_cycle", clip_norm=5.0, average=0.98,
 )  # fmt: skip
 STEPS = 12
@@ -80,9 +81,9 @@ def fine_tune(
     utterances = own.read(table)
     labels, utterances = _with_added(info.labels, utterances)
     learned, held_out, by_speaker = hold_out(utterances, seed)
-    before = score_stream(_widened(network, info, labels, NEVER), _named(info, labels), held_out)
+    before = score_stream(with_labels(network, info, labels, NEVER), _named(info, labels), held_out)
     info = _named(info, labels)
-    trained = _trained(_widened(network, info, labels), learned, info, seed, optimisation)
+    trained = _trained(with_labels(network, info, labels), learned, info, seed, optimisation)
     info = dataclasses.replace(
         info, name=output.name, results={}, training_data=_training_data(info, table, learned, seed)
     )
@@ -146,28 +147,6 @@ def _with_added(
 
 def _named(info: ModelInfo, labels: tuple[str, ...]) -> ModelInfo:
     return dataclasses.replace(info, labels=labels)
-
-
-def _widened(
-    network: EmotionModel, info: ModelInfo, labels: tuple[str, ...], bias: float | None = None
-) -> EmotionModel:
-    """A copy of the network with an output for each of `labels`, the first of which are its own.
-
-    Args:
-        bias: of the added outputs; None: the mean of the others', as their weights are.
-    """
-    wider = build_model(info.architecture, labels, info.features, info.options)
-    n_old, weights = len(network.labels), {}
-    for name, tensor in wider.state_dict().items():
-        old = weights[name] = network.state_dict()[name]
-        if old.shape != tensor.shape:
-            added = old.mean(dim=0, keepdim=True).expand(len(labels) - n_old, *old.shape[1:])
-            if bias is not None and old.dim() == 1:
-                added = torch.full_like(added, bias)
-            weights[name] = torch.cat([old, added])
-    wider.load_state_dict(weights)
-    wider.set_normalisation(network.mean, network.std)
-    return wider.eval()
 
 
 def _trained(

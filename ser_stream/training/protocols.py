@@ -9,6 +9,7 @@
     speaker_folds            each of `folds` groups of         groups behind the test group
                              speakers
     emobox                   each of EmoBox's folds            folds behind the test fold
+    leave_one_corpus_out     each corpus                       corpora behind the test corpus
     sessions                 the sessions in `test`            share of the rest, at random
 
 "Behind" counts on, and from the last to the first. The first two, and the validation part of the
@@ -31,7 +32,10 @@ from ser_stream.corpora.ravdess import EMOBOX_FOLDS, speaker_name
 from ser_stream.errors import InputError
 
 RANDOM = ("random", "k_fold")
-GROUPED = ("leave_one_session_out", "leave_one_speaker_out", "speaker_folds", "emobox")
+GROUPED = (
+    "leave_one_session_out", "leave_one_speaker_out", "speaker_folds", "emobox",
+    "leave_one_corpus_out",
+)  # fmt: skip
 PROTOCOLS = (*RANDOM, *GROUPED, "sessions")
 ON_TEST = "test"
 
@@ -112,6 +116,7 @@ class Protocol:
                 "leave_one_speaker_out": "leave one speaker out",
                 "speaker_folds": f"{self.folds} folds of speakers",
                 "emobox": "EmoBox's 6 folds of speakers",
+                "leave_one_corpus_out": "leave one corpus out",
             }[self.name]
         if self.only:
             what += f", of which only {', '.join(self.only)}"
@@ -236,9 +241,15 @@ def _emobox_groups(utterances: Sequence[Utterance], _folds: None) -> tuple[list,
     return speakers, groups
 
 
+def _corpus_groups(utterances: Sequence[Utterance], _folds: None) -> tuple[list, dict]:
+    corpora = [u.corpus for u in utterances]
+    return corpora, {corpus: corpus for corpus in corpora}
+
+
 GROUPINGS: dict[str, Callable] = {
     "leave_one_session_out": _session_groups,
     "leave_one_speaker_out": _speaker_groups,
     "speaker_folds": _speaker_groups,
     "emobox": _emobox_groups,
+    "leave_one_corpus_out": _corpus_groups,
 }

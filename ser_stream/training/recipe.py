@@ -13,6 +13,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.training.augment import Augmentation
 from ser_stream.training.optimisation import Optimisation
+from ser_stream.training.protocols import Protocol
 from ser_stream.training.settings import build, known, listed, read_settings
 
 
@@ -29,6 +30,8 @@ class Recipe:
         teachers_share: how much of what is learned is teachers' opinion, the rest the label.
         eight_bit: the finished weights are rounded to eight bits.
         smoothing, confidence_floor: of the finished model, see `ModelInfo`.
+        folds: a protocol whose folds are the test speakers in turn, each of a network of its own.
+        folds_of: the corpus that is divided into them; none: all together.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Recipe:
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     features: LogMelConfig = dataclasses.field(default_factory=LogMelConfig)
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
+    folds: Protocol | None = None
+    folds_of: str | None = None
 
     def split(self, utterances: list[Utterance]) -> dict[str, list[Utterance]]:
         """Utterances by part: "train", "validation" and "test", which share no speaker.
@@ -61,7 +66,7 @@ class Recipe:
             InputError: a speaker that the recipe names is not in the corpora.
         """
         part_of = {
-            CORPORA[corpus].speaker_name(speaker): part
+            _speaker(corpus, speaker): part
             for part, corpora in self.speakers.items()
             for corpus, speakers in corpora.items()
             for speaker in speakers
@@ -93,6 +98,13 @@ class Recipe:
             )
 
 
+def _speaker(corpus: str, speaker: int | str) -> str:
+    """As utterances name a speaker, which the corpus, and a recipe, may name shorter."""
+    if str(speaker).startswith(f"{corpus}-"):
+        return speaker
+    return CORPORA[corpus].speaker_name(speaker)
+
+
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe.
 
@@ -109,6 +121,8 @@ def recipe_from_dict(content: dict[str, Any], where: str) -> Recipe:
         ("features", LogMelConfig), ("augmentation", Augmentation), ("optimisation", Optimisation),
     ):  # fmt: skip
         settings[name] = build(kind, content.get(name), f"{where}: {name}")
+    if settings.get("folds") is not None:
+        settings["folds"] = build(Protocol, settings["folds"], f"{where}: folds")
     listed(settings, ("labels", "corpora", "speeds", "noise_folds"), where)
     n_utterances = settings["utterances_per_epoch"]
     if isinstance(n_utterances, bool) or not isinstance(n_utterances, int) or n_utterances < 1:

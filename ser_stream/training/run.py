@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
 from ser_stream.models.info import ModelInfo, TrainingData
+from ser_stream.models.labels import with_labels
 from ser_stream.models.registry import build_model
 from ser_stream.training.calibrate import calibrate_to
 from ser_stream.training.card import write_card
@@ -60,19 +62,21 @@ def train(
     """
     keep_freed_memory()
     check_teachers(recipe, teachers)
-    parts = recipe.split(read_corpora(corpora, list(recipe.corpora)))
+    utterances = read_corpora(corpora, list(recipe.corpora))
+    parts = recipe.split(utterances)
     # Model first: a mistake in its options shows before minutes of features.
     torch.manual_seed(seed)
-    model = build_model(recipe.architecture, recipe.labels, recipe.features, recipe.options)
-    if start is not None:
-        _start_from(model, start, recipe)
+    if start is None:
+        model = build_model(recipe.architecture, recipe.labels, recipe.features, recipe.options)
+    else:
+        model = _started(start, recipe)
     output.mkdir(parents=True, exist_ok=True)
     if is_first():
         _write_run(recipe, seed, parts, model, output, start)
     with joined(device) as own_device:
         with first_before_others():
             training_set, windows = _data(
-                recipe, parts, corpora, cache, model.window_frames, teachers
+                recipe, utterances, parts, corpora, cache, model.window_frames, teachers
             )
         if start is None:
             mean, std = training_set.statistics()
@@ -83,22 +87,22 @@ def train(
         _write_model(recipe, seed, trained, corpora, output / "model")
 
 
-def _start_from(model: EmotionModel, start: str | Path, recipe: Recipe) -> None:
-    other, info = load_model(start)
+def _started(start: str | Path, recipe: Recipe) -> EmotionModel:
+    network, info = load_model(start)
+    # Of its options, a layer for valence and arousal is not trained on.
     options = {name: value for name, value in info.options.items() if name in recipe.options}
-    same = (info.architecture, options, info.labels, info.features)
-    if same != (recipe.architecture, recipe.options, recipe.labels, recipe.features):
+    same = (info.architecture, options, info.features)
+    if same != (recipe.architecture, recipe.options, recipe.features):
         raise InputError(
-            f"--model: {start} has another architecture, or other options, labels or features than "
-            f"recipe {recipe.name}"
+            f"--model: {start} has another architecture, or other options or features than recipe "
+            f"{recipe.name}"
         )
-    weights = other.state_dict()  # of which a layer for valence and arousal is not trained on
-    model.load_state_dict({name: weights[name] for name in model.state_dict()})
-    model.set_normalisation(other.mean, other.std)
+    return with_labels(network, dataclasses.replace(info, options=options), recipe.labels)
 
 
 def _data(
     recipe: Recipe,
+    everything: list[Utterance],
     parts: dict[str, list[Utterance]],
     corpora: Path,
     cache: Path,
@@ -107,22 +111,22 @@ def _data(
 ) -> tuple[TrainingSet, Windows]:
     """What is trained on, and what is watched."""
     utterances, watched = parts["train"], parts["validation"]
+    features = partial(load_features, config=recipe.features, folder=cache, among=everything)
     heard = [
-        load_features(utterances, recipe.features, recipe.speeds[2 * ear % len(recipe.speeds)],
-                      cache, ear)
+        features(utterances, speed=recipe.speeds[2 * ear % len(recipe.speeds)], ear=ear)
         for ear in range(recipe.ears)
-    ]  # fmt: skip
-    stores = [load_features(utterances, recipe.features, speed, cache) for speed in recipe.speeds]
+    ]
+    stores = [features(utterances, speed=speed) for speed in recipe.speeds]
     training_set = TrainingSet(
         utterances, stores, recipe.labels, recipe.mix, recipe.augmentation,
         recipe.utterances_per_epoch, recipe.optimisation.batch_size, max_frames,
         noises(recipe, corpora), heard,
     )  # fmt: skip
     if teachers:
-        recorded = load_features(utterances, recipe.features, 1.0, cache)
+        recorded = features(utterances, speed=1.0)
         training_set.answers = taught(recipe, teachers, recorded, training_set.targets)
     targets = np.array([recipe.labels.index(utterance.label) for utterance in watched])
-    validation = load_features(watched, recipe.features, 1.0, cache)
+    validation = features(watched, speed=1.0)
     return training_set, Windows(validation, targets, max_frames)
 
 
