@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ser_stream.audio.speech import find_turns
+from ser_stream.audio.speech_level import TARGET, SpeechLevel
 from ser_stream.audio.turns import TurnDetector, TurnSettings
 from ser_stream.audio.voice_activity import FRAME_LENGTH
 
@@ -109,3 +111,26 @@ def test_real_speech_gives_its_turns(speech):
     # The recording is speech between 0.8 s of silence on both sides.
     assert turn.onset == pytest.approx(0.8 * SECOND, abs=0.15 * SECOND)
     assert turn.end - 0.2 * SECOND == pytest.approx(len(speech) - 0.8 * SECOND, abs=0.4 * SECOND)
+
+
+@pytest.mark.parametrize("gain_db", [-45, -30, 0])
+def test_a_quiet_voice_is_heard_as_a_loud_one_is(speech, gain_db):
+    rng = np.random.default_rng(0)
+    microphone = 10 ** (-85 / 20) * rng.standard_normal(len(speech)).astype(np.float32)
+    loud = sum(sum(turn.speech) for turn in find_turns(speech))
+    quiet = speech * np.float32(10 ** (gain_db / 20)) + microphone
+    assert sum(sum(turn.speech) for turn in find_turns(quiet)) == pytest.approx(loud, rel=0.15)
+
+
+def test_a_level_follows_what_is_loud_at_once_and_forgets_it_slowly():
+    level = SpeechLevel()
+    tone = np.sin(np.arange(FRAME_LENGTH)).astype(np.float32)
+    quiet = 0.002 * tone
+    raised = [np.abs(level(quiet)).max() for _ in range(3)]
+    assert raised == pytest.approx([TARGET * np.sqrt(2)] * 3, rel=0.01)
+    np.testing.assert_array_equal(level(tone), tone)
+    np.testing.assert_array_equal(level(quiet), quiet)
+    for _ in range(frames(30)):
+        later = level(quiet)
+    assert np.abs(later).max() == pytest.approx(raised[0], rel=0.01)
+    assert not level(np.zeros(FRAME_LENGTH, np.float32)).any()

@@ -17,6 +17,7 @@ import dataclasses
 
 import numpy as np
 
+from ser_stream.audio.speech_level import SpeechLevel
 from ser_stream.audio.voice_activity import FRAME_LENGTH, VoiceActivity
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
@@ -86,6 +87,7 @@ class TurnDetector:
     def reset(self, position: int) -> None:
         """Start anew at that position: what came before is forgotten."""
         self._voice_activity.reset_states()
+        self._level = SpeechLevel()
         self._position = position
         self._earliest_start = position
         self._quiet_since = position
@@ -98,7 +100,7 @@ class TurnDetector:
         A turn that begins shows in `turn`.
         """
         settings = self.settings
-        probability = self._voice_activity(frame)
+        probability = self._voice_activity(self._level(frame))
         limit = settings.release if self.speaking else settings.threshold
         self.speaking = probability >= limit
         start, self._position = self._position, self._position + len(frame)

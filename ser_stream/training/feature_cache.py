@@ -24,6 +24,8 @@ from ser_stream.units import SAMPLE_RATE_HZ
 
 TAIL_S = 0.4
 """Sound kept behind the last turn: interval windows end in up to a hop of it."""
+DETECTOR = 2
+"""To be raised when the turn detector hears differently: what was kept is then computed again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +80,7 @@ def load_features(
         place = {u.key: i for i, u in enumerate(among)}
         store = load_features(among, config, speed, folder, ear)
         return store.some(np.array([place[u.key] for u in utterances]))
-    identity = [[u.key for u in utterances], dataclasses.asdict(config), speed, TAIL_S]
+    identity = [[u.key for u in utterances], dataclasses.asdict(config), speed, TAIL_S, DETECTOR]
     if ear is not None:
         identity.append(ear)
     name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
@@ -103,8 +105,8 @@ def load_features(
 
 def _speech_spans(utterances: list[Utterance], folder: Path) -> np.ndarray:
     """(utterances, 2) speech spans, kept on disk too: they serve every speed and feature."""
-    name = hashlib.sha256(json.dumps([u.key for u in utterances]).encode()).hexdigest()[:16]
-    path = folder / f"{name}.spans.npy"
+    identity = json.dumps([[u.key for u in utterances], DETECTOR])
+    path = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.spans.npy"
     if not path.is_file():
         spans = [speech_span(read_samples(u.path)) for u in tqdm(utterances, desc="speech spans")]
         np.save(path, np.array(spans))
