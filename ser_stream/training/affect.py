@@ -25,7 +25,7 @@ from ser_stream.models.info import find_writable
 from ser_stream.models.registry import build_model
 from ser_stream.training.card import write_card
 from ser_stream.training.dataset import Windows
-from ser_stream.training.feature_cache import load_features
+from ser_stream.training.feature_cache import FeatureStore, load_features
 from ser_stream.training.recipe import Recipe
 
 INTENSITY = {"strong": 1.0, "low": -1.0}
@@ -55,17 +55,22 @@ def fit_affect(model: str, recipe: Recipe, corpora: Path, cache: Path) -> dict:
     if not isinstance(network, CausalCrnn):
         raise InputError(f"model {model}: only causal_crnn has a layer for valence and arousal")
     recipe.require_labels(info.labels, info.name)
-    parts = recipe.split(read_corpora(corpora, list(recipe.corpora)))
+    utterances = read_corpora(corpora, list(recipe.corpora))
+    parts = recipe.split(utterances)
     pairs = _pairs(parts["validation"])
     if not pairs:
         raise InputError(
             f"recipe {recipe.name}: its validation speakers say nothing once normally and once "
             "strongly, which RAVDESS's do"
         )
-    states, _ = _states(network, parts["train"], cache)
+    stores = {
+        part: load_features(members, info.features, 1.0, cache, among=utterances)
+        for part, members in parts.items()
+    }
+    states, _ = _states(network, stores["train"])
     weights = _corpus_weights(recipe, parts["train"])
     layer = _ridge(states, np.array([target(u) for u in parts["train"]]), weights)
-    states, logits = _states(network, parts["validation"], cache)
+    states, logits = _states(network, stores["validation"])
     arousal = (states @ layer[:-1] + layer[-1])[:, 1]
     usual = np.exp(log_softmax(logits)) @ np.array([CIRCUMPLEX[label][1] for label in info.labels])
     report = {
@@ -80,7 +85,7 @@ def fit_affect(model: str, recipe: Recipe, corpora: Path, cache: Path) -> dict:
         added = {"affect.weight": layer[:-1].T, "affect.bias": layer[-1]}
         tensors = {name: torch.tensor(value, dtype=torch.float32) for name, value in added.items()}
         wider.load_state_dict({**network.state_dict(), **tensors})
-        save_model(folder, wider, info)
+        save_model(folder, wider, info, recipe.eight_bit)
         write_card(folder, info)
     return report
 
@@ -114,14 +119,11 @@ def _pairs(utterances: list[Utterance]) -> list[tuple[int, int]]:
     return [(said["strong"], said["normal"]) for said in both]
 
 
-def _states(
-    network: EmotionModel, utterances: list[Utterance], cache: Path
-) -> tuple[np.ndarray, np.ndarray]:
+def _states(network: EmotionModel, store: FeatureStore) -> tuple[np.ndarray, np.ndarray]:
     """Pooled hidden states (utterances, dimension) and logits (utterances, labels)."""
-    store = load_features(utterances, network.features, 1.0, cache)
-    targets = np.zeros(len(utterances), np.int64)
-    states = np.empty((len(utterances), network.output.in_features))
-    logits = np.empty((len(utterances), len(network.labels)))
+    targets = np.zeros(len(store), np.int64)
+    states = np.empty((len(store), network.output.in_features))
+    logits = np.empty((len(store), len(network.labels)))
     with torch.inference_mode():
         for members, (features, lengths) in Windows(store, targets, 500).batches():
             pooled = network.pooled(network.encode(features), network.step_lengths(lengths))
