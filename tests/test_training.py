@@ -31,6 +31,7 @@ from ser_stream.training.augment import (
 from ser_stream.training.calibrate import stream_logits
 from ser_stream.training.dataset import TrainingSet
 from ser_stream.training.ears import heard
+from ser_stream.training.evaluate import coverage
 from ser_stream.training.feature_cache import (
     FeatureStore,
     load_features,
@@ -125,6 +126,21 @@ def test_evaluate_prints_the_figures_of_the_held_out_speakers(
     assert by_sex["m"] == {"n": 4, "wa": utterances["wa"], "ua": utterances["ua"]}
 
 
+def test_a_higher_floor_answers_less():
+    confidence = np.array([0.3, 0.45, 0.55, 0.95])
+    right = np.array([False, True, False, True])
+    assert coverage(confidence, right) == [
+        {"floor": 0.0, "answered": 1.0, "wa": 0.5},
+        {"floor": 0.35, "answered": 0.75, "wa": 0.6667},
+        {"floor": 0.4, "answered": 0.75, "wa": 0.6667},
+        {"floor": 0.5, "answered": 0.5, "wa": 0.5},
+        *({"floor": floor, "answered": 0.25, "wa": 1.0} for floor in (0.6, 0.7, 0.8, 0.9)),
+    ]
+    assert coverage(np.array([0.2]), np.array([True])) == [
+        {"floor": 0.0, "answered": 1.0, "wa": 1.0}
+    ]
+
+
 def test_evaluating_seeds_gives_mean_and_deviation_and_saves_a_model_card(
     run_folder, corpora, recipe_path, tmp_path, capsys
 ):
@@ -143,6 +159,7 @@ def test_evaluating_seeds_gives_mean_and_deviation_and_saves_a_model_card(
         "ravdess-01",
         "| happy |",
         "ser-stream eval",
+        "Utterances by floor of confidence",
         "men ",
     ):
         assert fact in card

@@ -53,6 +53,7 @@ def model_card(info: ModelInfo) -> str:
         lines += ["|---|---|---|---|---|---|---|---|"]
         lines += _rows(report)
         lines += _by_sex(report)
+        lines += _coverage(report)
         for entry in report["corpora"].values():
             lines += ["", *_confusion(entry["title"], entry[UTTERANCE])]
     return "\n".join(lines) + "\n"
@@ -101,6 +102,27 @@ def _rows(report: dict) -> list[str]:
             )
             rows.append(f"| {entry['title']} | {ABOUT[trigger]} | {figures['n']} | {percents} |")
     return rows
+
+
+def _coverage(report: dict) -> list[str]:
+    """What a floor of confidence is worth."""
+    curves = {
+        entry["title"]: {point["floor"]: point for point in entry[UTTERANCE]["coverage"]}
+        for entry in report["corpora"].values()
+        if "coverage" in entry[UTTERANCE]
+    }
+    if not curves:
+        return []
+    lines = [
+        "",
+        "Utterances by floor of confidence: share that is answered, and how many are right:",
+    ]
+    lines += ["", f"| floor | {' | '.join(curves)} |", "|---" * (len(curves) + 1) + "|"]
+    for floor in sorted({floor for curve in curves.values() for floor in curve}):
+        points = (curve.get(floor) for curve in curves.values())
+        cells = (f"{100 * p['answered']:.0f}, {100 * p['wa']:.1f}" if p else "none" for p in points)
+        lines.append(f"| {100 * floor:.0f} | {' | '.join(cells)} |")
+    return lines
 
 
 def _by_sex(report: dict) -> list[str]:

@@ -23,6 +23,9 @@ from ser_stream.training.card import write_card
 from ser_stream.training.metrics import score
 from ser_stream.training.recipe import Recipe
 
+FLOORS = (0.0, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Of confidence, for the curve of accuracy over coverage."""
+
 
 def evaluate_model(model: str | Path, recipe: Recipe, corpora: Path, part: str) -> dict:
     """Figures of a model on the speakers that a recipe holds out.
@@ -129,7 +132,19 @@ def _figures(
         "calibration_error": round(calibration_error(confidence, right), 4),
         "answered": round(float(answered.mean()), 4),
         "wa_answered": round(float(right[answered].mean()), 4) if answered.any() else None,
+        "coverage": coverage(confidence, right),
     }
+
+
+def coverage(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, float]]:
+    """For each of `FLOORS` that some estimate reaches: the share that does, and their WA."""
+    curve = []
+    for floor in FLOORS:
+        sure = confidence >= floor
+        if sure.any():
+            answered, wa = float(sure.mean()), float(right[sure].mean())
+            curve.append({"floor": floor, "answered": round(answered, 4), "wa": round(wa, 4)})
+    return curve
 
 
 def save_report(model: str | Path, report: dict) -> None:
