@@ -37,7 +37,7 @@ def utterance(speaker, label):
 def test_shipped_recipes_can_be_read_and_their_parts_share_no_speaker(path):
     recipe = load_recipe(path)
     for corpus in recipe.corpora:
-        test = recipe.speakers["test"].get(corpus, [])
+        test = recipe.speakers.get("test", {}).get(corpus, [])
         validation = recipe.speakers["validation"].get(corpus, [])
         assert not set(test) & set(validation)
     model = build_model(recipe.architecture, recipe.labels, recipe.features, recipe.options)

@@ -1,5 +1,6 @@
 """Training and evaluation, on a miniature of RAVDESS that is made of the demo recordings."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -394,7 +395,7 @@ def test_ears_are_repeatable_and_keep_level_and_length():
 
 
 def test_training_goes_on_from_another_models_weights(
-    corpora, recipe_path, run_folder, tmp_path, tiny_model
+    corpora, recipe_path, run_folder, tmp_path
 ):
     still = noisy_recipe(recipe_path, tmp_path, optimisation="{learning_rate: 1.0e-9, average: 0}")
     start = run_folder / "out" / "model"
@@ -403,5 +404,16 @@ def test_training_goes_on_from_another_models_weights(
     theirs, their_info = load_model(start)
     torch.testing.assert_close(ours.output.weight, theirs.output.weight)
     assert info.mean == their_info.mean
+    wider = dataclasses.replace(still, options={**still.options, "hidden": 12})
     with pytest.raises(InputError, match="has another architecture"):
-        train(still, corpora, run_folder / "cache", tmp_path / "other", 3, start=tiny_model)
+        train(wider, corpora, run_folder / "cache", tmp_path / "other", 3, start=start)
+
+
+def test_training_goes_on_with_other_labels(corpora, recipe_path, run_folder, tmp_path, tiny_model):
+    still = noisy_recipe(recipe_path, tmp_path, optimisation="{learning_rate: 1.0e-9, average: 0}")
+    train(still, corpora, run_folder / "cache", tmp_path / "out", 3, start=tiny_model)
+    ours, _ = load_model(tmp_path / "out" / "model")
+    theirs, _ = load_model(tiny_model)
+    kept = [theirs.labels.index(label) for label in ours.labels]
+    assert kept != list(range(len(theirs.labels)))
+    torch.testing.assert_close(ours.output.weight, theirs.output.weight[kept])

@@ -20,12 +20,14 @@ import soxr
 DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
 SAMPLE_RATE_HZ = 16_000
 SILENCE_S = 0.8
+PAUSE_S = 0.4
 
-# name: text, voice, pitch (0-99), words a minute, level in dBFS
+# name: text, voice, pitch (0-99), words a minute, level in dBFS. Between two lines is a pause that
+# ends a turn.
 RECORDINGS = {
     "1-neutral": ("The meeting begins at ten o'clock in the small room.", "en-us+m3", 40, 150, -26),
     "2-happy": ("That is wonderful! I am so glad that you came today!", "en-us+f3", 85, 175, -24),
-    "3-sad": ("He is gone now. I sit here, and nobody calls.", "en-us+m7", 15, 105, -32),
+    "3-sad": ("He is gone now.\nI sit here, and nobody calls.", "en-us+m7", 15, 105, -32),
     "4-angry": ("I told you not to touch that! Leave it alone, now!", "en-us+m1", 70, 190, -26),
 }
 
@@ -43,7 +45,9 @@ def speak(text: str, voice: str, pitch: int, speed: int) -> np.ndarray:
 def main() -> None:
     rng = np.random.default_rng(0)
     for name, (text, voice, pitch, speed, level_dbfs) in RECORDINGS.items():
-        speech = speak(text, voice, pitch, speed)
+        pause = np.zeros(round(PAUSE_S * SAMPLE_RATE_HZ), np.float32)
+        lines = [speak(line, voice, pitch, speed) for line in text.splitlines()]
+        speech = np.concatenate([part for line in lines for part in (pause, line)][1:])
         speech *= 10 ** (level_dbfs / 20) / np.sqrt(np.mean(speech**2))
         silence = np.zeros(round(SILENCE_S * SAMPLE_RATE_HZ), np.float32)
         samples = np.concatenate([silence, speech, silence])

@@ -89,8 +89,8 @@ def train(
 
 def _started(start: str | Path, recipe: Recipe) -> EmotionModel:
     network, info = load_model(start)
-    # Of its options, a layer for valence and arousal is not trained on.
-    options = {name: value for name, value in info.options.items() if name in recipe.options}
+    # A layer for valence and arousal is not trained on.
+    options = {name: value for name, value in info.options.items() if name != "affect"}
     same = (info.architecture, options, info.features)
     if same != (recipe.architecture, recipe.options, recipe.features):
         raise InputError(
