@@ -102,7 +102,8 @@ def tiny_can(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def grammar(tmp_path_factory) -> Path:
     """What is said in the demo recordings, a sentence a line."""
-    sentences = re.split(r"(?<=[.!])\s", " ".join(recording[0] for recording in RECORDINGS.values()))
+    said = " ".join(text for text, *_ in RECORDINGS.values())
+    sentences = re.split(r"(?<=[.!])\s", said)
     path = tmp_path_factory.mktemp("grammar") / "demo.txt"
     path.write_text("\n".join(sentences))
     return path

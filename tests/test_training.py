@@ -394,9 +394,7 @@ def test_ears_are_repeatable_and_keep_level_and_length():
     assert np.isfinite(heard(np.zeros(16000, np.float32), "a", 1)).all()
 
 
-def test_training_goes_on_from_another_models_weights(
-    corpora, recipe_path, run_folder, tmp_path
-):
+def test_training_goes_on_from_another_models_weights(corpora, recipe_path, run_folder, tmp_path):
     still = noisy_recipe(recipe_path, tmp_path, optimisation="{learning_rate: 1.0e-9, average: 0}")
     start = run_folder / "out" / "model"
     train(still, corpora, run_folder / "cache", tmp_path / "out", 3, start=start)
