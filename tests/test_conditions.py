@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import scipy.signal
 import soundfile
+from shared_fixtures import DEMO
 
 from ser_stream.audio.speech import read_samples
 from ser_stream.cli import main
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
+from ser_stream.models.checkpoint import load_model
 from ser_stream.training.conditions import (
     CONDITIONS,
     LEAD_S,
@@ -20,6 +22,7 @@ from ser_stream.training.conditions import (
     motor,
 )
 from ser_stream.training.ears import in_use
+from ser_stream.training.robustness import false_estimates
 from ser_stream.units import SAMPLE_RATE_HZ
 
 LEAD = round(LEAD_S * SAMPLE_RATE_HZ)
@@ -112,6 +115,19 @@ def test_robustness_of_a_model_on_real_speech(corpora_root, capsys):
         for scores in report["conditions"][name].values():
             assert scores["n"] == 1
     assert "false_estimates" not in report
+
+
+@pytest.mark.parametrize(("seconds", "false"), [(1.2, False), (2.5, True)])
+def test_what_is_said_of_sounds_without_a_voice_is_counted(seconds, false, tmp_path, tiny_model):
+    """A demo recording takes the place of such a sound: it begins to speak after 0.8 s."""
+    samples = read_samples(DEMO / "4-angry.flac")[: round(seconds * SAMPLE_RATE_HZ)]
+    path = tmp_path / "esc10" / "dog" / "4-1-1.wav"
+    path.parent.mkdir(parents=True)
+    soundfile.write(path, samples, SAMPLE_RATE_HZ)
+    found = false_estimates(*load_model(tiny_model), tmp_path)
+    assert found["hours"] == pytest.approx(seconds / 3600, abs=1e-3)
+    assert (found["estimates"] > 0) == false
+    assert found["by_sound"] == ({"dog": found["estimates"]} if false else {})
 
 
 def test_an_unknown_condition_is_named_with_those_there_are(capsys):

@@ -17,6 +17,7 @@ from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
+from ser_stream.session import WindowSettings
 from ser_stream.training.calibrate import stream_logits
 from ser_stream.training.conditions import CONDITIONS, Surroundings
 from ser_stream.training.evaluate import draw, score_stream
@@ -84,6 +85,8 @@ def _heard(utterance: Utterance, condition: str, around: Surroundings, folder: P
 def false_estimates(network: EmotionModel, info: ModelInfo, corpora: Path) -> dict:
     """What is said, not abstaining, of sounds that hold no voice: ESC-10, folds 4 and 5.
 
+    As in a live stream, less speech than `WindowSettings.min_speech` is too little to answer.
+
     Returns:
         hours, estimates, per_hour, and by_sound: class -> estimates.
     """
@@ -92,7 +95,8 @@ def false_estimates(network: EmotionModel, info: ModelInfo, corpora: Path) -> di
         seconds += len(read_samples(path)) / SAMPLE_RATE_HZ
         for window, logits in stream_logits(network, info.smoothing, path):
             calibration = info.calibration[window.trigger]
-            if calibration.probabilities(logits).max() >= calibration.floor:
+            sure = calibration.probabilities(logits).max() >= calibration.floor
+            if sure and window.speech_s >= WindowSettings.min_speech:
                 by_sound[path.parent.name] = by_sound.get(path.parent.name, 0) + 1
     n, hours = sum(by_sound.values()), seconds / 3600
     return {
