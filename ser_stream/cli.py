@@ -654,6 +654,7 @@ def _figures(arguments: argparse.Namespace) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from ser_stream.models.info import find_writable
+    from ser_stream.training.conversation import is_conversation
     from ser_stream.training.evaluate import (
         evaluate_model,
         print_report,
@@ -662,10 +663,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     )
     from ser_stream.training.recipe import load_recipe
 
-    recipe = load_recipe(arguments.recipe)
     if arguments.save:  # before hours of evaluation
         for model in arguments.models:
             find_writable(model)
+    if is_conversation(arguments.recipe):
+        return _evaluate_conversation(arguments)
+    recipe = load_recipe(arguments.recipe)
     reports = []
     for model in arguments.models:
         report = evaluate_model(model, recipe, arguments.corpora, arguments.part)
@@ -678,6 +681,26 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             print_report(report)
     if len(reports) > 1 and not arguments.json:
         print_summary(reports)
+    return 0
+
+
+def _evaluate_conversation(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.conversation import (
+        evaluate_conversation,
+        figures_table,
+        load_conversation,
+        save_figures,
+    )
+
+    recipe, part = load_conversation(arguments.recipe), arguments.part
+    for model in arguments.models:
+        report = evaluate_conversation(model, recipe, arguments.corpora, part)
+        if arguments.save:
+            save_figures(model, part, report)
+        if arguments.json:
+            print(json.dumps({"model": model, "part": part, "errors": report}))
+        else:
+            print("\n".join([f"{model}:", "", *figures_table({part: report})]))
     return 0
 
 

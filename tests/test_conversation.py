@@ -128,7 +128,7 @@ def recipe(text_branch, tmp_path):
         "speakers": {"test": {"ravdess": [1]}, "validation": {"ravdess": [2]}},
         "mix": {"ravdess": 1.0}, "utterances_per_epoch": 8,
         "optimisation": {"epochs": 1, "batch_size": 4},
-        "text_branch": str(text_branch), "texts": ["meld"],
+        "text_branch": str(text_branch), "texts": ["meld"], "max_error_rate": 0.3,
     }))  # fmt: skip
     return path
 
@@ -156,9 +156,9 @@ def test_a_network_is_trained_on_pairs_and_its_figures_are_by_kind(
         str(tmp_path / "c"),
     ]
     assert main(["train", str(recipe), *where]) == 0
-    assert "| test | neutral voice | 1 |" in capsys.readouterr().out
+    assert "| test | 20% | neutral voice | 1 |" in capsys.readouterr().out
     model, info = load_model(tmp_path / "run" / "model", kind=BimodalModel)
-    assert info.results["test"]["all"]["joint"]["n"] == 8  # four clips, each twice
+    assert info.results["test"]["0%"]["all"]["joint"]["n"] == 8  # four clips, each twice
     assert model.text.vocabulary.words == VOCABULARY.words
     branch, _ = load_model(text_branch, kind=BimodalModel)
     assert model.text.embedding.weight.shape == branch.text.embedding.weight.shape
@@ -169,11 +169,32 @@ def test_a_network_is_trained_on_pairs_and_its_figures_are_by_kind(
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert run["recipe"]["texts"] == ["meld"]
 
+    saved = (tmp_path / "run" / "model" / "model.json").read_text()
+    arguments = ["evaluate", str(tmp_path / "run" / "model"), "--recipe", str(recipe)]
+    assert main([*arguments, "--corpora", str(root), "--json", "--save"]) == 0
+    assert json.loads(capsys.readouterr().out)["errors"] == info.results["test"]
+    assert (tmp_path / "run" / "model" / "model.json").read_text() == saved
+
+
+def test_pairs_stay_the_same_where_words_are_misheard():
+    clips = [np.zeros((80, 128), np.float32)] * 2
+    pairs, misheard = (
+        JudgedPairs(clips, ["happy", "sad"], TEXTS, LABELS, VOCABULARY, SegmentConfig(), heard)
+        for heard in (None, lambda words: ["bad"])
+    )
+    np.testing.assert_array_equal(pairs.targets, misheard.targets)
+    bad = VOCABULARY.encode(["bad"])[0][0]
+    assert all(item[1][0] == bad for item in misheard.items)
+    assert not all(item[1][0] == bad for item in pairs.items)
+
 
 def test_wrong_settings_are_named(recipe):
     content = yaml.safe_load(recipe.read_text())
     recipe.write_text(yaml.safe_dump({**content, "texts": ["diary"]}))
     with pytest.raises(InputError, match=r"texts: found \['diary'\]; accepted is a list of goemot"):
+        load_conversation(recipe)
+    recipe.write_text(yaml.safe_dump({**content, "max_error_rate": 40}))
+    with pytest.raises(InputError, match="max_error_rate: found 40; accepted is a share, 0 to 1"):
         load_conversation(recipe)
     del content["texts"]
     recipe.write_text(yaml.safe_dump(content))

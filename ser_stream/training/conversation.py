@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from ser_stream.models.base import BimodalModel
 from ser_stream.models.can import CrossAttentionNetwork
 from ser_stream.models.can_baselines import TextModel
 from ser_stream.models.checkpoint import load_model, save_model
-from ser_stream.models.info import ModelInfo, TrainingData
+from ser_stream.models.info import ModelInfo, TrainingData, find_writable, read_info
 from ser_stream.models.registry import build_model
 from ser_stream.training.calibrate import fit_temperature
 from ser_stream.training.dataset import TrainingSet
@@ -39,9 +41,11 @@ from ser_stream.training.metrics import Scores, score
 from ser_stream.training.pairs import NEUTRAL, JudgedPairs, Pairs, Texts
 from ser_stream.training.recipe import Recipe, recipe_from_dict
 from ser_stream.training.settings import read_settings
+from ser_stream.training.text_augment import RecognitionErrors
+from ser_stream.training.text_run import ERROR_RATES
 from ser_stream.training.trainer import Trainer, predict
 
-OWN = ("texts", "text_branch")
+OWN = ("texts", "text_branch", "max_error_rate")
 PARTS = {"train": "train", "validation": "dev", "test": "test"}
 """Part of the speakers -> part of the texts."""
 
@@ -55,11 +59,13 @@ class ConversationRecipe:
             are pairs.
         texts: corpora of texts.
         text_branch: model that the text branch begins with: a name, or a folder.
+        max_error_rate: of simulated recognition errors in training, per word.
     """
 
     voices: Recipe
     texts: tuple[str, ...]
     text_branch: str
+    max_error_rate: float
 
 
 def is_conversation(path: Path) -> bool:
@@ -85,7 +91,10 @@ def load_conversation(path: Path) -> ConversationRecipe:
         )
     voices = {name: value for name, value in content.items() if name not in OWN}
     recipe = recipe_from_dict(voices, where)
-    return ConversationRecipe(recipe, tuple(texts), str(content["text_branch"]))
+    rate = content["max_error_rate"]
+    if not isinstance(rate, int | float) or not 0 <= rate <= 1:
+        raise InputError(f"{where}: max_error_rate: found {rate!r}; accepted is a share, 0 to 1")
+    return ConversationRecipe(recipe, tuple(texts), str(content["text_branch"]), rate)
 
 
 def train_conversation(
@@ -138,11 +147,42 @@ def train_conversation(
         options=options,
         calibration={INTERVAL: calibration, UTTERANCE: calibration},
         training_data=_training_data(recipe, text_info, seed),
-        results={part: figures(trained, data.judged(part)) for part in ("validation", "test")},
+        results={part: data.figures(trained, part) for part in ("validation", "test")},
     )
     save_model(output / "model", trained, info)
-    (output / "model" / "README.md").write_text(_card(info), encoding="utf-8")
+    write_card(output / "model", info)
     return info
+
+
+def evaluate_conversation(
+    model: str | Path, recipe: ConversationRecipe, corpora: Path, part: str
+) -> dict[str, dict]:
+    """Figures of a model on the pairs of a part, "validation" or "test", of a recipe.
+
+    Returns:
+        Share of words that are recognised wrongly, such as "10%" -> see `figures`.
+
+    Raises:
+        InputError: a corpus is not there, or the model sees no words or has other labels.
+    """
+    network, info = load_model(model, kind=CrossAttentionNetwork)
+    recipe.voices.require_labels(info.labels, info.name)
+    with tempfile.TemporaryDirectory() as cache:
+        data = _Data(recipe, corpora, Path(cache), info.features, network.text.vocabulary)
+        return data.figures(network, part)
+
+
+def save_figures(model: str | Path, part: str, report: dict[str, dict]) -> None:
+    """Write the figures of a part into the model's model.json and model card.
+
+    Raises:
+        InputError: it has none, see `find_writable`.
+    """
+    folder = find_writable(model)
+    info = read_info(folder)
+    info = dataclasses.replace(info, results={**info.results, part: report})
+    info.write(folder)
+    write_card(folder, info)
 
 
 class _Data:
@@ -159,6 +199,7 @@ class _Data:
         vocabulary: Vocabulary,
     ):
         self.recipe, self.cache, self.config = recipe.voices, cache, config
+        self.max_error_rate = recipe.max_error_rate
         self.vocabulary = vocabulary
         self.clips = self.recipe.split(read_corpora(corpora, list(self.recipe.corpora)))
         folder = corpora / "text" if (corpora / "text").is_dir() else corpora
@@ -167,6 +208,8 @@ class _Data:
         for part, of_texts in PARTS.items():
             own = [text for text in texts if text.part == of_texts]
             self.texts[part] = Texts([t.words() for t in own], [t.label for t in own])
+        heard = (t.words() for t in texts if t.part == PARTS["train"])
+        self.errors = RecognitionErrors(Counter(word for words in heard for word in words))
         self.noises = []
         if self.recipe.noise_folds:
             files = esc10.noise_files(corpora / "esc10", self.recipe.noise_folds)
@@ -181,17 +224,27 @@ class _Data:
             recipe.utterances_per_epoch, recipe.optimisation.batch_size, self.max_frames,
             self.noises,
         )  # fmt: skip
-        return Pairs(voices, self.texts["train"], recipe.labels, self.vocabulary, self.config)
+        return Pairs(
+            voices, self.texts["train"], recipe.labels, self.vocabulary, self.config,
+            self.errors, self.max_error_rate,
+        )  # fmt: skip
 
-    def judged(self, part: str) -> JudgedPairs:
-        """Speakers and texts that training has not met."""
+    def figures(self, model: CrossAttentionNetwork, part: str) -> dict[str, dict]:
+        """Of the pairs of a part, by share of words that are recognised wrongly."""
+        rates = {f"{rate:.0%}": rate for rate in ERROR_RATES}
+        return {name: figures(model, self.judged(part, rate)) for name, rate in rates.items()}
+
+    def judged(self, part: str, error_rate: float = 0.0) -> JudgedPairs:
+        """Speakers and texts that training has not met; the same mistakes in each run."""
+        rng = np.random.default_rng(0)
         clips: list[Utterance] = self.clips[part]
         store = load_features(clips, self.config, 1.0, self.cache)
         bands = [store.utterance(i)[-self.max_frames :] for i in range(len(clips))]
         labels = [clip.label for clip in clips]
         return JudgedPairs(
-            bands, labels, self.texts[part], self.recipe.labels, self.vocabulary, self.config
-        )
+            bands, labels, self.texts[part], self.recipe.labels, self.vocabulary, self.config,
+            heard=lambda words: self.errors.make(words, error_rate, rng),
+        )  # fmt: skip
 
 
 def figures(model: CrossAttentionNetwork, pairs: JudgedPairs) -> dict[str, dict[str, Any]]:
@@ -232,15 +285,20 @@ def _scores(labels: tuple[str, ...], targets: np.ndarray, logits: np.ndarray) ->
 
 
 def figures_table(results: dict[str, Any]) -> list[str]:
-    """Lines of Markdown: WA and UA of each answer, by part and kind of pair."""
-    lines = ["| part | pairs | n | joint WA | UA | text alone WA | UA | sound alone WA | UA |"]
-    lines += ["|---" * 9 + "|"]
-    for part, kinds in results.items():
-        for kind, answers in kinds.items():
-            cells = " | ".join(
-                f"{100 * answers[name][metric]:.1f}" for name in ANSWERS for metric in ("wa", "ua")
-            )
-            lines.append(f"| {part} | {kind} | {answers['joint']['n']} | {cells} |")
+    """Lines of Markdown: WA and UA of each answer, by part, words heard and kind of pair."""
+    lines = ["| part | recognition errors | pairs | n | joint WA | UA | text alone WA | UA | "
+             "sound alone WA | UA |"]  # fmt: skip
+    lines += ["|---" * 10 + "|"]
+    for part, by_rate in results.items():
+        for rate, kinds in by_rate.items():
+            for kind, answers in kinds.items():
+                cells = " | ".join(
+                    f"{100 * answers[name][metric]:.1f}"
+                    for name in ANSWERS
+                    for metric in ("wa", "ua")
+                )
+                n = answers[ANSWERS[0]]["n"]
+                lines.append(f"| {part} | {rate} | {kind} | {n} | {cells} |")
     return lines
 
 
@@ -253,9 +311,10 @@ def _training_data(recipe: ConversationRecipe, text_info: ModelInfo, seed: int) 
     return TrainingData(named + text_info.training_data.corpora, licence, commercial, seed)
 
 
-def _card(info: ModelInfo) -> str:
+def write_card(folder: Path, info: ModelInfo) -> None:
+    """Write README.md of a model's folder."""
     data = info.training_data
-    return "\n".join(
+    card = "\n".join(
         [
             f"# Model `{info.name}`",
             "",
@@ -265,7 +324,7 @@ def _card(info: ModelInfo) -> str:
             f"* Trained on: {', '.join(data.corpora)}.",
             "* **No recording of anyone who says what they feel was at hand**: clips of acted "
             "speech were laid under texts of the same emotion, or one of the two was neutral. The "
-            "figures are of such pairs.",
+            "figures are of such pairs; recognition errors, a share of the words, are simulated.",
             "* Acted speech of adults, comments of Reddit and a television series; nothing is "
             "known about children or other ways of speaking. What is heard is not how someone "
             "feels: do not decide about people by it.",
@@ -279,6 +338,7 @@ def _card(info: ModelInfo) -> str:
             "",
         ]
     )
+    (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 def _write_run(recipe: ConversationRecipe, seed: int, model: BimodalModel, output: Path) -> None:

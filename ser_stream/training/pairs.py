@@ -14,7 +14,7 @@ feels who says happy words in an angry voice, nobody has told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from ser_stream.features.vocabulary import Vocabulary
 from ser_stream.models.segment_batch import SegmentBatch
 from ser_stream.training.dataset import TrainingSet
 from ser_stream.training.processes import own_part
+from ser_stream.training.text_augment import RecognitionErrors
 
 NEUTRAL = "neutral"
 FRAMES_PER_WORD = 10
@@ -122,6 +123,8 @@ class Pairs:
     Args:
         voices: draws and augments clips; its features are log-mel bands, of which MFCC are made.
         texts: to train on.
+        errors, max_rate: mistakes in the words; the rate of each text is drawn evenly from 0 to
+            `max_rate`.
     """
 
     def __init__(
@@ -131,12 +134,16 @@ class Pairs:
         labels: tuple[str, ...],
         vocabulary: Vocabulary,
         config: SegmentConfig,
+        errors: RecognitionErrors,
+        max_rate: float,
     ):
         self.voices = voices
         self.texts = texts
         self.labels = labels
         self.vocabulary = vocabulary
         self.config = config
+        self.errors = errors
+        self.max_rate = max_rate
         self.steps = voices.steps
 
     def statistics(self) -> tuple[Tensor, Tensor]:
@@ -161,7 +168,8 @@ class Pairs:
                 bands, _ = self.voices.augmented(index, rng)
                 voice = self.labels[self.voices.targets[index]]
                 text = draw_text_label(voice, self.texts.labels, rng)
-                words = self.texts.draw(text, rng)
+                rate = rng.uniform(0, self.max_rate)
+                words = self.errors.make(self.texts.draw(text, rng), rate, rng)
                 pairs.append(make_pair(bands, words, self.vocabulary, self.config, rng))
                 both = joint_label(voice, text)
                 targets.append([self.labels.index(label) for label in (both, text, voice)])
@@ -173,6 +181,9 @@ class JudgedPairs:
 
     Each clip is paired twice: with words of its own emotion, and with neutral words or, if its
     voice is neutral, with words of another emotion.
+
+    Args:
+        heard: what a recogniser makes of words, see `RecognitionErrors`; None: the words.
 
     Attributes:
         targets, text_targets, voice_targets: (pairs,) indices of labels.
@@ -186,6 +197,7 @@ class JudgedPairs:
         labels: tuple[str, ...],
         vocabulary: Vocabulary,
         config: SegmentConfig,
+        heard: Callable[[list[str]], list[str]] | None = None,
         seed: int = 0,
     ):
         rng = np.random.default_rng(seed)
@@ -195,6 +207,7 @@ class JudgedPairs:
             other = NEUTRAL if voice != NEUTRAL else str(rng.choice(others))
             for text in (voice, other):
                 words = texts.draw(text, rng)
+                words = words if heard is None else heard(words)
                 self.items.append(make_pair(bands, words, vocabulary, config, None))
                 kinds.append([labels.index(x) for x in (joint_label(voice, text), text, voice)])
         self.targets, self.text_targets, self.voice_targets = np.array(kinds).T
