@@ -1,0 +1,56 @@
+"""How many streams one machine could answer: whole windows in batches, by device.
+
+    python benchmarks/many_streams.py [--model NAME|DIR] [--devices cpu cuda] [--rounds N]
+
+A stream asks for one window of five seconds each half second, without anything kept between them:
+what a server for many robots would do. A robot's own stream costs less, see per_hop.py. Features are
+there already. Prints for each device and batch the median milliseconds of a batch, and the streams
+that this serves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import torch
+
+from ser_stream.models.checkpoint import load_model
+
+BATCHES = (1, 16, 256, 1024)
+HOP_S = 0.5
+
+
+def milliseconds(model, batch: int, rounds: int, device: torch.device) -> float:
+    """Median of a batch's time, copies to the device and back included."""
+    frames = torch.randn(batch, model.window_frames, model.features.n_mels) * 15 - 40
+    lengths = torch.full((batch,), model.window_frames)
+    times = []
+    with torch.inference_mode():
+        for _ in range(rounds + 3):
+            before = time.perf_counter()
+            model(frames.to(device), lengths.to(device)).cpu()
+            times.append(1e3 * (time.perf_counter() - before))
+    return statistics.median(times[3:])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--devices", nargs="+", default=["cpu"])
+    parser.add_argument("--rounds", type=int, default=20)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    for name in arguments.devices:
+        device = torch.device(name)
+        model = load_model(arguments.model)[0].to(device).eval()
+        title = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU, one thread"
+        for batch in BATCHES if device.type == "cuda" else BATCHES[:2]:
+            taken = milliseconds(model, batch, arguments.rounds, device)
+            streams = int(batch * 1e3 * HOP_S / taken)
+            print(f"{title}: batch {batch}: {taken:.1f} ms, {streams} streams")
+
+
+if __name__ == "__main__":
+    main()
