@@ -3,9 +3,9 @@
     python benchmarks/many_streams.py [--model NAME|DIR] [--devices cpu cuda] [--rounds N]
 
 A stream asks for one window of five seconds each half second, without anything kept between them:
-what a server for many robots would do. A robot's own stream costs less, see per_hop.py. Features are
-there already. Prints for each device and batch the median milliseconds of a batch, and the streams
-that this serves.
+what a server for many robots would do. A robot's own stream costs less, see per_hop.py. Features
+are there already. Prints for each device and batch the median milliseconds of a batch, and the
+streams that this serves.
 """
 
 from __future__ import annotations

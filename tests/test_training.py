@@ -106,6 +106,17 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_model(
         assert torch.equal(ours, theirs)
 
 
+def test_a_run_that_diverges_ends_with_its_epoch_and_leaves_no_model(
+    run_folder, corpora, recipe_path, tmp_path
+):
+    recipe = load_recipe(recipe_path)
+    optimisation = dataclasses.replace(recipe.optimisation, learning_rate=1e30, schedule="constant")
+    recipe = dataclasses.replace(recipe, optimisation=optimisation)
+    with pytest.raises(InputError, match=r"learning_rate: found 1e\+30, .* epoch 1 is (nan|inf)"):
+        train(recipe, corpora, run_folder / "cache", tmp_path, seed=3)
+    assert not (tmp_path / "model").exists()
+
+
 def test_another_seed_gives_another_model(run_folder, corpora, recipe_path, tmp_path):
     train(load_recipe(recipe_path), corpora, run_folder / "cache", tmp_path, seed=4)
     ours, _ = load_model(tmp_path / "model")

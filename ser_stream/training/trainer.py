@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from ser_stream.errors import InputError
 from ser_stream.models.base import NormalisingModel
 from ser_stream.training.metrics import Scores, score
 from ser_stream.training.optimisation import Optimisation
@@ -114,12 +116,20 @@ class Trainer:
 
         Raises:
             ValueError: they need a validation part.
+            InputError: training diverged, the loss is no number any more. What is on disk is the
+                epoch before.
         """
         if validation is None and self.optimisation.needs_validation:
             raise ValueError("early stopping and the schedule plateau need a validation part")
         while self.epoch < self.optimisation.epochs and not self._has_stopped():
             started = time.monotonic()
             loss = self._train_epoch(self.epoch)
+            if not math.isfinite(loss):
+                raise InputError(
+                    f"optimisation: learning_rate: found {self.optimisation.learning_rate:g}, with "
+                    f"which training diverged: the loss of epoch {self.epoch + 1} is {loss}; lower "
+                    f"it, or clip_norm, and train anew, not into {self.folder}"
+                )
             record = {"epoch": self.epoch + 1, "loss": round(loss, 4)}
             if validation is not None and is_first():
                 record |= self._validate(validation)
