@@ -371,7 +371,10 @@ def test_two_processes_train_what_one_does(corpora, cache, tmp_path):
         "name": "moma",
         "protocol": {"name": "random", "test": 0.5},
     }
-    content["optimisation"] = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-3}
+    # Adam takes a whole step where a gradient is all rounding; with weight decay none is.
+    content["optimisation"] = {
+        "epochs": 2, "batch_size": 4, "learning_rate": 1e-3, "weight_decay": 1e-2,
+    }  # fmt: skip
     recipe.write_text(yaml.safe_dump(content))
     command = ["-m", "ser_stream.cli", "train", str(recipe), "--corpora", str(corpora)]
     command += ["--cache", str(cache)]
@@ -384,9 +387,8 @@ def test_two_processes_train_what_one_does(corpora, cache, tmp_path):
             check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=180,
         )  # fmt: skip
         weights.append(load_file(next(runs.glob("moma-*/seed0-all/weights.safetensors"))))
-    # Adam takes a whole step where a gradient is all rounding: single weights may differ by one.
     for name, ours in weights[0].items():
-        assert (ours - weights[1][name]).abs().mean() < 5e-5, name
+        torch.testing.assert_close(ours, weights[1][name], atol=2e-4, rtol=1e-3)
 
 
 def test_words_without_times_are_found_in_the_sound(speech_path, tmp_path):
