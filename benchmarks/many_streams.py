@@ -2,10 +2,10 @@
 
     python benchmarks/many_streams.py [--model NAME|DIR] [--devices cpu cuda] [--rounds N]
 
-A stream asks for one window of five seconds each half second, without anything kept between them:
-what a server for many robots would do. A robot's own stream costs less, see per_hop.py. Features
-are there already. Prints for each device and batch the median milliseconds of a batch, and the
-streams that this serves.
+A stream asks for one whole window each hop, without anything kept between them: what a server for
+many robots would do. A robot's own stream costs less, see per_hop.py. Features are there already.
+Prints for each device and batch the median milliseconds of a batch, and the streams that this
+serves.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import time
 import torch
 
 from ser_stream.models.checkpoint import load_model
+from ser_stream.units import SAMPLE_RATE_HZ
 
 BATCHES = (1, 16, 256, 1024)
-HOP_S = 0.5
 
 
 def milliseconds(model, batch: int, rounds: int, device: torch.device) -> float:
@@ -44,11 +44,12 @@ def main() -> None:
     torch.set_num_threads(1)
     for name in arguments.devices:
         device = torch.device(name)
-        model = load_model(arguments.model)[0].to(device).eval()
+        model, _ = load_model(arguments.model, name)
+        hop_s = model.hop_frames * model.features.hop_length / SAMPLE_RATE_HZ
         title = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU, one thread"
         for batch in BATCHES if device.type == "cuda" else BATCHES[:2]:
             taken = milliseconds(model, batch, arguments.rounds, device)
-            streams = int(batch * 1e3 * HOP_S / taken)
+            streams = int(batch * 1e3 * hop_s / taken)
             print(f"{title}: batch {batch}: {taken:.1f} ms, {streams} streams")
 
 

@@ -128,7 +128,7 @@ class Trainer:
                 raise InputError(
                     f"optimisation: learning_rate: found {self.optimisation.learning_rate:g}, with "
                     f"which training diverged: the loss of epoch {self.epoch + 1} is {loss}; lower "
-                    f"it, or clip_norm, and train anew, not into {self.folder}"
+                    f"it, or set clip_norm, and train into another folder than {self.folder}"
                 )
             record = {"epoch": self.epoch + 1, "loss": round(loss, 4)}
             if validation is not None and is_first():
