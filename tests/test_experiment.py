@@ -325,6 +325,7 @@ def test_a_report_holds_the_figures_of_the_runs(corpora, tmp_path, capsys, monke
         ({"seeds": 3}, "seeds: found 3; accepted is a list"),
         ({"clip": {"standardise": "clip"}}, "standardise: found 'clip'; accepted are band, cell"),
         ({"optimisation": {"epochs": 1, "schedule": "cosine"}}, "accepted are constant, one_cycle"),
+        ({"optimisation": {"epochs": 1, "mixed_precision": 1}}, "mixed_precision: found 1"),
     ],
 )
 def test_a_wrong_setting_is_named(changes, message):

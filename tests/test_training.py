@@ -39,6 +39,7 @@ from ser_stream.training.feature_cache import (
     read_samples,
     speech_span,
 )
+from ser_stream.training.optimisation import Optimisation
 from ser_stream.training.recipe import load_recipe
 from ser_stream.training.run import train
 from ser_stream.training.teachers import taught
@@ -115,6 +116,43 @@ def test_a_run_that_diverges_ends_with_its_epoch_and_leaves_no_model(
     with pytest.raises(InputError, match=r"learning_rate: found 1e\+30, .* epoch 1 is (nan|inf)"):
         train(recipe, corpora, run_folder / "cache", tmp_path, seed=3)
     assert not (tmp_path / "model").exists()
+
+
+class Layer(torch.nn.Module):
+    """Not a network: notes what its forward pass is computed in."""
+
+    labels = ("sad", "happy")
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 1)
+
+    def loss(self, items, targets, label_smoothing):
+        output = self.layer(items)
+        self.dtype = output.dtype
+        return (output.float() - targets).square().mean()
+
+
+class OneBatch:
+    steps = 1
+
+    def epoch(self, rng):
+        yield (torch.ones(4, 2),), torch.ones(4, 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "dtype"),
+    [({}, torch.bfloat16), ({"mixed_precision": False}, torch.float32)],
+)
+def test_bfloat16_can_be_switched_off_where_the_device_has_it(
+    settings, dtype, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(trainer, "has_bfloat16", lambda device: True)
+    optimisation = Optimisation(epochs=1, **settings)
+    trained = trainer.Trainer(Layer(), OneBatch(), optimisation, seed=0, folder=tmp_path)
+    trained.run(None)
+    assert trained.model.dtype == dtype
+    assert trained.model.layer.weight.dtype == torch.float32
 
 
 def test_another_seed_gives_another_model(run_folder, corpora, recipe_path, tmp_path):

@@ -42,12 +42,14 @@ from ser_stream.training.pairs import NEUTRAL, JudgedPairs, Pairs, Texts
 from ser_stream.training.recipe import Recipe, recipe_from_dict
 from ser_stream.training.settings import read_settings
 from ser_stream.training.text_augment import RecognitionErrors
-from ser_stream.training.text_run import ERROR_RATES
 from ser_stream.training.trainer import Trainer, predict
 
 OWN = ("texts", "text_branch", "max_error_rate")
 PARTS = {"train": "train", "validation": "dev", "test": "test"}
 """Part of the speakers -> part of the texts."""
+
+ERROR_RATES = (0.0, 0.1, 0.2, 0.4)
+"""Shares of words that are recognised wrongly, with which a model is judged."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,6 +27,8 @@ class Optimisation:
         clip_norm: the gradient is scaled down to this norm; 0 = never.
         average: decay per step of a moving average of the weights, which then is what is judged and
             kept; 0 = none.
+        mixed_precision: forward passes in bfloat16 where the device computes it; False: all in
+            float32, as the papers did. What is learned is float32 in both.
 
     Raises:
         InputError: a value that is not accepted.
@@ -46,6 +48,7 @@ class Optimisation:
     monitor: str = "wa"
     clip_norm: float = 0.0
     average: float = 0.0
+    mixed_precision: bool = True
 
     def __post_init__(self) -> None:
         for name, accepted in (
@@ -64,6 +67,11 @@ class Optimisation:
                     f"optimisation: {name}: found {value!r}; accepted is a whole number, "
                     f"{least} or more"
                 )
+        if not isinstance(self.mixed_precision, bool):
+            raise InputError(
+                f"optimisation: mixed_precision: found {self.mixed_precision!r}; accepted are true "
+                "and false"
+            )
         for name, least, most in (
             ("learning_rate", 0, None), ("plateau_factor", 0, 1), ("weight_decay", None, None),
             ("label_smoothing", None, 1), ("clip_norm", None, None), ("average", None, 1),

@@ -87,7 +87,7 @@ class Trainer:
         self.optimisation = optimisation
         self.seed = seed
         self.folder = folder
-        self.bfloat16 = has_bfloat16(self.device)
+        self.bfloat16 = optimisation.mixed_precision and has_bfloat16(self.device)
         self.objective: nn.Module = Objective(self.model, optimisation.label_smoothing)
         if dist.is_initialized():
             self.objective = DistributedDataParallel(self.objective)
