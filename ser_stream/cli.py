@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ser_stream import __version__
 from ser_stream.errors import InputError
+from ser_stream.json_files import write_json
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -634,7 +635,7 @@ def _report(arguments: argparse.Namespace) -> int:
     if arguments.markdown:
         arguments.markdown.write_text(to_markdown(report), encoding="utf-8")
     if arguments.json:
-        arguments.json.write_text(json.dumps(report.to_dict(), indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.json, report.to_dict())
     if arguments.figures:
         from ser_stream.training.report_figures import draw_report
 

@@ -10,11 +10,11 @@ stands above each table.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+from ser_stream.json_files import write_json
 from ser_stream.training import windows
 from ser_stream.training.conditions import CONDITIONS
 from ser_stream.training.evaluate import evaluate_model, save_report
@@ -79,7 +79,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
 
 
 def _keep(name: str, report: dict) -> None:
-    (JSON / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_json(JSON / f"{name}.json", report)
 
 
 def main() -> None:

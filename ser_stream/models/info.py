@@ -15,6 +15,7 @@ from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.features.samples import SampleConfig
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.sherman import ShermanLogMelConfig
+from ser_stream.json_files import write_json
 from ser_stream.models.hub import hub_folder, is_hub_name
 
 SHIPPED = Path(__file__).parent.parent / "weights"
@@ -83,7 +84,7 @@ class ModelInfo:
         kind = next(name for name, config in FEATURES.items() if config is type(self.features))
         content["features"] = {"kind": kind, **content["features"]}
         path = folder / "model.json"
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_json(path, content)
 
 
 def shipped_models() -> list[str]:

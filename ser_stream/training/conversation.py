@@ -8,7 +8,6 @@ and texts that training never met, but no recording of anyone who says what they
 from __future__ import annotations
 
 import dataclasses
-import json
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -26,6 +25,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.log_mel import log_mel
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
+from ser_stream.json_files import write_json
 from ser_stream.models.base import BimodalModel
 from ser_stream.models.can import CrossAttentionNetwork
 from ser_stream.models.can_baselines import TextModel
@@ -351,4 +351,4 @@ def _write_run(recipe: ConversationRecipe, seed: int, model: BimodalModel, outpu
         "parameters": sum(p.numel() for p in model.parameters()),
         **environment(),
     }
-    (output / "run.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+    write_json(output / "run.json", description)

@@ -17,6 +17,7 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary, count_words
+from ser_stream.json_files import write_json
 from ser_stream.models.base import BimodalModel, EmotionModel, NormalisingModel
 from ser_stream.models.registry import build_model
 from ser_stream.training.alignment import align
@@ -250,4 +251,4 @@ def _write_run(
         **environment(),
     }
     path = folder / "run.json"
-    path.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+    write_json(path, description)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
+from ser_stream.json_files import write_json
 from ser_stream.models.checkpoint import load_model
 from ser_stream.training.evaluate import score_stream
 from ser_stream.training.metrics import Scores
@@ -63,7 +64,7 @@ def train_folds(
         "folds": figures,
         "pooled": pooled(list(figures.values())),
     }
-    (output / "folds.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_json(output / "folds.json", report)
     return report
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import log_mel
+from ser_stream.json_files import write_json
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
@@ -198,4 +198,4 @@ def _write_run(
         "parameters": sum(p.numel() for p in model.parameters()),
         **environment(),
     }
-    (output / "run.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+    write_json(output / "run.json", description)

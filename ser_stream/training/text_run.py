@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ser_stream.corpora.texts import TEXT_CORPORA, LabelledText, read_texts
 from ser_stream.decoding import INTERVAL, UTTERANCE, Calibration
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary, count_words
+from ser_stream.json_files import write_json
 from ser_stream.models.base import BimodalModel
 from ser_stream.models.checkpoint import save_model
 from ser_stream.models.info import ModelInfo, TrainingData
@@ -207,4 +207,4 @@ def _write_run(
         "parameters": sum(p.numel() for p in model.parameters()),
         **environment(),
     }
-    (output / "run.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+    write_json(output / "run.json", description)
