@@ -312,6 +312,20 @@ def test_a_report_holds_the_figures_of_the_runs(corpora, tmp_path, capsys, monke
     assert {row["missing"] for row in report["rows"]} == {"not run"}
 
 
+def test_a_report_goes_on_where_a_row_needs_times_of_words(corpora, tmp_path):
+    """RAVDESS's sentences are known; when each word is said is not."""
+    over, path = tmp_path / "over.yaml", tmp_path / "a.json"
+    small = {key: CONTENT[key] for key in ("labels", "corpora", "protocol")}
+    small["options"] = VARIANTS["words"]["options"]
+    small["optimisation"] = {"epochs": 1, "patience": 0}
+    over.write_text(yaml.safe_dump({**small, "merge": {}}))
+    where = ["--corpora", str(corpora), "--runs", str(tmp_path / "runs"), "--on", str(over)]
+    assert main(["report", "lee-3", *where, "--seeds", "0", "--json", str(path)]) == 0
+    aligned, equal = json.loads(path.read_text())["rows"]
+    assert aligned["ours"] is None and aligned["missing"] == "needs times of words"
+    assert equal["ours"]["scores"]["n"] == 16
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

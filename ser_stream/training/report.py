@@ -20,8 +20,10 @@ from ser_stream.training.experiment import (
 from ser_stream.training.experiment_run import Folders, read_results, run_experiment
 from ser_stream.training.summary import Summary, percent
 from ser_stream.training.tables import Row, Table, get_table
+from ser_stream.training.word_clips import WordsWithoutTimesError
 
 NOT_RUN = "not run"
+NO_TIMES = "needs times of words"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +106,10 @@ def _measure(
     results = read_results(experiment, folders)
     absent = [name for name in experiment.corpora if not (folders.corpora / name).is_dir()]
     if train and not absent:
-        results = run_experiment(experiment, folders, device)
+        try:
+            results = run_experiment(experiment, folders, device)
+        except WordsWithoutTimesError:
+            return ReportRow(row, None, NO_TIMES)
     if not results:
         missing = f"needs the corpus {', '.join(absent)}" if absent else NOT_RUN
         return ReportRow(row, None, missing)

@@ -23,6 +23,10 @@ from ser_stream.training.processes import own_part
 from ser_stream.words import Word
 
 
+class WordsWithoutTimesError(InputError):
+    """A network that hears each word was to learn from recordings that are not aligned."""
+
+
 @dataclasses.dataclass(frozen=True)
 class WordClip:
     """Words of a recording, as they are spelt, and the MFCC (frames, n_mfcc) of its segments."""
@@ -37,7 +41,8 @@ def load_word_clips(
     """Segments of recordings, in this order, from `folder` if they are there already.
 
     Raises:
-        InputError: a recording has no text, or no times of words where segments are aligned.
+        WordsWithoutTimesError: segments are aligned, and a recording's words have no times.
+        InputError: a recording has no text.
     """
     for utterance in utterances:
         _check(utterance, config)
@@ -89,7 +94,7 @@ def _times(utterance: Utterance) -> list[tuple[float, float]]:
 
 def _check(utterance: Utterance, config: SegmentConfig) -> None:
     if config.segmentation == "aligned" and utterance.text and not utterance.words:
-        raise InputError(
+        raise WordsWithoutTimesError(
             f"{utterance.key}: its words have no times; accepted are corpora with alignments, "
             "alignment: pocketsphinx, or features: segmentation equal"
         )

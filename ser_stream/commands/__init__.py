@@ -1,0 +1,1 @@
+"""The subcommands of `ser-stream`: options, and what is called with them."""

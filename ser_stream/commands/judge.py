@@ -1,0 +1,133 @@
+"""`ser-stream evaluate`, `robustness` and `windows`: what a model is worth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from ser_stream.commands.shared import add_held_out, count
+from ser_stream.errors import InputError
+
+
+def add(commands) -> None:
+    """Add the commands to those of `argparse`."""
+    _add_evaluate(commands)
+    _add_robustness(commands)
+    _add_windows(commands)
+
+
+def _add_evaluate(commands) -> None:
+    evaluate = commands.add_parser("evaluate", help="score a model on speakers it never heard")
+    evaluate.add_argument(
+        "models", nargs="+", metavar="NAME|DIR", help="models; of several, also mean and deviation"
+    )
+    add_held_out(evaluate)
+    evaluate.add_argument("--json", action="store_true", help="one JSON object per model")
+    evaluate.add_argument(
+        "--save", action="store_true", help="write the figures into model.json and model card"
+    )
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_robustness(commands) -> None:
+    robustness = commands.add_parser(
+        "robustness", help="score a model in noise, rooms and over bad lines"
+    )
+    robustness.add_argument("model", metavar="NAME|DIR")
+    add_held_out(robustness)
+    robustness.add_argument(
+        "--conditions", nargs="+", metavar="NAME", help="such as clean noise-10dB; default: all"
+    )
+    robustness.add_argument("--clips", type=count, metavar="N", help="of each corpus; default: all")
+    robustness.add_argument("--json", action="store_true", help="all scores, as one JSON object")
+    robustness.set_defaults(run=_robustness)
+
+
+def _add_windows(commands) -> None:
+    windows = commands.add_parser(
+        "windows", help="score a model by window length, hop and smoothing"
+    )
+    windows.add_argument("model", metavar="NAME|DIR")
+    add_held_out(windows)
+    windows.add_argument("--clips", type=count, metavar="N", help="of each corpus; default: all")
+    windows.add_argument("--json", action="store_true", help="all figures, as one JSON object")
+    windows.set_defaults(run=_windows)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from ser_stream.models.info import find_writable
+    from ser_stream.training.conversation import is_conversation
+    from ser_stream.training.evaluate import (
+        evaluate_model,
+        print_report,
+        print_summary,
+        save_report,
+    )
+    from ser_stream.training.recipe import load_recipe
+
+    if arguments.save:  # before hours of evaluation
+        for model in arguments.models:
+            find_writable(model)
+    if is_conversation(arguments.recipe):
+        return _evaluate_conversation(arguments)
+    recipe = load_recipe(arguments.recipe)
+    reports = []
+    for model in arguments.models:
+        report = evaluate_model(model, recipe, arguments.corpora, arguments.part)
+        reports.append(report)
+        if arguments.save:
+            save_report(model, report)
+        if arguments.json:
+            print(json.dumps(report))
+        else:
+            print_report(report)
+    if len(reports) > 1 and not arguments.json:
+        print_summary(reports)
+    return 0
+
+
+def _evaluate_conversation(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.conversation import (
+        evaluate_conversation,
+        figures_table,
+        load_conversation,
+        save_figures,
+    )
+
+    recipe, part = load_conversation(arguments.recipe), arguments.part
+    for model in arguments.models:
+        report = evaluate_conversation(model, recipe, arguments.corpora, part)
+        if arguments.save:
+            save_figures(model, part, report)
+        if arguments.json:
+            print(json.dumps({"model": model, "part": part, "errors": report}))
+        else:
+            print("\n".join([f"{model}:", "", *figures_table({part: report})]))
+    return 0
+
+
+def _robustness(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.conditions import CONDITIONS
+    from ser_stream.training.recipe import load_recipe
+    from ser_stream.training.robustness import NO_SPEECH, conditions_table, evaluate_conditions
+
+    accepted = [*CONDITIONS, NO_SPEECH]
+    names = arguments.conditions or accepted
+    if unknown := [name for name in names if name not in accepted]:
+        raise InputError(f"--conditions {unknown[0]}: accepted are {', '.join(accepted)}")
+    report = evaluate_conditions(
+        arguments.model, load_recipe(arguments.recipe), arguments.corpora, arguments.part,
+        names, arguments.clips,
+    )  # fmt: skip
+    print(json.dumps(report) if arguments.json else conditions_table(report))
+    return 0
+
+
+def _windows(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.recipe import load_recipe
+    from ser_stream.training.windows import compare, to_markdown
+
+    recipe = load_recipe(arguments.recipe)
+    report = compare(arguments.model, recipe, arguments.corpora, arguments.part, arguments.clips)
+    print(json.dumps(report) if arguments.json else to_markdown(report))
+    return 0

@@ -1,0 +1,73 @@
+"""`ser-stream transcribe`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from ser_stream.errors import InputError
+
+
+def add(commands) -> None:
+    """Add the command to those of `argparse`."""
+    transcribe = commands.add_parser("transcribe", help="write down what is said in a recording")
+    transcribe.add_argument("file", type=Path, metavar="FILE", help="wav, flac, ogg, opus, mp3")
+    transcribe.add_argument(
+        "--asr",
+        choices=("faster_whisper", "pocketsphinx"),
+        help="recogniser; default faster_whisper, or pocketsphinx with --grammar or --text",
+    )
+    transcribe.add_argument(
+        "--asr-model", default="", metavar="NAME|DIR", help="of faster_whisper; default base"
+    )
+    what = transcribe.add_mutually_exclusive_group()
+    what.add_argument(
+        "--grammar", default="", metavar="FILE", help="what may be said: jsgf, arpa, or txt"
+    )
+    what.add_argument("--text", metavar="TEXT", help="what is said: only its times are looked for")
+    transcribe.add_argument(
+        "--language", default="", metavar="CODE", help="such as en; default: detected"
+    )
+    transcribe.add_argument("--format", choices=("json", "textgrid", "srt"), default="json")
+    transcribe.set_defaults(run=_transcribe)
+
+
+def _transcribe(arguments: argparse.Namespace) -> int:
+    from ser_stream.asr.base import AsrSettings, check_settings
+    from ser_stream.audio.speech import read_samples
+    from ser_stream.outputs.transcript import json_line, srt, textgrid
+    from ser_stream.units import SAMPLE_RATE_HZ
+
+    offline = arguments.grammar or arguments.text is not None
+    settings = AsrSettings(
+        arguments.asr or ("pocketsphinx" if offline else "faster_whisper"),
+        model=arguments.asr_model,
+        language=arguments.language,
+        grammar=arguments.grammar,
+    )
+    check_settings(settings)
+    samples = read_samples(arguments.file)
+    turns, missing = _spoken_turns(settings, arguments.text, samples)
+    if arguments.format == "json":
+        for turn in turns:
+            print(json_line(turn), flush=True)
+    elif arguments.format == "textgrid":
+        print(textgrid(list(turns), len(samples) / SAMPLE_RATE_HZ), end="")
+    else:
+        print(srt(turns), end="")
+    if missing:
+        raise InputError(f"{arguments.file}: {missing}")
+    return 0
+
+
+def _spoken_turns(settings, text: str | None, samples) -> tuple[Iterable, str]:
+    """Turns with their words, and what is missing in them, "" where nothing is."""
+    from ser_stream.asr.base import POCKETSPHINX, open_recognizer
+    from ser_stream.asr.transcription import align, transcribe
+
+    if text is None:
+        return transcribe(samples, open_recognizer(settings)), ""
+    if settings.backend != POCKETSPHINX:
+        raise InputError(f"--text: goes with --asr {POCKETSPHINX}, not with {settings.backend}")
+    return align(samples, text)
