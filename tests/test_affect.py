@@ -95,6 +95,8 @@ def test_a_layer_that_ranks_no_better_is_not_kept(command, capsys):
     assert main(command) == 0  # both takes are the same sound
     assert "6 pairs" in capsys.readouterr().out
     assert "affect" not in load_model(command[1])[1].options
+    assert main([*command, "--measure", "validation"]) == 2
+    assert "has no layer for valence and arousal to measure" in capsys.readouterr().err
 
 
 def test_a_layer_that_ranks_better_is_what_estimates_come_from(command, monkeypatch, capsys):
@@ -110,6 +112,9 @@ def test_a_layer_that_ranks_better_is_what_estimates_come_from(command, monkeypa
     logits, places = model.judge(steps)
     torch.testing.assert_close(logits, model.classify(steps))
     assert places.shape == (1, 2)
+    monkeypatch.undo()
+    assert main([*command, "--measure", "validation"]) == 0
+    assert "6 pairs: strong above normal" in capsys.readouterr().out
     with Recognizer(command[1]) as recognizer:
         estimates = list(recognizer.stream(Recording("ser_stream/demo/4-angry.flac")))
     assert estimates

@@ -35,10 +35,14 @@ def _add_fit_affect(commands) -> None:
     affect = commands.add_parser(
         "fit-affect", help="give a model a layer for valence and arousal, if that is better"
     )
-    affect.add_argument("model", metavar="DIR", help="its weights are written to")
+    affect.add_argument("model", metavar="NAME|DIR", help="its weights are written to")
     affect.add_argument("--recipe", type=Path, required=True, help="whose speakers are used")
     add_corpora(affect)
     affect.add_argument("--cache", type=Path, default=Path("runs/cache"), metavar="DIR")
+    affect.add_argument(
+        "--measure", choices=("validation", "test"), metavar="PART",
+        help="fit nothing: what the layer it has is worth on validation or test speakers",
+    )  # fmt: skip
     affect.set_defaults(run=_fit_affect)
 
 
@@ -89,15 +93,18 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 
 
 def _fit_affect(arguments: argparse.Namespace) -> int:
-    from ser_stream.training.affect import fit_affect
+    from ser_stream.training.affect import fit_affect, measure_affect
     from ser_stream.training.recipe import load_recipe
 
-    recipe = load_recipe(arguments.recipe)
-    report = fit_affect(arguments.model, recipe, arguments.corpora, arguments.cache)
+    model, recipe, corpora = arguments.model, load_recipe(arguments.recipe), arguments.corpora
+    if arguments.measure:
+        report, end = measure_affect(model, recipe, corpora, arguments.measure), ""
+    else:
+        report = fit_affect(model, recipe, corpora, arguments.cache)
+        end = ": the model has it now" if report["kept"] else ": the model stays as it was"
     print(
         f"{report['pairs']} pairs: strong above normal in arousal by the circumplex "
-        f"{report['circumplex']:.1%}, by the layer {report['layer']:.1%}: "
-        + ("the model has it now" if report["kept"] else "the model stays as it was")
+        f"{report['circumplex']:.1%}, by the layer {report['layer']:.1%}{end}"
     )
     return 0
 

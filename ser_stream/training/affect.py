@@ -8,6 +8,7 @@ states to valence and arousal learns. The network itself stays as it is.
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from ser_stream.errors import InputError
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.causal_crnn import CausalCrnn
 from ser_stream.models.checkpoint import load_model, save_model
-from ser_stream.models.info import find_writable
+from ser_stream.models.info import ModelInfo, find_writable
 from ser_stream.models.registry import build_model
 from ser_stream.training.card import write_card
 from ser_stream.training.dataset import Windows
@@ -51,33 +52,20 @@ def fit_affect(model: str, recipe: Recipe, corpora: Path, cache: Path) -> dict:
         InputError: the model is of another architecture, or no corpus has normal and strong.
     """
     folder = find_writable(model)
-    network, info = load_model(folder)
-    if not isinstance(network, CausalCrnn):
-        raise InputError(f"model {model}: only causal_crnn has a layer for valence and arousal")
+    network, info = _load(model)
     recipe.require_labels(info.labels, info.name)
     utterances = read_corpora(corpora, list(recipe.corpora))
     parts = recipe.split(utterances)
-    pairs = _pairs(parts["validation"])
-    if not pairs:
-        raise InputError(
-            f"recipe {recipe.name}: its validation speakers say nothing once normally and once "
-            "strongly, which RAVDESS's do"
-        )
+    pairs = _pairs_of(recipe, parts, "validation")
     stores = {
-        part: load_features(members, info.features, 1.0, cache, among=utterances)
-        for part, members in parts.items()
+        part: load_features(parts[part], info.features, 1.0, cache, among=utterances)
+        for part in ("train", "validation")
     }
     states, _ = _states(network, stores["train"])
     weights = _corpus_weights(recipe, parts["train"])
     layer = _ridge(states, np.array([target(u) for u in parts["train"]]), weights)
     states, logits = _states(network, stores["validation"])
-    arousal = (states @ layer[:-1] + layer[-1])[:, 1]
-    usual = np.exp(log_softmax(logits)) @ np.array([CIRCUMPLEX[label][1] for label in info.labels])
-    report = {
-        "pairs": len(pairs),
-        "circumplex": round(ranked(usual, pairs), 4),
-        "layer": round(ranked(arousal, pairs), 4),
-    }
+    report = _compared(info.labels, pairs, logits, states @ layer[:-1] + layer[-1])
     report["kept"] = report["layer"] > report["circumplex"]
     if report["kept"]:
         info = dataclasses.replace(info, options={**info.options, "affect": True})
@@ -88,6 +76,49 @@ def fit_affect(model: str, recipe: Recipe, corpora: Path, cache: Path) -> dict:
         save_model(folder, wider, info, recipe.eight_bit)
         write_card(folder, info)
     return report
+
+
+def measure_affect(model: str | Path, recipe: Recipe, corpora: Path, part: str) -> dict:
+    """What the layer that a model has is worth on a part of a recipe's speakers.
+
+    Returns:
+        pairs, circumplex, layer: as of `fit_affect`.
+
+    Raises:
+        InputError: the model has no such layer, or no corpus has normal and strong.
+    """
+    network, info = _load(model)
+    if network.affect is None:
+        raise InputError(f"model {model}: has no layer for valence and arousal to measure")
+    recipe.require_labels(info.labels, info.name)
+    utterances = read_corpora(corpora, list(recipe.corpora))
+    parts = recipe.split(utterances)
+    pairs = _pairs_of(recipe, parts, part)
+    with tempfile.TemporaryDirectory() as cache:
+        store = load_features(parts[part], info.features, 1.0, Path(cache))
+    states, logits = _states(network, store)
+    with torch.inference_mode():
+        affect = network.affect(torch.from_numpy(states).float()).clamp(-1, 1).numpy()
+    return _compared(info.labels, pairs, logits, affect)
+
+
+def _load(model: str | Path) -> tuple[CausalCrnn, ModelInfo]:
+    network, info = load_model(model)
+    if not isinstance(network, CausalCrnn):
+        raise InputError(f"model {model}: only causal_crnn has a layer for valence and arousal")
+    return network, info
+
+
+def _compared(
+    labels: tuple[str, ...], pairs: list[tuple[int, int]], logits: np.ndarray, affect: np.ndarray
+) -> dict:
+    """Arousal by the circumplex, of `logits`, and by the layer, of `affect` (utterances, 2)."""
+    usual = np.exp(log_softmax(logits)) @ np.array([CIRCUMPLEX[label][1] for label in labels])
+    return {
+        "pairs": len(pairs),
+        "circumplex": round(ranked(usual, pairs), 4),
+        "layer": round(ranked(affect[:, 1], pairs), 4),
+    }
 
 
 def target(utterance: Utterance) -> tuple[float, float]:
@@ -102,6 +133,18 @@ def target(utterance: Utterance) -> tuple[float, float]:
 def ranked(arousal: np.ndarray, pairs: list[tuple[int, int]]) -> float:
     """Share of pairs (strong, normal) whose first one has more arousal."""
     return float(np.mean([arousal[strong] > arousal[normal] for strong, normal in pairs]))
+
+
+def _pairs_of(
+    recipe: Recipe, parts: dict[str, list[Utterance]], part: str
+) -> list[tuple[int, int]]:
+    pairs = _pairs(parts[part])
+    if not pairs:
+        raise InputError(
+            f"recipe {recipe.name}: its {part} speakers say nothing once normally and once "
+            "strongly, which RAVDESS's do"
+        )
+    return pairs
 
 
 def _pairs(utterances: list[Utterance]) -> list[tuple[int, int]]:
