@@ -1,0 +1,76 @@
+"""What sound and words make of real clips, whose words a recogniser has to find.
+
+CREMA-D's speakers that `can-english` never heard, streamed as on the robot: utterance estimates by
+sound, and by sound and words, with PocketSphinx in open dictation and with a grammar of the twelve
+sentences, which hears nearly all words right. Each sentence is said with every emotion: words can
+only be a hindrance here, and the question is how much of one.
+
+python benchmarks/words_live.py --corpora DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from ser_stream import Recognizer
+from ser_stream.asr.base import POCKETSPHINX, AsrSettings
+from ser_stream.corpora import cremad
+from ser_stream.corpora.base import Utterance
+from ser_stream.corpora.registry import read_corpora
+from ser_stream.training.conversation import load_conversation
+from ser_stream.training.evaluate import draw
+from ser_stream.training.metrics import score
+
+RECIPE = Path(__file__).parent.parent / "config" / "recipes" / "can-english.yaml"
+SOUND, WORDS = "audio", "audio+text"
+
+
+def answers(recognizer: Recognizer, clip: Utterance, labels: tuple[str, ...]) -> dict:
+    """Modality -> scores (labels,) of the clip's longest turn; none where nothing was judged."""
+    longest, found = {}, {}
+    for estimate in recognizer.stream(clip.path):
+        length = estimate.end_s - estimate.start_s
+        if estimate.trigger == "utterance" and length > longest.get(estimate.modality, 0.0):
+            longest[estimate.modality] = length
+            found[estimate.modality] = np.array([estimate.scores[label] for label in labels])
+    if found.keys() == {SOUND, WORDS}:
+        found["their mean"] = (found[SOUND] + found[WORDS]) / 2
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpora", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--clips", type=int, default=120, metavar="N")
+    arguments = parser.parse_args()
+
+    voices = load_conversation(RECIPE).voices
+    held_out = voices.split(read_corpora(arguments.corpora, list(voices.corpora)))["test"]
+    clips = draw([clip for clip in held_out if clip.corpus == "cremad"], arguments.clips)
+    labels = voices.labels
+    truth = np.array([labels.index(clip.label) for clip in clips])
+    with tempfile.TemporaryDirectory() as folder:
+        grammar = Path(folder) / "sentences.txt"
+        grammar.write_text("\n".join(cremad.STATEMENTS.values()))
+        for name, path in (("open dictation", ""), ("grammar", str(grammar))):
+            asr = AsrSettings(POCKETSPHINX, grammar=path)
+            with Recognizer(asr=asr, text_model="can-english") as recognizer:
+                found = [answers(recognizer, clip, labels) for clip in clips]
+            for modality in (SOUND, WORDS, "their mean"):
+                given = np.array([clip[modality].argmax() if modality in clip else -1
+                                  for clip in found])  # fmt: skip
+                heard = given >= 0
+                unheard = np.bincount(truth[~heard], minlength=len(labels))
+                scores = score(labels, truth[heard], given[heard], unheard)
+                print(
+                    f"{name:14}  {modality:10}  n {scores.n}, answered {heard.mean():.0%}: "
+                    f"WA {scores.wa:.1%}, UA {scores.ua:.1%}"
+                )
+
+
+if __name__ == "__main__":
+    main()
