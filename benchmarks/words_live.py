@@ -46,11 +46,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpora", type=Path, required=True, metavar="DIR")
     parser.add_argument("--clips", type=int, default=120, metavar="N")
+    parser.add_argument("--part", choices=("validation", "test"), default="test")
     arguments = parser.parse_args()
 
     voices = load_conversation(RECIPE).voices
-    held_out = voices.split(read_corpora(arguments.corpora, list(voices.corpora)))["test"]
-    clips = draw([clip for clip in held_out if clip.corpus == "cremad"], arguments.clips)
+    parts = voices.split(read_corpora(arguments.corpora, list(voices.corpora)))
+    clips = draw(
+        [clip for clip in parts[arguments.part] if clip.corpus == "cremad"], arguments.clips
+    )
     labels = voices.labels
     truth = np.array([labels.index(clip.label) for clip in clips])
     with tempfile.TemporaryDirectory() as folder:
