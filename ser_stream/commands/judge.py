@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from ser_stream.commands.shared import add_held_out, count
+from ser_stream.commands.shared import add_held_out
 from ser_stream.errors import InputError
 
 
@@ -33,12 +33,10 @@ def _add_robustness(commands) -> None:
     robustness = commands.add_parser(
         "robustness", help="score a model in noise, rooms and over bad lines"
     )
-    robustness.add_argument("model", metavar="NAME|DIR")
-    add_held_out(robustness)
+    _add_drawn(robustness)
     robustness.add_argument(
         "--conditions", nargs="+", metavar="NAME", help="such as clean noise-10dB; default: all"
     )
-    robustness.add_argument("--clips", type=count, metavar="N", help="of each corpus; default: all")
     robustness.add_argument("--json", action="store_true", help="all scores, as one JSON object")
     robustness.set_defaults(run=_robustness)
 
@@ -47,11 +45,22 @@ def _add_windows(commands) -> None:
     windows = commands.add_parser(
         "windows", help="score a model by window length, hop and smoothing"
     )
-    windows.add_argument("model", metavar="NAME|DIR")
-    add_held_out(windows)
-    windows.add_argument("--clips", type=count, metavar="N", help="of each corpus; default: all")
+    _add_drawn(windows)
     windows.add_argument("--json", action="store_true", help="all figures, as one JSON object")
     windows.set_defaults(run=_windows)
+
+
+def _add_drawn(parser: argparse.ArgumentParser) -> None:
+    """Add a model, and the held-out speakers of whose clips some or all are drawn."""
+    parser.add_argument("model", metavar="NAME|DIR")
+    add_held_out(parser)
+    parser.add_argument("--clips", type=_count, metavar="N", help="of each corpus; default: all")
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"found {text!r}; accepted is a whole number from 1")
+    return int(text)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

@@ -43,10 +43,3 @@ def add_training(parser: argparse.ArgumentParser, corpora_needed: bool = True) -
         "--cache", type=Path, metavar="DIR", help="computed features; default RUNS/cache"
     )
     parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda")
-
-
-def count(text: str) -> int:
-    """A whole number from 1, for `argparse`."""
-    if not (text.isdecimal() and int(text)):
-        raise argparse.ArgumentTypeError(f"found {text!r}; accepted is a whole number from 1")
-    return int(text)

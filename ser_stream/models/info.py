@@ -83,8 +83,7 @@ class ModelInfo:
         content = {"format": FORMAT, **dataclasses.asdict(self)}
         kind = next(name for name, config in FEATURES.items() if config is type(self.features))
         content["features"] = {"kind": kind, **content["features"]}
-        path = folder / "model.json"
-        write_json(path, content)
+        write_json(folder / "model.json", content)
 
 
 def shipped_models() -> list[str]:

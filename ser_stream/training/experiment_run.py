@@ -250,5 +250,4 @@ def _write_run(
         "parameters": sum(p.numel() for p in model.parameters()),
         **environment(),
     }
-    path = folder / "run.json"
-    write_json(path, description)
+    write_json(folder / "run.json", description)
