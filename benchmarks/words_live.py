@@ -2,7 +2,7 @@
 
 CREMA-D's speakers that `can-english` never heard, streamed as on the robot: utterance estimates by
 sound, and by sound and words, with PocketSphinx in open dictation and with a grammar of the twelve
-sentences, which hears nearly all words right. Each sentence is said with every emotion: words can
+sentences, which hears nine words of ten right. Each sentence is said with every emotion: words can
 only be a hindrance here, and the question is how much of one.
 
 python benchmarks/words_live.py --corpora DIR
