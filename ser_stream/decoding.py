@@ -6,6 +6,7 @@ numpy only: the recogniser uses it live, and calibration fits what it gives on u
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -35,6 +36,26 @@ class Calibration:
         if self.offset:
             logits = logits + np.array(self.offset)
         return np.exp(log_softmax(logits / self.temperature))
+
+
+def mean_scores(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    """Mean of two networks' probabilities, label -> probability.
+
+    Of an emotion that one of them does not know, the other's probability stands, and what is left
+    is shared by those that it knows.
+
+    >>> mean_scores({"happy": 1.0, "sad": 0.0}, {"happy": 0.2, "sad": 0.4, "fear": 0.4})
+    {'happy': 0.4, 'sad': 0.2, 'fear': 0.4}
+    """
+    first, second = _completed(first, second), _completed(second, first)
+    return {label: (first[label] + p) / 2 for label, p in second.items()}
+
+
+def _completed(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    known = 1.0 - sum(p for label, p in other.items() if label not in one)
+    return {label: known * p for label, p in one.items()} | {
+        label: p for label, p in other.items() if label not in one
+    }
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -19,7 +19,6 @@ from ser_stream.audio.block import AudioSource
 from ser_stream.audio.microphone import Microphone
 from ser_stream.audio.recording import Recording
 from ser_stream.audio.turns import TurnSettings
-from ser_stream.decoding import UTTERANCE
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
 from ser_stream.inference import Judge, JudgeSettings
@@ -65,7 +64,8 @@ class Recognizer:
         asr: which speech recogniser. It never delays an estimate. Where its model is missing or it
             fails, there are no words, and `status.asr` says why.
         text_model: shipped name or folder of a network that sees words beside sound (CAN): a second
-            estimate of modality "audio+text" follows where there are words. "" = words alone.
+            estimate of modality "audio+text" follows where there are words, the mean of this
+            network's scores and the first estimate's. "" = words alone.
 
     Raises:
         InputError: one of these cannot be used; the message says what can.
@@ -267,10 +267,10 @@ class Recognizer:
             for window in self._slot:
                 if window is not None:
                     estimate = self._estimate(window)
-                    if turns is not None and window.trigger == UTTERANCE:
-                        turns.hold(window, estimate)
-                    else:
+                    if turns is None:
                         yield estimate
+                    else:
+                        turns.judged(window, estimate)
                 if turns is not None:
                     yield from turns.take()
 

@@ -1,8 +1,9 @@
 """The words of a stream's turns, and the second estimates that they allow.
 
-    window ---> AsrWorker (a process) ---> words ---> TextJudge ---> second estimate
-       |                                     |
-       +---> Judge ---> first estimate       +---> Speech
+    window ---> AsrWorker (a process) ---> words -------> TextJudge ---> second estimate
+       |                                     |               |
+       |                                     +---> Speech    |
+       +---> Judge ---> first estimate ----------------------+
 
 The first estimate of an interval never waits. That of a whole turn waits up to a second for the
 turn's words and for the text's opinion.
@@ -54,24 +55,28 @@ class RecordedTurns:
     def __init__(self, worker: AsrWorker, judge: TextJudge | None):
         self._worker = worker
         self._judge = judge
-        self._intervals: list[Window] = []  # of the turn that goes on
+        self._intervals: list[tuple[Window, EmotionEstimate]] = []  # of the turn that goes on
         self._patient = True
 
     def events(self, window: Window, estimate: EmotionEstimate) -> Iterator[Event]:
         """What there is to say once a window has been judged by its sound, in order."""
         if window.trigger == INTERVAL:
-            self._intervals.append(window)
+            self._intervals.append((window, estimate))
             yield estimate
             return
         words = self._understood(window)
         if words:
             yield speech_of(window, words, len(words), final=True)
-        opinions = [self._judge(w, words) if self._judge else None for w in self._intervals]
+        self._intervals.append((window, estimate))
+        *opinions, of_all = (self._opinion(*judged, words) for judged in self._intervals)
         self._intervals.clear()
         yield from filter(None, opinions)
-        yield from of_turn(
-            window, estimate, words, self._judge(window, words) if self._judge else None
-        )
+        yield from of_turn(window, estimate, words, of_all)
+
+    def _opinion(
+        self, window: Window, estimate: EmotionEstimate, words: tuple[Word, ...]
+    ) -> EmotionEstimate | None:
+        return self._judge(window, words, estimate) if self._judge else None
 
     def _understood(self, window: Window) -> tuple[Word, ...]:
         """The turn's words; none where recognition fails."""
@@ -89,6 +94,14 @@ class RecordedTurns:
 
 
 @dataclasses.dataclass
+class _Heard:
+    """A window, and its estimate by sound: None until there is one, or where it was skipped."""
+
+    window: Window
+    estimate: EmotionEstimate | None = None
+
+
+@dataclasses.dataclass
 class _Turn:
     """What is known of a turn, and what of it still waits.
 
@@ -103,7 +116,7 @@ class _Turn:
         released: its estimate waits no more.
     """
 
-    windows: deque[Window] = dataclasses.field(default_factory=lambda: deque(maxlen=MOST_WINDOWS))
+    windows: deque[_Heard] = dataclasses.field(default_factory=lambda: deque(maxlen=MOST_WINDOWS))
     said: bool = False
     last: Window | None = None
     estimate: EmotionEstimate | None = None
@@ -117,6 +130,8 @@ class _Turn:
 class LiveTurns:
     """Of a live stream: windows are never kept waiting, and of several the newest wins.
 
+    A window that was skipped has no estimate by sound, and then no second one.
+
     Three threads: the one that listens calls `hear`, the one that judges by sound calls the others;
     words and second estimates are made in one of its own, at a lower priority.
 
@@ -129,7 +144,7 @@ class LiveTurns:
         self._worker = worker
         self._judge = judge
         self._wake = wake
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._turns: dict[TurnFeatures, _Turn] = {}
         self._ready: deque[Event] = deque(maxlen=MOST_EVENTS)
         self._closed = threading.Event()
@@ -139,26 +154,36 @@ class LiveTurns:
     def hear(self, window: Window) -> None:
         """Have the window's words recognised."""
         final = window.trigger == UTTERANCE
-        with self._lock:
-            self._turn(window).windows.append(window)
+        with self._changed:
+            self._turn(window).windows.append(_Heard(window))
         self._worker.submit(window.turn_sound, window.turn_start_s, window.features, final)
 
-    def hold(self, window: Window, estimate: EmotionEstimate) -> None:
-        """Keep the estimate of a whole turn until its words are known, or have kept us waiting."""
-        with self._lock:
+    def judged(self, window: Window, estimate: EmotionEstimate) -> None:
+        """Take a window's estimate by sound.
+
+        That of a whole turn is kept until its words are known, or have kept us waiting.
+        """
+        with self._changed:
             turn = self._turn(window)
-            turn.last, turn.estimate = window, estimate
-            turn.release_at = time.monotonic() + UTTERANCE_WAITS
+            if window.trigger == UTTERANCE:
+                turn.last, turn.estimate = window, estimate
+                turn.release_at = time.monotonic() + UTTERANCE_WAITS
+            else:
+                self._ready.append(estimate)
+                for heard in turn.windows:
+                    if heard.window is window:
+                        heard.estimate = estimate
+            self._changed.notify_all()
 
     def patience(self) -> Seconds | None:
         """When `take` must be called at the latest; None: when `wake` is."""
-        with self._lock:
+        with self._changed:
             waiting = [turn.release_at for turn in self._turns.values() if _waits(turn)]
         return max(0.0, min(waiting) - time.monotonic()) if waiting else None
 
     def take(self) -> list[Event]:
         """What is ready by now."""
-        with self._lock:
+        with self._changed:
             events = list(self._ready)
             self._ready.clear()
             for turn in filter(_waits, self._turns.values()):
@@ -170,7 +195,9 @@ class LiveTurns:
 
     def close(self) -> None:
         """End the thread. Recognition itself goes on: it is the next stream's too."""
-        self._closed.set()
+        with self._changed:
+            self._closed.set()
+            self._changed.notify_all()
         self._thread.join()
 
     def _run(self) -> None:
@@ -183,11 +210,12 @@ class LiveTurns:
 
     def _understand(self, result: AsrResult, judged: bool) -> None:
         """Tell the words, and judge the newest window that they are of."""
-        with self._lock:
+        with self._changed:
             turn = self._turns.get(result.turn_id)
-            window = _newest_covered(turn, result) if turn is not None else None
-            if window is None:  # of a stream before this one
+            covered = _covered(turn, result) if turn is not None else []
+            if not covered:  # of a stream before this one
                 return
+            window = covered[-1].window
             words = timed(result.words, window.turn_start_s, window.end_s)
             if words or turn.said:  # the last word on a turn takes back what was said before
                 turn.said = True
@@ -195,8 +223,11 @@ class LiveTurns:
             if result.final:
                 turn.words = words
         self._wake()
-        opinion = self._judge(window, words) if judged and self._judge is not None else None
-        with self._lock:
+        opinion = None
+        if judged and self._judge is not None:
+            heard = self._end_of(turn) if result.final else _newest_judged(covered)
+            opinion = self._judge(heard.window, words, heard.estimate) if heard else None
+        with self._changed:
             late = turn.released
             if result.final:
                 turn.judged, turn.opinion = True, opinion
@@ -206,6 +237,12 @@ class LiveTurns:
                 self._ready.append(opinion)
             self._forget()
         self._wake()
+
+    def _end_of(self, turn: _Turn) -> _Heard | None:
+        """The turn's last window, once it is judged by its sound; None: the stream has ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: turn.estimate is not None or self._closed.is_set())
+            return _Heard(turn.last, turn.estimate) if turn.estimate is not None else None
 
     def _turn(self, window: Window) -> _Turn:
         return self._turns.setdefault(window.features, _Turn())
@@ -223,20 +260,24 @@ def _waits(turn: _Turn) -> bool:
     return turn.estimate is not None and not turn.released
 
 
-def _newest_covered(turn: _Turn, result: AsrResult) -> Window | None:
-    """The last window whose sound the result has heard to its end; those before it are dropped.
+def _covered(turn: _Turn, result: AsrResult) -> list[_Heard]:
+    """The windows whose sound the result has heard to its end, in order; they wait no more.
 
     A turn ends before the pause that ended it, so its last window may end before intervals that
     reach into that pause. It is covered by the final result, and by no other.
     """
-    newest = None
+    covered = []
     while turn.windows:
-        window = turn.windows[0]
+        window = turn.windows[0].window
         heard = window.trigger == INTERVAL and window.n_samples <= result.n_samples
         if not (heard or result.final):
             break
-        newest = turn.windows.popleft()
-    return newest
+        covered.append(turn.windows.popleft())
+    return covered
+
+
+def _newest_judged(covered: list[_Heard]) -> _Heard | None:
+    return next((heard for heard in reversed(covered) if heard.estimate is not None), None)
 
 
 def of_turn(

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_stream.cli import main
+from ser_stream.decoding import Calibration
 from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
@@ -21,6 +22,7 @@ from ser_stream.models.info import ModelInfo
 from ser_stream.models.registry import build_model
 from ser_stream.models.segment_batch import SegmentBatch
 from ser_stream.training.conversation import load_conversation
+from ser_stream.training.pair_figures import figures
 from ser_stream.training.pairs import (
     FRAMES_PER_WORD,
     JudgedPairs,
@@ -134,7 +136,7 @@ def recipe(text_branch, tmp_path):
 
 
 def test_a_network_is_trained_on_pairs_and_its_figures_are_by_kind(
-    recipe, corpora, tmp_path, capsys, text_branch
+    recipe, corpora, tmp_path, capsys, text_branch, tiny_model
 ):
     columns = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID\n"
     root = tmp_path / "corpora"
@@ -175,6 +177,14 @@ def test_a_network_is_trained_on_pairs_and_its_figures_are_by_kind(
     assert json.loads(capsys.readouterr().out)["errors"] == info.results["test"]
     assert (tmp_path / "run" / "model" / "model.json").read_text() == saved
 
+    assert main([*arguments, "--corpora", str(root), "--first", str(tiny_model), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)["errors"]
+    for rate, kinds in info.results["test"].items():
+        for kind, answers in kinds.items():
+            first, live = report[rate][kind].pop("first"), report[rate][kind].pop("live")
+            assert report[rate][kind] == answers
+            assert first["n"] == live["n"] == answers["joint"]["n"]
+
 
 def test_pairs_stay_the_same_where_words_are_misheard():
     clips = [np.zeros((80, 128), np.float32)] * 2
@@ -186,6 +196,28 @@ def test_pairs_stay_the_same_where_words_are_misheard():
     bad = VOCABULARY.encode(["bad"])[0][0]
     assert all(item[1][0] == bad for item in misheard.items)
     assert not all(item[1][0] == bad for item in pairs.items)
+
+
+def test_what_is_published_live_is_the_mean_with_the_first_estimate():
+    """Of a first estimate that is sure, neutral words in a happy voice are happy."""
+    options = {"vocabulary": VOCABULARY.words, "word_dimension": 4, "hidden": 4}
+    model = build_model("can", LABELS, SegmentConfig(), options, BimodalModel).eval()
+    clips = [np.zeros((80, 128), np.float32)] * 4
+    voices = ["happy", "sad", "sad", "neutral"]
+    pairs = JudgedPairs(clips, voices, TEXTS, LABELS, VOCABULARY, SegmentConfig())
+    first = [{"happy": 1.0, "sad": 0.0}, {"calm": 1.0}, None, {"neutral": 1.0}]
+    found = figures(model, pairs, Calibration(), first)["neutral words"]
+    assert found["first"]["n"] == 3
+    assert found["first"]["wa"] == pytest.approx(1 / 3, abs=1e-4)  # calm is another, None is wrong
+    first = [{label: float(label == voice) for label in LABELS} for voice in voices]
+    found = figures(model, pairs, Calibration(), first)
+    assert found["same emotion"]["live"]["wa"] == 1.0
+
+
+def test_a_first_model_goes_with_words(tmp_path, capsys):
+    where = ["--recipe", "config/recipes/open.yaml", "--corpora", str(tmp_path)]
+    assert main(["evaluate", "open", "--first", "default", *where]) == 2
+    assert "--first: goes with the recipe of a model that sees words" in capsys.readouterr().err
 
 
 def test_wrong_settings_are_named(recipe):

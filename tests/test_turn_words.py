@@ -83,7 +83,7 @@ def test_every_window_with_words_has_a_second_estimate_of_the_same_sound(heard):
     spans = [(e["start_s"], e["end_s"]) for e in first]
     assert [(e["start_s"], e["end_s"]) for e in second] == spans
     for estimate in second:
-        assert estimate["model"] == "tiny-can"
+        assert estimate["model"] == "default+tiny-can"
         assert estimate["words"]
         for word in estimate["words"]:
             assert estimate["start_s"] <= word["start_s"] < word["end_s"] <= estimate["end_s"]
@@ -147,6 +147,12 @@ def test_a_model_that_is_not_there_is_one_line_and_emotions_go_on(capsys, speech
 # The second estimate
 
 
+@pytest.fixture(scope="module")
+def by_sound(tiny_model, two_turns_path):
+    """Estimates of the recording of two turns, by sound alone."""
+    return list(Recognizer(tiny_model).stream(two_turns_path))
+
+
 def words_in(window):
     """Four words in a turn, of which the last begins behind the window's middle."""
     start, length = window.turn_start_s, window.n_samples / SAMPLE_RATE_HZ
@@ -157,11 +163,13 @@ def words_in(window):
 
 
 @pytest.mark.parametrize("which", [2, -1])
-def test_a_window_is_judged_as_can_judges_a_recording_cut_along_its_words(speech, tiny_can, which):
+def test_the_answer_is_the_mean_of_the_first_and_of_cans_to_sound_cut_along_its_words(
+    speech, tiny_can, by_sound, which
+):
     model, info = load_model(tiny_can, kind=BimodalModel)
     window = stream(speech)[0][which]
     words = words_in(window)
-    estimate = TextJudge(model, info)(window, words)
+    estimate = TextJudge(model, info)(window, words, by_sound[which])
     inside = clipped(words, window.start_s, window.end_s)
     start = round(window.start_s * SAMPLE_RATE_HZ)
     sound = speech[start : round(window.end_s * SAMPLE_RATE_HZ)]
@@ -174,47 +182,45 @@ def test_a_window_is_judged_as_can_judges_a_recording_cut_along_its_words(speech
     with torch.inference_mode():
         expected = model(batch).softmax(dim=1)[0]
         text, audio = (w[0].mean(dim=0).tolist() for w in model.attention_weights(batch))
-    assert list(estimate.scores.values()) == pytest.approx(expected.tolist(), abs=1e-4)
+    first = [by_sound[which].scores[label] for label in info.labels]
+    means = (np.array(first) + expected.numpy()) / 2
+    assert list(estimate.scores.values()) == pytest.approx(means.tolist(), abs=1e-4)
     assert [w["text_attention"] for w in estimate.words] == pytest.approx(text, abs=1e-4)
     assert [w["audio_attention"] for w in estimate.words] == pytest.approx(audio, abs=1e-4)
     assert (estimate.start_s, estimate.end_s) == (window.start_s, window.end_s)
     assert estimate.modality == "audio+text"
 
 
-def test_without_words_there_is_no_second_estimate(speech, tiny_can):
+def test_without_words_there_is_no_second_estimate(speech, tiny_can, by_sound):
     window = stream(speech)[0][-1]
-    assert TextJudge.load(tiny_can, "cpu")(window, ()) is None
+    assert TextJudge.load(tiny_can, "cpu")(window, (), by_sound[-1]) is None
     elsewhere = (Word("he", window.end_s + 1, window.end_s + 2),)
-    assert TextJudge.load(tiny_can, "cpu")(window, elsewhere) is None
+    assert TextJudge.load(tiny_can, "cpu")(window, elsewhere, by_sound[-1]) is None
 
 
-def test_under_the_floor_or_with_too_little_speech_it_abstains(speech, tiny_can):
+def test_under_the_floor_or_with_too_little_speech_it_abstains(speech, tiny_can, by_sound):
     window = stream(speech)[0][-1]
+    of_window = window, words_in(window), by_sound[-1]
     judge = TextJudge.load(tiny_can, "cpu")
-    assert not judge(window, words_in(window)).abstains
+    assert not judge(*of_window).abstains
     judge.min_confidence = 1.0
-    assert judge(window, words_in(window)).abstains
+    assert judge(*of_window).abstains
     judge.min_confidence, judge.min_speech = None, 60.0
-    assert judge(window, words_in(window)).abstains
+    assert judge(*of_window).abstains
 
 
-def test_a_network_that_fails_says_so_once_and_is_left_out(speech, tiny_can, caplog):
+def test_a_network_that_fails_says_so_once_and_is_left_out(speech, tiny_can, by_sound, caplog):
     model, info = load_model(tiny_can, kind=BimodalModel)
     model.explained = lambda batch: (_ for _ in ()).throw(RuntimeError("CUDA is out of memory"))
     judge = TextJudge(model, info)
     window = stream(speech)[0][-1]
-    assert [judge(window, words_in(window)) for _ in range(2)] == [None, None]
+    answers = [judge(window, words_in(window), by_sound[-1]) for _ in range(2)]
+    assert answers == [None, None]
     assert judge.error == "CUDA is out of memory"
     assert len(caplog.records) == 1
 
 
 # Live
-
-
-@pytest.fixture(scope="module")
-def by_sound(tiny_model, two_turns_path):
-    """Estimates of the recording of two turns, by sound alone."""
-    return list(Recognizer(tiny_model).stream(two_turns_path))
 
 
 def facts(found):
@@ -387,11 +393,13 @@ def events_after(turns, woken, times):
     return found
 
 
-def test_of_the_windows_that_words_are_known_of_the_newest_is_judged(speech, turns):
+def test_of_the_windows_that_words_are_known_of_the_newest_is_judged(speech, turns, by_sound):
     turns, worker, woken = turns
     windows = [w for w in stream(speech)[0] if w.trigger == "interval"]
     for window in windows:
         turns.hear(window)
+        turns.judged(window, by_sound[0])
+    assert turns.take() == [by_sound[0]] * len(windows)
     worker.answer(2, "he is gone")
     said, opinion = events_after(turns, woken, 2)
     assert (said.text, said.final, said.end_s) == ("he is gone", False, windows[2].end_s)
@@ -402,6 +410,42 @@ def test_of_the_windows_that_words_are_known_of_the_newest_is_judged(speech, tur
     assert opinion.end_s == windows[3].end_s
 
 
+def test_a_window_that_was_not_judged_by_its_sound_has_no_second_estimate(speech, turns, by_sound):
+    turns, worker, woken = turns
+    windows = [w for w in stream(speech)[0] if w.trigger == "interval"]
+    for window in windows:
+        turns.hear(window)
+    turns.judged(windows[1], by_sound[1])
+    turns.take()
+    worker.answer(2, "he is gone")
+    said, opinion = events_after(turns, woken, 2)
+    assert (said.end_s, opinion.end_s) == (windows[2].end_s, windows[1].end_s)
+    worker.answer(3, "he is gone now")
+    (said,) = events_after(turns, woken, 2)
+    assert said.end_s == windows[3].end_s
+
+
+def test_words_that_are_known_before_the_turn_is_judged_wait_for_that(speech, turns, by_sound):
+    turns, worker, woken = turns
+    window = stream(speech)[0][-1]
+    turns.hear(window)
+    worker.answer(0, "he is gone")
+    (said,) = events_after(turns, woken, 1)
+    assert said.final
+    turns.judged(window, by_sound[-1])
+    first, second = events_after(turns, woken, 1)
+    assert (first.modality, second.modality) == ("audio", "audio+text")
+
+
+def test_a_stream_that_ends_unjudged_keeps_nobody_waiting(speech, turns):
+    turns, worker, woken = turns
+    turns.hear(stream(speech)[0][-1])
+    worker.answer(0, "he is gone")
+    assert events_after(turns, woken, 1)[0].final
+    turns.close()
+    assert turns.take() == []
+
+
 def test_an_opinion_that_comes_too_late_does_not_stand_for_the_turn(
     speech, turns, by_sound, monkeypatch
 ):
@@ -409,7 +453,7 @@ def test_an_opinion_that_comes_too_late_does_not_stand_for_the_turn(
     turns, worker, woken = turns
     window = stream(speech)[0][-1]
     turns.hear(window)
-    turns.hold(window, by_sound[-1])
+    turns.judged(window, by_sound[-1])
     assert turns.patience() == 0.0
     (first,) = turns.take()
     assert (first.words, first.decisive) == ((), True)
@@ -431,9 +475,10 @@ def test_partial_words_that_come_after_the_end_are_not_those_of_the_turn(
     windows = stream(samples)[0]
     last = next(i for i, w in enumerate(windows) if w.trigger == "utterance")
     assert windows[last - 1].n_samples > windows[last].n_samples
-    for window in windows[last - 1 : last + 1]:
+    for window, estimate in list(zip(windows, by_sound, strict=True))[last - 1 : last + 1]:
         turns.hear(window)
-    turns.hold(windows[last], by_sound[last])
+        turns.judged(window, estimate)
+    assert turns.take() == [by_sound[last - 1]]
     worker.answer(0, "he is")
     said, opinion = events_after(turns, woken, 2)
     assert (said.final, opinion.trigger) == (False, "interval")
@@ -451,7 +496,7 @@ def test_an_opinion_that_abstains_leaves_the_turn_to_the_sound(speech, turns, by
     turns._judge.min_confidence = 1.0
     window = stream(speech)[0][-1]
     turns.hear(window)
-    turns.hold(window, by_sound[-1])
+    turns.judged(window, by_sound[-1])
     worker.answer(0, "he is gone")
     _, first, second = events_after(turns, woken, 2)
     assert (first.modality, first.decisive) == ("audio", True)
@@ -466,7 +511,7 @@ def test_words_without_times_share_the_turn_equally(speech, turns):
     for result in worker._results:
         nan = tuple(dataclasses.replace(w, start_s=np.nan, end_s=np.nan) for w in result.words)
         worker._results = [dataclasses.replace(result, words=nan)]
-    said, _ = events_after(turns, woken, 2)
+    (said,) = events_after(turns, woken, 2)
     middle = (window.turn_start_s + window.end_s) / 2
     assert [w.end_s for w in said.words] == pytest.approx([middle, window.end_s])
 

@@ -26,6 +26,10 @@ def _add_evaluate(commands) -> None:
     evaluate.add_argument(
         "--save", action="store_true", help="write the figures into model.json and model card"
     )
+    evaluate.add_argument(
+        "--first", metavar="NAME|DIR",
+        help="of models that see words beside sound: streaming model that makes the first estimate",
+    )  # fmt: skip
     evaluate.set_defaults(run=_evaluate)
 
 
@@ -79,6 +83,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             find_writable(model)
     if is_conversation(arguments.recipe):
         return _evaluate_conversation(arguments)
+    if arguments.first:
+        raise InputError("--first: goes with the recipe of a model that sees words beside sound")
     recipe = load_recipe(arguments.recipe)
     reports = []
     for model in arguments.models:
@@ -98,14 +104,14 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _evaluate_conversation(arguments: argparse.Namespace) -> int:
     from ser_stream.training.conversation import (
         evaluate_conversation,
-        figures_table,
         load_conversation,
         save_figures,
     )
+    from ser_stream.training.pair_figures import figures_table
 
     recipe, part = load_conversation(arguments.recipe), arguments.part
     for model in arguments.models:
-        report = evaluate_conversation(model, recipe, arguments.corpora, part)
+        report = evaluate_conversation(model, recipe, arguments.corpora, part, arguments.first)
         if arguments.save:
             save_figures(model, part, report)
         if arguments.json:

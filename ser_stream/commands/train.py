@@ -114,11 +114,8 @@ def _train_on_texts(arguments: argparse.Namespace) -> int:
 
 
 def _train_conversation(arguments: argparse.Namespace) -> int:
-    from ser_stream.training.conversation import (
-        figures_table,
-        load_conversation,
-        train_conversation,
-    )
+    from ser_stream.training.conversation import load_conversation, train_conversation
+    from ser_stream.training.pair_figures import figures_table
 
     recipe, seed = load_conversation(arguments.recipe), arguments.seed or 0
     output = arguments.output or arguments.runs / f"{recipe.voices.name}-seed{seed}"

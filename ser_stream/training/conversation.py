@@ -11,7 +11,6 @@ import dataclasses
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -37,8 +36,8 @@ from ser_stream.training.dataset import TrainingSet
 from ser_stream.training.environment import environment
 from ser_stream.training.feature_cache import load_features, read_samples
 from ser_stream.training.memory import keep_freed_memory
-from ser_stream.training.metrics import Scores, score
-from ser_stream.training.pairs import NEUTRAL, JudgedPairs, Pairs, Texts
+from ser_stream.training.pair_figures import FirstAnswers, figures, figures_table, first_answers
+from ser_stream.training.pairs import JudgedPairs, Pairs, Texts
 from ser_stream.training.recipe import Recipe, recipe_from_dict
 from ser_stream.training.settings import read_settings
 from ser_stream.training.text_augment import RecognitionErrors
@@ -149,7 +148,7 @@ def train_conversation(
         options=options,
         calibration={INTERVAL: calibration, UTTERANCE: calibration},
         training_data=_training_data(recipe, text_info, seed),
-        results={part: data.figures(trained, part) for part in ("validation", "test")},
+        results={part: data.figures(trained, part, calibration) for part in ("validation", "test")},
     )
     save_model(output / "model", trained, info)
     write_card(output / "model", info)
@@ -157,9 +156,17 @@ def train_conversation(
 
 
 def evaluate_conversation(
-    model: str | Path, recipe: ConversationRecipe, corpora: Path, part: str
+    model: str | Path,
+    recipe: ConversationRecipe,
+    corpora: Path,
+    part: str,
+    first: str | Path | None = None,
 ) -> dict[str, dict]:
     """Figures of a model on the pairs of a part, "validation" or "test", of a recipe.
+
+    Args:
+        first: name or folder of a model that streams: also its answers to the clips, and their mean
+            with the model's, which is what is published live.
 
     Returns:
         Share of words that are recognised wrongly, such as "10%" -> see `figures`.
@@ -171,7 +178,10 @@ def evaluate_conversation(
     recipe.voices.require_labels(info.labels, info.name)
     with tempfile.TemporaryDirectory() as cache:
         data = _Data(recipe, corpora, Path(cache), info.features, network.text.vocabulary)
-        return data.figures(network, part)
+        heard = None
+        if first is not None:
+            heard = first_answers(first, [clip.path for clip in data.clips[part]])
+        return data.figures(network, part, info.calibration[UTTERANCE], heard)
 
 
 def save_figures(model: str | Path, part: str, report: dict[str, dict]) -> None:
@@ -231,10 +241,18 @@ class _Data:
             self.errors, self.max_error_rate,
         )  # fmt: skip
 
-    def figures(self, model: CrossAttentionNetwork, part: str) -> dict[str, dict]:
+    def figures(
+        self,
+        model: CrossAttentionNetwork,
+        part: str,
+        calibration: Calibration,
+        first: FirstAnswers | None = None,
+    ) -> dict[str, dict]:
         """Of the pairs of a part, by share of words that are recognised wrongly."""
-        rates = {f"{rate:.0%}": rate for rate in ERROR_RATES}
-        return {name: figures(model, self.judged(part, rate)) for name, rate in rates.items()}
+        return {
+            f"{rate:.0%}": figures(model, self.judged(part, rate), calibration, first)
+            for rate in ERROR_RATES
+        }
 
     def judged(self, part: str, error_rate: float = 0.0) -> JudgedPairs:
         """Speakers and texts that training has not met; the same mistakes in each run."""
@@ -247,61 +265,6 @@ class _Data:
             bands, labels, self.texts[part], self.recipe.labels, self.vocabulary, self.config,
             heard=lambda words: self.errors.make(words, error_rate, rng),
         )  # fmt: skip
-
-
-def figures(model: CrossAttentionNetwork, pairs: JudgedPairs) -> dict[str, dict[str, Any]]:
-    """What the network, and each of its branches alone, makes of pairs, by kind of pair.
-
-    Returns:
-        kind ("all", "same emotion", "neutral words", "neutral voice") -> who answers ("joint",
-        "text", "sound") -> scores, against the pair's emotion.
-    """
-    logits = {name: np.empty((len(pairs.targets), len(model.labels))) for name in ANSWERS}
-    with torch.inference_mode():
-        for members, (batch,) in pairs.batches():
-            answers = (model(batch), *model.predictions(batch)[1:])
-            for name, values in zip(ANSWERS, answers, strict=True):
-                logits[name][members] = values
-    neutral = model.labels.index(NEUTRAL)
-    same = pairs.text_targets == pairs.voice_targets
-    kinds = {
-        "all": np.full(len(same), True),
-        "same emotion": same,
-        "neutral words": ~same & (pairs.text_targets == neutral),
-        "neutral voice": ~same & (pairs.voice_targets == neutral),
-    }
-    return {
-        kind: {
-            name: _scores(model.labels, pairs.targets[chosen], values[chosen]).to_dict()
-            for name, values in logits.items()
-        }
-        for kind, chosen in kinds.items()
-    }
-
-
-ANSWERS = ("joint", "text", "sound")
-
-
-def _scores(labels: tuple[str, ...], targets: np.ndarray, logits: np.ndarray) -> Scores:
-    return score(labels, targets, logits.argmax(axis=1))
-
-
-def figures_table(results: dict[str, Any]) -> list[str]:
-    """Lines of Markdown: WA and UA of each answer, by part, words heard and kind of pair."""
-    lines = ["| part | recognition errors | pairs | n | joint WA | UA | text alone WA | UA | "
-             "sound alone WA | UA |"]  # fmt: skip
-    lines += ["|---" * 10 + "|"]
-    for part, by_rate in results.items():
-        for rate, kinds in by_rate.items():
-            for kind, answers in kinds.items():
-                cells = " | ".join(
-                    f"{100 * answers[name][metric]:.1f}"
-                    for name in ANSWERS
-                    for metric in ("wa", "ua")
-                )
-                n = answers[ANSWERS[0]]["n"]
-                lines.append(f"| {part} | {rate} | {kind} | {n} | {cells} |")
-    return lines
 
 
 def _training_data(recipe: ConversationRecipe, text_info: ModelInfo, seed: int) -> TrainingData:
