@@ -117,7 +117,7 @@ class EmotionEstimate:
         speech_ratio: share of the sound that is speech, in [0, 1].
         level_dbfs: root mean square level, 0 dBFS = full scale; -120 where there is only silence.
         clipped: samples at full scale were heard: the microphone's gain is too high.
-        model: name of the model that answered.
+        model: name of the model that answered; "default+can-english" of two.
         latency_ms: from the capture of the last sample to this estimate.
         words: the words heard, where speech recognition runs: of the whole turn where the trigger
             is "utterance", and those of the window in all of modality "audio+text". Dicts of text,

@@ -290,6 +290,8 @@ def write_card(folder: Path, info: ModelInfo) -> None:
             "* **No recording of anyone who says what they feel was at hand**: clips of acted "
             "speech were laid under texts of the same emotion, or one of the two was neutral. The "
             "figures are of such pairs; recognition errors, a share of the words, are simulated.",
+            "* Beside a stream, the mean of its scores and those of the model that streams is "
+            "published.",
             "* Acted speech of adults, comments of Reddit and a television series; nothing is "
             "known about children or other ways of speaking. What is heard is not how someone "
             "feels: do not decide about people by it.",
