@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ser_stream.decoding import UTTERANCE, Calibration, TurnDecoder, TurnMean
 from ser_stream.emotion import AUDIO, NO_EXPRESSION, EmotionEstimate, valence_arousal
+from ser_stream.features.log_mel import SILENCE
 from ser_stream.models.base import EmotionModel
 from ser_stream.session import TurnFeatures, Window
 from ser_stream.units import Seconds
@@ -70,8 +71,7 @@ class TurnEncoder:
     def _padded_step(self, n_frames: int) -> Tensor:
         """The one step of a turn that is shorter than a step: silence is added behind it."""
         model = self._model
-        room = model.frames_per_step + model.context_of_step
-        frames = torch.full((1, room, model.features.dimension), -100.0)
+        frames = torch.full((1, model.step_frames, model.features.dimension), SILENCE)
         frames[0, :n_frames] = torch.from_numpy(self.features.read(0, n_frames))
         return model.encode(frames.to(self._device))
 

@@ -16,6 +16,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
+from ser_stream.models.registry import build_model
 from ser_stream.training import trainer
 from ser_stream.training.augment import (
     Augmentation,
@@ -30,7 +31,7 @@ from ser_stream.training.augment import (
     warp_bands,
 )
 from ser_stream.training.calibrate import stream_logits
-from ser_stream.training.dataset import TrainingSet
+from ser_stream.training.dataset import TrainingSet, Windows, pad
 from ser_stream.training.ears import heard
 from ser_stream.training.evaluate import coverage
 from ser_stream.training.feature_cache import (
@@ -325,6 +326,30 @@ def test_batches_hold_every_label_as_often(corpora, recipe_path, tmp_path):
         torch.testing.assert_close(targets.sum(dim=1), torch.ones(len(lengths)))
     drawn = training_set.targets[training_set.draw(24, np.random.default_rng(0))]
     assert np.bincount(drawn).tolist() == [6, 6, 6, 6]
+
+
+def test_clips_shorter_than_a_step_end_in_silence_as_they_do_live(store):
+    """With no step to judge, CNN-BLSTM-attention's loss was no number."""
+    short = np.array([200, 100, 127, 128])
+    store = FeatureStore(store.frames, store.starts, store.starts + short, short)
+    model = build_model(
+        "cnn_blstm_attention",
+        ("sad", "happy"),
+        LogMelConfig(),
+        {"filters": (4, 4, 4, 4), "hidden": 4},
+    )
+    training_set = a_training_set(store, prefix=0.0, shift=0)
+    windows = Windows(store, training_set.targets, 500)
+    for batches in (training_set, windows):
+        batches.least_frames = model.step_frames
+    inputs = [inputs for _, inputs in windows.batches()]
+    inputs += [inputs for inputs, _ in training_set.epoch(np.random.default_rng(0))]
+    for features, lengths in inputs:
+        assert lengths.min() == model.step_frames == 128
+        assert torch.isfinite(model(features, lengths)).all()
+    features, lengths = pad([FRAMES[:100]], 128)
+    assert lengths.tolist() == [128]
+    assert torch.all(features[0, 100:] == -100)
 
 
 def noisy_recipe(recipe_path, tmp_path, **settings):

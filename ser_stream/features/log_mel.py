@@ -23,7 +23,10 @@ import numpy as np
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Hertz, Seconds
 
 AMIN = 1e-10
-"""Power below which the logarithm is cut off, as in librosa: -100 dB."""
+"""Power below which the logarithm is cut off, as in librosa."""
+
+SILENCE: Decibels = -100.0
+"""The least that a band can have, of `AMIN`."""
 
 WINDOWS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}
 """Window -> (a, b) of a - b cos(2 pi n / length), periodic as for spectral analysis."""

@@ -88,6 +88,11 @@ class EmotionModel(NormalisingModel):
     context_of_step: int = 0
 
     @property
+    def step_frames(self) -> int:
+        """Frames that a step covers: the least that are judged."""
+        return self.frames_per_step + self.context_of_step
+
+    @property
     def window_steps(self) -> int:
         """Steps in a whole window."""
         return self.steps_in(self.window_frames)

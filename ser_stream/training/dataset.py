@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ser_stream.corpora.base import Utterance
-from ser_stream.features.log_mel import db_to_power, power_to_db
+from ser_stream.features.log_mel import SILENCE, db_to_power, power_to_db
 from ser_stream.training.augment import (
     Augmentation,
     add_noise,
@@ -35,6 +35,7 @@ class TrainingSet:
         max_frames: longest window; longer turns are cut to a random stretch of it.
         noises: recordings of noise as frames (n, n_mels) in dB; coloured noise is drawn as well.
         heard: features of `utterances` as heard in rooms and through poor lines, in any number.
+        least_frames: shorter windows are followed by silence, see `pad`.
 
     Attributes:
         answers: (utterances, labels) probabilities that are learned; those of the labels, at first.
@@ -52,6 +53,7 @@ class TrainingSet:
         max_frames: int,
         noises: list[np.ndarray] = (),
         heard: list[FeatureStore] = (),
+        least_frames: int = 1,
     ):
         self.n_drawn = n_drawn
         self.steps = max(1, n_drawn // batch_size)
@@ -62,6 +64,7 @@ class TrainingSet:
         self.max_frames = max_frames
         self.noises = list(noises)
         self.heard = list(heard)
+        self.least_frames = least_frames
         self._groups = _groups(utterances, mix)
         self.fill = np.mean([frames.mean(axis=0) for frames in self._sample()], axis=0)
 
@@ -84,7 +87,7 @@ class TrainingSet:
             batch = own_part(batches[number])
             items = [self._mixed(i, batch, rng) for i in batch]
             targets = torch.from_numpy(np.stack([target for _, target in items]))
-            yield pad([frames for frames, _ in items]), targets
+            yield pad([frames for frames, _ in items], self.least_frames), targets
 
     def _sample(self) -> list[np.ndarray]:
         store = self.stores[len(self.stores) // 2]
@@ -181,25 +184,35 @@ class Windows:
     Args:
         targets: (utterances,) indices of labels.
         max_frames: longest window.
+        least_frames: shorter ones are followed by silence, see `pad`.
     """
 
-    def __init__(self, store: FeatureStore, targets: np.ndarray, max_frames: int):
+    def __init__(
+        self, store: FeatureStore, targets: np.ndarray, max_frames: int, least_frames: int = 1
+    ):
         self.store = store
         self.targets = targets
         self.max_frames = max_frames
+        self.least_frames = least_frames
 
     def batches(self, size: int = 64) -> Iterator[tuple[np.ndarray, tuple[Tensor, Tensor]]]:
         """Indices (batch,), and features and lengths of utterances of like length."""
         order = np.argsort(self.store.speech_frames)
         for start in range(0, len(order), size):
             members = order[start : start + size]
-            yield members, pad([self.store.utterance(i)[-self.max_frames :] for i in members])
+            items = [self.store.utterance(i)[-self.max_frames :] for i in members]
+            yield members, pad(items, self.least_frames)
 
 
-def pad(items: list[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Right-pad to the longest: features (items, frames, n_mels), lengths (items,)."""
-    lengths = torch.tensor([len(frames) for frames in items])
+def pad(items: list[np.ndarray], least_frames: int = 1) -> tuple[Tensor, Tensor]:
+    """Right-pad to the longest: features (items, frames, n_mels), lengths (items,).
+
+    Items shorter than `least_frames` are as long, and end in silence: what a network needs for a
+    step, and what it is given live of a turn that is shorter.
+    """
+    lengths = torch.tensor([max(len(frames), least_frames) for frames in items])
     features = torch.zeros(len(items), int(lengths.max()), items[0].shape[1])
-    for row, frames in zip(features, items, strict=True):
+    for row, frames, length in zip(features, items, lengths, strict=True):
         row[: len(frames)] = torch.from_numpy(frames)
+        row[len(frames) : length] = SILENCE
     return features, lengths

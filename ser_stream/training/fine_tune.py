@@ -163,7 +163,7 @@ def _trained(
         drawn = max(len(utterances), STEPS * optimisation.batch_size)
         training_set = TrainingSet(
             utterances, stores, info.labels, {"own": 1.0}, AUGMENTATION, drawn,
-            optimisation.batch_size, network.window_frames,
+            optimisation.batch_size, network.window_frames, least_frames=network.step_frames,
         )  # fmt: skip
         trainer = Trainer(copy.deepcopy(network), training_set, optimisation, seed, folder)
         return trainer.run(None).to("cpu", memory_format=torch.contiguous_format)

@@ -76,7 +76,7 @@ def train(
     with joined(device) as own_device:
         with first_before_others():
             training_set, windows = _data(
-                recipe, utterances, parts, corpora, cache, model.window_frames, teachers
+                recipe, utterances, parts, corpora, cache, model, teachers
             )
         if start is None:
             mean, std = training_set.statistics()
@@ -106,7 +106,7 @@ def _data(
     parts: dict[str, list[Utterance]],
     corpora: Path,
     cache: Path,
-    max_frames: int,
+    model: EmotionModel,
     teachers: list[Path],
 ) -> tuple[TrainingSet, Windows]:
     """What is trained on, and what is watched."""
@@ -119,15 +119,15 @@ def _data(
     stores = [features(utterances, speed=speed) for speed in recipe.speeds]
     training_set = TrainingSet(
         utterances, stores, recipe.labels, recipe.mix, recipe.augmentation,
-        recipe.utterances_per_epoch, recipe.optimisation.batch_size, max_frames,
-        noises(recipe, corpora), heard,
+        recipe.utterances_per_epoch, recipe.optimisation.batch_size, model.window_frames,
+        noises(recipe, corpora), heard, model.step_frames,
     )  # fmt: skip
     if teachers:
         recorded = features(utterances, speed=1.0)
         training_set.answers = taught(recipe, teachers, recorded, training_set.targets)
     targets = np.array([recipe.labels.index(utterance.label) for utterance in watched])
     validation = features(watched, speed=1.0)
-    return training_set, Windows(validation, targets, max_frames)
+    return training_set, Windows(validation, targets, model.window_frames, model.step_frames)
 
 
 MOTOR_S: Seconds = 10.0

@@ -58,6 +58,6 @@ def _opinion(recipe: Recipe, folder: Path, store: FeatureStore, targets: np.ndar
     recipe.require_labels(info.labels, info.name)
     if info.features != recipe.features:
         raise InputError(f"teacher {folder}: it has other features than recipe {recipe.name}")
-    logits = predict(model, Windows(store, targets, model.window_frames))
+    logits = predict(model, Windows(store, targets, model.window_frames, model.step_frames))
     order = [info.labels.index(label) for label in recipe.labels]
     return torch.softmax(logits, dim=1).numpy()[:, order]

@@ -20,6 +20,7 @@ from ser_stream.audio.turns import Turn, TurnSettings
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.decoding import TurnDecoder, log_softmax
+from ser_stream.features.log_mel import SILENCE
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.session import StreamSession, TurnFeatures, WindowSettings
@@ -126,8 +127,8 @@ def _heard(model: EmotionModel, utterances: list[Utterance]) -> Iterator[HeardTu
 def _turn(
     model: EmotionModel, corpus: str, target: int, features: TurnFeatures, last: int
 ) -> HeardTurn:
-    room = model.frames_per_step + model.context_of_step
-    frames = torch.full((1, max(room, features.n_frames), model.features.dimension), -100.0)
+    room = max(model.step_frames, features.n_frames)
+    frames = torch.full((1, room, model.features.dimension), SILENCE)
     frames[0, : features.n_frames] = torch.from_numpy(features.read(0, features.n_frames))
     with torch.inference_mode():
         steps = model.encode(frames)[0]
