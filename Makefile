@@ -21,6 +21,7 @@ help:
 demo: $(INSTALLED) portaudio
 	@$(IN_VENV)/ser-stream listen --realtime --input $(sort $(wildcard ser_stream/demo/*.flac))
 	@echo
+	@echo "These voices are a synthesiser's, which feels nothing: try your own."
 	@echo "With your microphone:  $(IN_VENV)/ser-stream listen"
 	@echo "Which microphones:     $(IN_VENV)/ser-stream devices"
 
