@@ -1,37 +1,39 @@
 """Speech emotion recognition on a microphone, or on a topic of audio messages."""
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.launch_context import LaunchContext
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, PythonExpression
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
+PARAMETERS = {
+    "model": "Model: name or folder.",
+    "source": "Where sound comes from: microphone, topic, or file.",
+    "device": "Microphone: name, part of a name, or index.",
+    "file": "Recording, for source:=file.",
+    "audio_type": "AudioData, AudioDataStamped or AudioStamped, for source:=topic.",
+    "asr": "Speech recogniser: none, pocketsphinx, or faster_whisper.",
+    "asr_model": "Of faster_whisper: size, repository of the Hugging Face Hub, or folder.",
+    "asr_language": "Language code such as en.",
+    "asr_grammar": "Of pocketsphinx: file of what may be said.",
+    "text_model": "Model that sees words beside sound, such as can-english; needs asr.",
+}
+"""Parameters of the node that may be named in the launch command; "" leaves them to params_file."""
+
 ARGUMENTS = [
-    DeclareLaunchArgument("model", default_value="default", description="Model: name or folder."),
-    DeclareLaunchArgument(
-        "source",
-        default_value="microphone",
-        choices=["microphone", "topic", "file"],
-        description="Where sound comes from.",
-    ),
-    DeclareLaunchArgument(
-        "device", default_value="", description="Microphone: name, part of a name, or index."
-    ),
-    DeclareLaunchArgument("file", default_value="", description="Recording, for source:=file."),
-    DeclareLaunchArgument(
-        "audio_topic", default_value="audio", description="Topic of audio, for source:=topic."
-    ),
-    DeclareLaunchArgument(
-        "audio_type",
-        default_value="AudioDataStamped",
-        choices=["AudioData", "AudioDataStamped", "AudioStamped"],
-        description="Type of that topic.",
+    *(
+        DeclareLaunchArgument(name, default_value="", description=f"{what} Empty: as params_file.")
+        for name, what in PARAMETERS.items()
     ),
     DeclareLaunchArgument(
         "params_file",
         default_value=PathJoinSubstitution([FindPackageShare("ser_stream"), "config", "ser.yaml"]),
-        description="YAML file with all parameters; the arguments above go before it.",
+        description="YAML file with all parameters.",
+    ),
+    DeclareLaunchArgument(
+        "audio_topic", default_value="audio", description="Topic of audio, for source:=topic."
     ),
     DeclareLaunchArgument("namespace", default_value="", description="Namespace: one per robot."),
     DeclareLaunchArgument(
@@ -56,20 +58,20 @@ ARGUMENTS = [
 
 def generate_launch_description() -> LaunchDescription:
     """See `ros2 launch ser_stream ser.launch.py --show-args`."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=_node)])
+
+
+def _node(context: LaunchContext) -> list[Node]:
     argument = LaunchConfiguration
+    texts = {name: argument(name).perform(context) for name in PARAMETERS}
+    named = {n: ParameterValue(text, value_type=str) for n, text in texts.items() if text}
     python = PythonExpression(["'", argument("venv"), "' and '", argument("venv"), "/bin/python3'"])
     node = Node(
         package="ser_stream",
         executable="ser_node",
         name="ser_stream",
         namespace=argument("namespace"),
-        parameters=[
-            argument("params_file"),
-            {
-                name: ParameterValue(argument(name), value_type=str)
-                for name in ("model", "source", "device", "file", "audio_type")
-            },
-        ],
+        parameters=[argument("params_file"), *([named] if named else [])],
         remappings=[("audio", argument("audio_topic"))],
         arguments=["--ros-args", "--log-level", argument("log_level")],
         prefix=python,
@@ -77,4 +79,4 @@ def generate_launch_description() -> LaunchDescription:
         respawn=argument("respawn"),
         respawn_delay=2.0,
     )
-    return LaunchDescription([*ARGUMENTS, node])
+    return [node]

@@ -81,7 +81,7 @@ def ros2(workspace, *arguments, timeout=60) -> str:
 
 def test_arguments_read_well(workspace):
     shown = ros2(workspace, "launch", "ser_stream", "ser.launch.py", "--show-args")
-    for name in ("model", "device", "source", "audio_topic", "params_file", "namespace"):
+    for name in ("model", "device", "source", "asr", "audio_topic", "params_file", "namespace"):
         assert f"'{name}':" in shown
     assert "no description" not in shown.lower()
     shown = ros2(workspace, "launch", "ser_stream", "replay.launch.py", "--show-args")
@@ -103,6 +103,20 @@ def test_launch_publishes_emotions_and_ends_with_code_0(
         assert process.wait(timeout=30) == 0
     assert "process has finished cleanly" in process.log()
     assert "Traceback" not in process.log()
+
+
+def test_what_is_not_named_in_the_command_is_as_the_params_file_has_it(
+    observer, workspace, tmp_path, tiny_model, tiny_can, speech_path
+):
+    params = tmp_path / "params.yaml"
+    parameters = {"model": str(tiny_model), "source": "file", "file": str(speech_path)}
+    params.write_text(json.dumps({"/**": {"ros__parameters": parameters}}))
+    expression, *_ = types()
+    second = observer.listen("/emotion/multimodal", expression)
+    arguments = (f"params_file:={params}", "asr:=pocketsphinx", f"text_model:={tiny_can}")
+    with launched(workspace, *arguments, file="ser.launch.py") as process:
+        observer.wait(lambda: second, patience_s=90)
+        assert "model tiny is ready" in process.log()
 
 
 def test_a_node_that_dies_is_started_again(observer, workspace, tiny_model):
