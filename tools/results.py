@@ -24,7 +24,11 @@ from ser_stream.training.robustness import NO_SPEECH, conditions_table, evaluate
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "results.md"
 JSON = ROOT / "docs" / "results"
-MODELS = ("default", "tiny", "open")
+MODELS = {
+    "default": "default", "tiny": "tiny", "open": "open", "cat": "cat-streaming",
+    "cnn-blstm-attention": "cnn-blstm-attention-streaming",
+}  # fmt: skip
+"""Of sound alone -> the recipe that it was trained by."""
 COLUMNS = (
     "model", "corpus", "speakers", "n", "WA", "UA", "women, UA", "men, UA", "ECE", "answered",
     "WA of these",
@@ -34,7 +38,7 @@ CLIPS = 40
 
 
 def recipe_of(model: str) -> Recipe:
-    return load_recipe(ROOT / "config" / "recipes" / f"{model}.yaml")
+    return load_recipe(ROOT / "config" / "recipes" / f"{MODELS[model]}.yaml")
 
 
 def models(corpora: Path) -> str:
