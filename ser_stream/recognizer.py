@@ -281,9 +281,9 @@ class Recognizer:
 
         def put(windows: list[Window]) -> None:
             for window in windows:
-                slot.put(window)
-                if turns is not None:
+                if turns is not None:  # first: it must know the window when that is judged
                     turns.hear(window)
+                slot.put(window)
 
         def listen() -> None:
             try:
