@@ -24,11 +24,9 @@ from ser_stream.training.robustness import NO_SPEECH, conditions_table, evaluate
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "results.md"
 JSON = ROOT / "docs" / "results"
-MODELS = {
-    "default": "default", "tiny": "tiny", "open": "open", "cat": "cat-streaming",
-    "cnn-blstm-attention": "cnn-blstm-attention-streaming",
-}  # fmt: skip
-"""Of sound alone -> the recipe that it was trained by."""
+MODELS = (
+    "default", "tiny", "open", "cnn-blstm-attention-streaming", "cat-streaming", "moma-streaming",
+)  # fmt: skip
 COLUMNS = (
     "model", "corpus", "speakers", "n", "WA", "UA", "women, UA", "men, UA", "ECE", "answered",
     "WA of these",
@@ -38,7 +36,7 @@ CLIPS = 40
 
 
 def recipe_of(model: str) -> Recipe:
-    return load_recipe(ROOT / "config" / "recipes" / f"{MODELS[model]}.yaml")
+    return load_recipe(ROOT / "config" / "recipes" / f"{model}.yaml")
 
 
 def models(corpora: Path) -> str:
