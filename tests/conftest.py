@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import sys
 from collections.abc import Callable
 from ctypes.util import find_library
@@ -19,6 +20,10 @@ import pytest
 from pulse import missing_programs
 
 pytest_plugins = ["shared_fixtures"]
+
+# Who runs the tests in the background has SIGINT ignored, and so have the programs they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CORPORA_VARIABLE = "SER_STREAM_CORPORA"
 CORPORA_ROOT = Path(

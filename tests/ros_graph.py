@@ -116,11 +116,6 @@ def asr_processes(parent):
     return found
 
 
-def heed_sigint():
-    """In a child before it starts: whoever runs the tests in the background has SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def types():
     from diagnostic_msgs.msg import DiagnosticArray
     from hri_msgs.msg import Expression

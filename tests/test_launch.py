@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ros_graph import ENVIRONMENT, ROOT, heed_sigint, types
+from ros_graph import ENVIRONMENT, ROOT, types
 
 pytestmark = pytest.mark.ros
 
@@ -58,9 +58,8 @@ def launched(workspace, *arguments, file="replay.launch.py"):
     log = Path(workspace["ROS_LOG_DIR"]).with_name("launch.log")
     with log.open("w") as output:
         process = subprocess.Popen(
-            command, env=workspace, stdout=output, stderr=subprocess.STDOUT,
-            start_new_session=True, preexec_fn=heed_sigint,
-        )  # fmt: skip
+            command, env=workspace, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
         process.log = log.read_text
         try:
             yield process
