@@ -23,7 +23,7 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.training.conversation import load_conversation
 from ser_stream.training.evaluate import draw
-from ser_stream.training.metrics import score
+from ser_stream.training.metrics import score_answers
 
 RECIPE = Path(__file__).parent.parent / "config" / "recipes" / "can-english.yaml"
 SOUND, WORDS = "audio", "audio+text"
@@ -64,11 +64,9 @@ def main() -> None:
             for modality in (SOUND, WORDS):
                 given = np.array([clip[modality].argmax() if modality in clip else -1
                                   for clip in found])  # fmt: skip
-                heard = given >= 0
-                unheard = np.bincount(truth[~heard], minlength=len(labels))
-                scores = score(labels, truth[heard], given[heard], unheard)
+                scores = score_answers(labels, truth, given)
                 print(
-                    f"{name:14}  {modality:10}  n {scores.n}, answered {heard.mean():.0%}: "
+                    f"{name:14}  {modality:10}  n {scores.n}, answered {(given >= 0).mean():.0%}: "
                     f"WA {scores.wa:.1%}, UA {scores.ua:.1%}"
                 )
 

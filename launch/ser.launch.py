@@ -10,11 +10,11 @@ from launch_ros.substitutions import FindPackageShare
 
 PARAMETERS = {
     "model": "Model: name or folder.",
-    "source": "Where sound comes from: microphone, topic, or file.",
+    "source": "Where sound comes from.",
     "device": "Microphone: name, part of a name, or index.",
     "file": "Recording, for source:=file.",
-    "audio_type": "AudioData, AudioDataStamped or AudioStamped, for source:=topic.",
-    "asr": "Speech recogniser: none, pocketsphinx, or faster_whisper.",
+    "audio_type": "Type of the topic of audio, for source:=topic.",
+    "asr": "Speech recogniser.",
     "asr_model": "Of faster_whisper: size, repository of the Hugging Face Hub, or folder.",
     "asr_language": "Language code such as en.",
     "asr_grammar": "Of pocketsphinx: file of what may be said.",
@@ -22,9 +22,20 @@ PARAMETERS = {
 }
 """Parameters of the node that may be named in the launch command; "" leaves them to params_file."""
 
+CHOICES = {
+    "source": ["", "microphone", "topic", "file"],
+    "audio_type": ["", "AudioData", "AudioDataStamped", "AudioStamped"],
+    "asr": ["", "none", "pocketsphinx", "faster_whisper"],
+}
+
 ARGUMENTS = [
     *(
-        DeclareLaunchArgument(name, default_value="", description=f"{what} Empty: as params_file.")
+        DeclareLaunchArgument(
+            name,
+            default_value="",
+            choices=CHOICES.get(name),
+            description=f"{what} Empty: as params_file.",
+        )
         for name, what in PARAMETERS.items()
     ),
     DeclareLaunchArgument(

@@ -108,8 +108,7 @@ class _Turn:
     Attributes:
         windows: whose words are not known.
         said: words of it have been told.
-        last: its last window.
-        estimate: of all of it, by sound; waits until `release_at`.
+        end: its last window, with the estimate of all of it, which waits until `release_at`.
         words: of all of it, once they are known.
         judged: nothing more is to come of those words.
         opinion: the text's, of all of it.
@@ -118,8 +117,7 @@ class _Turn:
 
     windows: deque[_Heard] = dataclasses.field(default_factory=lambda: deque(maxlen=MOST_WINDOWS))
     said: bool = False
-    last: Window | None = None
-    estimate: EmotionEstimate | None = None
+    end: _Heard | None = None
     release_at: float = 0.0
     words: tuple[Word, ...] | None = None
     judged: bool = False
@@ -166,7 +164,7 @@ class LiveTurns:
         with self._changed:
             turn = self._turn(window)
             if window.trigger == UTTERANCE:
-                turn.last, turn.estimate = window, estimate
+                turn.end = _Heard(window, estimate)
                 turn.release_at = time.monotonic() + UTTERANCE_WAITS
             else:
                 self._ready.append(estimate)
@@ -189,7 +187,8 @@ class LiveTurns:
             for turn in filter(_waits, self._turns.values()):
                 if turn.judged or time.monotonic() >= turn.release_at:
                     turn.released = True
-                    events += of_turn(turn.last, turn.estimate, turn.words or (), turn.opinion)
+                    end = turn.end
+                    events += of_turn(end.window, end.estimate, turn.words or (), turn.opinion)
             self._forget()
             return events
 
@@ -241,8 +240,8 @@ class LiveTurns:
     def _end_of(self, turn: _Turn) -> _Heard | None:
         """The turn's last window, once it is judged by its sound; None: the stream has ended."""
         with self._changed:
-            self._changed.wait_for(lambda: turn.estimate is not None or self._closed.is_set())
-            return _Heard(turn.last, turn.estimate) if turn.estimate is not None else None
+            self._changed.wait_for(lambda: turn.end is not None or self._closed.is_set())
+            return turn.end
 
     def _turn(self, window: Window) -> _Turn:
         return self._turns.setdefault(window.features, _Turn())
@@ -257,7 +256,7 @@ class LiveTurns:
 
 
 def _waits(turn: _Turn) -> bool:
-    return turn.estimate is not None and not turn.released
+    return turn.end is not None and not turn.released
 
 
 def _covered(turn: _Turn, result: AsrResult) -> list[_Heard]:

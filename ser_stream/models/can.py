@@ -252,15 +252,15 @@ class CrossAttentionNetwork(BimodalModel):
         return Predictions(joint, self.text_output(contexts.tt), self.audio_output(contexts.aa))
 
     def forward(self, batch: SegmentBatch) -> Tensor:
-        return self._combined(self.predictions(batch))
+        return self.combined(self.predictions(batch))
 
     def explained(self, batch: SegmentBatch) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """See `BimodalModel`. The encoders, which cost the most, run once."""
         text, audio, mask = self._states(batch)
-        logits = self._combined(self._classified(self.attention(text, audio, mask)))
+        logits = self.combined(self._classified(self.attention(text, audio, mask)))
         return logits, (self.attention.text(text, mask), self.attention.audio(audio, mask))
 
-    def _combined(self, predictions: Predictions) -> Tensor:
+    def combined(self, predictions: Predictions) -> Tensor:
         """The logarithm of eq. 15; softmax makes its product of probabilities sum to 1."""
         joint, text, audio = predictions
         if text is None:

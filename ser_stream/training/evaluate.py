@@ -20,7 +20,7 @@ from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo, find_writable, read_info
 from ser_stream.training.calibrate import calibration_error, stream_logits
 from ser_stream.training.card import write_card
-from ser_stream.training.metrics import score
+from ser_stream.training.metrics import score, score_answers
 from ser_stream.training.recipe import Recipe
 
 FLOORS = (0.0, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -103,9 +103,7 @@ def _by_sex(labels: tuple[str, ...], answered: list[tuple[str, int, int]]) -> di
     figures = {}
     for sex in sorted({sex for sex, _, _ in answered} - {""}):
         truth, answers = np.array([(t, a) for s, t, a in answered if s == sex]).T
-        heard = answers >= 0
-        unheard = np.bincount(truth[~heard], minlength=len(labels))
-        scores = score(labels, truth[heard], answers[heard], unheard)
+        scores = score_answers(labels, truth, answers)
         figures[sex] = {"n": scores.n, "wa": round(scores.wa, 4), "ua": round(scores.ua, 4)}
     return figures
 

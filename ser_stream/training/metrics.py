@@ -107,3 +107,10 @@ def score(
     if unheard is None:
         unheard = np.zeros(len(labels), np.int64)
     return Scores(tuple(labels), confusion, unheard)
+
+
+def score_answers(labels: tuple[str, ...], truth: np.ndarray, answers: np.ndarray) -> Scores:
+    """As `score`, of answers of which -1 is none at all."""
+    heard = answers >= 0
+    unheard = np.bincount(truth[~heard], minlength=len(labels))
+    return score(labels, truth[heard], answers[heard], unheard)

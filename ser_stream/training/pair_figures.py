@@ -14,7 +14,7 @@ from ser_stream.decoding import UTTERANCE, Calibration, mean_scores
 from ser_stream.models.can import CrossAttentionNetwork
 from ser_stream.models.checkpoint import load_model
 from ser_stream.training.calibrate import stream_logits
-from ser_stream.training.metrics import score
+from ser_stream.training.metrics import score_answers
 from ser_stream.training.pairs import NEUTRAL, JudgedPairs
 
 ANSWERS = ("joint", "text", "sound")
@@ -70,7 +70,8 @@ def figures(
     logits = {name: np.empty((len(pairs.targets), len(labels))) for name in ANSWERS}
     with torch.inference_mode():
         for members, (batch,) in pairs.batches():
-            answers = (model(batch), *model.predictions(batch)[1:])
+            predictions = model.predictions(batch)
+            answers = (model.combined(predictions), predictions.text, predictions.audio)
             for name, values in zip(ANSWERS, answers, strict=True):
                 logits[name][members] = values
     given = {name: values.argmax(axis=1) for name, values in logits.items()}
@@ -92,7 +93,7 @@ def figures(
     }
     return {
         kind: {
-            name: _scores(labels, pairs.targets[chosen], answers[chosen])
+            name: score_answers(labels, pairs.targets[chosen], answers[chosen]).to_dict()
             for name, answers in given.items()
         }
         for kind, chosen in kinds.items()
@@ -103,12 +104,6 @@ def _best(labels: tuple[str, ...], scores: dict[str, float] | None) -> int:
     """Index of the best label; -1 where nobody was heard, or for a label that is none of these."""
     best = max(scores, key=scores.get) if scores else None
     return labels.index(best) if best in labels else -1
-
-
-def _scores(labels: tuple[str, ...], targets: np.ndarray, given: np.ndarray) -> dict[str, Any]:
-    heard = given >= 0
-    unheard = np.bincount(targets[~heard], minlength=len(labels))
-    return score(labels, targets[heard], given[heard], unheard).to_dict()
 
 
 HEADINGS = {
