@@ -12,6 +12,7 @@ from torch import Tensor
 from ser_stream.decoding import UTTERANCE, Calibration, TurnDecoder, TurnMean
 from ser_stream.emotion import AUDIO, NO_EXPRESSION, EmotionEstimate, valence_arousal
 from ser_stream.features.log_mel import SILENCE
+from ser_stream.features.voice_memory import FORGET_S, VoiceMemory
 from ser_stream.models.base import EmotionModel
 from ser_stream.session import TurnFeatures, Window
 from ser_stream.units import Seconds
@@ -22,10 +23,18 @@ class TurnEncoder:
 
     Args:
         window_steps: how many steps the head looks back on.
+        offset: (dimension,) what is taken off each frame, see `VoiceMemory`; or 0.
     """
 
-    def __init__(self, model: EmotionModel, features: TurnFeatures, window_steps: int):
+    def __init__(
+        self,
+        model: EmotionModel,
+        features: TurnFeatures,
+        window_steps: int,
+        offset: np.ndarray | float = 0.0,
+    ):
         self.features = features
+        self._offset = offset
         self._model = model
         self._window_steps = window_steps
         self._device = next(model.parameters()).device
@@ -65,15 +74,18 @@ class TurnEncoder:
         model = self._model
         first_frame = max(0, start * model.frames_per_step - model.context_frames)
         last_frame = end * model.frames_per_step + model.context_of_step
-        frames = torch.from_numpy(self.features.read(first_frame, last_frame))
+        frames = self._frames(first_frame, last_frame)
         return model.encode(frames[None].to(self._device))[:, start - end :]
 
     def _padded_step(self, n_frames: int) -> Tensor:
         """The one step of a turn that is shorter than a step: silence is added behind it."""
         model = self._model
         frames = torch.full((1, model.step_frames, model.features.dimension), SILENCE)
-        frames[0, :n_frames] = torch.from_numpy(self.features.read(0, n_frames))
+        frames[0, :n_frames] = self._frames(0, n_frames)
         return model.encode(frames.to(self._device))
+
+    def _frames(self, start: int, end: int) -> Tensor:
+        return torch.from_numpy(self.features.read(start, end) - self._offset)
 
 
 def _array(batch: Tensor) -> np.ndarray:
@@ -103,17 +115,32 @@ class Judge:
 
     Args:
         name: of the model, for the estimates.
+        memory: what was said before the stream; None: nothing.
 
     Attributes:
         settings: may be replaced at any time.
     """
 
-    def __init__(self, model: EmotionModel, name: str, settings: JudgeSettings):
+    def __init__(
+        self,
+        model: EmotionModel,
+        name: str,
+        settings: JudgeSettings,
+        memory: VoiceMemory | None = None,
+    ):
         self.settings = settings
         self._model = model
+        self._memory = memory or memory_for(model)
+        self._ended_s: Seconds | None = None  # the last turn that is remembered
         self._name = name
         self._encoder: TurnEncoder | None = None
         self._decoder, self._affect = TurnDecoder(), TurnMean()
+
+    def forget(self) -> None:
+        """Another stream begins."""
+        self._encoder = self._ended_s = None
+        if self._memory is not None:
+            self._memory.forget()
 
     def logits(self, window: Window) -> np.ndarray:
         """Smoothed logits (labels,) of an interval, or the whole turn's log-probabilities."""
@@ -122,7 +149,9 @@ class Judge:
     def _judged(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
         """`logits`, and valence and arousal (2,), smoothed or of the whole turn alike."""
         if self._encoder is None or window.features is not self._encoder.features:
-            self._encoder = TurnEncoder(self._model, window.features, self.settings.window_steps)
+            self._encoder = TurnEncoder(
+                self._model, window.features, self.settings.window_steps, self._offset(window)
+            )
             self._decoder = TurnDecoder(self.settings.smoothing)
             self._affect = TurnMean(self.settings.smoothing)
         logits, affect = self._encoder.judge(window.n_frames)
@@ -132,7 +161,22 @@ class Judge:
             affect = self._affect.window(affect, *of_window)
         if window.trigger != UTTERANCE:
             return smoothed, affect
+        self._remember(window)
         return self._decoder.utterance(), None if affect is None else self._affect.utterance()
+
+    def _offset(self, window: Window) -> np.ndarray | float:
+        """What is taken off the frames of the turn that begins."""
+        if self._memory is None:
+            return 0.0
+        if self._ended_s is not None and window.turn_start_s - self._ended_s > FORGET_S:
+            self._memory.forget()
+        return self._memory.offset
+
+    def _remember(self, window: Window) -> None:
+        """The turn has ended; one of too little speech may have been a noise."""
+        if self._memory is not None and window.speech_s >= self.settings.min_speech:
+            self._memory.hear(window.features.read(0, window.n_frames))
+            self._ended_s = window.end_s
 
     def __call__(self, window: Window) -> EmotionEstimate:
         settings = self.settings
@@ -145,6 +189,13 @@ class Judge:
         if affect is None:
             return estimate
         return dataclasses.replace(estimate, valence=float(affect[0]), arousal=float(affect[1]))
+
+
+def memory_for(model: EmotionModel) -> VoiceMemory | None:
+    """An empty memory, for a model that remembers."""
+    if not model.remembers:
+        return None
+    return VoiceMemory(model.mean.cpu().numpy(), model.features.frame_s)
 
 
 def estimate_of(

@@ -217,6 +217,7 @@ class Recognizer:
             source = Recording(source)
         self._source = source
         self._judged = 0
+        self._judge.forget()
         self._slot = WindowSlot()
         self._session = StreamSession(
             self._windows, self._turns, self._channel, settle_s=source.settle_s

@@ -9,7 +9,7 @@ import pytest
 
 from ser_stream.cli import main
 from ser_stream.decoding import INTERVAL, UTTERANCE, Calibration
-from ser_stream.models.checkpoint import load_model
+from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import read_info
 from ser_stream.training.adapt import SHARE, offset
 
@@ -73,6 +73,19 @@ def test_a_persons_model_answers_their_neutral_speech_more_like_others(
         without = dataclasses.replace(info.calibration[trigger], offset=())
         assert without == usual.calibration[trigger]
     assert main(["listen", "--model", str(output), "--input", neutral[0], "--json"]) == 0
+
+
+def test_who_is_known_is_not_remembered_as_well(calibrated, corpora, tmp_path):
+    network, info = load_model(calibrated)
+    save_model(tmp_path / "remembers", network, dataclasses.replace(info, voice_memory=True))
+    neutral = sorted(map(str, (corpora / "ravdess").rglob("03-01-01-*.flac")))
+    for model in (calibrated, tmp_path / "remembers"):
+        command = ["adapt", str(model), *neutral, "--output", str(tmp_path / f"{model.name}-ann")]
+        assert main(command) == 0
+    _, plain = load_model(tmp_path / "model-ann")
+    _, info = load_model(tmp_path / "remembers-ann")
+    assert not info.voice_memory
+    assert info.calibration == plain.calibration
 
 
 def test_too_little_speech_is_counted(calibrated, corpora, tmp_path, capsys):

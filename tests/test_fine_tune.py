@@ -1,5 +1,6 @@
 """Own clips: their table, and a model that learns from them."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from ser_stream.cli import main
 from ser_stream.corpora import own
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
-from ser_stream.models.checkpoint import load_model
+from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.labels import with_labels
 from ser_stream.training.fine_tune import NEVER, fine_tune, hold_out
 from ser_stream.training.optimisation import Optimisation
@@ -115,6 +116,21 @@ def test_a_model_learns_from_own_clips_and_says_what_it_was_worth(tuned, tiny_mo
     assert "own clips" in info.training_data.corpora[-1]
     assert not torch.equal(model.output.weight, before.output.weight)
     assert (output / "model" / "README.md").is_file()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_voices_are_remembered_where_it_is_said_whose_they_are(
+    named, own_clips, tiny_model, tmp_path
+):
+    network, info = load_model(tiny_model)
+    remembering = dataclasses.replace(info, voice_memory=True)
+    save_model(tmp_path / "remembers", network, remembering)
+    lines = own_clips.read_text().splitlines()
+    if not named:
+        lines = [line.rsplit(",", 1)[0] for line in lines]
+    table = text(own_clips.parent / f"{named}.csv", "\n".join(lines) + "\n")
+    fine_tune(str(tmp_path / "remembers"), table, tmp_path / "mine", 0, QUICK)
+    assert load_model(tmp_path / "mine" / "model")[1].voice_memory == named
 
 
 def test_labels_that_the_model_lacks_are_added_and_were_never_answered_before(tiny_model):

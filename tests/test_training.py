@@ -14,7 +14,7 @@ from ser_stream.cli import main
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
-from ser_stream.models.checkpoint import load_model
+from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
 from ser_stream.models.registry import build_model
 from ser_stream.training import trainer
@@ -31,9 +31,10 @@ from ser_stream.training.augment import (
     warp_bands,
 )
 from ser_stream.training.calibrate import stream_logits
+from ser_stream.training.card import IN_A_ROW
 from ser_stream.training.dataset import TrainingSet, Windows, pad
 from ser_stream.training.ears import heard
-from ser_stream.training.evaluate import coverage
+from ser_stream.training.evaluate import coverage, evaluate_model, save_report
 from ser_stream.training.feature_cache import (
     FeatureStore,
     load_features,
@@ -309,6 +310,21 @@ def test_repeating_gives_any_length_of_the_same_sound():
     assert len(repeat_to(FRAMES[:7], 100, RNG)) == 100
 
 
+def test_of_a_model_that_remembers_recordings_in_a_row_are_scored_too(
+    run_folder, recipe_path, corpora, tmp_path
+):
+    network, info = load_model(run_folder / "out" / "model")
+    save_model(tmp_path, network, dataclasses.replace(info, voice_memory=True))
+    recipe = load_recipe(recipe_path)
+    alone = evaluate_model(run_folder / "out" / "model", recipe, corpora, "test")
+    report = evaluate_model(tmp_path, recipe, corpora, "test")
+    for corpus, entry in report["corpora"].items():
+        assert IN_A_ROW not in alone["corpora"][corpus]
+        assert entry[IN_A_ROW]["n"] == entry["utterance"]["n"]
+    save_report(tmp_path, report)
+    assert "recordings of a speaker in a row" in (tmp_path / "README.md").read_text()
+
+
 def test_batches_hold_every_label_as_often(corpora, recipe_path, tmp_path):
     recipe = load_recipe(recipe_path)
     from ser_stream.corpora import ravdess
@@ -378,7 +394,7 @@ def a_training_set(store, **augmentation):
     noise = np.full((50, 64), -20.0, np.float32)
     return TrainingSet(
         utterances, [store], ("sad", "happy"), {"ravdess": 1.0}, Augmentation(**augmentation),
-        8, 4, 500, [noise], [store],
+        8, 4, 500, [noise], [(0, store)],
     )  # fmt: skip
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ser_stream.json_files import write_json
 from ser_stream.training import windows
+from ser_stream.training.card import IN_A_ROW
 from ser_stream.training.conditions import CONDITIONS
 from ser_stream.training.evaluate import evaluate_model, save_report
 from ser_stream.training.recipe import Recipe, load_recipe
@@ -28,8 +29,8 @@ MODELS = (
     "default", "tiny", "open", "cnn-blstm-attention-streaming", "cat-streaming", "moma-streaming",
 )  # fmt: skip
 COLUMNS = (
-    "model", "corpus", "speakers", "n", "WA", "UA", "women, UA", "men, UA", "ECE", "answered",
-    "WA of these",
+    "model", "corpus", "speakers", "n", "WA", "UA", "in a row, UA", "women, UA", "men, UA", "ECE",
+    "answered", "WA of these",
 )  # fmt: skip
 CLIPS = 40
 """Of each corpus, for the table of conditions: fifteen of them are streamed."""
@@ -45,17 +46,23 @@ def models(corpora: Path) -> str:
     for model in MODELS:
         report = evaluate_model(model, recipe_of(model), corpora, "test")
         save_report(model, report)
-        for entry in report["corpora"].values():
-            figures, by_sex = entry["utterance"], entry["by_sex"]
-            sexes = (f"{100 * by_sex[sex]['ua']:.1f}" if sex in by_sex else "" for sex in "fm")
-            shares = ("wa", "ua"), ("calibration_error", "answered", "wa_answered")
-            first, last = ([f"{100 * figures[name]:.1f}" for name in names] for names in shares)
-            cells = (
-                model, entry["title"], str(len(entry["speakers"])), str(figures["n"]),
-                *first, *sexes, *last,
-            )  # fmt: skip
-            lines.append(f"| {' | '.join(cells)} |")
+        lines += rows(report)
     return "\n".join(lines)
+
+
+def rows(report: dict) -> Iterator[str]:
+    """A model's rows: one for each corpus."""
+    for entry in report["corpora"].values():
+        figures, by_sex = entry["utterance"], entry["by_sex"]
+        parts = [entry.get(IN_A_ROW), by_sex.get("f"), by_sex.get("m")]
+        uas = (f"{100 * part['ua']:.1f}" if part else "" for part in parts)
+        shares = ("wa", "ua"), ("calibration_error", "answered", "wa_answered")
+        first, last = ([f"{100 * figures[name]:.1f}" for name in names] for names in shares)
+        cells = (
+            report["model"], entry["title"], str(len(entry["speakers"])), str(figures["n"]),
+            *first, *uas, *last,
+        )  # fmt: skip
+        yield f"| {' | '.join(cells)} |"
 
 
 def conditions(corpora: Path) -> str:

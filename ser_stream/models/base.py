@@ -34,9 +34,12 @@ class NormalisingModel(nn.Module):
         mean, std: (features.dimension,) buffers, each band's, or coefficient's, statistics over the
             training set.
         takes: what it judges by, in words.
+        remembers: whether its frames are to be heard against those of the turns before, see
+            `VoiceMemory`.
     """
 
     takes: str
+    remembers: bool = False
 
     def __init__(self, labels: tuple[str, ...], features: LogMelConfig):
         super().__init__()

@@ -61,6 +61,7 @@ class ModelInfo:
         mean, std: (features.dimension,) statistics of each band over the training set, in dB;
             empty where features are samples, which are not normalised by them.
         smoothing: of interval estimates, see `TurnDecoder`; calibration is fitted to it.
+        voice_memory: whether it learned to hear a turn against those before it, see `VoiceMemory`.
         calibration: by trigger, "interval" and "utterance".
         results: measured figures, for people.
     """
@@ -73,6 +74,7 @@ class ModelInfo:
     std: tuple[float, ...]
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     smoothing: float = 0.0
+    voice_memory: bool = False
     calibration: dict[str, Calibration] = dataclasses.field(
         default_factory=lambda: {INTERVAL: Calibration(), UTTERANCE: Calibration()}
     )

@@ -31,4 +31,5 @@ def with_labels(
         weights[name] = torch.stack([rows.get(label, added) for label in labels])
     other.load_state_dict(weights)
     other.set_normalisation(network.mean, network.std)
+    other.remembers = network.remembers
     return other.eval()

@@ -44,7 +44,7 @@ def adapt(model: str, recordings: list[Path], output: Path) -> Seconds:
         InputError: the model cannot be read or was never calibrated, or there is too little speech.
     """
     folder = find_writable(model)
-    network, info = load_model(folder)
+    network, info = _load(folder)
     if any(not info.calibration[trigger].neutral for trigger in (INTERVAL, UTTERANCE)):
         raise InputError(
             f"model {model}: it does not know how neutral speech is answered on average; run "
@@ -68,10 +68,19 @@ def adapt(model: str, recordings: list[Path], output: Path) -> Seconds:
         for trigger, members in heard.items()
     }
     shutil.copytree(folder, output, dirs_exist_ok=True)
-    info = dataclasses.replace(info, name=output.name, calibration=calibration, results={})
+    info = dataclasses.replace(
+        info, name=output.name, calibration=calibration, results={}, voice_memory=False
+    )
     info.write(output)
     write_card(output, info)
     return speech_s
+
+
+def _load(model: str | Path) -> tuple[EmotionModel, ModelInfo]:
+    """A model that hears each turn by itself: a memory would take off what adaptation does."""
+    network, info = load_model(model)
+    network.remembers = False
+    return network, info
 
 
 def offset(neutral: np.ndarray, usual: np.ndarray) -> tuple[float, ...]:
@@ -101,7 +110,7 @@ def measure(model: str, recipe: Recipe, corpora: Path, part: str) -> dict:
     Raises:
         InputError: the model or a corpus cannot be read, or the model was never calibrated.
     """
-    network, info = load_model(model)
+    network, info = _load(model)
     recipe.require_labels(info.labels, info.name)
     usual = np.array(info.calibration[UTTERANCE].neutral)
     if not len(usual):

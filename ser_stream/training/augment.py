@@ -25,6 +25,8 @@ class Augmentation:
         warp: the frequency axis is stretched by up to this share, up or down: vocal tract length
             perturbation (Jaitly and Hinton, ICML workshop 2013), speakers of another size.
         heard: probability of a version heard in a room or through a poor line.
+        history: probability that the speaker was heard before, see `VoiceMemory`; 0: the network
+            hears each turn by itself.
         noise: probability of added noise.
         snr_db: level of the speech over the noise.
         babble: share of noises that are several other utterances at once.
@@ -44,6 +46,7 @@ class Augmentation:
     gain_db: tuple[float, float] = (-10.0, 8.0)
     warp: float = 0.1
     heard: float = 0.0
+    history: float = 0.0
     noise: float = 0.3
     snr_db: tuple[float, float] = (8.0, 30.0)
     babble: float = 0.0

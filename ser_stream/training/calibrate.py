@@ -17,6 +17,7 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.decoding import INTERVAL, UTTERANCE, Calibration, log_softmax
 from ser_stream.errors import InputError
+from ser_stream.features.voice_memory import VoiceMemory
 from ser_stream.inference import Judge, JudgeSettings
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
@@ -30,13 +31,18 @@ MIN_SPEECH_S = 0.7
 
 
 def stream_logits(
-    model: EmotionModel, smoothing: float, path: Path
+    model: EmotionModel, smoothing: float, path: Path, memory: VoiceMemory | None = None
 ) -> Iterator[tuple[Window, np.ndarray]]:
-    """Each window of a recording, and its logits (labels,), as the recogniser has them."""
+    """Each window of a recording, and its logits (labels,), as the recogniser has them.
+
+    Args:
+        memory: of recordings before it, which this one is added to; None: there were none.
+    """
     settings = WindowSettings(model.features, model.window_frames, model.hop_frames, MIN_SPEECH_S)
     source = Recording(path)
     session = StreamSession(settings, TurnSettings(), settle_s=source.settle_s)
-    judge = Judge(model, "", JudgeSettings(model.window_steps, smoothing, {}, MIN_SPEECH_S))
+    judge_settings = JudgeSettings(model.window_steps, smoothing, {}, MIN_SPEECH_S)
+    judge = Judge(model, "", judge_settings, memory)
     for block in source.blocks():
         for window in session.push(block):
             yield window, judge.logits(window)

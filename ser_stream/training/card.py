@@ -8,7 +8,13 @@ from ser_stream.corpora.registry import CORPORA
 from ser_stream.decoding import INTERVAL, UTTERANCE
 from ser_stream.models.info import HUGGING_FACE, ModelInfo
 
-ABOUT = {INTERVAL: "interval estimates, one per window", UTTERANCE: "utterances, one per recording"}
+IN_A_ROW = "in a row"
+"""Utterance estimates where a speaker's recordings follow one another, as in a conversation."""
+ABOUT = {
+    UTTERANCE: "utterances, one per recording",
+    INTERVAL: "interval estimates, one per window",
+    IN_A_ROW: "utterances, recordings of a speaker in a row",
+}
 
 
 def write_card(folder: Path, info: ModelInfo) -> None:
@@ -37,6 +43,12 @@ def model_card(info: ModelInfo) -> str:
         lines.append(
             "* The CREMA-D clips used were resynthesised (Griffin-Lim) from log-mel spectrograms "
             "of the originals, so its figures are for resynthesised speech."
+        )
+    if info.voice_memory:
+        lines.append(
+            "* It hears a turn against what voice, room and microphone sounded like before in the "
+            "stream (`ser_stream/features/voice_memory.py`): it knows a speaker better after a few "
+            "turns."
         )
     if info.training_data.seed is not None:
         lines.append(f"* Seed of the training run: {info.training_data.seed}.")
@@ -94,7 +106,7 @@ def _protocol(report: dict) -> str:
 def _rows(report: dict) -> list[str]:
     rows = []
     for entry in report["corpora"].values():
-        for trigger in (UTTERANCE, INTERVAL):
+        for trigger in filter(entry.__contains__, ABOUT):
             figures = entry[trigger]
             percents = " | ".join(
                 f"{100 * figures[name]:.1f}"

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.features.log_mel import SILENCE, db_to_power, power_to_db
+from ser_stream.features.voice_memory import offset
 from ser_stream.training.augment import (
     Augmentation,
     add_noise,
@@ -23,7 +24,9 @@ from ser_stream.training.augment import (
     warp_bands,
 )
 from ser_stream.training.feature_cache import FeatureStore
+from ser_stream.training.history import History
 from ser_stream.training.processes import own_part
+from ser_stream.units import Seconds
 
 
 class TrainingSet:
@@ -34,11 +37,14 @@ class TrainingSet:
         n_drawn, batch_size: utterances in an epoch, and in a batch.
         max_frames: longest window; longer turns are cut to a random stretch of it.
         noises: recordings of noise as frames (n, n_mels) in dB; coloured noise is drawn as well.
-        heard: features of `utterances` as heard in rooms and through poor lines, in any number.
+        heard: features of `utterances` as heard in rooms and through poor lines, in any number,
+            each with the number of the store that they have the speed of.
         least_frames: shorter windows are followed by silence, see `pad`.
+        frame_s: from one frame to the next.
 
     Attributes:
         answers: (utterances, labels) probabilities that are learned; those of the labels, at first.
+        usual: (n_mels,) the mean frame against which voices are remembered.
     """
 
     def __init__(
@@ -52,8 +58,9 @@ class TrainingSet:
         batch_size: int,
         max_frames: int,
         noises: list[np.ndarray] = (),
-        heard: list[FeatureStore] = (),
+        heard: list[tuple[int, FeatureStore]] = (),
         least_frames: int = 1,
+        frame_s: Seconds = 0.01,
     ):
         self.n_drawn = n_drawn
         self.steps = max(1, n_drawn // batch_size)
@@ -67,6 +74,8 @@ class TrainingSet:
         self.least_frames = least_frames
         self._groups = _groups(utterances, mix)
         self.fill = np.mean([frames.mean(axis=0) for frames in self._sample()], axis=0)
+        self.usual = self.fill
+        self._history = History(utterances, stores, frame_s) if augmentation.history else None
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation of each band (n_mels,), over a sample of augmented utterances."""
@@ -107,8 +116,11 @@ class TrainingSet:
         if rng.random() < settings.no_voice:
             n_labels = self.answers.shape[1]
             return self._without_voice(rng), np.full(n_labels, 1 / n_labels, np.float32)
-        stores = self.heard if rng.random() < settings.heard else self.stores
-        store = stores[rng.integers(len(stores))]
+        if rng.random() < settings.heard:
+            number, store = self.heard[rng.integers(len(self.heard))]
+        else:
+            number = rng.integers(len(self.stores))
+            store = self.stores[number]
         frames = store.utterance(index, tail=True)
         n_speech = store.speech_frames[index]
         start = rng.integers(min(settings.shift, n_speech // 4) + 1)
@@ -118,8 +130,11 @@ class TrainingSet:
         if len(frames) > self.max_frames:
             start = rng.integers(len(frames) - self.max_frames + 1)
             frames = frames[start : start + self.max_frames]
+        stretch = 1.0
         if settings.warp:
-            frames = warp_bands(frames, 1 + rng.uniform(-settings.warp, settings.warp))
+            stretch = 1 + rng.uniform(-settings.warp, settings.warp)
+            frames = warp_bands(frames, stretch)
+        unchanged = frames
         frames = change_level(frames, rng.uniform(*settings.gain_db))
         if settings.tilt_db:
             frames = frames + tilt(frames.shape[1], settings.tilt_db, rng)
@@ -127,7 +142,30 @@ class TrainingSet:
             frames = add_noise(frames, self._noise(len(frames), rng), rng.uniform(*settings.snr_db))
         if rng.random() < settings.low_pass:
             frames = low_pass(frames, rng)
+        if self._history is not None and rng.random() < settings.history:
+            colour = frames.mean(axis=0) - unchanged.mean(axis=0)
+            frames = frames - self._before(index, number, store, stretch, colour, rng)
         return frames, self.answers[index]
+
+    def _before(
+        self,
+        index: int,
+        number: int,
+        store: FeatureStore,
+        stretch: float,
+        colour: np.ndarray,
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        """What a memory of the speaker takes off (n_mels,), heard in the same room and noise.
+
+        Args:
+            number: of the undisturbed store that has the speed of `store`.
+            stretch: of the bands. colour: what else was done to the utterance, in dB.
+        """
+        mean, heard_s = self._history.draw(index, number, rng)
+        if store is not self.stores[number]:
+            mean = mean + store.utterance(index).mean(axis=0) - self._history.mean(index, number)
+        return offset(self.usual, warp_bands(mean[None], stretch)[0] + colour, heard_s)
 
     def _without_voice(self, rng: np.random.Generator) -> np.ndarray:
         settings = self.augmentation

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from rich.console import Console
@@ -15,11 +17,13 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.decoding import INTERVAL, UTTERANCE
 from ser_stream.errors import InputError
+from ser_stream.features.voice_memory import VoiceMemory
+from ser_stream.inference import memory_for
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo, find_writable, read_info
 from ser_stream.training.calibrate import calibration_error, stream_logits
-from ser_stream.training.card import write_card
+from ser_stream.training.card import ABOUT, IN_A_ROW, write_card
 from ser_stream.training.metrics import score, score_answers
 from ser_stream.training.recipe import Recipe
 
@@ -33,7 +37,7 @@ def evaluate_model(model: str | Path, recipe: Recipe, corpora: Path, part: str) 
     Returns:
         model, recipe, part, and for each corpus its held-out speakers and the scores of the
         utterance estimates (one answer per recording) and of the interval estimates (one per
-        window).
+        window); of a model that remembers voices, also `IN_A_ROW`.
 
     Raises:
         InputError: the model or a corpus cannot be read, or model and recipe have other labels.
@@ -50,6 +54,8 @@ def evaluate_model(model: str | Path, recipe: Recipe, corpora: Path, part: str) 
                 "speakers": sorted({u.speaker for u in members}),
                 **score_stream(network, info, members),
             }
+            if network.remembers:
+                report["corpora"][corpus][IN_A_ROW] = score_in_a_row(network, info, members)
     return report
 
 
@@ -58,13 +64,32 @@ def draw(utterances: list[Utterance], clips: int | None) -> list[Utterance]:
     if clips is None:
         return utterances
     by_corpus: dict[str, list[Utterance]] = {}
-    for utterance in sorted(utterances, key=lambda u: zlib.crc32(u.key.encode())):
+    for utterance in _shuffled(utterances):
         by_corpus.setdefault(utterance.corpus, []).append(utterance)
     return [u for members in by_corpus.values() for u in members[:clips]]
 
 
-def score_stream(network: EmotionModel, info: ModelInfo, utterances: list[Utterance]) -> dict:
+def _shuffled(utterances: list[Utterance]) -> list[Utterance]:
+    """In an order that is always the same."""
+    return sorted(utterances, key=lambda u: zlib.crc32(u.key.encode()))
+
+
+def score_in_a_row(network: EmotionModel, info: ModelInfo, utterances: list[Utterance]) -> dict:
+    """Utterance figures where each speaker's recordings follow one another, in no order."""
+    memories = {utterance.speaker: memory_for(network) for utterance in utterances}
+    return score_stream(network, info, _shuffled(utterances), memories)["utterance"]
+
+
+def score_stream(
+    network: EmotionModel,
+    info: ModelInfo,
+    utterances: list[Utterance],
+    memories: Mapping[str, VoiceMemory] = MappingProxyType({}),
+) -> dict:
     """Utterance estimates, one answer per recording, and interval estimates.
+
+    Args:
+        memories: by speaker, where recordings are not each heard by itself.
 
     Returns:
         utterance, interval: see `_figures`; by_sex: "f", "m" -> n, wa, ua of utterance estimates.
@@ -76,7 +101,8 @@ def score_stream(network: EmotionModel, info: ModelInfo, utterances: list[Uttera
     for utterance in tqdm(utterances, desc=utterances[0].corpus):
         truth = info.labels.index(utterance.label)
         turns = []
-        for window, logits in stream_logits(network, info.smoothing, utterance.path):
+        memory = memories.get(utterance.speaker)
+        for window, logits in stream_logits(network, info.smoothing, utterance.path, memory):
             probabilities = info.calibration[window.trigger].probabilities(logits)
             if window.trigger == UTTERANCE:
                 turns.append((window.speech_s, probabilities))
@@ -190,7 +216,7 @@ def print_report(report: dict) -> None:
     ):
         table.add_column(column, justify="left" if column in ("corpus", "estimates") else "right")
     for entry in report["corpora"].values():
-        for trigger in (UTTERANCE, INTERVAL):
+        for trigger in filter(entry.__contains__, ABOUT):
             figures = entry[trigger]
             table.add_row(
                 entry["title"], str(len(entry["speakers"])), trigger, str(figures["n"]),

@@ -44,6 +44,8 @@ OPTIMISATION = Optimisation(
     epochs=12, batch_size=32, optimizer="adamw", learning_rate=3e-3, weight_decay=1e-2,
     label_smoothing=0.1, schedule="one_cycle", clip_norm=5.0, average=0.98,
 )  # fmt: skip
+HISTORY = 0.5
+"""Share of turns before which the speaker was heard, for a model that remembers voices."""
 STEPS = 12
 """In an epoch, at least: few clips are drawn several times."""
 NEVER = -1e4
@@ -83,9 +85,16 @@ def fine_tune(
     learned, held_out, by_speaker = hold_out(utterances, seed)
     before = score_stream(with_labels(network, info, labels, NEVER), _named(info, labels), held_out)
     info = _named(info, labels)
-    trained = _trained(with_labels(network, info, labels), learned, info, seed, optimisation)
+    start = with_labels(network, info, labels)
+    # Nobody's voice can be remembered where nobody says whose clips they are.
+    start.remembers = network.remembers and all(u.speaker for u in utterances)
+    trained = _trained(start, learned, info, seed, optimisation)
     info = dataclasses.replace(
-        info, name=output.name, results={}, training_data=_training_data(info, table, learned, seed)
+        info,
+        name=output.name,
+        results={},
+        training_data=_training_data(info, table, learned, seed),
+        voice_memory=trained.remembers,
     )
     info = dataclasses.replace(
         info, calibration=calibrate(trained, info, held_out, info.calibration["utterance"].floor)
@@ -161,10 +170,13 @@ def _trained(
         folder = Path(scratch)
         stores = [load_features(utterances, info.features, speed, folder) for speed in SPEEDS]
         drawn = max(len(utterances), STEPS * optimisation.batch_size)
+        augmentation = dataclasses.replace(AUGMENTATION, history=HISTORY * network.remembers)
         training_set = TrainingSet(
-            utterances, stores, info.labels, {"own": 1.0}, AUGMENTATION, drawn,
+            utterances, stores, info.labels, {"own": 1.0}, augmentation, drawn,
             optimisation.batch_size, network.window_frames, least_frames=network.step_frames,
+            frame_s=info.features.frame_s,
         )  # fmt: skip
+        training_set.usual = network.mean.numpy()
         trainer = Trainer(copy.deepcopy(network), training_set, optimisation, seed, folder)
         return trainer.run(None).to("cpu", memory_format=torch.contiguous_format)
 

@@ -81,6 +81,8 @@ def train(
         if start is None:
             mean, std = training_set.statistics()
             model.set_normalisation(torch.from_numpy(mean), torch.from_numpy(std))
+        training_set.usual = model.mean.numpy()
+        model.remembers = recipe.augmentation.history > 0
         trainer = Trainer(model, training_set, recipe.optimisation, seed, output, own_device)
         trained = trainer.run(windows).to("cpu", memory_format=torch.contiguous_format)
     if is_first():
@@ -112,15 +114,16 @@ def _data(
     """What is trained on, and what is watched."""
     utterances, watched = parts["train"], parts["validation"]
     features = partial(load_features, config=recipe.features, folder=cache, among=everything)
+    speed_of = [2 * ear % len(recipe.speeds) for ear in range(recipe.ears)]
     heard = [
-        features(utterances, speed=recipe.speeds[2 * ear % len(recipe.speeds)], ear=ear)
-        for ear in range(recipe.ears)
+        (number, features(utterances, speed=recipe.speeds[number], ear=ear))
+        for ear, number in enumerate(speed_of)
     ]
     stores = [features(utterances, speed=speed) for speed in recipe.speeds]
     training_set = TrainingSet(
         utterances, stores, recipe.labels, recipe.mix, recipe.augmentation,
         recipe.utterances_per_epoch, recipe.optimisation.batch_size, model.window_frames,
-        noises(recipe, corpora), heard, model.step_frames,
+        noises(recipe, corpora), heard, model.step_frames, recipe.features.frame_s,
     )  # fmt: skip
     if teachers:
         recorded = features(utterances, speed=1.0)
@@ -157,6 +160,7 @@ def _write_model(
         std=tuple(trained.std.tolist()),
         options=recipe.options,
         smoothing=recipe.smoothing,
+        voice_memory=trained.remembers,
         training_data=_training_data(recipe, seed),
     )
     if recipe.eight_bit:  # what is calibrated is what will run

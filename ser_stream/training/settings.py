@@ -12,7 +12,7 @@ from ser_stream.errors import InputError
 
 T = TypeVar("T")
 
-MERGED = ("features", "options", "optimisation", "clip")
+MERGED = ("augmentation", "features", "options", "optimisation", "clip")
 """Settings of which a file that extends another names only those that differ."""
 
 

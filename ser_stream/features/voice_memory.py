@@ -1,0 +1,66 @@
+"""What a stream's voices sounded like so far, so that the next turn is heard against them.
+
+A microphone, a room and a speaker each have a colour, and a level, that say nothing of emotion, but
+that a network which hears one turn alone takes for it. The mean of what was said before holds all
+three; what a turn differs by from it is how it is said. The mean is of all bands of log-mel frames
+in dB, where levels and colours are added, so it is taken off as a constant: frames of a turn stay
+final, and nothing is computed twice.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ser_stream.units import Seconds
+
+USUAL_S: Seconds = 2.0
+"""So much usual speech counts as heard beforehand: who said little is believed little."""
+MEMORY_S: Seconds = 20.0
+"""As much counts as one has heard, however long it was: old turns fade."""
+FORGET_S: Seconds = 60.0
+"""After so long without speech it is another conversation."""
+
+
+class VoiceMemory:
+    """The mean frame of the turns so far.
+
+    Args:
+        usual: (bands,) the training set's mean frame, in dB.
+        frame_s: from one frame to the next.
+    """
+
+    def __init__(self, usual: np.ndarray, frame_s: Seconds):
+        self._usual = np.asarray(usual, np.float64)
+        self._frame_s = frame_s
+        self.forget()
+
+    def forget(self) -> None:
+        """Another conversation begins."""
+        self._mean = self._usual
+        self._heard_s: Seconds = 0.0
+
+    def hear(self, frames: np.ndarray) -> None:
+        """Remember a turn's frames (frames, bands), in dB, as they were heard."""
+        length_s = len(frames) * self._frame_s
+        if length_s == 0:
+            return
+        share = length_s / (self._heard_s + length_s)
+        self._mean = (1 - share) * self._mean + share * frames.mean(axis=0, dtype=np.float64)
+        self._heard_s = min(self._heard_s + length_s, MEMORY_S)
+
+    @property
+    def offset(self) -> np.ndarray:
+        """(bands,) float32 in dB: what is taken off the next turn's frames. At first, nothing."""
+        return offset(self._usual, self._mean, self._heard_s)
+
+
+def offset(usual: np.ndarray, heard: np.ndarray, heard_s: Seconds) -> np.ndarray:
+    """What `heard_s` of speech with the mean frame `heard` (bands,) is taken to differ by.
+
+    Shrunk towards none, the less was heard:
+
+    >>> offset(np.zeros(1), np.ones(1), 2.0)
+    array([0.5], dtype=float32)
+    """
+    share = heard_s / (heard_s + USUAL_S)
+    return (share * (heard - usual)).astype(np.float32)
