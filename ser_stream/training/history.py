@@ -1,4 +1,7 @@
-"""What was said before an utterance, in training: other utterances of its speaker, at random."""
+"""What was said before an utterance, in training: utterances of its speaker, at random.
+
+It may be among them itself: of a corpus's speakers, who have sixty utterances and more, seldom.
+"""
 
 from __future__ import annotations
 
