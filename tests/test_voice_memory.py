@@ -10,6 +10,7 @@ from test_training import FRAMES, a_training_set
 from ser_stream.features.voice_memory import FORGET_S, MEMORY_S, VoiceMemory
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.recognizer import Recognizer
+from ser_stream.training.calibrate import stream_logits
 from ser_stream.training.feature_cache import FeatureStore
 
 USUAL = np.array([-40.0, -60.0])
@@ -109,6 +110,14 @@ def test_another_stream_is_another_conversation(tiny_model, speech_path, tmp_pat
     assert once == again
 
 
+def test_a_recording_is_added_to_the_memory_of_those_before_it(remembering, speech_path):
+    memory = VoiceMemory(remembering.mean.numpy(), 0.01)
+    (_, alone), *_ = stream_logits(remembering, 0.0, speech_path, memory)
+    assert np.any(memory.offset)
+    (_, after), *_ = stream_logits(remembering, 0.0, speech_path, memory)
+    assert not np.allclose(alone, after)
+
+
 @pytest.fixture
 def store():
     """Four utterances of 200 frames, whose levels differ."""
@@ -147,7 +156,7 @@ def test_in_a_room_the_speaker_was_heard_there_before_too(store, monkeypatch):
 
 
 def test_a_change_of_level_was_there_before_too(store):
-    """With much history, a microphone's gain leaves a tenth of itself."""
+    """After 2 to 8 s of history, a microphone's gain leaves a half to a fifth of itself."""
     quiet = a_training_set(store, **PLAIN)
     loud = a_training_set(store, **{**PLAIN, "gain_db": (11, 11)})
     for seed in range(10):

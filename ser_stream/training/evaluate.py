@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from rich.console import Console
@@ -84,12 +82,12 @@ def score_stream(
     network: EmotionModel,
     info: ModelInfo,
     utterances: list[Utterance],
-    memories: Mapping[str, VoiceMemory] = MappingProxyType({}),
+    memories: dict[str, VoiceMemory] | None = None,
 ) -> dict:
     """Utterance estimates, one answer per recording, and interval estimates.
 
     Args:
-        memories: by speaker, where recordings are not each heard by itself.
+        memories: by speaker; None: each recording is heard by itself.
 
     Returns:
         utterance, interval: see `_figures`; by_sex: "f", "m" -> n, wa, ua of utterance estimates.
@@ -101,7 +99,7 @@ def score_stream(
     for utterance in tqdm(utterances, desc=utterances[0].corpus):
         truth = info.labels.index(utterance.label)
         turns = []
-        memory = memories.get(utterance.speaker)
+        memory = memories[utterance.speaker] if memories else None
         for window, logits in stream_logits(network, info.smoothing, utterance.path, memory):
             probabilities = info.calibration[window.trigger].probabilities(logits)
             if window.trigger == UTTERANCE:

@@ -28,7 +28,7 @@ class History:
 
     def __init__(self, utterances: list[Utterance], stores: list[FeatureStore], frame_s: Seconds):
         self._frame_s = frame_s
-        self._means = [mean_frames(store) for store in stores]
+        self._means = [_mean_frames(store) for store in stores]
         self._lengths = [store.speech_frames for store in stores]
         speakers = np.array([u.speaker for u in utterances])
         neutral = np.array([u.label in ("neutral", "calm") for u in utterances])
@@ -52,6 +52,6 @@ class History:
         return mean, min(float(lengths.sum()) * self._frame_s, MEMORY_S)
 
 
-def mean_frames(store: FeatureStore) -> np.ndarray:
+def _mean_frames(store: FeatureStore) -> np.ndarray:
     """Mean of each utterance's frames, (utterances, n_mels) in dB."""
     return np.stack([store.utterance(i).mean(axis=0) for i in range(len(store))])
