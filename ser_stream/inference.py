@@ -23,7 +23,8 @@ class TurnEncoder:
 
     Args:
         window_steps: how many steps the head looks back on.
-        offset: (dimension,) what is taken off each frame, see `VoiceMemory`; or 0.
+        offset: what is taken off the turn, see `VoiceMemory`: off each frame (dimension,), or off
+            the network's statistics; None: nothing.
     """
 
     def __init__(
@@ -31,15 +32,18 @@ class TurnEncoder:
         model: EmotionModel,
         features: TurnFeatures,
         window_steps: int,
-        offset: np.ndarray | float = 0.0,
+        offset: np.ndarray | None = None,
     ):
         self.features = features
-        self._offset = offset
+        of_states = offset is not None and model.remembers_states
+        self._frame_offset = 0.0 if offset is None or of_states else offset
+        self._offset = torch.from_numpy(offset).to(model.usual) if of_states else None
         self._model = model
         self._window_steps = window_steps
         self._device = next(model.parameters()).device
         self._first = 0  # number of the first step that is kept
         self._steps: Tensor | None = None  # (1, steps, dimension)
+        self._state = None  # of a recurrent network, behind the last step
 
     def logits(self, n_frames: int) -> np.ndarray:
         """Logits (labels,) of the window that ends with the turn's frame `n_frames`, exclusive."""
@@ -48,8 +52,15 @@ class TurnEncoder:
     def judge(self, n_frames: int) -> tuple[np.ndarray, np.ndarray | None]:
         """The same, and valence and arousal (2,) where the network has them."""
         with torch.inference_mode():
-            logits, affect = self._model.judge(self._window(n_frames))
+            logits, affect = self._model.judge(self._window(n_frames), offset=self._offset)
         return _array(logits), None if affect is None else _array(affect)
+
+    def heard(self, n_frames: int) -> np.ndarray:
+        """What is remembered of the turn that ends with that frame, the last one judged, (n,)."""
+        if not self._model.remembers_states:
+            return self.features.read(0, n_frames).mean(axis=0, dtype=np.float64)
+        with torch.inference_mode():
+            return _array(self._model.statistics(self._window(n_frames)))
 
     def _window(self, n_frames: int) -> Tensor:
         model = self._model
@@ -59,22 +70,26 @@ class TurnEncoder:
         # Windows that were skipped need no steps, unless this one still looks back on them.
         wanted = max(0, end - self._window_steps)
         known = self._first + (0 if self._steps is None else self._steps.shape[1])
-        start = max(wanted, known)
+        start = known if model.context_frames is None else max(wanted, known)
         parts = []
         if self._steps is not None and known > wanted:
             parts.append(self._steps[:, wanted - self._first :])
         if end > start:
             parts.append(self._encode(start, end))
-        self._steps = torch.cat(parts, dim=1)
+        self._steps = torch.cat(parts, dim=1)[:, wanted - end :]
         self._first = wanted
         return self._steps
 
     def _encode(self, start: int, end: int) -> Tensor:
         """Steps [start, end), (1, end - start, dimension)."""
         model = self._model
-        first_frame = max(0, start * model.frames_per_step - model.context_frames)
+        first_frame = start * model.frames_per_step
         last_frame = end * model.frames_per_step + model.context_of_step
-        frames = self._frames(first_frame, last_frame)
+        if model.context_frames is None:
+            frames = self._frames(first_frame, last_frame)[None].to(self._device)
+            steps, self._state = model.encode_on(frames, self._state)
+            return steps
+        frames = self._frames(max(0, first_frame - model.context_frames), last_frame)
         return model.encode(frames[None].to(self._device))[:, start - end :]
 
     def _padded_step(self, n_frames: int) -> Tensor:
@@ -85,7 +100,7 @@ class TurnEncoder:
         return model.encode(frames.to(self._device))
 
     def _frames(self, start: int, end: int) -> Tensor:
-        return torch.from_numpy(self.features.read(start, end) - self._offset)
+        return torch.from_numpy(self.features.read(start, end) - self._frame_offset)
 
 
 def _array(batch: Tensor) -> np.ndarray:
@@ -164,10 +179,10 @@ class Judge:
         self._remember(window)
         return self._decoder.utterance(), None if affect is None else self._affect.utterance()
 
-    def _offset(self, window: Window) -> np.ndarray | float:
-        """What is taken off the frames of the turn that begins."""
+    def _offset(self, window: Window) -> np.ndarray | None:
+        """What is taken off the turn that begins."""
         if self._memory is None:
-            return 0.0
+            return None
         if self._ended_s is not None and window.turn_start_s - self._ended_s > FORGET_S:
             self._memory.forget()
         return self._memory.offset
@@ -175,7 +190,8 @@ class Judge:
     def _remember(self, window: Window) -> None:
         """The turn has ended; one of too little speech may have been a noise."""
         if self._memory is not None and window.speech_s >= self.settings.min_speech:
-            self._memory.hear(window.features.read(0, window.n_frames))
+            length_s = window.n_frames * self._model.features.frame_s
+            self._memory.hear(self._encoder.heard(window.n_frames), length_s)
             self._ended_s = window.end_s
 
     def __call__(self, window: Window) -> EmotionEstimate:
@@ -195,7 +211,7 @@ def memory_for(model: EmotionModel) -> VoiceMemory | None:
     """An empty memory, for a model that remembers."""
     if not model.remembers:
         return None
-    return VoiceMemory(model.mean.cpu().numpy(), model.features.frame_s)
+    return VoiceMemory(model.usual.cpu().numpy())
 
 
 def estimate_of(

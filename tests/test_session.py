@@ -21,10 +21,10 @@ def block(samples, end_s, rate=RATE):
     return AudioBlock(samples, rate, end_s, captured_at=0.0)
 
 
-def stream(samples, cuts=None, rate=RATE):
+def stream(samples, cuts=None, rate=RATE, features=CONFIG):
     """All windows of a signal, given in blocks that end at `cuts`."""
     cuts = range(512, len(samples), 512) if cuts is None else sorted(cuts)
-    session = StreamSession(WINDOWS, TurnSettings())
+    session = StreamSession(dataclasses.replace(WINDOWS, features=features), TurnSettings())
     windows, position = [], 0
     for part in np.split(samples, cuts):
         position += len(part)

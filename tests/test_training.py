@@ -412,6 +412,27 @@ def test_a_window_without_a_voice_says_nothing_of_any_label(store):
     assert np.all(frames == -20.0)
 
 
+@pytest.mark.parametrize("prefix", (0.0, 1.0))
+def test_silence_lies_before_a_turn_and_behind_it_where_it_is_heard_to_its_end(store, prefix):
+    settings = dict(silence=1.0, silence_frames=9, prefix=prefix, gain_db=(-30, 12), tilt_db=6)
+    training_set = a_training_set(store, noise=0.0, **settings)
+    before, behind = set(), set()
+    for seed in range(60):
+        frames, _ = training_set.augmented(1, np.random.default_rng(seed))
+        spoken = np.flatnonzero(np.any(frames > -100, axis=1))
+        before.add(int(spoken[0]))
+        behind.add(len(frames) - 1 - int(spoken[-1]))
+    assert before == set(range(10))
+    assert behind == ({0} if prefix else set(range(10)))
+
+
+def test_a_turn_with_silence_is_no_longer_than_a_window(store):
+    training_set = a_training_set(store, silence=1.0)
+    training_set.max_frames = 203
+    lengths = {len(training_set.augmented(0, np.random.default_rng(n))[0]) for n in range(40)}
+    assert max(lengths) <= 203
+
+
 def test_babble_has_the_level_that_was_asked_for(store):
     training_set = a_training_set(store, babble=1.0)
     babble = training_set._noise(300, np.random.default_rng(0))
@@ -448,7 +469,9 @@ def test_a_small_network_learns_what_its_teachers_say_and_is_kept_in_eight_bits(
 
 def test_answers_are_between_labels_and_teachers(store, taught_recipe, run_folder):
     targets = np.array([0, 1, 2, 3])
-    answers = taught(taught_recipe, [run_folder / "out" / "model"], store, targets)
+    _, info = load_model(run_folder / "out" / "model")
+    heard = {info.features: store}  # a teacher hears its own features
+    answers = taught(taught_recipe, [run_folder / "out" / "model"], heard.__getitem__, targets)
     np.testing.assert_allclose(answers.sum(axis=1), 1.0, rtol=1e-5)
     assert np.all(answers[range(4), targets] >= 0.3 - 1e-6)
 

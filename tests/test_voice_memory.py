@@ -7,6 +7,7 @@ from test_inference import judge, make_model, whole_window
 from test_session import stream
 from test_training import FRAMES, a_training_set
 
+from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.features.voice_memory import FORGET_S, MEMORY_S, VoiceMemory
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.recognizer import Recognizer
@@ -16,29 +17,24 @@ from ser_stream.training.feature_cache import FeatureStore
 USUAL = np.array([-40.0, -60.0])
 
 
-def speech_of(seconds, mean):
-    return np.tile(np.float32(mean), (round(100 * seconds), 1))
-
-
 def test_before_anything_was_heard_nothing_is_taken_off():
-    memory = VoiceMemory(USUAL, 0.01)
-    memory.hear(np.empty((0, 2), np.float32))
+    memory = VoiceMemory(USUAL)
     assert memory.offset.tolist() == [0.0, 0.0]
 
 
 def test_the_more_was_heard_the_more_is_taken_off():
-    memory = VoiceMemory(USUAL, 0.01)
-    memory.hear(speech_of(2, [-30.0, -60.0]))
+    memory = VoiceMemory(USUAL)
+    memory.hear(np.array([-30.0, -60.0]), 2.0)
     np.testing.assert_allclose(memory.offset, [5.0, 0.0])
-    memory.hear(speech_of(4, [-30.0, -60.0]))
+    memory.hear(np.array([-30.0, -60.0]), 4.0)
     np.testing.assert_allclose(memory.offset, [7.5, 0.0])
 
 
 def test_old_turns_fade_and_an_hour_of_speech_is_no_more_than_its_end():
-    memory = VoiceMemory(USUAL, 0.01)
-    memory.hear(speech_of(600, [-20.0, -20.0]))
+    memory = VoiceMemory(USUAL)
+    memory.hear(np.array([-20.0, -20.0]), 600.0)
     for _ in range(20):
-        memory.hear(speech_of(10, [-30.0, -60.0]))
+        memory.hear(np.array([-30.0, -60.0]), 10.0)
     np.testing.assert_allclose(memory.offset, [10 * MEMORY_S / (MEMORY_S + 2), 0.0], atol=0.02)
     memory.forget()
     assert memory.offset.tolist() == [0.0, 0.0]
@@ -52,9 +48,10 @@ def remembering():
     return model
 
 
-def two_turns(speech, pause_s=1.0):
+def two_turns(speech, pause_s=1.0, features=LogMelConfig()):
     silence = np.zeros(round(16_000 * pause_s), np.float32)
-    windows, _ = stream(np.concatenate([speech, silence, speech, silence[:16_000]]))
+    samples = np.concatenate([speech, silence, speech, silence[:16_000]])
+    windows, _ = stream(samples, features=features)
     turns = list(dict.fromkeys(window.features for window in windows))
     assert len(turns) == 2
     return [[window for window in windows if window.features is turn] for turn in turns]
@@ -64,9 +61,10 @@ def test_a_turn_is_heard_against_the_one_before(remembering, speech):
     first, second = two_turns(speech)
     ask = judge(remembering)
     for turn, heard in ((first, []), (second, first)):
-        memory = VoiceMemory(remembering.mean.numpy(), 0.01)
+        memory = VoiceMemory(remembering.mean.numpy())
         for window in heard[-1:]:
-            memory.hear(window.features.read(0, window.n_frames))
+            frames = window.features.read(0, window.n_frames)
+            memory.hear(frames.mean(axis=0), window.n_frames * 0.01)
         assert bool(np.any(memory.offset)) == bool(heard)
         for window in turn[:-1]:
             frames = window.features.read(0, window.n_frames) - memory.offset
@@ -111,7 +109,7 @@ def test_another_stream_is_another_conversation(tiny_model, speech_path, tmp_pat
 
 
 def test_a_recording_is_added_to_the_memory_of_those_before_it(remembering, speech_path):
-    memory = VoiceMemory(remembering.mean.numpy(), 0.01)
+    memory = VoiceMemory(remembering.mean.numpy())
     (_, alone), *_ = stream_logits(remembering, 0.0, speech_path, memory)
     assert np.any(memory.offset)
     (_, after), *_ = stream_logits(remembering, 0.0, speech_path, memory)

@@ -2,9 +2,9 @@
 
 A microphone, a room and a speaker each have a colour, and a level, that say nothing of emotion, but
 that a network which hears one turn alone takes for it. The mean of what was said before holds all
-three; what a turn differs by from it is how it is said. The mean is of all bands of log-mel frames
-in dB, where levels and colours are added, so it is taken off as a constant: frames of a turn stay
-final, and nothing is computed twice.
+three; what a turn differs by from it is how it is said. What it is the mean of is the network's
+matter: of log-mel frames in dB, where levels and colours are added, or of statistics of its states,
+which know more of voices. It is taken off as a constant, so nothing is computed twice.
 """
 
 from __future__ import annotations
@@ -22,16 +22,14 @@ FORGET_S: Seconds = 60.0
 
 
 class VoiceMemory:
-    """The mean frame of the turns so far.
+    """The mean of the turns so far.
 
     Args:
-        usual: (bands,) the training set's mean frame, in dB.
-        frame_s: from one frame to the next.
+        usual: (n,) the training set's mean.
     """
 
-    def __init__(self, usual: np.ndarray, frame_s: Seconds):
+    def __init__(self, usual: np.ndarray):
         self._usual = np.asarray(usual, np.float64)
-        self._frame_s = frame_s
         self.forget()
 
     def forget(self) -> None:
@@ -39,23 +37,20 @@ class VoiceMemory:
         self._mean = self._usual
         self._heard_s: Seconds = 0.0
 
-    def hear(self, frames: np.ndarray) -> None:
-        """Remember a turn's frames (frames, bands), in dB, as they were heard."""
-        length_s = len(frames) * self._frame_s
-        if length_s == 0:
-            return
+    def hear(self, turn: np.ndarray, length_s: Seconds) -> None:
+        """Remember a turn (n,) of that length, > 0."""
         share = length_s / (self._heard_s + length_s)
-        self._mean = (1 - share) * self._mean + share * frames.mean(axis=0, dtype=np.float64)
+        self._mean = (1 - share) * self._mean + share * turn
         self._heard_s = min(self._heard_s + length_s, MEMORY_S)
 
     @property
     def offset(self) -> np.ndarray:
-        """(bands,) float32 in dB: what is taken off the next turn's frames. At first, nothing."""
+        """(n,) float32: what is taken off the next turn. At first, nothing."""
         return offset(self._usual, self._mean, self._heard_s)
 
 
 def offset(usual: np.ndarray, heard: np.ndarray, heard_s: Seconds) -> np.ndarray:
-    """What `heard_s` of speech with the mean frame `heard` (bands,) is taken to differ by.
+    """What `heard_s` of speech with the mean `heard` (n,) is taken to differ by.
 
     Shrunk towards none, the less was heard:
 

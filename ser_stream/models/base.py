@@ -2,8 +2,9 @@
 
 Almost all of a window's answer is computed before the window is complete. A network therefore comes
 in two parts. The front end turns frames into steps; a step depends on the frames of its own past
-within the turn, at most `context_frames` before the hop it falls in, so it is computed once and
-kept. The head turns the last few dozen steps into logits, once per hop::
+within the turn, at most `context_frames` before the hop it falls in, or what a recurrent network
+keeps of them, so it is computed once and kept. The head turns the last few dozen steps into logits,
+once per hop::
 
     frames   ..................................................  10 ms each, since the turn began
     steps    |    |    |    |    |    |    |    |    |    |      encode(): each computed once
@@ -13,6 +14,9 @@ A network that sees words beside sound judges whole utterances, cut into segment
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -34,8 +38,7 @@ class NormalisingModel(nn.Module):
         mean, std: (features.dimension,) buffers, each band's, or coefficient's, statistics over the
             training set.
         takes: what it judges by, in words.
-        remembers: whether its frames are to be heard against those of the turns before, see
-            `VoiceMemory`.
+        remembers: whether a turn is to be heard against those before it, see `VoiceMemory`.
     """
 
     takes: str
@@ -77,18 +80,37 @@ class EmotionModel(NormalisingModel):
     Attributes:
         hop_frames, window_frames: how often it answers and how far it looks back, in frames.
         context_frames: frames that `encode` must be given in front of a hop, so that the hop's
-            steps come out as if it had been given the whole turn.
+            steps come out as if it had been given the whole turn. None: all of them, or what
+            `encode_on` gave of them.
         frames_per_step: frames from one step to the next.
         context_of_step: frames that a step covers beyond those: the overlap of neighbouring chunks.
+        begins_with: what is told of where its first weights are from, where they are not chance.
+        usual: (n,) what is remembered of a turn, as the training set has it on average.
+        remembers_states: what is remembered of a turn, where anything is: what `statistics` gives,
+            or else its mean frame.
     """
 
     takes = "sound alone"
 
     hop_frames: int
     window_frames: int
-    context_frames: int
+    context_frames: int | None
     frames_per_step: int
     context_of_step: int = 0
+    begins_with: tuple[str, ...] = ()
+    remembers_states: bool = False
+
+    def begin(self, batches: Iterator[tuple[tuple, Tensor]]) -> None:
+        """Load what training begins with, of a network that does not begin by chance.
+
+        Args:
+            batches: of an epoch of training: the network's arguments, and targets.
+        """
+
+    @property
+    def pretrained(self) -> nn.Module | None:
+        """The part that `begin` loads; None: there is none."""
+        return None
 
     @property
     def step_frames(self) -> int:
@@ -111,6 +133,25 @@ class EmotionModel(NormalisingModel):
         """
         raise NotImplementedError
 
+    def encode_on(self, features: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """`encode` in parts, for a network without `context_frames`.
+
+        Args:
+            features: (batch, frames, n_mels), those that follow; a multiple of `frames_per_step`.
+            state: what this gave of the frames before; None: there were none.
+
+        Returns:
+            Steps (batch, steps, dimension) of these frames, and the state behind them.
+        """
+        raise NotImplementedError
+
+    def statistics(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """What is remembered of a turn, (batch, n), where `remembers_states`.
+
+        Arguments as `classify`.
+        """
+        raise NotImplementedError
+
     def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Head: (batch, steps, dimension) -> logits (batch, labels).
 
@@ -120,8 +161,14 @@ class EmotionModel(NormalisingModel):
         """
         raise NotImplementedError
 
-    def judge(self, steps: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Logits as `classify`, and valence and arousal (batch, 2) where the network has them."""
+    def judge(
+        self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits as `classify`, and valence and arousal (batch, 2) where the network has them.
+
+        Args:
+            offset: (n,) what is taken off `statistics`, where `remembers_states`.
+        """
         return self.classify(steps, lengths), None
 
     def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""The default network: causal convolutions, a short bidirectional GRU, attentive statistics.
+"""The tiny network: causal convolutions, a short bidirectional GRU, attentive statistics.
 
 Ours, built for streaming. The convolutions look back in time only, so a step of 100 ms is final as
 soon as its last frame is heard, and masked padding behind a short window cannot reach it. The
@@ -109,6 +109,11 @@ class CausalCrnn(EmotionModel):
         self.output = nn.Linear(4 * hidden, len(labels))
         self.affect = nn.Linear(4 * hidden, 2) if affect else None
 
+    @property
+    def usual(self) -> Tensor:
+        """The mean frame."""
+        return self.mean
+
     def encode(self, features: Tensor) -> Tensor:
         maps = self.blocks(self.normalise(features)[:, None])  # (batch, channels, steps, bands)
         return self.encoding(maps.transpose(1, 2).flatten(2))
@@ -116,7 +121,9 @@ class CausalCrnn(EmotionModel):
     def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
         return self.output(self.dropout(self.pooled(steps, lengths)))
 
-    def judge(self, steps: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def judge(
+        self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         pooled = self.pooled(steps, lengths)
         affect = None if self.affect is None else self.affect(pooled).clamp(-1, 1)
         return self.output(self.dropout(pooled)), affect

@@ -14,6 +14,7 @@ from ser_stream.models.causal_crnn import CausalCrnn
 from ser_stream.models.cnn_blstm_attention import CnnBlstmAttention
 from ser_stream.models.ilt import CnnLstmTransformer, CnnTransformer, Ilt
 from ser_stream.models.moma import Moma
+from ser_stream.models.voice_lstm import VoiceLstm
 
 ModelT = TypeVar("ModelT", bound=NormalisingModel)
 
@@ -29,6 +30,7 @@ ARCHITECTURES: dict[str, type[NormalisingModel]] = {
     "cnn_lstm_transformer": CnnLstmTransformer,
     "lstm_transformer": LstmTransformer,
     "moma": Moma,
+    "voice_lstm": VoiceLstm,
 }
 
 

@@ -24,6 +24,7 @@ from ser_stream.models.causal_crnn import CausalCrnn
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import ModelInfo, find_writable
 from ser_stream.models.registry import build_model
+from ser_stream.models.voice_lstm import VoiceLstm
 from ser_stream.training.card import write_card
 from ser_stream.training.dataset import Windows
 from ser_stream.training.feature_cache import FeatureStore, load_features
@@ -102,10 +103,13 @@ def measure_affect(model: str | Path, recipe: Recipe, corpora: Path, part: str) 
     return _compared(info.labels, pairs, logits, affect)
 
 
-def _load(model: str | Path) -> tuple[CausalCrnn, ModelInfo]:
+def _load(model: str | Path) -> tuple[CausalCrnn | VoiceLstm, ModelInfo]:
     network, info = load_model(model)
-    if not isinstance(network, CausalCrnn):
-        raise InputError(f"model {model}: only causal_crnn has a layer for valence and arousal")
+    if not isinstance(network, CausalCrnn | VoiceLstm):
+        raise InputError(
+            f"model {model}: found {info.architecture}; only causal_crnn and voice_lstm have a "
+            "layer for valence and arousal"
+        )
     return network, info
 
 

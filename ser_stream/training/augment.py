@@ -27,6 +27,10 @@ class Augmentation:
         heard: probability of a version heard in a room or through a poor line.
         history: probability that the speaker was heard before, see `VoiceMemory`; 0: the network
             hears each turn by itself.
+        silence: probability of digital silence in front and, where a turn is heard to its end,
+            behind: of recordings that are played without a microphone's noise, or with the noise
+            that is added then.
+        silence_frames: so long at most, on each side.
         noise: probability of added noise.
         snr_db: level of the speech over the noise.
         babble: share of noises that are several other utterances at once.
@@ -47,6 +51,8 @@ class Augmentation:
     warp: float = 0.1
     heard: float = 0.0
     history: float = 0.0
+    silence: float = 0.0
+    silence_frames: int = 30
     noise: float = 0.3
     snr_db: tuple[float, float] = (8.0, 30.0)
     babble: float = 0.0
@@ -97,6 +103,12 @@ def low_pass(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def change_level(frames: np.ndarray, gain_db: Decibels) -> np.ndarray:
     """Louder or quieter, and never under the least power that frames have."""
     return np.maximum(frames + np.float32(gain_db), np.float32(power_to_db(0.0)))
+
+
+def between_silence(frames: np.ndarray, before: int, behind: int) -> np.ndarray:
+    """Frames with so many of digital silence before and behind them."""
+    silence = np.float32(power_to_db(0.0))
+    return np.pad(frames, ((before, behind), (0, 0)), constant_values=silence)
 
 
 def add_noise(frames: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:

@@ -14,6 +14,7 @@ from ser_stream.features.voice_memory import offset
 from ser_stream.training.augment import (
     Augmentation,
     add_noise,
+    between_silence,
     change_level,
     coloured_noise,
     low_pass,
@@ -75,7 +76,11 @@ class TrainingSet:
         self._groups = _groups(utterances, mix)
         self.fill = np.mean([frames.mean(axis=0) for frames in self._sample()], axis=0)
         self.usual = self.fill
-        self._history = History(utterances, stores, frame_s) if augmentation.history else None
+        self._history = self._heard_before(utterances, frame_s) if augmentation.history else None
+
+    def _heard_before(self, utterances: list[Utterance], frame_s: Seconds) -> History | None:
+        """Where frames are heard against a past: what it is drawn from."""
+        return History(utterances, self.stores, frame_s)
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and deviation of each band (n_mels,), over a sample of augmented utterances."""
@@ -110,38 +115,52 @@ class TrainingSet:
             drawn += [members] * rounds + [rng.choice(members, rest, replace=False)]
         return np.concatenate(drawn)
 
-    def augmented(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Frames of one utterance and its one-hot target."""
+    def augmented(
+        self, index: int, rng: np.random.Generator, around: np.random.Generator | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Frames of one utterance and its one-hot target.
+
+        Args:
+            around: decides on room, microphone and noise; of the same seed, they are the same.
+                None: `rng` does.
+        """
         settings = self.augmentation
         if rng.random() < settings.no_voice:
             n_labels = self.answers.shape[1]
             return self._without_voice(rng), np.full(n_labels, 1 / n_labels, np.float32)
-        if rng.random() < settings.heard:
-            number, store = self.heard[rng.integers(len(self.heard))]
+        around = around or rng
+        if around.random() < settings.heard:
+            number, store = self.heard[around.integers(len(self.heard))]
         else:
-            number = rng.integers(len(self.stores))
+            number = around.integers(len(self.stores))
             store = self.stores[number]
         frames = store.utterance(index, tail=True)
         n_speech = store.speech_frames[index]
         start = rng.integers(min(settings.shift, n_speech // 4) + 1)
         frames = frames[start : rng.integers(n_speech, len(frames) + 1)]
-        if rng.random() < settings.prefix:
+        goes_on = rng.random() < settings.prefix
+        if goes_on:
             frames = random_prefix(frames, settings.min_frames, rng)
         if len(frames) > self.max_frames:
             start = rng.integers(len(frames) - self.max_frames + 1)
             frames = frames[start : start + self.max_frames]
         stretch = 1.0
         if settings.warp:
-            stretch = 1 + rng.uniform(-settings.warp, settings.warp)
+            stretch = 1 + around.uniform(-settings.warp, settings.warp)
             frames = warp_bands(frames, stretch)
         unchanged = frames
-        frames = change_level(frames, rng.uniform(*settings.gain_db))
+        frames = change_level(frames, around.uniform(*settings.gain_db))
         if settings.tilt_db:
-            frames = frames + tilt(frames.shape[1], settings.tilt_db, rng)
-        if rng.random() < settings.noise:
-            frames = add_noise(frames, self._noise(len(frames), rng), rng.uniform(*settings.snr_db))
-        if rng.random() < settings.low_pass:
-            frames = low_pass(frames, rng)
+            frames = frames + tilt(frames.shape[1], settings.tilt_db, around)
+        if rng.random() < settings.silence:
+            longest = min(settings.silence_frames, (self.max_frames - len(frames)) // 2)
+            before, behind = rng.integers(longest + 1, size=2)
+            frames = between_silence(frames, before, 0 if goes_on else behind)
+        if around.random() < settings.noise:
+            snr_db, kind = around.uniform(*settings.snr_db), around.spawn(1)[0]
+            frames = add_noise(frames, self._noise(len(frames), kind), snr_db)
+        if around.random() < settings.low_pass:
+            frames = low_pass(frames, around)
         if self._history is not None and rng.random() < settings.history:
             colour = frames.mean(axis=0) - unchanged.mean(axis=0)
             frames = frames - self._before(index, number, store, stretch, colour, rng)
@@ -201,7 +220,11 @@ class TrainingSet:
             other = repeat_to(other, len(frames), rng)
             frames = share * frames + (1 - share) * other
             target = share * target + (1 - share) * other_target
-        return mask(frames, self.augmentation, self.fill, rng), target
+        return self.masked(frames, rng), target
+
+    def masked(self, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """SpecAugment."""
+        return mask(frames, self.augmentation, self.fill, rng)
 
 
 def _groups(utterances: list[Utterance], mix: dict[str, float]) -> list[tuple[float, np.ndarray]]:

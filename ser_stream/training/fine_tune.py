@@ -25,11 +25,11 @@ from ser_stream.models.registry import ARCHITECTURES
 from ser_stream.training.augment import Augmentation
 from ser_stream.training.calibrate import calibrate
 from ser_stream.training.card import write_card
-from ser_stream.training.dataset import TrainingSet
 from ser_stream.training.evaluate import score_stream
 from ser_stream.training.feature_cache import load_features
 from ser_stream.training.memory import keep_freed_memory
 from ser_stream.training.optimisation import Optimisation
+from ser_stream.training.run import training_set_of
 from ser_stream.training.trainer import Trainer
 
 LEAST_CLIPS = 20
@@ -171,7 +171,7 @@ def _trained(
         stores = [load_features(utterances, info.features, speed, folder) for speed in SPEEDS]
         drawn = max(len(utterances), STEPS * optimisation.batch_size)
         augmentation = dataclasses.replace(AUGMENTATION, history=HISTORY * network.remembers)
-        training_set = TrainingSet(
+        training_set = training_set_of(network)(
             utterances, stores, info.labels, {"own": 1.0}, augmentation, drawn,
             optimisation.batch_size, network.window_frames, least_frames=network.step_frames,
             frame_s=info.features.frame_s,

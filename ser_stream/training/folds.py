@@ -12,9 +12,11 @@ from rich.table import Table
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
+from ser_stream.decoding import UTTERANCE
 from ser_stream.json_files import write_json
 from ser_stream.models.checkpoint import load_model
-from ser_stream.training.evaluate import score_stream
+from ser_stream.training.card import IN_A_ROW
+from ser_stream.training.evaluate import score_in_a_row, score_stream
 from ser_stream.training.metrics import Scores
 from ser_stream.training.recipe import Recipe
 from ser_stream.training.run import train
@@ -41,29 +43,41 @@ def train_folds(
 
     Returns:
         recipe, protocol, seed, folds (name -> figures of one answer per recording) and pooled (wa,
-        ua, of all folds' answers together; with a label calm also of calm as neutral).
+        ua, of all folds' answers together; with a label calm also of calm as neutral); of a network
+        that remembers voices, folds and pooled also under `IN_A_ROW`.
 
     Raises:
         InputError: see `train`, and a protocol may not fit the corpora.
     """
     utterances = read_corpora(corpora, list(recipe.corpora))
-    figures = {}
+    figures: dict[str, dict[str, dict]] = {}
     for name, fold in fold_recipes(recipe, utterances).items():
         folder = output / name.replace(" ", "-")
         scores = folder / "scores.json"
         if not scores.is_file():
             train(fold, corpora, cache, folder, seed, device, start=start)
             network, info = load_model(folder / "model")
-            report = score_stream(network, info, fold.split(utterances)["test"])
+            held_out = fold.split(utterances)["test"]
+            report = score_stream(network, info, held_out)
+            if network.remembers:
+                report[IN_A_ROW] = score_in_a_row(network, info, held_out)
             scores.write_text(json.dumps(report) + "\n", encoding="utf-8")
-        figures[name] = json.loads(scores.read_text(encoding="utf-8"))["utterance"]
+        scored = json.loads(scores.read_text(encoding="utf-8"))
+        for way in (UTTERANCE, IN_A_ROW):
+            if way in scored:
+                figures.setdefault(way, {})[name] = scored[way]
     report = {
         "recipe": recipe.name,
         "protocol": str(recipe.folds),
         "seed": seed,
-        "folds": figures,
-        "pooled": pooled(list(figures.values())),
+        "folds": figures[UTTERANCE],
+        "pooled": pooled(list(figures[UTTERANCE].values())),
     }
+    if IN_A_ROW in figures:
+        report[IN_A_ROW] = {
+            "folds": figures[IN_A_ROW],
+            "pooled": pooled(list(figures[IN_A_ROW].values())),
+        }
     write_json(output / "folds.json", report)
     return report
 
@@ -128,8 +142,11 @@ def print_folds(report: dict) -> None:
     """The figures on stdout."""
     print(f"{report['recipe']}, seed {report['seed']}: {report['protocol']}")
     table = Table()
-    for column in ("", "n", "WA", "UA"):
+    ways = [report] + ([report[IN_A_ROW]] if IN_A_ROW in report else [])
+    for column in ("", "n", "WA", "UA", "in a row: WA", "UA")[: 2 + 2 * len(ways)]:
         table.add_column(column, justify="right" if column else "left")
-    for name, figures in {**report["folds"], **report["pooled"]}.items():
-        table.add_row(name, str(figures["n"]), f"{figures['wa']:.1%}", f"{figures['ua']:.1%}")
+    tables = [{**way["folds"], **way["pooled"]} for way in ways]
+    for name, first in tables[0].items():
+        scores = (f"{each[name][score]:.1%}" for each in tables for score in ("wa", "ua"))
+        table.add_row(name, str(first["n"]), *scores)
     Console().print(table)

@@ -24,6 +24,7 @@ from ser_stream.models.registry import build_model
 from ser_stream.training.calibrate import calibrate_to
 from ser_stream.training.card import write_card
 from ser_stream.training.conditions import motor
+from ser_stream.training.conversations import Conversations
 from ser_stream.training.dataset import TrainingSet, Windows
 from ser_stream.training.environment import environment
 from ser_stream.training.feature_cache import load_features, read_samples
@@ -70,6 +71,7 @@ def train(
         model = build_model(recipe.architecture, recipe.labels, recipe.features, recipe.options)
     else:
         model = _started(start, recipe)
+    model.remembers = recipe.augmentation.history > 0
     output.mkdir(parents=True, exist_ok=True)
     if is_first():
         _write_run(recipe, seed, parts, model, output, start)
@@ -81,8 +83,8 @@ def train(
         if start is None:
             mean, std = training_set.statistics()
             model.set_normalisation(torch.from_numpy(mean), torch.from_numpy(std))
+            model.begin(training_set.epoch(np.random.default_rng(0)))
         training_set.usual = model.mean.numpy()
-        model.remembers = recipe.augmentation.history > 0
         trainer = Trainer(model, training_set, recipe.optimisation, seed, output, own_device)
         trained = trainer.run(windows).to("cpu", memory_format=torch.contiguous_format)
     if is_first():
@@ -113,24 +115,30 @@ def _data(
 ) -> tuple[TrainingSet, Windows]:
     """What is trained on, and what is watched."""
     utterances, watched = parts["train"], parts["validation"]
-    features = partial(load_features, config=recipe.features, folder=cache, among=everything)
+    load = partial(load_features, folder=cache, among=everything)
+    features = partial(load, config=recipe.features)
     speed_of = [2 * ear % len(recipe.speeds) for ear in range(recipe.ears)]
     heard = [
         (number, features(utterances, speed=recipe.speeds[number], ear=ear))
         for ear, number in enumerate(speed_of)
     ]
     stores = [features(utterances, speed=speed) for speed in recipe.speeds]
-    training_set = TrainingSet(
+    training_set = training_set_of(model)(
         utterances, stores, recipe.labels, recipe.mix, recipe.augmentation,
         recipe.utterances_per_epoch, recipe.optimisation.batch_size, model.window_frames,
         noises(recipe, corpora), heard, model.step_frames, recipe.features.frame_s,
     )  # fmt: skip
     if teachers:
-        recorded = features(utterances, speed=1.0)
+        recorded = partial(load, utterances, speed=1.0)
         training_set.answers = taught(recipe, teachers, recorded, training_set.targets)
     targets = np.array([recipe.labels.index(utterance.label) for utterance in watched])
     validation = features(watched, speed=1.0)
     return training_set, Windows(validation, targets, model.window_frames, model.step_frames)
+
+
+def training_set_of(model: EmotionModel) -> type[TrainingSet]:
+    """What gives a network the batches that it takes, with a past or without."""
+    return Conversations if model.remembers and model.remembers_states else TrainingSet
 
 
 MOTOR_S: Seconds = 10.0
@@ -161,7 +169,7 @@ def _write_model(
         options=recipe.options,
         smoothing=recipe.smoothing,
         voice_memory=trained.remembers,
-        training_data=_training_data(recipe, seed),
+        training_data=_training_data(recipe, seed, trained.begins_with),
     )
     if recipe.eight_bit:  # what is calibrated is what will run
         trained.load_state_dict(from_eight_bit(to_eight_bit(trained.state_dict())))
@@ -171,7 +179,7 @@ def _write_model(
     write_card(folder, info)
 
 
-def _training_data(recipe: Recipe, seed: int) -> TrainingData:
+def _training_data(recipe: Recipe, seed: int, begins_with: tuple[str, ...]) -> TrainingData:
     corpora = [CORPORA[name] for name in recipe.corpora]
     commercial = all(corpus.commercial_use for corpus in corpora)
     named = tuple(f"{corpus.title} ({corpus.licence})" for corpus in corpora)
@@ -181,7 +189,7 @@ def _training_data(recipe: Recipe, seed: int) -> TrainingData:
         if commercial
         else f"non-commercial use only, because of {' and '.join(restricted)}"
     )
-    return TrainingData(named, licence, commercial, seed)
+    return TrainingData(named + begins_with, licence, commercial, seed)
 
 
 def _write_run(

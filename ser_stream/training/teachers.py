@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from ser_stream.errors import InputError
+from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.checkpoint import load_model
 from ser_stream.training.dataset import Windows
 from ser_stream.training.feature_cache import FeatureStore
@@ -33,31 +35,38 @@ def check_teachers(recipe: Recipe, teachers: list[Path]) -> None:
 
 
 def taught(
-    recipe: Recipe, teachers: list[Path], store: FeatureStore, targets: np.ndarray
+    recipe: Recipe,
+    teachers: list[Path],
+    recorded: Callable[[LogMelConfig], FeatureStore],
+    targets: np.ndarray,
 ) -> np.ndarray:
     """What is to be learned of each utterance: (utterances, labels) float32, rows sum to 1.
 
     Args:
         teachers: model folders; the mean of their probabilities counts.
-        store: whole utterances as recorded: teachers hear them undisturbed.
+        recorded: gives features of whole utterances as recorded: teachers hear them undisturbed.
         targets: (utterances,) indices of the true labels.
 
     Raises:
-        InputError: a teacher cannot be read, or has other labels or features than the recipe.
+        InputError: a teacher cannot be read, or has other labels than the recipe.
     """
     truth = np.eye(len(recipe.labels), dtype=np.float32)[targets]
     if not teachers:
         return truth
-    opinions = [_opinion(recipe, folder, store, targets) for folder in teachers]
+    opinions = [_opinion(recipe, folder, recorded, targets) for folder in teachers]
     share = np.float32(recipe.teachers_share)
     return (1 - share) * truth + share * np.mean(opinions, axis=0)
 
 
-def _opinion(recipe: Recipe, folder: Path, store: FeatureStore, targets: np.ndarray) -> np.ndarray:
+def _opinion(
+    recipe: Recipe,
+    folder: Path,
+    recorded: Callable[[LogMelConfig], FeatureStore],
+    targets: np.ndarray,
+) -> np.ndarray:
     model, info = load_model(folder)
     recipe.require_labels(info.labels, info.name)
-    if info.features != recipe.features:
-        raise InputError(f"teacher {folder}: it has other features than recipe {recipe.name}")
+    store = recorded(info.features)
     logits = predict(model, Windows(store, targets, model.window_frames, model.step_frames))
     order = [info.labels.index(label) for label in recipe.labels]
     return torch.softmax(logits, dim=1).numpy()[:, order]

@@ -241,10 +241,19 @@ class Trainer:
 
 def _optimizer(model: nn.Module, settings: Optimisation) -> torch.optim.Optimizer:
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
+    pretrained = getattr(model, "pretrained", None)
+    groups = [{"params": list(model.parameters())}]
+    if pretrained is not None and settings.pretrained_rate != 1:
+        pretrained.requires_grad_(settings.pretrained_rate > 0)
+        ready = list(pretrained.parameters())
+        known = {id(parameter) for parameter in ready}
+        groups = [{"params": [p for p in model.parameters() if id(p) not in known]}]
+        if settings.pretrained_rate:
+            rate = settings.pretrained_rate * settings.learning_rate
+            groups.append({"params": ready, "lr": rate})
     return kind(
-        model.parameters(), lr=settings.learning_rate, betas=settings.betas,
-        weight_decay=settings.weight_decay,
-    )  # fmt: skip
+        groups, lr=settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay
+    )
 
 
 def _scheduler(
@@ -253,7 +262,8 @@ def _scheduler(
     if settings.schedule == "one_cycle":
         # Shares of corpora are rounded: an epoch may have one batch more.
         total = settings.epochs * (steps + 1)
-        return OneCycleLR(optimizer, settings.learning_rate, total_steps=total, pct_start=0.15)
+        rates = [group["lr"] for group in optimizer.param_groups]
+        return OneCycleLR(optimizer, rates, total_steps=total, pct_start=0.15)
     if settings.schedule == "plateau":
         return ReduceLROnPlateau(
             optimizer, "max", settings.plateau_factor, settings.plateau_patience

@@ -1,0 +1,194 @@
+"""The default network: what a voice does, against what the same voice did before.
+
+Three LSTM layers that were trained to tell thousands of speakers apart have learned what a voice
+can do. Mean and deviation of their states over a window say who speaks and how. Who speaks is what
+remains the same from one turn to the next: where there were turns before, their mean is taken off,
+and how it is said remains.
+
+The layers look back only, from step to step, so each frame passes them once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.models.attention import valid_steps
+from ser_stream.models.base import EmotionModel
+
+PRETRAINED = Path(__file__).parent.parent / "weights" / "speaker-encoder.safetensors"
+"""Of Resemblyzer 0.1.4, see NOTICE beside it."""
+LEVEL = 0.01
+"""Mean power of the bands that speech is brought to: of a signal of -30 dBFS, as in Resemblyzer."""
+BEGIN_BATCHES = 60
+"""So many show what turns usually have."""
+QUIETEST = 1e-8
+"""Sound of less power than this is not made louder."""
+
+State = tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]]]
+"""After some steps: sum of their mean powers (batch,), their number, and each layer's state."""
+
+
+class SpeakerEncoder(nn.Module):
+    """LSTM layers over mel bands, each one's states given out.
+
+    Wan, Wang, Papir and Lopez Moreno, "Generalized end-to-end loss for speaker verification",
+    ICASSP 2018; without the projection to an embedding.
+
+    Args:
+        bands: that it is given.
+        hidden: units of a layer.
+    """
+
+    def __init__(self, bands: int, hidden: int, layers: int):
+        super().__init__()
+        sizes = [bands] + [hidden] * (layers - 1)
+        self.layers = nn.ModuleList(nn.LSTM(size, hidden, batch_first=True) for size in sizes)
+
+    def forward(
+        self, power: Tensor, states: list[tuple[Tensor, Tensor]] | None = None
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """(batch, frames, bands) -> (batch, frames, layers * hidden), and where the layers are.
+
+        Args:
+            states: where the layers were after the frames before these; None: there were none.
+        """
+        outputs, ends = [], []
+        for number, layer in enumerate(self.layers):
+            power, end = layer(power, None if states is None else states[number])
+            outputs.append(power)
+            ends.append(end)
+        return torch.cat(outputs, dim=2), ends
+
+
+class VoiceLstm(EmotionModel):
+    """Speaker encoder, statistics over the window, two layers.
+
+    Args:
+        encoder_hidden, encoder_layers: of the LSTM.
+        hidden: units between the statistics and the answer.
+        dropout: of these; half of it of the statistics.
+        affect: whether there is a layer for valence and arousal, see `training.affect`.
+    """
+
+    frames_per_step = 10
+    hop_frames = 50
+    window_frames = 500
+    context_frames = None
+    begins_with = (
+        "speaker encoder of Resemblyzer 0.1.4 (Apache-2.0), trained on LibriSpeech (CC BY 4.0), "
+        "VoxCeleb1 and VoxCeleb2 (CC BY 4.0)",
+    )
+    remembers_states = True
+
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        features: LogMelConfig,
+        encoder_hidden: int = 256,
+        encoder_layers: int = 3,
+        hidden: int = 128,
+        dropout: float = 0.5,
+        affect: bool = False,
+    ):
+        super().__init__(labels, features)
+        self.encoder = SpeakerEncoder(features.dimension, encoder_hidden, encoder_layers)
+        statistics = 2 * encoder_hidden * encoder_layers
+        self.register_buffer("usual", torch.zeros(statistics))
+        self.register_buffer("spread", torch.ones(statistics))
+        self.hidden = nn.Sequential(
+            nn.Dropout(dropout / 2), nn.Linear(statistics, hidden), nn.ReLU()
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(hidden, len(labels))
+        self.affect = nn.Linear(hidden, 2) if affect else None
+
+    def begin(self, batches: Iterator[tuple[tuple, Tensor]]) -> None:
+        weights = {name: tensor.float() for name, tensor in load_file(PRETRAINED).items()}
+        self.encoder.load_state_dict(weights)
+        # Of many batches: one holds a few speakers in as many rooms.
+        with torch.inference_mode():
+            turns = torch.cat(
+                [
+                    self.statistics(self.encode(features), self.step_lengths(lengths))
+                    for (features, lengths, *_), _ in itertools.islice(batches, BEGIN_BATCHES)
+                ]
+            )
+        self.usual = turns.mean(dim=0)
+        self.spread = turns.std(dim=0) + 1e-4
+
+    @property
+    def pretrained(self) -> nn.Module:
+        return self.encoder
+
+    def encode(self, features: Tensor) -> Tensor:
+        return self.encode_on(features, None)[0]
+
+    def encode_on(self, features: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """A step is the mean of ten frames' states, and of their squares.
+
+        Frames are brought to the level of all that was heard of the turn so far.
+        """
+        batch, _, bands = features.shape
+        n_steps = self.steps_in(features.shape[1])
+        power = torch.pow(10.0, features[:, : n_steps * self.frames_per_step].float() / 10)
+        power = power.view(batch, n_steps, self.frames_per_step, bands)
+        heard, count, layers = (0.0, 0, None) if state is None else state
+        levels = power.mean(dim=(2, 3)).cumsum(dim=1) + torch.as_tensor(heard)[..., None]
+        counts = count + torch.arange(1, n_steps + 1, device=features.device)
+        gains = LEVEL / (levels / counts + QUIETEST)
+        power = (power * gains[..., None, None]).flatten(1, 2)
+        hidden, layers = self.encoder(power, layers)
+        hidden = hidden.float().view(batch, n_steps, self.frames_per_step, -1)
+        steps = torch.cat([hidden.mean(dim=2), (hidden**2).mean(dim=2)], dim=2)
+        return steps, (levels[:, -1], count + n_steps, layers)
+
+    def statistics(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if lengths is None:
+            means = steps.mean(dim=1)
+        else:
+            valid = valid_steps(steps.shape[1], lengths)[..., None]
+            means = (steps * valid).sum(dim=1) / valid.sum(dim=1)
+        mean, square = means.chunk(2, dim=1)
+        return torch.cat([mean, (F.relu(square - mean**2) + 1e-6).sqrt()], dim=1)
+
+    def pooled(
+        self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
+    ) -> Tensor:
+        """What the output layers see of a window: arguments as `judge`, (batch, hidden)."""
+        statistics = self.statistics(steps, lengths)
+        if offset is not None:
+            statistics = statistics - offset
+        return self.hidden((statistics - self.usual) / self.spread)
+
+    def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return self.output(self.dropout(self.pooled(steps, lengths)))
+
+    def judge(
+        self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        pooled = self.pooled(steps, lengths, offset)
+        affect = None if self.affect is None else self.affect(pooled).clamp(-1, 1)
+        return self.output(pooled), affect
+
+    def forward(
+        self, features: Tensor, lengths: Tensor | None = None, past: Tensor | None = None
+    ) -> Tensor:
+        """As of all networks that stream.
+
+        Args:
+            past: (batch, batch) what each item's speaker said before: how much of which other
+                items is taken off, see `training.conversations`. None: nothing.
+        """
+        steps, lengths = self.encode(features), self.step_lengths(lengths)
+        statistics = self.statistics(steps, lengths)
+        if past is not None:
+            statistics = statistics - past @ (statistics - self.usual)
+        return self.output(self.dropout(self.hidden((statistics - self.usual) / self.spread)))
