@@ -7,6 +7,8 @@ from test_inference import judge, make_model, whole_window
 from test_session import stream
 from test_training import FRAMES, a_training_set
 
+import ser_stream.training.calibrate as calibrate_module
+from ser_stream.corpora.base import Utterance
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.features.voice_memory import FORGET_S, MEMORY_S, VoiceMemory
 from ser_stream.models.checkpoint import load_model, save_model
@@ -163,3 +165,25 @@ def test_a_change_of_level_was_there_before_too(store):
         left = np.unique(np.round(other - one, 2))
         assert len(left) == 1
         assert 11 * 2 / 10 - 0.01 <= left[0] <= 11 * 2 / 4 + 0.01
+
+
+def test_confidence_is_fitted_to_conversations_too(tiny_model, speech_path, monkeypatch):
+    network, info = load_model(tiny_model)
+    network.remembers = True
+    said = [
+        Utterance(speech_path, "own", speaker, "", info.labels[i % 2], "")
+        for i, speaker in enumerate("aabb")
+    ]
+    memories = []
+    heard = calibrate_module.stream_logits
+
+    def spy(model, smoothing, path, memory=None):
+        memories.append(memory)
+        yield from heard(model, smoothing, path, memory)
+
+    monkeypatch.setattr(calibrate_module, "stream_logits", spy)
+    calibrate_module.calibrate(network, info, said, 0.3)
+    assert memories[:4] == [None] * 4
+    assert len(memories) == 8
+    assert len({id(memory) for memory in memories[4:]}) == 2
+    assert all(np.any(memory.offset) for memory in memories[4:])

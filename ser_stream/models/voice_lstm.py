@@ -23,7 +23,7 @@ from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import valid_steps
 from ser_stream.models.base import EmotionModel
 
-PRETRAINED = Path(__file__).parent.parent / "weights" / "speaker-encoder.safetensors"
+PRETRAINED = Path(__file__).parent.parent / "weights" / "speaker-encoder" / "encoder.safetensors"
 """Of Resemblyzer 0.1.4, see NOTICE beside it."""
 LEVEL = 0.01
 """Mean power of the bands that speech is brought to: of a signal of -30 dBFS, as in Resemblyzer."""

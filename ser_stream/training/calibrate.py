@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from ser_stream.corpora.registry import read_corpora
 from ser_stream.decoding import INTERVAL, UTTERANCE, Calibration, log_softmax
 from ser_stream.errors import InputError
 from ser_stream.features.voice_memory import VoiceMemory
-from ser_stream.inference import Judge, JudgeSettings
+from ser_stream.inference import Judge, JudgeSettings, memory_for
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo, find_writable
@@ -59,31 +60,51 @@ def calibrate(
 ) -> dict[str, Calibration]:
     """Temperature for each trigger, fitted on these utterances as they stream.
 
+    Temperatures are fitted to each recording by itself and, of a model that remembers voices, in a
+    row too.
+
     Args:
-        noisy: the same as they are heard in noisy rooms: temperatures are fitted to both.
+        noisy: the same as they are heard in noisy rooms, which they are fitted to as well.
         floor: confidence under which an estimate abstains. Being calibrated, it is the share of
             estimates of that confidence which are right.
     """
     heard = _heard(model, info, utterances)
-    in_noise = _heard(model, info, noisy) if noisy else heard
+    others = [_heard(model, info, noisy)] if noisy else []
+    if model.remembers:
+        memories = memories_of(model, utterances)
+        others.append(_heard(model, info, in_no_order(utterances), memories))
     fitted = {}
     for trigger, (logits, targets) in heard.items():
         temperature = fit_temperature(
-            np.concatenate([logits, in_noise[trigger][0]]),
-            np.concatenate([targets, in_noise[trigger][1]]),
+            np.concatenate([logits, *(other[trigger][0] for other in others)]),
+            np.concatenate([targets, *(other[trigger][1] for other in others)]),
         )
         fitted[trigger] = Calibration(temperature, floor, _neutral(info.labels, logits, targets))
     return fitted
 
 
+def in_no_order(utterances: list[Utterance]) -> list[Utterance]:
+    """In an order that is always the same, and has nothing to do with what is said."""
+    return sorted(utterances, key=lambda u: zlib.crc32(u.key.encode()))
+
+
+def memories_of(model: EmotionModel, utterances: list[Utterance]) -> dict[str, VoiceMemory]:
+    """An empty memory for each speaker."""
+    return {utterance.speaker: memory_for(model) for utterance in utterances}
+
+
 def _heard(
-    model: EmotionModel, info: ModelInfo, utterances: list[Utterance]
+    model: EmotionModel,
+    info: ModelInfo,
+    utterances: list[Utterance],
+    memories: dict[str, VoiceMemory] | None = None,
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """For each trigger: logits (estimates, labels) and the true labels' indices (estimates,)."""
     logits = {INTERVAL: [], UTTERANCE: []}
     targets = {INTERVAL: [], UTTERANCE: []}
     for utterance in tqdm(utterances, desc="calibration"):
-        for window, values in stream_logits(model, info.smoothing, utterance.path):
+        memory = memories[utterance.speaker] if memories else None
+        for window, values in stream_logits(model, info.smoothing, utterance.path, memory):
             logits[window.trigger].append(values)
             targets[window.trigger].append(info.labels.index(utterance.label))
     return {trigger: (np.array(logits[trigger]), np.array(targets[trigger])) for trigger in logits}

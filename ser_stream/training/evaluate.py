@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,15 @@ from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.decoding import INTERVAL, UTTERANCE
 from ser_stream.errors import InputError
 from ser_stream.features.voice_memory import VoiceMemory
-from ser_stream.inference import memory_for
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo, find_writable, read_info
-from ser_stream.training.calibrate import calibration_error, stream_logits
+from ser_stream.training.calibrate import (
+    calibration_error,
+    in_no_order,
+    memories_of,
+    stream_logits,
+)
 from ser_stream.training.card import ABOUT, IN_A_ROW, write_card
 from ser_stream.training.metrics import score, score_answers
 from ser_stream.training.recipe import Recipe
@@ -62,20 +65,15 @@ def draw(utterances: list[Utterance], clips: int | None) -> list[Utterance]:
     if clips is None:
         return utterances
     by_corpus: dict[str, list[Utterance]] = {}
-    for utterance in _shuffled(utterances):
+    for utterance in in_no_order(utterances):
         by_corpus.setdefault(utterance.corpus, []).append(utterance)
     return [u for members in by_corpus.values() for u in members[:clips]]
 
 
-def _shuffled(utterances: list[Utterance]) -> list[Utterance]:
-    """In an order that is always the same."""
-    return sorted(utterances, key=lambda u: zlib.crc32(u.key.encode()))
-
-
 def score_in_a_row(network: EmotionModel, info: ModelInfo, utterances: list[Utterance]) -> dict:
     """Utterance figures where each speaker's recordings follow one another, in no order."""
-    memories = {utterance.speaker: memory_for(network) for utterance in utterances}
-    return score_stream(network, info, _shuffled(utterances), memories)["utterance"]
+    memories = memories_of(network, utterances)
+    return score_stream(network, info, in_no_order(utterances), memories)["utterance"]
 
 
 def score_stream(

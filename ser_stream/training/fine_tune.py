@@ -42,7 +42,7 @@ AUGMENTATION = Augmentation(
 )  # fmt: skip
 OPTIMISATION = Optimisation(
     epochs=12, batch_size=32, optimizer="adamw", learning_rate=3e-3, weight_decay=1e-2,
-    label_smoothing=0.1, schedule="one_cycle", clip_norm=5.0, average=0.98,
+    label_smoothing=0.1, schedule="one_cycle", clip_norm=5.0, average=0.98, pretrained_rate=0.0,
 )  # fmt: skip
 HISTORY = 0.5
 """Share of turns before which the speaker was heard, for a model that remembers voices."""
