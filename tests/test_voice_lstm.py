@@ -13,8 +13,8 @@ from ser_stream.features.voice_memory import VoiceMemory, offset
 from ser_stream.inference import Judge, JudgeSettings, TurnEncoder
 from ser_stream.models.registry import build_model
 from ser_stream.training.augment import Augmentation
-from ser_stream.training.conversations import TOGETHER, Conversations
 from ser_stream.training.feature_cache import FeatureStore
+from ser_stream.training.talks import TOGETHER, Talks
 
 LABELS = ("neutral", "happy", "sad")
 RNG = np.random.default_rng(0)
@@ -129,7 +129,7 @@ def test_in_training_a_past_is_what_a_memory_takes_off(model):
     np.testing.assert_allclose(answers[1], logits(model, FRAMES[300:600]), atol=1e-5)
 
 
-def conversations(**augmentation):
+def talks_of(**augmentation):
     """Of three speakers: 20, 20 and 1 utterances of 90 frames."""
     speakers = ["a"] * 20 + ["b"] * 20 + ["c"]
     utterances = [
@@ -140,7 +140,7 @@ def conversations(**augmentation):
     frames = np.random.default_rng(1).normal(-30, 10, (90 * len(speakers), 40))
     store = FeatureStore(frames.astype(np.float32), starts, starts + 90, np.full(len(speakers), 90))
     settings = dict(PLAIN, time_masks=0, band_masks=0, mixup=0.0) | augmentation
-    return Conversations(
+    return Talks(
         utterances, [store], ("neutral", "sad"), {"ravdess": 1.0}, Augmentation(**settings),
         64, 16, 500,
     )  # fmt: skip
@@ -148,7 +148,7 @@ def conversations(**augmentation):
 
 def test_a_past_is_of_the_speaker_and_as_much_as_was_heard():
     talks = [[0, 1, 2, 3], [20, 21, 22], [40]]
-    past = conversations()._past(talks, np.full(8, 0.9), np.random.default_rng(0))
+    past = talks_of()._past(talks, np.full(8, 0.9), np.random.default_rng(0))
     of = np.array([0, 0, 0, 0, 1, 1, 1, 2])
     assert np.all((past > 0) <= (of[:, None] == of))
     assert np.all(np.diag(past) == 0)
@@ -156,12 +156,12 @@ def test_a_past_is_of_the_speaker_and_as_much_as_was_heard():
         heard_s = 0.9 * np.count_nonzero(row)
         assert row.sum() == pytest.approx(heard_s / (heard_s + 2), abs=1e-6)
     assert not past[7].any()
-    none = conversations(history=0.3)._past(talks * 50, np.full(400, 0.9), np.random.default_rng(0))
+    none = talks_of(history=0.3)._past(talks * 50, np.full(400, 0.9), np.random.default_rng(0))
     assert 0.2 < np.mean(none.any(axis=1)) < 0.35
 
 
 def test_batches_hold_several_utterances_of_each_of_their_speakers():
-    batches = list(conversations().epoch(np.random.default_rng(0)))
+    batches = list(talks_of().epoch(np.random.default_rng(0)))
     assert len(batches) <= 4
     for (features, lengths, past), targets in batches:
         assert features.shape == (len(lengths), 90, 40)
@@ -171,8 +171,8 @@ def test_batches_hold_several_utterances_of_each_of_their_speakers():
 
 
 def test_a_conversation_is_mostly_in_one_place():
-    quiet = conversations(history=1.0)
-    moved = conversations(gain_db=(-20, 20), noise=1.0, snr_db=(10, 30), tilt_db=6, low_pass=0.5)
+    quiet = talks_of(history=1.0)
+    moved = talks_of(gain_db=(-20, 20), noise=1.0, snr_db=(10, 30), tilt_db=6, low_pass=0.5)
     same = 0
     for seed in range(40):
         talk = list(range(TOGETHER))

@@ -185,7 +185,7 @@ class VoiceLstm(EmotionModel):
 
         Args:
             past: (batch, batch) what each item's speaker said before: how much of which other
-                items is taken off, see `training.conversations`. None: nothing.
+                items is taken off, see `training.talks`. None: nothing.
         """
         steps, lengths = self.encode(features), self.step_lengths(lengths)
         statistics = self.statistics(steps, lengths)

@@ -24,13 +24,13 @@ from ser_stream.models.registry import build_model
 from ser_stream.training.calibrate import calibrate_to
 from ser_stream.training.card import write_card
 from ser_stream.training.conditions import motor
-from ser_stream.training.conversations import Conversations
 from ser_stream.training.dataset import TrainingSet, Windows
 from ser_stream.training.environment import environment
 from ser_stream.training.feature_cache import load_features, read_samples
 from ser_stream.training.memory import keep_freed_memory
 from ser_stream.training.processes import first_before_others, is_first, joined
 from ser_stream.training.recipe import Recipe
+from ser_stream.training.talks import Talks
 from ser_stream.training.teachers import check_teachers, taught
 from ser_stream.training.trainer import Trainer
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
@@ -138,7 +138,7 @@ def _data(
 
 def training_set_of(model: EmotionModel) -> type[TrainingSet]:
     """What gives a network the batches that it takes, with a past or without."""
-    return Conversations if model.remembers and model.remembers_states else TrainingSet
+    return Talks if model.remembers and model.remembers_states else TrainingSet
 
 
 MOTOR_S: Seconds = 10.0

@@ -26,7 +26,7 @@ SAME_PLACE = 0.8
 """Share of conversations in which all utterances are heard in the same room, noise and so on."""
 
 
-class Conversations(TrainingSet):
+class Talks(TrainingSet):
     """As `TrainingSet`; batches come with each utterance's past, for `VoiceLstm.forward`."""
 
     def _heard_before(self, utterances: list[Utterance], frame_s: Seconds) -> None:
