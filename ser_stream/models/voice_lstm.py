@@ -83,8 +83,8 @@ class VoiceLstm(EmotionModel):
     window_frames = 500
     context_frames = None
     begins_with = (
-        "speaker encoder of Resemblyzer 0.1.4 (Apache-2.0), trained on LibriSpeech (CC BY 4.0), "
-        "VoxCeleb1 and VoxCeleb2 (CC BY 4.0)",
+        "speaker encoder of Resemblyzer 0.1.4 (Apache-2.0; its authors trained it on LibriSpeech, "
+        "VoxCeleb1 and VoxCeleb2)",
     )
     remembers_states = True
 
