@@ -8,13 +8,16 @@ from test_session import stream
 from test_voice_memory import PLAIN, two_turns
 
 from ser_stream.corpora.base import Utterance
+from ser_stream.errors import InputError
 from ser_stream.features.log_mel import HE
 from ser_stream.features.voice_memory import VoiceMemory, offset
 from ser_stream.inference import Judge, JudgeSettings, TurnEncoder
 from ser_stream.models.registry import build_model
 from ser_stream.training.augment import Augmentation
 from ser_stream.training.feature_cache import FeatureStore
+from ser_stream.training.optimisation import Optimisation
 from ser_stream.training.talks import TOGETHER, Talks
+from ser_stream.training.trainer import Trainer
 
 LABELS = ("neutral", "happy", "sad")
 RNG = np.random.default_rng(0)
@@ -97,6 +100,32 @@ def test_the_encoder_begins_as_it_was_trained_to_tell_speakers_apart():
     torch.testing.assert_close(network.spread, heard.std(0) + 1e-4)
     assert sum(p.numel() for p in network.parameters()) < 5e6
     assert "Resemblyzer" in network.begins_with[0]
+
+
+def test_an_encoder_of_another_size_cannot_begin_ready(model):
+    with pytest.raises(InputError, match=r"encoder_hidden 256.*found are 40, 16 and 2"):
+        model.begin(iter(()))
+
+
+@pytest.mark.parametrize("rate", (0.0, 0.5))
+def test_what_is_ready_learns_as_fast_as_it_is_told(model, tmp_path, rate):
+    turns = torch.from_numpy(FRAMES.reshape(9, 100, 40))
+
+    class Batches:
+        steps = 3
+
+        def epoch(self, rng):
+            for _ in range(3):
+                yield (turns, None, torch.zeros(9, 9)), torch.arange(9) % 3
+
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    settings = Optimisation(
+        epochs=2, learning_rate=0.01, pretrained_rate=rate, schedule="one_cycle"
+    )
+    after = Trainer(model, Batches(), settings, 0, tmp_path).run(None).state_dict()
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert {"output.weight", "hidden.1.weight"} <= changed
+    assert any(name.startswith("encoder") for name in changed) == (rate > 0)
 
 
 def test_a_turn_is_heard_against_the_statistics_of_the_one_before(model, speech):

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import valid_steps
 from ser_stream.models.base import EmotionModel
@@ -32,7 +33,7 @@ BEGIN_BATCHES = 60
 QUIETEST = 1e-8
 """Sound of less power than this is not made louder."""
 
-State = tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]]]
+State = tuple[Tensor, int, list[tuple[Tensor, Tensor]]]
 """After some steps: sum of their mean powers (batch,), their number, and each layer's state."""
 
 
@@ -112,9 +113,17 @@ class VoiceLstm(EmotionModel):
 
     def begin(self, batches: Iterator[tuple[tuple, Tensor]]) -> None:
         weights = {name: tensor.float() for name, tensor in load_file(PRETRAINED).items()}
-        self.encoder.load_state_dict(weights)
+        try:
+            self.encoder.load_state_dict(weights)
+        except RuntimeError as error:
+            raise InputError(
+                "options of voice_lstm: training begins with an encoder of 40 bands (features: "
+                "n_mels), encoder_hidden 256 and encoder_layers 3; found are "
+                f"{self.features.dimension}, {self.encoder.layers[0].hidden_size} and "
+                f"{len(self.encoder.layers)}"
+            ) from error
         # Of many batches: one holds a few speakers in as many rooms.
-        with torch.inference_mode():
+        with torch.no_grad():
             turns = torch.cat(
                 [
                     self.statistics(self.encode(features), self.step_lengths(lengths))
@@ -140,8 +149,8 @@ class VoiceLstm(EmotionModel):
         n_steps = self.steps_in(features.shape[1])
         power = torch.pow(10.0, features[:, : n_steps * self.frames_per_step].float() / 10)
         power = power.view(batch, n_steps, self.frames_per_step, bands)
-        heard, count, layers = (0.0, 0, None) if state is None else state
-        levels = power.mean(dim=(2, 3)).cumsum(dim=1) + torch.as_tensor(heard)[..., None]
+        heard, count, layers = state or (power.new_zeros(batch), 0, None)
+        levels = power.mean(dim=(2, 3)).cumsum(dim=1) + heard[:, None]
         counts = count + torch.arange(1, n_steps + 1, device=features.device)
         gains = LEVEL / (levels / counts + QUIETEST)
         power = (power * gains[..., None, None]).flatten(1, 2)
