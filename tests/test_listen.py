@@ -194,7 +194,7 @@ def test_models_are_listed():
     assert code == 0
     assert out.startswith("default: neutral")
     assert "RAVDESS" in out
-    assert "--model open: causal_crnn, trained on CREMA-D" in out
+    assert "--model open: voice_lstm, trained on CREMA-D" in out
 
 
 def test_a_reader_that_goes_away_is_no_error(speech_path):
