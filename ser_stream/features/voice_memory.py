@@ -57,5 +57,9 @@ def offset(usual: np.ndarray, heard: np.ndarray, heard_s: Seconds) -> np.ndarray
     >>> offset(np.zeros(1), np.ones(1), 2.0)
     array([0.5], dtype=float32)
     """
-    share = heard_s / (heard_s + USUAL_S)
-    return (share * (heard - usual)).astype(np.float32)
+    return (share_of(heard_s) * (heard - usual)).astype(np.float32)
+
+
+def share_of(heard_s: Seconds) -> float:
+    """How far so much speech is believed, beside what is usual: 0 to 1."""
+    return heard_s / (heard_s + USUAL_S)

@@ -172,7 +172,9 @@ class VoiceLstm(EmotionModel):
         self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
     ) -> Tensor:
         """What the output layers see of a window: arguments as `judge`, (batch, hidden)."""
-        statistics = self.statistics(steps, lengths)
+        return self._hidden(self.statistics(steps, lengths), offset)
+
+    def _hidden(self, statistics: Tensor, offset: Tensor | None) -> Tensor:
         if offset is not None:
             statistics = statistics - offset
         return self.hidden((statistics - self.usual) / self.spread)
@@ -198,6 +200,5 @@ class VoiceLstm(EmotionModel):
         """
         steps, lengths = self.encode(features), self.step_lengths(lengths)
         statistics = self.statistics(steps, lengths)
-        if past is not None:
-            statistics = statistics - past @ (statistics - self.usual)
-        return self.output(self.dropout(self.hidden((statistics - self.usual) / self.spread)))
+        offset = None if past is None else past @ (statistics - self.usual)
+        return self.output(self.dropout(self._hidden(statistics, offset)))

@@ -31,7 +31,7 @@ class History:
         self._means = [_mean_frames(store) for store in stores]
         self._lengths = [store.speech_frames for store in stores]
         speakers = np.array([u.speaker for u in utterances])
-        neutral = np.array([u.label in ("neutral", "calm") for u in utterances])
+        neutral = are_neutral(utterances)
         members = {speaker: np.flatnonzero(speakers == speaker) for speaker in set(speakers)}
         self._all = [members[speaker] for speaker in speakers]
         self._neutral = [members[speaker][neutral[members[speaker]]] for speaker in speakers]
@@ -50,6 +50,11 @@ class History:
         lengths = self._lengths[store][chosen]
         mean = np.average(self._means[store][chosen], axis=0, weights=lengths)
         return mean, min(float(lengths.sum()) * self._frame_s, MEMORY_S)
+
+
+def are_neutral(utterances: list[Utterance]) -> np.ndarray:
+    """(utterances,) bool; calm speech is neutral too."""
+    return np.array([utterance.label in ("neutral", "calm") for utterance in utterances])
 
 
 def _mean_frames(store: FeatureStore) -> np.ndarray:

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from ser_stream.corpora.base import Utterance
-from ser_stream.features.voice_memory import MEMORY_S, USUAL_S
+from ser_stream.features.voice_memory import MEMORY_S, share_of
 from ser_stream.training.dataset import TrainingSet, pad
-from ser_stream.training.history import NEUTRAL
+from ser_stream.training.history import NEUTRAL, are_neutral
 from ser_stream.training.processes import own_part
 from ser_stream.units import Seconds
 
@@ -31,7 +31,7 @@ class Talks(TrainingSet):
 
     def _heard_before(self, utterances: list[Utterance], frame_s: Seconds) -> None:
         self._speakers = np.array([u.speaker for u in utterances])
-        self._neutral = np.array([u.label in ("neutral", "calm") for u in utterances])
+        self._neutral = are_neutral(utterances)
         self._frame_s = frame_s
 
     def epoch(
@@ -75,7 +75,7 @@ class Talks(TrainingSet):
     ) -> np.ndarray:
         """(utterances, utterances) float32: how much of which other one is taken off.
 
-        A row sums to the share of `offset`, or is zero: nobody was heard before.
+        A row sums to `share_of` what was heard, or is zero: nobody was heard before.
         """
         past = np.zeros((len(lengths_s), len(lengths_s)), np.float32)
         start = 0
@@ -90,8 +90,7 @@ class Talks(TrainingSet):
                 if len(neutral) and rng.random() < NEUTRAL:
                     others = neutral
                 chosen = rng.choice(others, rng.integers(1, len(others) + 1), replace=False)
-                heard_s = min(lengths_s[chosen].sum(), MEMORY_S)
-                share = heard_s / (heard_s + USUAL_S)
+                share = share_of(min(lengths_s[chosen].sum(), MEMORY_S))
                 past[place, chosen] = share * lengths_s[chosen] / lengths_s[chosen].sum()
         return past
 
