@@ -37,7 +37,7 @@ class TurnEncoder:
         self.features = features
         of_states = offset is not None and model.remembers_states
         self._frame_offset = 0.0 if offset is None or of_states else offset
-        self._offset = torch.from_numpy(offset).to(model.usual) if of_states else None
+        self._offset = torch.from_numpy(offset).to(model.usual_turn) if of_states else None
         self._model = model
         self._window_steps = window_steps
         self._device = next(model.parameters()).device
@@ -211,7 +211,7 @@ def memory_for(model: EmotionModel) -> VoiceMemory | None:
     """An empty memory, for a model that remembers."""
     if not model.remembers:
         return None
-    return VoiceMemory(model.usual.cpu().numpy())
+    return VoiceMemory(model.usual_turn.cpu().numpy())
 
 
 def estimate_of(

@@ -11,6 +11,7 @@ import ser_stream.training.calibrate as calibrate_module
 from ser_stream.corpora.base import Utterance
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.features.voice_memory import FORGET_S, MEMORY_S, VoiceMemory
+from ser_stream.inference import memory_for
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.recognizer import Recognizer
 from ser_stream.training.calibrate import stream_logits
@@ -187,3 +188,9 @@ def test_confidence_is_fitted_to_conversations_too(tiny_model, speech_path, monk
     assert len(memories) == 8
     assert len({id(memory) for memory in memories[4:]}) == 2
     assert all(np.any(memory.offset) for memory in memories[4:])
+
+
+def test_any_network_may_remember_frames():
+    model = make_model("cnn_blstm_attention")
+    model.remembers = True
+    assert memory_for(model).offset.shape == (model.features.dimension,)

@@ -85,7 +85,6 @@ class EmotionModel(NormalisingModel):
         frames_per_step: frames from one step to the next.
         context_of_step: frames that a step covers beyond those: the overlap of neighbouring chunks.
         begins_with: what is told of where its first weights are from, where they are not chance.
-        usual: (n,) what is remembered of a turn, as the training set has it on average.
         remembers_states: what is remembered of a turn, where anything is: what `statistics` gives,
             or else its mean frame.
     """
@@ -111,6 +110,11 @@ class EmotionModel(NormalisingModel):
     def pretrained(self) -> nn.Module | None:
         """The part that `begin` loads; None: there is none."""
         return None
+
+    @property
+    def usual_turn(self) -> Tensor:
+        """What is remembered of a turn, as the training set has it on average, (n,)."""
+        return self.mean
 
     @property
     def step_frames(self) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import AttentiveStatistics, valid_steps
-from ser_stream.models.base import EmotionModel
+from ser_stream.models.pooling import PoolingModel
 from ser_stream.models.recurrent import hidden_states
 
 
@@ -57,7 +57,7 @@ class CausalBlock(nn.Module):
         return self.dropout(self.pool(F.relu(self.norm(self.conv(past)))))
 
 
-class CausalCrnn(EmotionModel):
+class CausalCrnn(PoolingModel):
     """Causal CNN front end, GRU and attentive statistics head.
 
     Args:
@@ -109,27 +109,14 @@ class CausalCrnn(EmotionModel):
         self.output = nn.Linear(4 * hidden, len(labels))
         self.affect = nn.Linear(4 * hidden, 2) if affect else None
 
-    @property
-    def usual(self) -> Tensor:
-        """The mean frame."""
-        return self.mean
-
     def encode(self, features: Tensor) -> Tensor:
         maps = self.blocks(self.normalise(features)[:, None])  # (batch, channels, steps, bands)
         return self.encoding(maps.transpose(1, 2).flatten(2))
 
-    def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return self.output(self.dropout(self.pooled(steps, lengths)))
-
-    def judge(
+    def pooled(
         self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        pooled = self.pooled(steps, lengths)
-        affect = None if self.affect is None else self.affect(pooled).clamp(-1, 1)
-        return self.output(self.dropout(pooled)), affect
-
-    def pooled(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """What the output layers see of a window: arguments as `classify`, (batch, 4 * hidden)."""
+    ) -> Tensor:
+        """(batch, 4 * hidden); there is no `offset`: its memory is of frames."""
         hidden = hidden_states(self.gru, self.dropout(steps), lengths)
         mask = None if lengths is None else valid_steps(steps.shape[1], lengths)
         return self.pooling(hidden, mask)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import valid_steps
-from ser_stream.models.base import EmotionModel
+from ser_stream.models.pooling import PoolingModel
 
 PRETRAINED = Path(__file__).parent.parent / "weights" / "speaker-encoder" / "encoder.safetensors"
 """Of Resemblyzer 0.1.4, see NOTICE beside it."""
@@ -69,7 +69,7 @@ class SpeakerEncoder(nn.Module):
         return torch.cat(outputs, dim=2), ends
 
 
-class VoiceLstm(EmotionModel):
+class VoiceLstm(PoolingModel):
     """Speaker encoder, statistics over the window, two layers.
 
     Args:
@@ -137,6 +137,10 @@ class VoiceLstm(EmotionModel):
     def pretrained(self) -> nn.Module:
         return self.encoder
 
+    @property
+    def usual_turn(self) -> Tensor:
+        return self.usual
+
     def encode(self, features: Tensor) -> Tensor:
         return self.encode_on(features, None)[0]
 
@@ -171,23 +175,12 @@ class VoiceLstm(EmotionModel):
     def pooled(
         self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
     ) -> Tensor:
-        """What the output layers see of a window: arguments as `judge`, (batch, hidden)."""
         return self._hidden(self.statistics(steps, lengths), offset)
 
     def _hidden(self, statistics: Tensor, offset: Tensor | None) -> Tensor:
         if offset is not None:
             statistics = statistics - offset
         return self.hidden((statistics - self.usual) / self.spread)
-
-    def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return self.output(self.dropout(self.pooled(steps, lengths)))
-
-    def judge(
-        self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        pooled = self.pooled(steps, lengths, offset)
-        affect = None if self.affect is None else self.affect(pooled).clamp(-1, 1)
-        return self.output(pooled), affect
 
     def forward(
         self, features: Tensor, lengths: Tensor | None = None, past: Tensor | None = None

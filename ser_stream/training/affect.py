@@ -20,11 +20,10 @@ from ser_stream.decoding import log_softmax
 from ser_stream.emotion import CIRCUMPLEX
 from ser_stream.errors import InputError
 from ser_stream.models.base import EmotionModel
-from ser_stream.models.causal_crnn import CausalCrnn
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import ModelInfo, find_writable
+from ser_stream.models.pooling import PoolingModel
 from ser_stream.models.registry import build_model
-from ser_stream.models.voice_lstm import VoiceLstm
 from ser_stream.training.card import write_card
 from ser_stream.training.dataset import Windows
 from ser_stream.training.feature_cache import FeatureStore, load_features
@@ -103,9 +102,9 @@ def measure_affect(model: str | Path, recipe: Recipe, corpora: Path, part: str) 
     return _compared(info.labels, pairs, logits, affect)
 
 
-def _load(model: str | Path) -> tuple[CausalCrnn | VoiceLstm, ModelInfo]:
+def _load(model: str | Path) -> tuple[PoolingModel, ModelInfo]:
     network, info = load_model(model)
-    if not isinstance(network, CausalCrnn | VoiceLstm):
+    if not isinstance(network, PoolingModel):
         raise InputError(
             f"model {model}: found {info.architecture}; only causal_crnn and voice_lstm have a "
             "layer for valence and arousal"
