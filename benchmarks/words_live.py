@@ -21,8 +21,8 @@ from ser_stream.asr.base import POCKETSPHINX, AsrSettings
 from ser_stream.corpora import cremad
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
+from ser_stream.training.calibrate import draw
 from ser_stream.training.conversation import load_conversation
-from ser_stream.training.evaluate import draw
 from ser_stream.training.metrics import score_answers
 
 RECIPE = Path(__file__).parent.parent / "config" / "recipes" / "can-english.yaml"

@@ -91,11 +91,12 @@ def test_the_encoder_begins_as_it_was_trained_to_tell_speakers_apart():
     network = build_model("voice_lstm", LABELS, HE)
     chance = network.encoder.layers[2].weight_hh_l0.clone()
     turns = torch.from_numpy(FRAMES.reshape(9, 100, 40))
-    batches = [((turns[i : i + 3], torch.full((3,), 100)), None) for i in (0, 3, 6)]
-    network.begin(iter(batches))
+    network.begin()
     assert not torch.equal(network.encoder.layers[2].weight_hh_l0, chance)
     with torch.inference_mode():
-        heard = network.statistics(network.encode(turns))
+        steps = network.encode(turns)
+        heard = network.statistics(steps)
+    network.get_used_to((steps[i : i + 3], torch.full((3,), 10)) for i in (0, 3, 6))
     torch.testing.assert_close(network.usual, heard.mean(0))
     torch.testing.assert_close(network.spread, heard.std(0) + 1e-4)
     assert sum(p.numel() for p in network.parameters()) < 5e6
@@ -104,7 +105,7 @@ def test_the_encoder_begins_as_it_was_trained_to_tell_speakers_apart():
 
 def test_an_encoder_of_another_size_cannot_begin_ready(model):
     with pytest.raises(InputError, match=r"encoder_hidden 256.*found are 40, 16 and 2"):
-        model.begin(iter(()))
+        model.begin()
 
 
 @pytest.mark.parametrize("rate", (0.0, 0.5))

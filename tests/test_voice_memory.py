@@ -175,19 +175,18 @@ def test_confidence_is_fitted_to_conversations_too(tiny_model, speech_path, monk
         Utterance(speech_path, "own", speaker, "", info.labels[i % 2], "")
         for i, speaker in enumerate("aabb")
     ]
-    memories = []
-    heard = calibrate_module.stream_logits
+    pasts = []
+    heard = calibrate_module.stream_logits_after
 
-    def spy(model, smoothing, path, memory=None):
-        memories.append(memory)
-        yield from heard(model, smoothing, path, memory)
+    def spy(model, smoothing, path, memories):
+        pasts.append(memories)
+        yield from heard(model, smoothing, path, memories)
 
-    monkeypatch.setattr(calibrate_module, "stream_logits", spy)
+    monkeypatch.setattr(calibrate_module, "stream_logits_after", spy)
     calibrate_module.calibrate(network, info, said, 0.3)
-    assert memories[:4] == [None] * 4
-    assert len(memories) == 8
-    assert len({id(memory) for memory in memories[4:]}) == 2
-    assert all(np.any(memory.offset) for memory in memories[4:])
+    assert [alone for alone, _ in pasts] == [None] * 4
+    assert len({id(memory) for _, memory in pasts}) == 2
+    assert all(np.any(memory.offset) for _, memory in pasts)
 
 
 def test_any_network_may_remember_frames():

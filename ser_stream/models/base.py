@@ -99,16 +99,19 @@ class EmotionModel(NormalisingModel):
     begins_with: tuple[str, ...] = ()
     remembers_states: bool = False
 
-    def begin(self, batches: Iterator[tuple[tuple, Tensor]]) -> None:
-        """Load what training begins with, of a network that does not begin by chance.
+    def begin(self) -> None:
+        """Load what training begins with, of a network that does not begin by chance."""
+
+    def get_used_to(self, turns: Iterator[tuple[Tensor, Tensor]]) -> None:
+        """Learn, before training, what turns usually have, of a network that begins so.
 
         Args:
-            batches: of an epoch of training: the network's arguments, and targets.
+            turns: batches of steps and of their numbers: arguments as `classify`.
         """
 
     @property
     def pretrained(self) -> nn.Module | None:
-        """The part that `begin` loads; None: there is none."""
+        """The front end of a network whose front end `begin` loads; None: it loads nothing."""
         return None
 
     @property

@@ -28,7 +28,7 @@ PRETRAINED = Path(__file__).parent.parent / "weights" / "speaker-encoder" / "enc
 """Of Resemblyzer 0.1.4, see NOTICE beside it."""
 LEVEL = 0.01
 """Mean power of the bands that speech is brought to: of a signal of -30 dBFS, as in Resemblyzer."""
-BEGIN_BATCHES = 60
+USUAL_BATCHES = 60
 """So many show what turns usually have."""
 QUIETEST = 1e-8
 """Sound of less power than this is not made louder."""
@@ -111,7 +111,7 @@ class VoiceLstm(PoolingModel):
         self.output = nn.Linear(hidden, len(labels))
         self.affect = nn.Linear(hidden, 2) if affect else None
 
-    def begin(self, batches: Iterator[tuple[tuple, Tensor]]) -> None:
+    def begin(self) -> None:
         weights = {name: tensor.float() for name, tensor in load_file(PRETRAINED).items()}
         try:
             self.encoder.load_state_dict(weights)
@@ -122,16 +122,13 @@ class VoiceLstm(PoolingModel):
                 f"{self.features.dimension}, {self.encoder.layers[0].hidden_size} and "
                 f"{len(self.encoder.layers)}"
             ) from error
+
+    def get_used_to(self, turns: Iterator[tuple[Tensor, Tensor]]) -> None:
         # Of many batches: one holds a few speakers in as many rooms.
         with torch.no_grad():
-            turns = torch.cat(
-                [
-                    self.statistics(self.encode(features), self.step_lengths(lengths))
-                    for (features, lengths, *_), _ in itertools.islice(batches, BEGIN_BATCHES)
-                ]
-            )
-        self.usual = turns.mean(dim=0)
-        self.spread = turns.std(dim=0) + 1e-4
+            found = [self.statistics(*turn) for turn in itertools.islice(turns, USUAL_BATCHES)]
+        self.usual = torch.cat(found).mean(dim=0)
+        self.spread = torch.cat(found).std(dim=0) + 1e-4
 
     @property
     def pretrained(self) -> nn.Module:
@@ -185,13 +182,18 @@ class VoiceLstm(PoolingModel):
     def forward(
         self, features: Tensor, lengths: Tensor | None = None, past: Tensor | None = None
     ) -> Tensor:
+        """As of all networks that stream; `past`: see `classify`."""
+        return self.classify(self.encode(features), self.step_lengths(lengths), past)
+
+    def classify(
+        self, steps: Tensor, lengths: Tensor | None = None, past: Tensor | None = None
+    ) -> Tensor:
         """As of all networks that stream.
 
         Args:
             past: (batch, batch) what each item's speaker said before: how much of which other
                 items is taken off, see `training.talks`. None: nothing.
         """
-        steps, lengths = self.encode(features), self.step_lengths(lengths)
         statistics = self.statistics(steps, lengths)
         offset = None if past is None else past @ (statistics - self.usual)
         return self.output(self.dropout(self._hidden(statistics, offset)))

@@ -65,6 +65,16 @@ class Augmentation:
     band_masks: int = 2
     band_mask_width: int = 8
 
+    @property
+    def leaves_sound(self) -> bool:
+        """Whether turns are heard as they were recorded, if perhaps not to their end."""
+        changes = (
+            self.shift, *self.gain_db, self.warp, self.heard, self.silence, self.noise,
+            self.no_voice, self.tilt_db, self.low_pass, self.mixup, self.time_masks,
+            self.band_masks,
+        )  # fmt: skip
+        return not any(changes)
+
 
 def random_prefix(frames: np.ndarray, min_frames: int, rng: np.random.Generator) -> np.ndarray:
     """The beginning of a turn, of random length."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,16 +39,24 @@ def stream_logits(
     Args:
         memory: of recordings before it, which this one is added to; None: there were none.
     """
+    for window, (logits,) in stream_logits_after(model, smoothing, path, [memory]):
+        yield window, logits
+
+
+def stream_logits_after(
+    model: EmotionModel, smoothing: float, path: Path, memories: Sequence[VoiceMemory | None]
+) -> Iterator[tuple[Window, list[np.ndarray]]]:
+    """`stream_logits` after each of several pasts: the recording itself is heard once."""
     settings = WindowSettings(model.features, model.window_frames, model.hop_frames, MIN_SPEECH_S)
     source = Recording(path)
     session = StreamSession(settings, TurnSettings(), settle_s=source.settle_s)
     judge_settings = JudgeSettings(model.window_steps, smoothing, {}, MIN_SPEECH_S)
-    judge = Judge(model, "", judge_settings, memory)
+    judges = [Judge(model, "", judge_settings, memory) for memory in memories]
     for block in source.blocks():
         for window in session.push(block):
-            yield window, judge.logits(window)
+            yield window, [judge.logits(window) for judge in judges]
     for window in session.finish():
-        yield window, judge.logits(window)
+        yield window, [judge.logits(window) for judge in judges]
 
 
 def calibrate(
@@ -68,11 +76,9 @@ def calibrate(
         floor: confidence under which an estimate abstains. Being calibrated, it is the share of
             estimates of that confidence which are right.
     """
-    heard = _heard(model, info, utterances)
-    others = [_heard(model, info, noisy)] if noisy else []
-    if model.remembers:
-        memories = memories_of(model, utterances)
-        others.append(_heard(model, info, in_no_order(utterances), memories))
+    heard, *others = _heard(model, info, utterances, model.remembers)
+    if noisy:
+        others += _heard(model, info, noisy, in_a_row=False)
     fitted = {}
     for trigger, (logits, targets) in heard.items():
         temperature = fit_temperature(
@@ -83,31 +89,50 @@ def calibrate(
     return fitted
 
 
+def draw(utterances: list[Utterance], clips: int | None) -> list[Utterance]:
+    """So many of each corpus, those with the lowest checksums of their keys; None: all."""
+    if clips is None:
+        return utterances
+    by_corpus: dict[str, list[Utterance]] = {}
+    for utterance in in_no_order(utterances):
+        by_corpus.setdefault(utterance.corpus, []).append(utterance)
+    return [u for members in by_corpus.values() for u in members[:clips]]
+
+
 def in_no_order(utterances: list[Utterance]) -> list[Utterance]:
     """In an order that is always the same, and has nothing to do with what is said."""
     return sorted(utterances, key=lambda u: zlib.crc32(u.key.encode()))
 
 
-def memories_of(model: EmotionModel, utterances: list[Utterance]) -> dict[str, VoiceMemory]:
-    """An empty memory for each speaker."""
-    return {utterance.speaker: memory_for(model) for utterance in utterances}
+def pasts(
+    model: EmotionModel, utterances: list[Utterance], in_a_row: bool
+) -> Iterator[tuple[Utterance, list[VoiceMemory | None]]]:
+    """Each recording, and the pasts that it is heard after: none, and, in a row, its speaker's."""
+    memories = {u.speaker: memory_for(model) for u in utterances} if in_a_row else {}
+    for utterance in in_no_order(utterances):
+        yield utterance, [None] + ([memories[utterance.speaker]] if in_a_row else [])
 
 
 def _heard(
-    model: EmotionModel,
-    info: ModelInfo,
-    utterances: list[Utterance],
-    memories: dict[str, VoiceMemory] | None = None,
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """For each trigger: logits (estimates, labels) and the true labels' indices (estimates,)."""
-    logits = {INTERVAL: [], UTTERANCE: []}
+    model: EmotionModel, info: ModelInfo, utterances: list[Utterance], in_a_row: bool
+) -> list[dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Of recordings alone, and of those in a row too: for each trigger logits and true labels.
+
+    Logits are (estimates, labels), labels' indices (estimates,).
+    """
+    logits = [{INTERVAL: [], UTTERANCE: []} for _ in range(1 + in_a_row)]
     targets = {INTERVAL: [], UTTERANCE: []}
-    for utterance in tqdm(utterances, desc="calibration"):
-        memory = memories[utterance.speaker] if memories else None
-        for window, values in stream_logits(model, info.smoothing, utterance.path, memory):
-            logits[window.trigger].append(values)
-            targets[window.trigger].append(info.labels.index(utterance.label))
-    return {trigger: (np.array(logits[trigger]), np.array(targets[trigger])) for trigger in logits}
+    recordings = pasts(model, utterances, in_a_row)
+    for utterance, memories in tqdm(recordings, desc="calibration", total=len(utterances)):
+        target = info.labels.index(utterance.label)
+        of_windows = stream_logits_after(model, info.smoothing, utterance.path, memories)
+        for window, judged in of_windows:
+            targets[window.trigger].append(target)
+            for way, values in zip(logits, judged, strict=True):
+                way[window.trigger].append(values)
+    return [
+        {name: (np.array(way[name]), np.array(targets[name])) for name in targets} for way in logits
+    ]
 
 
 def calibrate_to(
@@ -121,6 +146,7 @@ def calibrate_to(
     utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))["validation"]
     if not utterances:
         raise InputError(f"recipe {recipe.name}: it has no validation speakers")
+    utterances = draw(utterances, recipe.calibration_clips)
     with tempfile.TemporaryDirectory() as folder:
         noisy = []
         if recipe.ears and recipe.noise_folds:

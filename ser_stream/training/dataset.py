@@ -138,12 +138,7 @@ class TrainingSet:
         n_speech = store.speech_frames[index]
         start = rng.integers(min(settings.shift, n_speech // 4) + 1)
         frames = frames[start : rng.integers(n_speech, len(frames) + 1)]
-        goes_on = rng.random() < settings.prefix
-        if goes_on:
-            frames = random_prefix(frames, settings.min_frames, rng)
-        if len(frames) > self.max_frames:
-            start = rng.integers(len(frames) - self.max_frames + 1)
-            frames = frames[start : start + self.max_frames]
+        frames, goes_on = self.stretch(frames, rng)
         stretch = 1.0
         if settings.warp:
             stretch = 1 + around.uniform(-settings.warp, settings.warp)
@@ -165,6 +160,16 @@ class TrainingSet:
             colour = frames.mean(axis=0) - unchanged.mean(axis=0)
             frames = frames - self._before(index, number, store, stretch, colour, rng)
         return frames, self.answers[index]
+
+    def stretch(self, frames: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
+        """What of a turn (frames, n) is heard: all, or its beginning; and whether it goes on."""
+        goes_on = rng.random() < self.augmentation.prefix
+        if goes_on:
+            frames = random_prefix(frames, self.augmentation.min_frames, rng)
+        if len(frames) > self.max_frames:
+            start = rng.integers(len(frames) - self.max_frames + 1)
+            frames = frames[start : start + self.max_frames]
+        return frames, goes_on
 
     def _before(
         self,

@@ -14,16 +14,11 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.decoding import INTERVAL, UTTERANCE
 from ser_stream.errors import InputError
-from ser_stream.features.voice_memory import VoiceMemory
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo, find_writable, read_info
-from ser_stream.training.calibrate import (
-    calibration_error,
-    in_no_order,
-    memories_of,
-    stream_logits,
-)
+from ser_stream.session import Window
+from ser_stream.training.calibrate import calibration_error, pasts, stream_logits_after
 from ser_stream.training.card import ABOUT, IN_A_ROW, write_card
 from ser_stream.training.metrics import score, score_answers
 from ser_stream.training.recipe import Recipe
@@ -53,72 +48,83 @@ def evaluate_model(model: str | Path, recipe: Recipe, corpora: Path, part: str) 
             report["corpora"][corpus] = {
                 "title": CORPORA[corpus].title,
                 "speakers": sorted({u.speaker for u in members}),
-                **score_stream(network, info, members),
+                **score_stream(network, info, members, network.remembers),
             }
-            if network.remembers:
-                report["corpora"][corpus][IN_A_ROW] = score_in_a_row(network, info, members)
     return report
 
 
-def draw(utterances: list[Utterance], clips: int | None) -> list[Utterance]:
-    """So many of each corpus, those with the lowest checksums of their keys; None: all."""
-    if clips is None:
-        return utterances
-    by_corpus: dict[str, list[Utterance]] = {}
-    for utterance in in_no_order(utterances):
-        by_corpus.setdefault(utterance.corpus, []).append(utterance)
-    return [u for members in by_corpus.values() for u in members[:clips]]
-
-
-def score_in_a_row(network: EmotionModel, info: ModelInfo, utterances: list[Utterance]) -> dict:
-    """Utterance figures where each speaker's recordings follow one another, in no order."""
-    memories = memories_of(network, utterances)
-    return score_stream(network, info, in_no_order(utterances), memories)["utterance"]
-
-
 def score_stream(
-    network: EmotionModel,
-    info: ModelInfo,
-    utterances: list[Utterance],
-    memories: dict[str, VoiceMemory] | None = None,
+    network: EmotionModel, info: ModelInfo, utterances: list[Utterance], in_a_row: bool = False
 ) -> dict:
     """Utterance estimates, one answer per recording, and interval estimates.
 
     Args:
-        memories: by speaker; None: each recording is heard by itself.
+        in_a_row: also where each speaker's recordings follow one another, in no order, which a
+            network that remembers voices hears each against those before.
 
     Returns:
-        utterance, interval: see `_figures`; by_sex: "f", "m" -> n, wa, ua of utterance estimates.
+        utterance, interval: see `_figures`; by_sex: "f", "m" -> n, wa, ua of utterance estimates,
+        of each recording by itself; with `in_a_row`, `IN_A_ROW`: utterance estimates.
     """
-    answers = {INTERVAL: [], UTTERANCE: []}
-    truths = {INTERVAL: [], UTTERANCE: []}
-    unheard = np.zeros(len(info.labels), np.int64)
-    sexes = []  # sex, true label, answer or -1
-    for utterance in tqdm(utterances, desc=utterances[0].corpus):
-        truth = info.labels.index(utterance.label)
+    ways = [Answers(info) for _ in range(1 + in_a_row)]
+    recordings = pasts(network, utterances, in_a_row)
+    progress = tqdm(recordings, desc=utterances[0].corpus, total=len(utterances))
+    for utterance, memories in progress:
+        windows, logits = [], [[] for _ in ways]
+        of_windows = stream_logits_after(network, info.smoothing, utterance.path, memories)
+        for window, judged in of_windows:
+            windows.append(window)
+            for way, values in zip(logits, judged, strict=True):
+                way.append(values)
+        for answers, values in zip(ways, logits, strict=True):
+            answers.add(utterance, windows, values)
+    alone = ways[0]
+    report = {name: alone.figures(name) for name in (UTTERANCE, INTERVAL)}
+    report["by_sex"] = _by_sex(info.labels, alone.sexes)
+    if in_a_row:
+        report[IN_A_ROW] = ways[1].figures(UTTERANCE)
+    return report
+
+
+class Answers:
+    """What was answered of recordings, and the truth.
+
+    Attributes:
+        sexes: of each recording: the speaker's sex, the true label, and the answer or -1.
+    """
+
+    def __init__(self, info: ModelInfo):
+        self._info = info
+        self._answers = {INTERVAL: [], UTTERANCE: []}
+        self._truths = {INTERVAL: [], UTTERANCE: []}
+        self._unheard = np.zeros(len(info.labels), np.int64)
+        self.sexes: list[tuple[str, int, int]] = []
+
+    def add(self, utterance: Utterance, windows: list[Window], logits: list[np.ndarray]) -> None:
+        """A recording that fell into these windows, each with its logits (labels,)."""
+        truth = self._info.labels.index(utterance.label)
         turns = []
-        memory = memories[utterance.speaker] if memories else None
-        for window, logits in stream_logits(network, info.smoothing, utterance.path, memory):
-            probabilities = info.calibration[window.trigger].probabilities(logits)
+        for window, values in zip(windows, logits, strict=True):
+            probabilities = self._info.calibration[window.trigger].probabilities(values)
             if window.trigger == UTTERANCE:
                 turns.append((window.speech_s, probabilities))
             else:
-                answers[INTERVAL].append(probabilities)
-                truths[INTERVAL].append(truth)
+                self._answers[INTERVAL].append(probabilities)
+                self._truths[INTERVAL].append(truth)
         if not turns:  # nobody was heard to speak: that is no right answer
-            unheard[truth] += 1
-            sexes.append((utterance.gender, truth, -1))
-            continue
+            self._unheard[truth] += 1
+            self.sexes.append((utterance.gender, truth, -1))
+            return
         # A recording that falls into several turns is answered by its longest.
         answer = max(turns, key=lambda turn: turn[0])[1]
-        answers[UTTERANCE].append(answer)
-        truths[UTTERANCE].append(truth)
-        sexes.append((utterance.gender, truth, int(answer.argmax())))
-    return {
-        "utterance": _figures(info, UTTERANCE, answers, truths, unheard),
-        "interval": _figures(info, INTERVAL, answers, truths),
-        "by_sex": _by_sex(info.labels, sexes),
-    }
+        self._answers[UTTERANCE].append(answer)
+        self._truths[UTTERANCE].append(truth)
+        self.sexes.append((utterance.gender, truth, int(answer.argmax())))
+
+    def figures(self, trigger: str) -> dict:
+        """n, WA, UA, confusion and so on, and how far confidence may be believed."""
+        unheard = self._unheard if trigger == UTTERANCE else None
+        return _figures(self._info, trigger, self._answers, self._truths, unheard)
 
 
 def _by_sex(labels: tuple[str, ...], answered: list[tuple[str, int, int]]) -> dict[str, dict]:

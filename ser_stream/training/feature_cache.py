@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -80,20 +81,40 @@ def load_features(
         place = {u.key: i for i, u in enumerate(among)}
         store = load_features(among, config, speed, folder, ear)
         return store.some(np.array([place[u.key] for u in utterances]))
-    identity = [[u.key for u in utterances], dataclasses.asdict(config), speed, TAIL_S, DETECTOR]
+    identity = identity_of(utterances, config, speed)
     if ear is not None:
         identity.append(ear)
+
+    def compute() -> Iterator[tuple[np.ndarray, int]]:
+        spans = _speech_spans(utterances, folder)
+        for utterance, span in zip(
+            tqdm(utterances, desc=f"features, speed {speed:g}"), spans, strict=True
+        ):
+            yield _features(utterance, span, config, speed, ear)
+
+    return kept(folder, identity, compute)
+
+
+def identity_of(utterances: list[Utterance], config: LogMelConfig, speed: float) -> list:
+    """What features hang on."""
+    return [[u.key for u in utterances], dataclasses.asdict(config), speed, TAIL_S, DETECTOR]
+
+
+def kept(
+    folder: Path, identity: list, compute: Callable[[], Iterator[tuple[np.ndarray, int]]]
+) -> FeatureStore:
+    """What `folder` has of that identity, or else what is computed, which then is kept there.
+
+    Args:
+        compute: gives of each utterance its frames, and how many lie before its turn's end.
+    """
     name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     path = folder / f"{name}.npy"
     index_path = folder / f"{name}.index.npy"
     if not index_path.is_file():  # written last: it says that the other is complete
         folder.mkdir(parents=True, exist_ok=True)
-        spans = _speech_spans(utterances, folder)
         chunks, index = [], []
-        for utterance, span in zip(
-            tqdm(utterances, desc=f"features, speed {speed:g}"), spans, strict=True
-        ):
-            frames, n_speech = _features(utterance, span, config, speed, ear)
+        for frames, n_speech in compute():
             chunks.append(frames.astype(np.float16))
             index.append((len(frames), n_speech))
         np.save(path, np.concatenate(chunks))

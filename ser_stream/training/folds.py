@@ -16,7 +16,7 @@ from ser_stream.decoding import UTTERANCE
 from ser_stream.json_files import write_json
 from ser_stream.models.checkpoint import load_model
 from ser_stream.training.card import IN_A_ROW
-from ser_stream.training.evaluate import score_in_a_row, score_stream
+from ser_stream.training.evaluate import score_stream
 from ser_stream.training.metrics import Scores
 from ser_stream.training.recipe import Recipe
 from ser_stream.training.run import train
@@ -58,9 +58,7 @@ def train_folds(
             train(fold, corpora, cache, folder, seed, device, start=start)
             network, info = load_model(folder / "model")
             held_out = fold.split(utterances)["test"]
-            report = score_stream(network, info, held_out)
-            if network.remembers:
-                report[IN_A_ROW] = score_in_a_row(network, info, held_out)
+            report = score_stream(network, info, held_out, network.remembers)
             scores.write_text(json.dumps(report) + "\n", encoding="utf-8")
         scored = json.loads(scores.read_text(encoding="utf-8"))
         for way in (UTTERANCE, IN_A_ROW):

@@ -28,6 +28,8 @@ class Recipe:
         motors: how many synthetic motors are added to them.
         ears: versions of each utterance in rooms and through poor lines, see `ears.heard`.
         teachers_share: how much of what is learned is teachers' opinion, the rest the label.
+        calibration_clips: to so many recordings of each corpus's validation speakers confidence is
+            fitted; none: to all.
         eight_bit: the finished weights are rounded to eight bits.
         smoothing, confidence_floor: of the finished model, see `ModelInfo`.
         folds: a protocol whose folds are the test speakers in turn, each of a network of its own.
@@ -47,6 +49,7 @@ class Recipe:
     motors: int = 0
     ears: int = 0
     teachers_share: float = 0.0
+    calibration_clips: int | None = None
     eight_bit: bool = False
     smoothing: float = 0.0
     confidence_floor: float = 0.0

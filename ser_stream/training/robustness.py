@@ -18,9 +18,9 @@ from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
 from ser_stream.session import WindowSettings
-from ser_stream.training.calibrate import stream_logits
+from ser_stream.training.calibrate import draw, stream_logits
 from ser_stream.training.conditions import CONDITIONS, Surroundings
-from ser_stream.training.evaluate import draw, score_stream
+from ser_stream.training.evaluate import score_stream
 from ser_stream.training.feature_cache import read_samples
 from ser_stream.training.recipe import Recipe
 from ser_stream.units import SAMPLE_RATE_HZ

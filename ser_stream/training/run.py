@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ser_stream.corpora import esc10
 from ser_stream.corpora.base import Utterance
@@ -30,6 +32,7 @@ from ser_stream.training.feature_cache import load_features, read_samples
 from ser_stream.training.memory import keep_freed_memory
 from ser_stream.training.processes import first_before_others, is_first, joined
 from ser_stream.training.recipe import Recipe
+from ser_stream.training.steps import BehindSteps, StepTalks, load_steps, pass_once
 from ser_stream.training.talks import Talks
 from ser_stream.training.teachers import check_teachers, taught
 from ser_stream.training.trainer import Trainer
@@ -69,24 +72,32 @@ def train(
     torch.manual_seed(seed)
     if start is None:
         model = build_model(recipe.architecture, recipe.labels, recipe.features, recipe.options)
+        model.begin()
     else:
         model = _started(start, recipe)
     model.remembers = recipe.augmentation.history > 0
+    of_steps = training_set_of(model) is Talks and not teachers and pass_once(recipe)
     output.mkdir(parents=True, exist_ok=True)
     if is_first():
         _write_run(recipe, seed, parts, model, output, start)
     with joined(device) as own_device:
         with first_before_others():
-            training_set, windows = _data(
-                recipe, utterances, parts, corpora, cache, model, teachers
-            )
+            if of_steps:
+                training_set, windows = _step_data(recipe, utterances, parts, cache, model)
+            else:
+                training_set, windows = _data(
+                    recipe, utterances, parts, corpora, cache, model, teachers
+                )
         if start is None:
-            mean, std = training_set.statistics()
-            model.set_normalisation(torch.from_numpy(mean), torch.from_numpy(std))
-            model.begin(training_set.epoch(np.random.default_rng(0)))
+            if not of_steps:
+                mean, std = training_set.statistics()
+                model.set_normalisation(torch.from_numpy(mean), torch.from_numpy(std))
+            model.get_used_to(_turns(model, training_set, of_steps))
         training_set.usual = model.mean.numpy()
-        trainer = Trainer(model, training_set, recipe.optimisation, seed, output, own_device)
+        network = BehindSteps(model) if of_steps else model
+        trainer = Trainer(network, training_set, recipe.optimisation, seed, output, own_device)
         trained = trainer.run(windows).to("cpu", memory_format=torch.contiguous_format)
+    trained = trained.network if of_steps else trained
     if is_first():
         _write_model(recipe, seed, trained, corpora, output / "model")
 
@@ -134,6 +145,36 @@ def _data(
     targets = np.array([recipe.labels.index(utterance.label) for utterance in watched])
     validation = features(watched, speed=1.0)
     return training_set, Windows(validation, targets, model.window_frames, model.step_frames)
+
+
+def _step_data(
+    recipe: Recipe,
+    everything: list[Utterance],
+    parts: dict[str, list[Utterance]],
+    cache: Path,
+    model: EmotionModel,
+) -> tuple[TrainingSet, Windows]:
+    """As `_data`, of steps, each of which is computed once."""
+    utterances, watched = parts["train"], parts["validation"]
+    steps = partial(load_steps, model, folder=cache, among=everything)
+    stores = [steps(utterances, speed=speed) for speed in recipe.speeds]
+    least = max(1, model.steps_in(recipe.augmentation.min_frames))
+    training_set = StepTalks(
+        utterances, stores, recipe.labels, recipe.mix,
+        dataclasses.replace(recipe.augmentation, min_frames=least), recipe.utterances_per_epoch,
+        recipe.optimisation.batch_size, model.window_steps,
+        frame_s=model.frames_per_step * recipe.features.frame_s,
+    )  # fmt: skip
+    targets = np.array([recipe.labels.index(utterance.label) for utterance in watched])
+    return training_set, Windows(steps(watched, speed=1.0), targets, model.window_steps)
+
+
+def _turns(
+    model: EmotionModel, training_set: TrainingSet, of_steps: bool
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Steps and their numbers of an epoch's batches."""
+    for (heard, lengths, *_), _ in training_set.epoch(np.random.default_rng(0)):
+        yield (heard, lengths) if of_steps else (model.encode(heard), model.step_lengths(lengths))
 
 
 def training_set_of(model: EmotionModel) -> type[TrainingSet]:

@@ -24,8 +24,7 @@ from ser_stream.features.log_mel import SILENCE
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.session import StreamSession, TurnFeatures, WindowSettings
-from ser_stream.training.calibrate import MIN_SPEECH_S
-from ser_stream.training.evaluate import draw
+from ser_stream.training.calibrate import MIN_SPEECH_S, draw
 from ser_stream.training.metrics import score
 from ser_stream.training.recipe import Recipe
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
