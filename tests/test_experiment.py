@@ -25,6 +25,7 @@ from ser_stream.training import trainer
 from ser_stream.training.alignment import align
 from ser_stream.training.clips import ClipSettings, add_white_noise, load_clips
 from ser_stream.training.experiment import (
+    _set,
     experiment_from_dict,
     is_experiment,
     load_experiment,
@@ -457,3 +458,8 @@ def test_rows_of_iemocap_run_on_a_copy_of_the_corpus(iemocap, tmp_path, capsys):
     for run in runs:
         assert run["utterances"]["test"] == 8 and run["speakers"]["test"] == 2
         assert sum(run["utterances"].values()) == 40
+
+
+def test_a_setting_that_is_left_out_is_no_other_experiment():
+    settings = {"fold": None, "optimisation": {"epochs": 8, "pretrained_rate": None}}
+    assert _set(settings) == {"optimisation": {"epochs": 8}}

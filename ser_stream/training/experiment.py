@@ -54,9 +54,7 @@ class Experiment:
     @property
     def identity(self) -> str:
         """Short hash of all that decides its figures, but the seeds: runs of another are others."""
-        content = dataclasses.asdict(dataclasses.replace(self, name="", source="", seeds=()))
-        # A setting that is left out does not count: one more leaves earlier runs what they are.
-        content = {name: value for name, value in content.items() if value is not None}
+        content = _set(dataclasses.asdict(dataclasses.replace(self, name="", source="", seeds=())))
         content["kind"] = type(self.features).__name__
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
@@ -78,6 +76,15 @@ class Experiment:
                 f"{' or '.join(missing)}; name other labels or corpora"
             )
         return kept
+
+
+def _set(content: dict[str, Any]) -> dict[str, Any]:
+    """Settings without those that are left out: one more leaves earlier runs what they are."""
+    return {
+        name: _set(value) if isinstance(value, dict) else value
+        for name, value in content.items()
+        if value is not None
+    }
 
 
 def load_experiment(path: Path, *over: dict[str, Any]) -> Experiment:

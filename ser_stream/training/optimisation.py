@@ -25,7 +25,7 @@ class Optimisation:
             the best one. 0: train all epochs and keep the last weights.
         monitor: what is watched on the validation part: "wa", "ua", "weighted_f1" or "loss".
         pretrained_rate: the learning rate of what a network begins with ready, as a share of
-            `learning_rate`; 0: it stays as it is.
+            `learning_rate`; 0: it stays as it is; None: no share, but all of it.
         clip_norm: the gradient is scaled down to this norm; 0 = never.
         average: decay per step of a moving average of the weights, which then is what is judged and
             kept; 0 = none.
@@ -48,7 +48,7 @@ class Optimisation:
     plateau_factor: float = 0.1
     patience: int = 0
     monitor: str = "wa"
-    pretrained_rate: float = 1.0
+    pretrained_rate: float | None = None
     clip_norm: float = 0.0
     average: float = 0.0
     mixed_precision: bool = True
@@ -78,9 +78,10 @@ class Optimisation:
         for name, least, most in (
             ("learning_rate", 0, None), ("plateau_factor", 0, 1), ("weight_decay", None, None),
             ("label_smoothing", None, 1), ("clip_norm", None, None), ("average", None, 1),
-            ("pretrained_rate", None, None),
         ):  # fmt: skip
             _check_number(name, getattr(self, name), least, most)
+        if self.pretrained_rate is not None:
+            _check_number("pretrained_rate", self.pretrained_rate, None, None)
 
     @property
     def needs_validation(self) -> bool:

@@ -243,7 +243,7 @@ def _optimizer(model: nn.Module, settings: Optimisation) -> torch.optim.Optimize
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
     pretrained = getattr(model, "pretrained", None)
     groups = [{"params": list(model.parameters())}]
-    if pretrained is not None and settings.pretrained_rate != 1:
+    if pretrained is not None and settings.pretrained_rate is not None:
         pretrained.requires_grad_(settings.pretrained_rate > 0)
         ready = list(pretrained.parameters())
         known = {id(parameter) for parameter in ready}
