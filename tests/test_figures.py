@@ -362,6 +362,18 @@ def test_attention_has_the_time_axis_of_the_spectrogram(second):
     assert panel(figure, "frequency").images[0].get_extent()[:2] == [edges[0], edges[-1]]
 
 
+def test_labels_of_neighbouring_panels_do_not_overlap(second):
+    samples, mel = second
+    weights = {f"attention layer {number}": np.ones(len(mel)) for number in (1, 2, 3)}
+    figure = attention_over_spectrogram(mel, weights, JALAL, "title", WORDS, waveform=samples)
+    figure.draw_without_rendering()
+    labels = [panel(figure, name).yaxis.label for name in ("amplitude", "frequency")]
+    labels += [axes.yaxis.label for axes in figure.axes if "layer" in axes.get_ylabel()]
+    boxes = [label.get_window_extent() for label in labels]
+    assert len(boxes) == 5
+    assert all(upper.y0 > lower.y1 for upper, lower in itertools.pairwise(boxes))
+
+
 def test_a_tone_lies_at_its_tick():
     """Energy at 1 kHz is brightest in the band that the tick "1" points at."""
     tone = np.sin(2 * np.pi * 1000 * np.arange(8000) / 16_000).astype(np.float32)

@@ -5,6 +5,7 @@ As in `figures`, each function is given arrays and returns a figure of the calle
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -21,6 +22,8 @@ CHARACTER_INCHES = 0.09
 """Width of an average character of a label (9 points), with some space."""
 
 LABEL_POINTS = 9
+LABEL_WIDTH = 10
+"""Characters of a line of a panel's label: more would reach into its neighbour's."""
 
 DYNAMIC_RANGE_DB = 80.0
 """What lies further below the loudest cell of a spectrogram is drawn as silence."""
@@ -79,7 +82,7 @@ def attention_over_spectrogram(
         axes.stairs(levels, edges_s, fill=True, color=colour, alpha=0.4)
         axes.stairs(levels, edges_s, baseline=None, color=colour)
         axes.axhline(np.mean(levels), color="0.3", linestyle=":")
-        axes.set_ylabel(f"{plain(name)}\n(weight)")
+        axes.set_ylabel(f"{textwrap.fill(plain(name), LABEL_WIDTH)}\n(weight)")
     # Lines of phones leave out the words' row, where they would cross the text.
     _draw_boundaries(panels, words, "-")
     _draw_boundaries([*panels[: len(panels) - len(tracks)], panels[-1]], phones, ":")
