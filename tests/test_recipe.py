@@ -94,6 +94,7 @@ def test_a_held_out_speaker_that_is_missing_is_named():
         ({"optimisation": {}}, "optimisation: settings missing: epochs"),
         ({"optimisation": {"epochs": 1, "optimizer": "sgd"}}, "accepted are adam, adamw"),
         ({"utterances_per_epoch": 0}, "utterances_per_epoch: found 0"),
+        ({"calibration_clips": 0}, "calibration_clips: found 0"),
         ({"labels": "neutral"}, "labels: found 'neutral'; accepted is a list"),
     ],
 )

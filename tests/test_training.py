@@ -30,7 +30,7 @@ from ser_stream.training.augment import (
     tilt,
     warp_bands,
 )
-from ser_stream.training.calibrate import stream_logits
+from ser_stream.training.calibrate import calibrate_to, stream_logits
 from ser_stream.training.card import IN_A_ROW
 from ser_stream.training.dataset import TrainingSet, Windows, pad
 from ser_stream.training.ears import heard
@@ -323,6 +323,22 @@ def test_of_a_model_that_remembers_recordings_in_a_row_are_scored_too(
         assert entry[IN_A_ROW]["n"] == entry["utterance"]["n"]
     save_report(tmp_path, report)
     assert "recordings of a speaker in a row" in (tmp_path / "README.md").read_text()
+
+
+def test_confidence_may_be_fitted_to_a_few_recordings(
+    run_folder, recipe_path, corpora, monkeypatch
+):
+    network, info = load_model(run_folder / "out" / "model")
+    heard = []
+    monkeypatch.setattr(
+        "ser_stream.training.calibrate.calibrate", lambda model, info, us, *_: heard.append(us)
+    )
+    recipe = load_recipe(recipe_path)
+    calibrate_to(network, info, recipe, corpora)
+    calibrate_to(network, info, dataclasses.replace(recipe, calibration_clips=3), corpora)
+    everyone, few = heard
+    assert len(everyone) == 4
+    assert len(few) == 3 and {u.key for u in few} < {u.key for u in everyone}
 
 
 def test_batches_hold_every_label_as_often(corpora, recipe_path, tmp_path):

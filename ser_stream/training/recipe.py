@@ -127,12 +127,14 @@ def recipe_from_dict(content: dict[str, Any], where: str) -> Recipe:
     if settings.get("folds") is not None:
         settings["folds"] = build(Protocol, settings["folds"], f"{where}: folds")
     listed(settings, ("labels", "corpora", "speeds", "noise_folds"), where)
-    n_utterances = settings["utterances_per_epoch"]
-    if isinstance(n_utterances, bool) or not isinstance(n_utterances, int) or n_utterances < 1:
-        raise InputError(
-            f"{where}: utterances_per_epoch: found {n_utterances!r}; accepted is a whole number "
-            "above 0"
-        )
+    for name in ("utterances_per_epoch", "calibration_clips"):
+        number = settings.get(name)
+        if number is None and name == "calibration_clips":
+            continue
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            raise InputError(
+                f"{where}: {name}: found {number!r}; accepted is a whole number above 0"
+            )
     settings["labels"] = tuple(canonical_label(label) for label in settings["labels"])
     for corpus in settings["corpora"]:
         get_corpus(corpus)
