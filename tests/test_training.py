@@ -250,6 +250,7 @@ def test_features_are_kept_and_read_back(corpora, recipe_path, tmp_path):
     assert len(first) == 3
     np.testing.assert_array_equal(first.utterance(1), again.utterance(1))
     assert len(first.utterance(1, tail=True)) >= len(first.utterance(1))
+    assert {path.suffix for path in tmp_path.iterdir()} == {".npy"}  # nothing half written
 
 
 RNG = np.random.default_rng(0)

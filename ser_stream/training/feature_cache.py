@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -117,11 +118,19 @@ def kept(
         for frames, n_speech in compute():
             chunks.append(frames.astype(np.float16))
             index.append((len(frames), n_speech))
-        np.save(path, np.concatenate(chunks))
-        np.save(index_path, np.array(index, np.int64))
+        _save(path, np.concatenate(chunks))
+        _save(index_path, np.array(index, np.int64))
     lengths, speech_frames = np.load(index_path).T
     ends = np.cumsum(lengths)
     return FeatureStore(np.load(path, mmap_mode="r"), ends - lengths, ends, speech_frames)
+
+
+def _save(path: Path, content: np.ndarray) -> None:
+    """Write a file at once: another run may compute the same, and have the first one mapped."""
+    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+    with unfinished.open("wb") as file:
+        np.save(file, content)
+    unfinished.replace(path)
 
 
 def _speech_spans(utterances: list[Utterance], folder: Path) -> np.ndarray:
@@ -130,7 +139,7 @@ def _speech_spans(utterances: list[Utterance], folder: Path) -> np.ndarray:
     path = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.spans.npy"
     if not path.is_file():
         spans = [speech_span(read_samples(u.path)) for u in tqdm(utterances, desc="speech spans")]
-        np.save(path, np.array(spans))
+        _save(path, np.array(spans))
     return np.load(path)
 
 
