@@ -13,6 +13,7 @@ from ser_stream.cli import main
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
 from ser_stream.models.checkpoint import load_model
+from ser_stream.training.card import IN_A_ROW
 from ser_stream.training.conditions import (
     CONDITIONS,
     LEAD_S,
@@ -22,7 +23,7 @@ from ser_stream.training.conditions import (
     motor,
 )
 from ser_stream.training.ears import in_use
-from ser_stream.training.robustness import false_estimates
+from ser_stream.training.robustness import conditions_table, false_estimates
 from ser_stream.units import SAMPLE_RATE_HZ
 
 LEAD = round(LEAD_S * SAMPLE_RATE_HZ)
@@ -113,8 +114,22 @@ def test_robustness_of_a_model_on_real_speech(corpora_root, capsys):
     for name in ("clean", "noise-0dB"):
         assert set(report["conditions"][name]) == {"ravdess", "cremad", "nemo"}
         for scores in report["conditions"][name].values():
-            assert scores["n"] == 1
+            assert scores["n"] == scores[IN_A_ROW]["n"] == 1
     assert "false_estimates" not in report
+
+
+def test_the_table_has_conversations_beside_recordings_alone():
+    def scores(alone, in_a_row):
+        return {"ravdess": {"ua": alone, IN_A_ROW: {"ua": in_a_row}}}
+
+    report = {"conditions": {"clean": scores(0.6, 0.7), "room-0.6s": scores(0.5, 0.68)}}
+    header, _, clean, room = conditions_table(report).splitlines()
+    assert header.endswith("| mean | against clean | in a row: mean | against clean |")
+    assert clean == "| clean | 60.0 | 60.0 | +0.0 | 70.0 | +0.0 |"
+    assert room == "| room-0.6s | 50.0 | 50.0 | -10.0 | 68.0 | -2.0 |"
+    for figures in report["conditions"].values():
+        del figures["ravdess"][IN_A_ROW]
+    assert conditions_table(report).splitlines()[3] == "| room-0.6s | 50.0 | 50.0 | -10.0 |"
 
 
 @pytest.mark.parametrize(("seconds", "false"), [(1.2, False), (2.5, True)])

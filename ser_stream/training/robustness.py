@@ -19,6 +19,7 @@ from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
 from ser_stream.session import WindowSettings
 from ser_stream.training.calibrate import draw, stream_logits
+from ser_stream.training.card import IN_A_ROW
 from ser_stream.training.conditions import CONDITIONS, Surroundings
 from ser_stream.training.evaluate import score_stream
 from ser_stream.training.feature_cache import read_samples
@@ -47,7 +48,8 @@ def evaluate_conditions(
 
     Returns:
         model, recipe, part, clips, conditions (name -> corpus -> scores of the utterance
-        estimates), and, for `NO_SPEECH`, false_estimates, see there.
+        estimates, of a model that remembers voices also `IN_A_ROW`), and, for `NO_SPEECH`,
+        false_estimates, see there.
 
     Raises:
         InputError: a corpus cannot be read, labels differ, or a room needs pyroomacoustics.
@@ -67,11 +69,16 @@ def evaluate_conditions(
         with tempfile.TemporaryDirectory() as folder:
             heard = [_heard(u, name, around, Path(folder)) for u in tqdm(chosen, desc=name)]
             report["conditions"][name] = {
-                corpus: score_stream(network, info, members)["utterance"]
+                corpus: _scores(network, info, members)
                 for corpus in recipe.corpora
                 if (members := [u for u in heard if u.corpus == corpus])
             }
     return report
+
+
+def _scores(network: EmotionModel, info: ModelInfo, utterances: list[Utterance]) -> dict:
+    report = score_stream(network, info, utterances, network.remembers)
+    return report["utterance"] | {way: report[way] for way in (IN_A_ROW,) if way in report}
 
 
 def _heard(utterance: Utterance, condition: str, around: Surroundings, folder: Path) -> Utterance:
@@ -108,20 +115,31 @@ def false_estimates(network: EmotionModel, info: ModelInfo, corpora: Path) -> di
 
 
 def conditions_table(report: dict) -> str:
-    """Markdown: UA of the utterance estimates, in percent, and what it is against the first."""
+    """Markdown: UA of the utterance estimates, in percent, and what it is against the first.
+
+    Of a model that remembers voices, also the mean of a speaker's recordings in a row.
+    """
     lines = []
     if conditions := report["conditions"]:
-        corpora = list(next(iter(conditions.values())))
-        titles = [CORPORA[corpus].title for corpus in corpora]
-        first = next(iter(conditions))
-        lines += [f"| condition | {' | '.join(titles)} | mean | against {first} |"]
-        lines += ["|---" * (len(corpora) + 3) + "|"]
-        base = _mean_ua(conditions[first])
-        for name, scores in conditions.items():
-            mean = _mean_ua(scores)
-            values = [100 * scores[corpus]["ua"] for corpus in corpora] + [mean]
-            cells = " | ".join(f"{value:.1f}" for value in values)
-            lines.append(f"| {name} | {cells} | {mean - base:+.1f} |")
+        first, clean = next(iter(conditions.items()))
+        columns = ["condition", *(CORPORA[corpus].title for corpus in clean)]
+        columns += ["mean", f"against {first}"]
+        rows = [[name] for name in conditions]
+        for row, scores in zip(rows, conditions.values(), strict=True):
+            row += [f"{100 * figures['ua']:.1f}" for figures in scores.values()]
+        ways = [conditions]
+        if all(IN_A_ROW in figures for figures in clean.values()):
+            columns += ["in a row: mean", f"against {first}"]
+            ways.append({
+                name: {corpus: figures[IN_A_ROW] for corpus, figures in scores.items()}
+                for name, scores in conditions.items()
+            })  # fmt: skip
+        for way in ways:
+            means = [_mean_ua(scores) for scores in way.values()]
+            for row, mean in zip(rows, means, strict=True):
+                row += [f"{mean:.1f}", f"{mean - means[0]:+.1f}"]
+        lines = [f"| {' | '.join(row)} |" for row in [columns, *rows]]
+        lines.insert(1, "|---" * len(columns) + "|")
     if false := report.get("false_estimates"):
         lines += ["", (
             f"Sounds without a voice (ESC-10, folds 4 and 5, {60 * false['hours']:.1f} minutes): "
