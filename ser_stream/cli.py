@@ -50,7 +50,7 @@ class _StderrHandler(logging.Handler):
 
 def _log_to_stderr() -> None:
     logger = logging.getLogger("ser_stream")
-    if not logger.handlers:
+    if not any(isinstance(handler, _StderrHandler) for handler in logger.handlers):
         logger.addHandler(_StderrHandler())
         logger.setLevel(logging.INFO)
 

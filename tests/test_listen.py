@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 import soundfile
 from pulse import PulseServer
 from test_emotion import KEYS
+
+from ser_stream.cli import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -240,3 +243,12 @@ def test_the_shipped_network_of_words_answers_what_is_heard(speech_path):
     code, out, err = run(*command, "--input", speech_path)
     assert code == 0, err
     assert '"audio+text"' in out
+
+
+def test_messages_reach_the_terminal_beside_another_s_handler(capsys, monkeypatch):
+    """Such as a node's in the same process."""
+    logger = logging.getLogger("ser_stream")
+    monkeypatch.setattr(logger, "handlers", [logging.NullHandler()])
+    assert main(["models"]) == 0
+    logger.warning("the microphone is gone")
+    assert capsys.readouterr().err.count("ser-stream: the microphone is gone\n") == 1

@@ -2,7 +2,7 @@
 
     make results CORPORA=DIR                 their tables, three quarters of an hour on one core
     make results CORPORA=DIR ONLY=windows    one of them
-    make results CORPORA=DIR ONLY=folds      what is trained for it, or is in runs/: three hours
+    make results CORPORA=DIR ONLY=folds      trained for it, or in runs/: two and a half hours
 
 What the papers' systems gave is not measured again: that means training them, by the command that
 stands above each table.
