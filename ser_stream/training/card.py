@@ -35,9 +35,9 @@ def model_card(info: ModelInfo) -> str:
         f"{1e3 * info.features.frame_s:g} ms.",
         f"* Trained on: {', '.join(info.training_data.corpora) or 'not known'}.",
         f"* Use: {info.training_data.licence}.",
-        f"* Speech of adults: {_speech(info)}. Nothing is known about children, other languages, "
-        "or other ways of speaking. It hears how something is said, which is not how someone "
-        "feels: do not decide about people by it.",
+        f"* Speech of adults: {_speech(info)}. Nothing is known about children, the old by "
+        "themselves, other languages, or other ways of speaking. It hears how something is said, "
+        "which is not how someone feels: do not decide about people by it.",
     ]
     if "CREMA-D" in " ".join(info.training_data.corpora):
         lines.append(
