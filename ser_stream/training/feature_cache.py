@@ -79,9 +79,7 @@ def load_features(
             parts of them need no computing.
     """
     if among is not None:
-        place = {u.key: i for i, u in enumerate(among)}
-        store = load_features(among, config, speed, folder, ear)
-        return store.some(np.array([place[u.key] for u in utterances]))
+        return those_of(load_features(among, config, speed, folder, ear), utterances, among)
     identity = identity_of(utterances, config, speed)
     if ear is not None:
         identity.append(ear)
@@ -94,6 +92,14 @@ def load_features(
             yield _features(utterance, span, config, speed, ear)
 
     return kept(folder, identity, compute)
+
+
+def those_of(
+    store: FeatureStore, utterances: list[Utterance], among: list[Utterance]
+) -> FeatureStore:
+    """Of a store of `among`: these utterances, in this order."""
+    place = {u.key: i for i, u in enumerate(among)}
+    return store.some(np.array([place[u.key] for u in utterances]))
 
 
 def identity_of(utterances: list[Utterance], config: LogMelConfig, speed: float) -> list:

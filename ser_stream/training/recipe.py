@@ -127,10 +127,10 @@ def recipe_from_dict(content: dict[str, Any], where: str) -> Recipe:
     if settings.get("folds") is not None:
         settings["folds"] = build(Protocol, settings["folds"], f"{where}: folds")
     listed(settings, ("labels", "corpora", "speeds", "noise_folds"), where)
-    for name in ("utterances_per_epoch", "calibration_clips"):
-        number = settings.get(name)
-        if number is None and name == "calibration_clips":
-            continue
+    counts = {"utterances_per_epoch": settings["utterances_per_epoch"]}
+    if settings.get("calibration_clips") is not None:
+        counts["calibration_clips"] = settings["calibration_clips"]
+    for name, number in counts.items():
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise InputError(
                 f"{where}: {name}: found {number!r}; accepted is a whole number above 0"

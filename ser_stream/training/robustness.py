@@ -78,7 +78,8 @@ def evaluate_conditions(
 
 def _scores(network: EmotionModel, info: ModelInfo, utterances: list[Utterance]) -> dict:
     report = score_stream(network, info, utterances, network.remembers)
-    return report["utterance"] | {way: report[way] for way in (IN_A_ROW,) if way in report}
+    scores = report["utterance"]
+    return scores | {IN_A_ROW: report[IN_A_ROW]} if network.remembers else scores
 
 
 def _heard(utterance: Utterance, condition: str, around: Surroundings, folder: Path) -> Utterance:

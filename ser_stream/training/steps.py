@@ -18,7 +18,13 @@ from tqdm import tqdm
 from ser_stream.corpora.base import Utterance
 from ser_stream.models.base import EmotionModel, NormalisingModel
 from ser_stream.training.dataset import pad
-from ser_stream.training.feature_cache import FeatureStore, identity_of, kept, load_features
+from ser_stream.training.feature_cache import (
+    FeatureStore,
+    identity_of,
+    kept,
+    load_features,
+    those_of,
+)
 from ser_stream.training.recipe import Recipe
 from ser_stream.training.talks import Talks
 from ser_stream.training.trainer import has_bfloat16
@@ -48,10 +54,11 @@ def load_steps(
     for tensor in model.pretrained.state_dict().values():
         weights.update(tensor.numpy().tobytes())
     identity = [*identity_of(among, model.features, speed), "steps", weights.hexdigest()]
-    features = load_features(among, model.features, speed, folder)
-    store = kept(folder, identity, lambda: _steps(model, features))
-    place = {u.key: i for i, u in enumerate(among)}
-    return store.some(np.array([place[u.key] for u in utterances]))
+
+    def compute() -> Iterator[tuple[np.ndarray, int]]:
+        return _steps(model, load_features(among, model.features, speed, folder))
+
+    return those_of(kept(folder, identity, compute), utterances, among)
 
 
 def _steps(model: EmotionModel, features: FeatureStore) -> Iterator[tuple[np.ndarray, int]]:
