@@ -21,6 +21,10 @@ from pulse import missing_programs
 
 pytest_plugins = ["shared_fixtures"]
 
+# For `launch_test`. Looking in it for doctests imports launch, and every logger that is made after
+# that keeps to itself what it is told.
+collect_ignore = ["launch_lifecycle.py"]
+
 # Who runs the tests in the background has SIGINT ignored, and so have the programs they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
