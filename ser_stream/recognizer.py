@@ -89,7 +89,9 @@ class Recognizer:
         if threads is not None:
             torch.set_num_threads(threads)
         device = torch_device(device)
-        self._model, self.info = load_model(model, device)
+        network, self.info = load_model(model, device)
+        # Channels last: two-dimensional convolutions take down to a third of the time on a CPU.
+        self._model = network.to(memory_format=torch.channels_last)
         self._text_judge = TextJudge.load(text_model, device) if text_model else None
         self._settings = {
             "window_s": window_s,
