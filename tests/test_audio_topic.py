@@ -10,6 +10,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ser_stream.audio.timeline import Timeline
 from ser_stream.errors import InputError
 from ser_stream.ros import audio_topic
 from ser_stream.ros.audio_topic import (
@@ -116,7 +117,7 @@ def test_half_a_sample_is_refused():
 
 
 def topic(**changes):
-    return AudioTopic(AudioFormat(**changes), stamped=True)
+    return AudioTopic(AudioFormat(**changes))
 
 
 def pcm(seconds=0.1, channels=1):
@@ -169,6 +170,18 @@ def test_a_publisher_that_has_gone_is_missed(monkeypatch):
     now = audio_topic.time.monotonic()
     monkeypatch.setattr(audio_topic.time, "monotonic", lambda: now + 10)
     assert "no message for 10 s" in source.last_error
+
+
+def test_messages_stamped_late_after_a_stall_leave_no_gap():
+    """A publisher that stamps by when it publishes hung for 0.3 s, and lost nothing."""
+    source = topic()
+    for end_s in np.arange(1, 31) / 10:
+        source.push_bytes(pcm(), max(end_s, 1.4) if end_s > 1.0 else end_s)
+    source.close()
+    timeline = Timeline(settle_s=source.settle_s)
+    for block in source.blocks():
+        timeline.push(block.samples[:, 0], block.time_s)
+    assert timeline.gaps == timeline.steps_back == 0
 
 
 def test_a_reader_that_is_too_slow_loses_the_oldest():

@@ -127,18 +127,18 @@ class AudioTopic:
 
     Args:
         audio_format: of ros-drivers' messages, until `announce` says otherwise.
-        stamped: whether messages carry a stamp.
     """
 
     live = True
     name = "topic audio"
+    # Many drivers stamp by when they read or publish: after a stall stamps are late and catch up.
+    settle_s: Seconds = 0.5
 
     SILENT_S: Seconds = 3.0
     """Without a message for so long, the publisher has gone."""
 
-    def __init__(self, audio_format: AudioFormat, stamped: bool):
+    def __init__(self, audio_format: AudioFormat):
         self.audio_format = audio_format
-        self.settle_s: Seconds = 0.0 if stamped else 0.5
         self.dropped_blocks = 0
         self._error = ""
         self._pace = _Pace()

@@ -266,14 +266,12 @@ class EmotionNode(LifecycleNode):
     def _open_topic(self) -> AudioTopic:
         kind = self._value("audio_type")
         messages = _audio_messages(kind)
-        topic = AudioTopic(
-            AudioFormat(
-                self._value("audio_rate"),
-                self._value("audio_channels"),
-                self._value("audio_format"),
-            ),
-            stamped=kind != "AudioData",
+        audio_format = AudioFormat(
+            self._value("audio_rate"),
+            self._value("audio_channels"),
+            self._value("audio_format"),
         )
+        topic = AudioTopic(audio_format)
         handlers = {
             "AudioData": lambda m: topic.push_bytes(m.data.tobytes(), self._now_s()),
             "AudioDataStamped": lambda m: topic.push_bytes(m.audio.data.tobytes(), _seconds(m)),
