@@ -3,7 +3,9 @@
 Two packages are called audio_common_msgs, and both are understood:
 
 * ros-drivers/audio_common: `AudioData` and `AudioDataStamped`, bytes; what they mean is said by
-  `AudioInfo` on a topic of its own, now and then, or by parameters. The stamp is the block's end.
+  `AudioInfo` on a topic of its own, now and then, or by parameters. The stamp is taken for the
+  block's end, as whoever stamps while publishing means it. audio_capture's is the beginning, by
+  GStreamer's clock: estimates are then stamped a block too early, which is 10 ms there.
 * mgonzs13/audio_common: `AudioStamped`, which says all itself. Its stamp is taken before the block
   is read: its beginning.
 """
