@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table as TextTable
 
@@ -166,13 +167,20 @@ def to_markdown(report: Report) -> str:
 
 def show(report: Report) -> None:
     """The same on the terminal."""
-    table = TextTable(title=report.table.title)
-    for name in HEAD:
-        table.add_column(name, justify="left" if name == "system" else "right")
+    table = TextTable(title=report.table.title, box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column(HEAD[0], min_width=22)
+    for name in HEAD[1:]:  # a header may be broken, a figure not
+        table.add_column(name.replace(" ", "\n").replace("-", "\n"), justify="right", no_wrap=True)
+    absent: dict[str, list[str]] = {}  # below: in the table they would make WA's column too wide
     for row in report.rows:
-        table.add_row(*_cells(row))
+        system, *cells = _cells(row)
+        if row.missing:
+            absent.setdefault(row.missing, []).append(system)
+        table.add_row(system, *(cells[:2] if row.missing else cells))
     console = Console()
     console.print(table)
+    for why, systems in absent.items():
+        console.print(f"{why[0].upper()}{why[1:]}: {'; '.join(systems)}.", highlight=False)
     for note in notes(report):
         console.print(note, highlight=False)
 
