@@ -20,6 +20,12 @@ def test_no_sound_is_an_error_until_there_is_some():
     assert reports[1:] == [(ERROR, "no sound arrives"), (OK, "listening")]
 
 
+def test_a_source_that_is_being_opened_is_no_error_for_a_while():
+    opening = levels(*[StreamStatus()] * (Health.OPENING + 2), StreamStatus(1.0))
+    assert opening[1:-2] == [(WARN, "no sound yet")] * Health.OPENING
+    assert opening[-2:] == [(ERROR, "no sound arrives"), (OK, "listening")]
+
+
 def test_a_source_that_says_what_is_wrong_is_quoted():
     assert levels(StreamStatus(1.0, source="microphone: unplugged")) == [
         (ERROR, "microphone: unplugged")

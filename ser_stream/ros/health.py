@@ -21,12 +21,15 @@ EMOTION_PART, ASR_PART = "speech emotion", "speech recognition"
 class Health:
     """Judges the status of a stream, once a second, for `/diagnostics`.
 
-    ERROR: no sound arrives. WARN: since the last report, sound or estimates were lost.
+    ERROR: no sound arrives. WARN: none has come yet from a source that is being opened; or since
+    the last report, sound or estimates were lost.
 
     Args:
         model: name of the model that runs.
     """
 
+    OPENING = 5
+    """So many reports without a first sound are no error: PulseAudio's may take 2 s."""
     RECENT = 100
     """Latencies are of so many estimates."""
 
@@ -35,6 +38,7 @@ class Health:
         self._latencies_ms: deque[float] = deque(maxlen=self.RECENT)
         self._result = ""
         self._before: StreamStatus | None = None
+        self._without_sound = 0  # reports in a row
 
     def note(self, estimate: EmotionEstimate) -> None:
         """Take note of an estimate that was made."""
@@ -56,7 +60,10 @@ class Health:
         if before is None:
             return OK, "listening"
         if status.position_s == before.position_s:
-            return ERROR, "no sound arrives"
+            self._without_sound += 1
+            opening = status.position_s == 0 and self._without_sound <= self.OPENING
+            return (WARN, "no sound yet") if opening else (ERROR, "no sound arrives")
+        self._without_sound = 0
         if status.position_s < before.position_s:  # another stream has begun: it counts from 0
             return OK, "listening"
         lost = {
