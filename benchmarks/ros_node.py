@@ -4,7 +4,8 @@
 
 Plays the demo recordings on the topic `audio`, best effort, again and again, to two processes: the
 node, and the peer, an rclpy node that only receives the audio. Prints the share of one core that
-each takes, and how many estimates were made of the same samples offline, and how many arrived.
+each takes, its memory after a minute and at the end, and how many estimates were made of the same
+samples offline, and how many arrived.
 Needs a sourced ROS 2 with ros-drivers' audio_common_msgs.
 """
 
@@ -14,6 +15,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -79,6 +81,12 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def memory_mib(pid: int) -> float:
+    """What a process holds in memory."""
+    (line,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(line) / 1024
+
+
 def play(node, publisher, message_type, samples: np.ndarray) -> None:
     """Publish at the pace of a microphone, and spin."""
     import rclpy
@@ -108,7 +116,10 @@ def main() -> None:
     from rclpy.qos import QoSProfile, ReliabilityPolicy
     from std_msgs.msg import String
 
+    from ser_stream.units import SAMPLE_RATE_HZ
+
     samples = sound(arguments.minutes)
+    minute = 60 * SAMPLE_RATE_HZ
     expected = offline_estimates(samples, arguments.model)
     rclpy.init()
     node = rclpy.create_node("benchmark")
@@ -125,7 +136,9 @@ def main() -> None:
         while publisher.get_subscription_count() < 2:
             rclpy.spin_once(node, timeout_sec=0.1)
         before = {name: cpu_s(process.pid) for name, process in processes.items()}
-        play(node, publisher, AudioDataStamped, samples)
+        play(node, publisher, AudioDataStamped, samples[:minute])
+        early = {name: memory_mib(process.pid) for name, process in processes.items()}
+        play(node, publisher, AudioDataStamped, samples[minute:])
         ends_at = time.monotonic() + 3
         while time.monotonic() < ends_at:
             rclpy.spin_once(node, timeout_sec=0.1)
@@ -133,6 +146,7 @@ def main() -> None:
             name: (cpu_s(process.pid) - before[name]) / (60 * arguments.minutes)
             for name, process in processes.items()
         }
+        late = {name: memory_mib(process.pid) for name, process in processes.items()}
     finally:
         for process in processes.values():
             process.send_signal(signal.SIGINT)
@@ -141,7 +155,10 @@ def main() -> None:
     print(f"middleware: {rclpy.get_rmw_implementation_identifier()}")
     for name, share in shares.items():
         print(f"CPU of {name}: {share:.1%} of one core")
-    print(f"ratio: {shares['ser_stream'] / shares[PEER]:.2f}")
+    for name in commands:
+        held = f"{early[name]:.0f} MiB after a minute, {late[name]:.0f} at the end"
+        print(f"memory of {name}: {held}")
+    print(f"CPU, ratio: {shares['ser_stream'] / shares[PEER]:.2f}")
     print(f"latency: p50 {np.median(latencies):.1f} ms, p99 {np.percentile(latencies, 99):.1f} ms")
     print(f"estimates: {len(details)} of {expected} arrived, {expected - len(details)} lost")
 
