@@ -278,7 +278,8 @@ def test_a_report_says_what_is_missing_and_writes_files(tmp_path, capsys):
     where = ["--corpora", str(tmp_path / "nowhere"), "--runs", str(tmp_path / "runs")]
     files = ["--markdown", str(tmp_path / "a.md"), "--json", str(tmp_path / "a.json")]
     assert main(["report", "lee-3", *where, *files]) == 0
-    assert "57.9" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "57.9" in out and "Needs the corpus iemocap: aligned; equal." in out
     assert "| aligned | 57.9 | 48.7 | needs the corpus iemocap |" in (tmp_path / "a.md").read_text()
     report = json.loads((tmp_path / "a.json").read_text())
     assert report["rows"][0]["ours"] is None and report["rows"][0]["paper"]["wa"] == 57.9
