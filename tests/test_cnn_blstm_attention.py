@@ -34,8 +34,14 @@ def small_variant(**options):
 
 
 def count_as_keras(model):
-    """Parameters without the output layer: what trains, and batch normalisation's statistics."""
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    """Parameters without the output layer: what trains, and batch normalisation's statistics.
+
+    Keras trains the first bias too, which normalisation takes out.
+    """
+    trained = sum(
+        p.numel() for name, p in model.named_parameters()
+        if p.requires_grad or name == "blocks.0.conv.bias"
+    )  # fmt: skip
     norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
     statistics = sum(norm.running_mean.numel() + norm.running_var.numel() for norm in norms)
     return trained + statistics - sum(p.numel() for p in model.output.parameters())
@@ -189,6 +195,17 @@ def test_a_short_turn_in_a_batch_is_answered_as_if_alone():
     together = model.classify(steps, lengths)
     alone = [model.classify(row[None, :n]) for row, n in zip(steps, lengths, strict=True)]
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=0)
+
+
+def test_in_training_the_level_of_padding_counts_for_nothing():
+    windows = torch.randn(2, 576, 32)
+    losses = []
+    for level in (0.0, 1e6):
+        windows[1, 200:] = level
+        model = small_variant().train()
+        torch.manual_seed(0)  # dropout
+        losses.append(model.loss(windows, torch.tensor([576, 200]), targets=torch.tensor([0, 1])))
+    assert losses[0] == losses[1]
 
 
 def test_forward_takes_lengths_in_frames():

@@ -141,6 +141,20 @@ def test_a_short_turn_in_a_batch_is_answered_as_if_alone(network):
 
 
 @every_network
+def test_in_training_the_level_of_padding_counts_for_nothing(network):
+    """Batch normalisation knows no lengths: whatever lies there is the training set's mean."""
+    frames = torch.from_numpy(np.stack([turn(750, 1), turn(750, 2)]))
+    lengths = torch.tensor([750, 320])
+    answers = []
+    for level in (0.0, 1e6, -40.0):
+        frames[1, 320:] = level
+        model = small(network).train()
+        answers.append(model(frames, lengths))
+    torch.testing.assert_close(answers[0], answers[2], atol=0, rtol=0)
+    torch.testing.assert_close(answers[1], answers[2], atol=0, rtol=0)
+
+
+@every_network
 def test_padding_counts_unless_it_is_masked(network):
     """Unmasked, a short turn is one of 75 steps, of which the last are zero."""
     frames = turn(300)[None]

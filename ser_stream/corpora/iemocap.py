@@ -54,7 +54,8 @@ def speaker_name(speaker: str) -> str:
 def read(root: Path) -> list[Utterance]:
     """All utterances of IEMOCAP that have a label; `words` is () where no alignment is there.
 
-    The release lacks the alignments of Ses03F_impro07_M030 and Ses03M_impro03_M001.
+    The release lacks the alignments of Ses03F_impro07_M030 and of Ses03M_impro03_M001, which is
+    excited; `exclude` in a recipe leaves it out.
 
     Raises:
         InputError: the layout is not IEMOCAP's, a line cannot be read, a label is not known, an

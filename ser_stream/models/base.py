@@ -26,6 +26,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
+from ser_stream.models.attention import valid_steps
 from ser_stream.models.segment_batch import SegmentBatch
 
 
@@ -184,7 +185,19 @@ class EmotionModel(NormalisingModel):
         Args:
             lengths: (batch,) valid frames of each item, each enough for one step.
         """
-        return self.classify(self.encode(features), self.step_lengths(lengths))
+        steps = self.encode(self.levelled(features, lengths))
+        return self.classify(steps, self.step_lengths(lengths))
+
+    def levelled(self, features: Tensor, lengths: Tensor | None) -> Tensor:
+        """The same features, with the training set's mean behind each item's length.
+
+        Nothing there has influence on an answer, but in training batch normalisation takes its
+        statistics over all of a batch: padding of another level would shift them.
+        """
+        if lengths is None:
+            return features
+        valid = valid_steps(features.shape[1], lengths)
+        return torch.where(valid[..., None], features, self.mean)
 
     def step_lengths(self, lengths: Tensor | None) -> Tensor | None:
         """Valid steps of items of which so many frames are valid, (batch,)."""

@@ -41,7 +41,8 @@ Tables III and IV take parts away or add some. The paper does not say how; this 
     2, 3, 4, 5 conv layers  filters 64-64, 64-64-128, 64-64-128-128, 64-64-128-128-128, each
                             pooled by 4x4 but the first: blocks are taken from the end, and the
                             fifth is what the code has commented out. Steps have 16384, 2048,
-                            128 and 128 values for RAVDESS; 7680, 1280, 256, 128 for IEMOCAP
+                            128 and 128 values for RAVDESS (4096, 512, 128 and 128 with the
+                            text's first pool); 7680, 1280, 256, 128 for IEMOCAP
     without attention       attention=False: the last states alone, 512 values, go to the
                             output layer, and they alone are penalised, as in the code
     without convolutions    filters=(), chunk_frames=1, chunk_hop=1 and as many window_chunks as
@@ -127,6 +128,11 @@ class FirstBlock(ConvolutionBlock):
     filter w gives follow from those of the 3x3 patches p it sees: w . E[p] and w . Cov[p] w.
     """
 
+    def __init__(self, *args):
+        super().__init__(*args)
+        # Normalisation takes the bias out: its gradient is zero, and here it gets none.
+        self.conv.bias.requires_grad_(False)
+
     def pooled(self, maps: Tensor) -> Tensor:
         conv, norm = self.conv, self.norm
         sign = norm.weight.detach().sign()
@@ -135,7 +141,7 @@ class FirstBlock(ConvolutionBlock):
         cells = self.pool(F.conv2d(maps, filters, padding=1))
         if self.training:
             mean, variance = _output_moments(maps, filters)
-            whole = sign * mean.detach() + conv.bias.detach()
+            whole = sign * mean.detach() + conv.bias
             self._track(whole, variance.detach(), maps.numel())
         else:
             mean, variance = sign * (norm.running_mean - conv.bias), norm.running_var
@@ -288,7 +294,8 @@ class CnnBlstmAttention(EmotionModel):
         That is `activity_penalty` times the sum of |BLSTM output| over steps and units, averaged
         over the batch, as Keras has it; without attention, that output is the last states.
         """
-        logits, blstm_output = self._judge(self.encode(features), self.step_lengths(lengths))
+        steps = self.encode(self.levelled(features, lengths))
+        logits, blstm_output = self._judge(steps, self.step_lengths(lengths))
         error = F.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
         activity = blstm_output.float().abs().sum() / len(blstm_output)
         return error + self.activity_penalty * activity

@@ -17,7 +17,10 @@ Where the paper is silent:
     ====================  ==========================================================================
     silent                chosen
     ====================  ==========================================================================
-    segments' length      `window_frames` 500: 5 s, as the other networks of 10 ms frames
+    segments              `window_frames` 500: 5 s, as the other networks of 10 ms frames. Each
+                          epoch hears one of a longer utterance, drawn at random
+    segments to           the mean of the logits of as few segments as hold all of the utterance
+    utterances
     W_e                   to one energy per frame ("the attention vector over time frames"), without
                           bias, which the softmax would take out; W_h and W_m have biases
     "projected onto Y"    Y' = a Y: each frame times its weight

@@ -21,11 +21,14 @@ from ser_stream.features.sherman import ShermanLogMelConfig, relative_log_mel
 from ser_stream.training.dataset import pad
 from ser_stream.training.feature_cache import FeatureStore, read_samples
 from ser_stream.training.processes import own_part
+from ser_stream.units import Decibels
 
 STANDARDISED = ("band", "cell")
-LEAST_DEVIATION = 1.0
-"""Of a cell. Those that are padding in nearly every clip hardly vary, and the one clip that reaches
-them would come out far off; 1 dB, or the like."""
+LEAST_DEVIATION: Decibels = 1.0
+LEAST_SHARE = 0.1
+"""Of a cell: so many dB, or, of descriptors, whose units differ, of that one's deviation over all
+cells. Cells that are padding in nearly every clip hardly vary, and the one clip that reaches them
+would come out far off."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,12 +121,16 @@ def add_white_noise(samples: np.ndarray, snr_db: float, key: str) -> np.ndarray:
 class Clips:
     """Recordings of one part: batches to train on, and batches to be judged.
 
+    Of recordings longer than `max_frames`, each epoch hears a segment of that length, drawn at
+    random; to be judged, they are cut into as few such segments as hold all of them.
+
     Args:
         store: features of these recordings, and of others.
         members: (recordings,) their places in the store.
         targets: (recordings,) indices of labels.
-        max_frames: longer ones are cut to their first so many frames.
+        max_frames: longest segment.
         same_length: they all are as long, and the network needs no lengths.
+        in_decibels: all values are; else they are descriptors of several units.
     """
 
     def __init__(
@@ -134,6 +141,7 @@ class Clips:
         batch_size: int,
         max_frames: int,
         same_length: bool,
+        in_decibels: bool = True,
     ):
         self.store = store
         self.members = members
@@ -141,13 +149,15 @@ class Clips:
         self.batch_size = batch_size
         self.max_frames = max_frames
         self.same_length = same_length
+        self.in_decibels = in_decibels
         self.steps = -(-len(targets) // batch_size)
 
     def statistics(self, standardise: str) -> tuple[Tensor, Tensor]:
         """Mean and deviation: (dimension,) by "band", (frames, dimension) by "cell"."""
         n, total, squares = 0, 0.0, 0.0
         for index in range(len(self.targets)):
-            clip = self._frames(index).astype(np.float64)  # one at a time: all take a gigabyte
+            # One at a time: all take a gigabyte.
+            clip = self.store.utterance(self.members[index]).astype(np.float64)
             if standardise == "cell":
                 clip = clip[None]
                 if n and clip.shape[1:] != total.shape:
@@ -155,7 +165,12 @@ class Clips:
             n, total, squares = n + len(clip), total + clip.sum(0), squares + (clip**2).sum(0)
         mean = total / n
         std = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
-        least = LEAST_DEVIATION if standardise == "cell" else 1e-6
+        least = 1e-6
+        if standardise == "cell" and self.in_decibels:
+            least = LEAST_DEVIATION
+        elif standardise == "cell":
+            variance = (squares / n).mean(axis=0) - mean.mean(axis=0) ** 2
+            least = np.maximum(LEAST_SHARE * np.sqrt(np.maximum(variance, 0.0)), 1e-6)
         return torch.from_numpy(mean), torch.from_numpy(np.maximum(std, least))
 
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple, Tensor]]:
@@ -163,17 +178,37 @@ class Clips:
         order = rng.permutation(len(self.targets))
         for members in np.array_split(order, self.steps):
             members = own_part(members)
-            yield self._inputs(members), torch.from_numpy(self.targets[members])
+            spare = np.maximum(self._lengths[members] - self.max_frames, 0)
+            starts = [rng.integers(n + 1) if n else 0 for n in spare]
+            yield self._inputs(members, starts), torch.from_numpy(self.targets[members])
 
     def batches(self) -> Iterator[tuple[np.ndarray, tuple]]:
-        """Indices (batch,), and features and lengths or None, of recordings of like length."""
-        order = np.argsort(self.store.speech_frames[self.members], kind="stable")
-        for members in np.array_split(order, self.steps):
-            yield members, self._inputs(members)
+        """Indices (batch,), and features and lengths or None, of segments of like length.
 
-    def _frames(self, index: int) -> np.ndarray:
-        return self.store.utterance(self.members[index])[: self.max_frames]
+        The index of a recording of several segments is there as often.
+        """
+        segments = np.array([
+            (index, start) for index in np.argsort(self._lengths, kind="stable")
+            for start in self._starts(self._lengths[index])
+        ])  # fmt: skip
+        for members, starts in map(np.transpose, np.array_split(segments, self.steps)):
+            yield members, self._inputs(members, starts)
 
-    def _inputs(self, members: np.ndarray) -> tuple[Tensor, Tensor | None]:
-        features, lengths = pad([self._frames(i) for i in members])
+    @property
+    def _lengths(self) -> np.ndarray:
+        """Frames of each recording."""
+        return self.store.speech_frames[self.members]
+
+    def _starts(self, n_frames: int) -> np.ndarray:
+        """First frames of the segments that a recording is judged by; the last one ends with it."""
+        n = max(1, -(-n_frames // self.max_frames))
+        return np.linspace(0, max(0, n_frames - self.max_frames), n).round().astype(int)
+
+    def _inputs(
+        self, members: Sequence[int], starts: Sequence[int]
+    ) -> tuple[Tensor, Tensor | None]:
+        frames = [self.store.utterance(self.members[i]) for i in members]
+        features, lengths = pad(
+            [f[start : start + self.max_frames] for f, start in zip(frames, starts, strict=True)]
+        )
         return features, None if self.same_length else lengths

@@ -31,6 +31,8 @@ class Experiment:
         source: the paper and the row, or what it is instead.
         labels: utterances with other labels are left out.
         merge: label -> label of `labels` it counts as, such as excited -> happy.
+        exclude: keys of utterances that are left out, such as iemocap/Ses03M_impro03_M001; those
+            that are not there are no error.
         seeds: of splits and of weights; each is trained on all folds of the protocol.
         alignment: "pocketsphinx": words that a corpus gives no times of are found in the sound.
         word_vectors: text file of GloVe's that words begin with; none: they begin at random.
@@ -50,6 +52,7 @@ class Experiment:
     clip: ClipSettings = dataclasses.field(default_factory=ClipSettings)
     alignment: str | None = None
     word_vectors: str | None = None
+    exclude: tuple[str, ...] | None = None
 
     @property
     def identity(self) -> str:
@@ -59,7 +62,7 @@ class Experiment:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
     def labelled(self, utterances: list[Utterance]) -> list[Utterance]:
-        """Those with a label of the experiment, merged into it.
+        """Those with a label of the experiment, merged into it, and not excluded.
 
         Raises:
             InputError: a label has no utterance.
@@ -67,7 +70,7 @@ class Experiment:
         kept = []
         for utterance in utterances:
             label = self.merge.get(utterance.label, utterance.label)
-            if label in self.labels:
+            if label in self.labels and utterance.key not in (self.exclude or ()):
                 kept.append(dataclasses.replace(utterance, label=label))
         missing = sorted(set(self.labels) - {u.label for u in kept})
         if missing:
@@ -109,7 +112,7 @@ def experiment_from_dict(content: dict[str, Any], where: str) -> Experiment:
         ("protocol", Protocol), ("optimisation", Optimisation), ("clip", ClipSettings),
     ):  # fmt: skip
         settings[name] = build(kind, settings.get(name), f"{where}: {name}")
-    listed(settings, ("labels", "corpora", "seeds"), where)
+    listed(settings, ("labels", "corpora", "seeds", "exclude"), where)
     try:
         settings["features"] = read_features(settings["features"] or {})
         settings["labels"] = tuple(canonical_label(label) for label in settings["labels"])

@@ -99,23 +99,28 @@ def _curves(
 def _look_inside(
     model: NormalisingModel, part: Labelled
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each recording: what the last layer is given, logits, and features over time."""
+    """Of each recording: what the last layer is given, logits, and features over time.
+
+    Where it comes in several parts, the means of theirs.
+    """
     seen: list[Tensor] = []
     last = model.joint_output if isinstance(model, CrossAttentionNetwork) else model.output
     n = len(part.targets)
-    embeddings = np.empty((n, last.in_features), np.float32)
-    logits = np.empty((n, len(model.labels)), np.float32)
-    features = np.empty((n, 2 * model.features.dimension), np.float32)
+    embeddings = np.zeros((n, last.in_features), np.float32)
+    logits = np.zeros((n, len(model.labels)), np.float32)
+    features = np.zeros((n, 2 * model.features.dimension), np.float32)
+    parts = np.zeros((n, 1), np.float32)
     hook = last.register_forward_hook(lambda _layer, inputs, _output: seen.append(inputs[0]))
     try:
         with torch.inference_mode():
             for members, inputs in part.batches():
-                logits[members] = model(*inputs)
-                embeddings[members] = seen.pop()
-                features[members] = _over_time(model, inputs)
+                np.add.at(logits, members, model(*inputs))
+                np.add.at(embeddings, members, seen.pop())
+                np.add.at(features, members, _over_time(model, inputs))
+                np.add.at(parts, members, 1)
     finally:
         hook.remove()
-    return embeddings, logits, features
+    return embeddings / parts, logits / parts, features / parts
 
 
 def _over_time(model: NormalisingModel, inputs: tuple) -> Tensor:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
+from ser_stream.errors import InputError
+from ser_stream.features.descriptors import DescriptorConfig
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary, count_words
 from ser_stream.json_files import write_json
@@ -54,7 +56,7 @@ class FoldResult:
 
     Attributes:
         kept_epoch: the epoch whose weights were judged.
-        seconds: training took.
+        seconds: all of its epochs took, those before a stop too.
     """
 
     seed: int
@@ -101,6 +103,7 @@ def run_experiment(
             for split in experiment.protocol.splits(utterances, seed):
                 folder = folders.run(experiment, seed, split.name)
                 path = folder / "result.json"
+                _check_same(split, folder)
                 if not path.is_file():
                     if data is None:
                         with first_before_others():
@@ -124,7 +127,6 @@ def read_results(experiment: Experiment, folders: Folders) -> list[FoldResult]:
 def _run_fold(
     experiment: Experiment, data: Data, split: Split, seed: int, folder: Path, device: str
 ) -> None:
-    started = time.monotonic()
     parts = data.parts(split)
     torch.manual_seed(seed)
     model = data.model(split)
@@ -143,7 +145,7 @@ def _run_fold(
         split.name,
         scores,
         trainer.best[0] or trainer.epoch,
-        round(time.monotonic() - started, 1),
+        _seconds(folder),
         sum(p.numel() for p in model.parameters()),
     )
     # The state is there to go on from; with the result, the run is at its end.
@@ -208,7 +210,8 @@ class Data:
         max_frames = experiment.clip.frames or int(store.speech_frames.max())
         if not same_length:
             max_frames = self._window_frames(split)
-        return Clips(store, members, targets, batch_size, max_frames, same_length)
+        in_decibels = not isinstance(experiment.features, DescriptorConfig)
+        return Clips(store, members, targets, batch_size, max_frames, same_length, in_decibels)
 
     def _window_frames(self, split: Split) -> int:
         with torch.random.fork_rng():  # weights are drawn for nothing
@@ -236,6 +239,33 @@ def load_kept(experiment: Experiment, data: Data, split: Split, folder: Path) ->
     return model.eval()
 
 
+def _seconds(folder: Path) -> float:
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return round(sum(json.loads(line)["seconds"] for line in lines), 1)
+
+
+def _tested(split: Split) -> str:
+    """Short hash of the utterances of the test part."""
+    keys = sorted(utterance.key for utterance in split.test)
+    return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:8]
+
+
+def _check_same(split: Split, folder: Path) -> None:
+    """Raise InputError where a run in this folder was judged on other utterances.
+
+    A corpus may have grown since, or told its speakers' sexes, by which folds are made.
+    """
+    path = folder / "run.json"
+    if not path.is_file():
+        return
+    tested = json.loads(path.read_text(encoding="utf-8")).get("tested")
+    if tested not in (None, _tested(split)):
+        raise InputError(
+            f"{folder}: found a run with another test part than {split.name} of the corpora as "
+            "they are now; name another folder with --runs, or delete this one"
+        )
+
+
 def _write_run(
     experiment: Experiment, seed: int, split: Split, model: NormalisingModel, folder: Path
 ) -> None:
@@ -247,6 +277,7 @@ def _write_run(
         "fold": split.name,
         "utterances": {name: len(utterances) for name, utterances in parts.items()},
         "speakers": {name: len({u.speaker for u in us}) for name, us in parts.items()},
+        "tested": _tested(split),
         "parameters": sum(p.numel() for p in model.parameters()),
         **environment(),
     }

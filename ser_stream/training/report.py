@@ -25,6 +25,8 @@ from ser_stream.training.word_clips import WordsWithoutTimesError
 
 NOT_RUN = "not run"
 NO_TIMES = "needs times of words"
+AS_IN_PAPERS = "papers-habit"
+"""Settings with which the protocol is the paper's own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,8 +140,9 @@ def notes(report: Report) -> list[str]:
         lines.append(f"Protocol: {protocol}.")
     over = dict.fromkeys(summary.deviation_over for summary in measured)
     for what in filter(None, over):
-        lines.append(f"±: standard deviation over {what}.")
-    if report.on:
+        pooled = ", each by itself; means are of all folds' answers together"
+        lines.append(f"±: standard deviation over {what}{pooled if what == 'folds' else ''}.")
+    if set(report.on) - {AS_IN_PAPERS}:
         lines.append(
             f"With the settings {', '.join(report.on)} over the recipes': the paper's numbers are "
             "not of the same protocol."

@@ -46,7 +46,10 @@ class Labelled(Protocol):
     targets: np.ndarray
 
     def batches(self) -> Iterator[tuple[np.ndarray, tuple]]:
-        """Indices (batch,) into `targets`, and the network's arguments."""
+        """Indices (batch,) into `targets`, and the network's arguments.
+
+        An item may come in several parts.
+        """
 
 
 class Objective(nn.Module):
@@ -265,9 +268,11 @@ def _scheduler(
         rates = [group["lr"] for group in optimizer.param_groups]
         return OneCycleLR(optimizer, rates, total_steps=total, pct_start=0.15)
     if settings.schedule == "plateau":
+        # What is watched may be negative, where a relative threshold would ask for less.
         return ReduceLROnPlateau(
-            optimizer, "max", settings.plateau_factor, settings.plateau_patience
-        )
+            optimizer, "max", settings.plateau_factor, settings.plateau_patience,
+            threshold_mode="abs",
+        )  # fmt: skip
     return None
 
 
@@ -280,14 +285,17 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def predict(model: NormalisingModel, data: Labelled) -> Tensor:
-    """Logits (items, labels) of a model in evaluation mode."""
+    """Logits (items, labels) of a model in evaluation mode: of several parts, their mean."""
     device = next(model.parameters()).device
-    logits = torch.empty(len(data.targets), len(model.labels))
+    logits = torch.zeros(len(data.targets), len(model.labels))
+    parts = torch.zeros(len(data.targets), 1)
     with torch.inference_mode():
         for members, inputs in data.batches():
             inputs = tuple(None if part is None else part.to(device) for part in inputs)
-            logits[members] = model(*inputs).float().cpu()
-    return logits
+            members = torch.as_tensor(members)
+            logits.index_add_(0, members, model(*inputs).float().cpu())
+            parts.index_add_(0, members, torch.ones(len(members), 1))
+    return logits / parts
 
 
 def evaluate(model: NormalisingModel, data: Labelled) -> Scores:

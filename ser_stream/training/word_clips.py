@@ -96,7 +96,8 @@ def _check(utterance: Utterance, config: SegmentConfig) -> None:
     if config.segmentation == "aligned" and utterance.text and not utterance.words:
         raise WordsWithoutTimesError(
             f"{utterance.key}: its words have no times; accepted are corpora with alignments, "
-            "alignment: pocketsphinx, or features: segmentation equal"
+            "alignment: pocketsphinx, or features: segmentation equal; exclude leaves single "
+            "utterances out"
         )
     if not utterance.text and not utterance.words:
         raise InputError(f"{utterance.key}: has no text; a network that sees words needs one")
