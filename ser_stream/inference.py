@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 
 import numpy as np
@@ -16,6 +17,11 @@ from ser_stream.features.voice_memory import FORGET_S, VoiceMemory
 from ser_stream.models.base import EmotionModel
 from ser_stream.session import TurnFeatures, Window
 from ser_stream.units import Seconds
+
+
+SPARE_S: Seconds = 1.0
+"""How far a turn's last window may end before the last interval did. Intervals go on in the pause
+that ends a turn, of which the turn keeps `post_roll`: see `audio.turns`."""
 
 
 class TurnEncoder:
@@ -40,6 +46,8 @@ class TurnEncoder:
         self._offset = torch.from_numpy(offset).to(model.usual_turn) if of_states else None
         self._model = model
         self._window_steps = window_steps
+        step_s = model.features.frame_s * model.frames_per_step
+        self._spare_steps = math.ceil(SPARE_S / step_s)
         self._device = next(model.parameters()).device
         self._first = 0  # number of the first step that is kept
         self._steps: Tensor | None = None  # (1, steps, dimension)
@@ -63,22 +71,29 @@ class TurnEncoder:
             return _array(self._model.statistics(self._window(n_frames)))
 
     def _window(self, n_frames: int) -> Tensor:
-        model = self._model
-        end = model.steps_in(n_frames)
+        """Steps of the window that ends there, (1, steps, dimension)."""
+        end = self._model.steps_in(n_frames)
         if end == 0:
             return self._padded_step(n_frames)
-        # Windows that were skipped need no steps, unless this one still looks back on them.
-        wanted = max(0, end - self._window_steps)
+        self._hear(end)
+        start = max(end - self._window_steps, self._first)
+        return self._steps[:, start - self._first : end - self._first]
+
+    def _hear(self, end: int) -> None:
+        """Encode the steps before `end` that are not known, and let go of old ones."""
+        model = self._model
         known = self._first + (0 if self._steps is None else self._steps.shape[1])
-        start = known if model.context_frames is None else max(wanted, known)
-        parts = []
-        if self._steps is not None and known > wanted:
-            parts.append(self._steps[:, wanted - self._first :])
-        if end > start:
-            parts.append(self._encode(start, end))
-        self._steps = torch.cat(parts, dim=1)[:, wanted - end :]
-        self._first = wanted
-        return self._steps
+        if end <= known:  # a turn ends before the pause that ended it, which intervals have heard
+            return
+        oldest = max(0, end - self._window_steps - self._spare_steps)
+        # Windows that were skipped need no steps, unless this one still looks back on them.
+        start = known if model.context_frames is None else max(oldest, known)
+        parts = [self._encode(start, end)]
+        if start == known and self._steps is not None:
+            parts.insert(0, self._steps)
+        first = start - sum(part.shape[1] for part in parts[:-1])
+        self._first = max(oldest, first)
+        self._steps = torch.cat(parts, dim=1)[:, self._first - first :]
 
     def _encode(self, start: int, end: int) -> Tensor:
         """Steps [start, end), (1, end - start, dimension)."""

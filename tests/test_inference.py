@@ -73,6 +73,33 @@ def test_the_end_of_a_turn_between_two_hops_is_heard():
 
 
 @pytest.mark.parametrize("architecture", ["causal_crnn", "cnn_blstm_attention"])
+@pytest.mark.parametrize("ends", [(200, 172), (550, 534), (250, 650, 1234, 1201), (1250, 1201)])
+def test_a_turn_that_ends_before_its_last_interval_is_heard_to_its_end(architecture, ends):
+    """Shorter and longer ones than a window, and with windows that were skipped."""
+    model = make_model(architecture)
+    frames = np.random.default_rng(3).normal(-30, 20, (1500, model.features.n_mels))
+    frames = frames.astype(np.float32)
+    encoder = TurnEncoder(model, Frames(frames), model.window_steps)
+    for n_frames in ends:
+        np.testing.assert_allclose(
+            encoder.logits(n_frames), whole_window(model, frames, n_frames), atol=1e-5
+        )
+
+
+def test_last_windows_of_turns_of_a_stream_are_judged_as_they_are(speech):
+    """As the turn detector ends turns: here, before the last interval."""
+    model = make_model("causal_crnn")
+    windows, _ = stream(np.delete(speech, slice(30_000, 33_200)))  # the turn is 0.2 s shorter
+    ends = [window.n_frames for window in windows]
+    assert windows[-1].trigger == "utterance" and max(ends[:-1]) > ends[-1]
+    encoder = TurnEncoder(model, windows[0].features, model.window_steps)
+    for window in windows:
+        logits = encoder.logits(window.n_frames)
+    frames = windows[-1].features.read(0, ends[-1])
+    np.testing.assert_allclose(logits, whole_window(model, frames, ends[-1]), atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["causal_crnn", "cnn_blstm_attention"])
 def test_a_turn_shorter_than_a_step_has_an_answer(architecture):
     model = make_model(architecture)
     frames = np.full((5, model.features.n_mels), -30.0, np.float32)
