@@ -18,7 +18,6 @@ from ser_stream.models.base import EmotionModel
 from ser_stream.session import TurnFeatures, Window
 from ser_stream.units import Seconds
 
-
 SPARE_S: Seconds = 1.0
 """How far a turn's last window may end before the last interval did. Intervals go on in the pause
 that ends a turn, of which the turn keeps `post_roll`: see `audio.turns`."""
