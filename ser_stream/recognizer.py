@@ -15,7 +15,7 @@ import torch
 
 from ser_stream.asr.base import NONE, AsrSettings
 from ser_stream.asr.worker import AsrWorker
-from ser_stream.audio.block import AudioSource
+from ser_stream.audio.block import AudioBlock, AudioSource
 from ser_stream.audio.microphone import Microphone
 from ser_stream.audio.recording import Recording
 from ser_stream.audio.turns import TurnSettings
@@ -24,7 +24,12 @@ from ser_stream.errors import InputError
 from ser_stream.inference import Judge, JudgeSettings
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
-from ser_stream.recognizer_settings import check_range, torch_device, window_settings
+from ser_stream.recognizer_settings import (
+    check_channel,
+    check_range,
+    torch_device,
+    window_settings,
+)
 from ser_stream.session import StreamSession, Window, WindowSettings
 from ser_stream.status import StreamStatus
 from ser_stream.text_inference import TextJudge
@@ -86,6 +91,7 @@ class Recognizer:
         asr: AsrSettings = AsrSettings(),
         text_model: str | Path = "",
     ):
+        check_channel(channel)
         if threads is not None:
             torch.set_num_threads(threads)
         device = torch_device(device)
@@ -108,6 +114,7 @@ class Recognizer:
         self._muted = False
         self._session: StreamSession | None = None
         self._source: AudioSource | None = None
+        self._refused = ""  # why the source's last block cannot be used
         self._slot = WindowSlot()
         self._judged = 0
         self._judging_since: float | None = None  # monotonic
@@ -190,9 +197,16 @@ class Recognizer:
             gap_s=session.timeline.gap_s,
             bad_samples=session.conditioner.bad_samples,
             judging_s=0.0 if judging_since is None else time.monotonic() - judging_since,
-            source="" if getattr(self._source, "connected", True) else self._source.last_error,
+            source=self._source_error,
+            muted=self._muted,
             **words,
         )
+
+    @property
+    def _source_error(self) -> str:
+        if not getattr(self._source, "connected", True):
+            return self._source.last_error
+        return self._refused
 
     def stream(
         self,
@@ -217,7 +231,7 @@ class Recognizer:
             source = Microphone()
         elif isinstance(source, (str, Path)):
             source = Recording(source)
-        self._source = source
+        self._source, self._refused = source, ""
         self._judged = 0
         self._judge.forget()
         self._slot = WindowSlot()
@@ -291,7 +305,7 @@ class Recognizer:
         def listen() -> None:
             try:
                 for block in source.blocks():
-                    put(session.push(block))
+                    put(self._heard(block))
                 put(session.finish())
                 slot.end()
             except BaseException as error:  # whatever ends the thread is raised in the caller's
@@ -305,6 +319,24 @@ class Recognizer:
             source.close()
             listener.join(timeout=5.0)
 
+    def _heard(self, block: AudioBlock | None) -> list[Window]:
+        """Windows that a live source's block completed; one that cannot be used is left out.
+
+        The next one may be better: a microphone comes back, a topic's publisher is started again.
+        Only what was wrong from the beginning is an error, where the source does not wait.
+        """
+        if block is None:
+            return self._session.break_off()
+        try:
+            windows = self._session.push(block)
+        except InputError as error:
+            if not self._session.position_s and not getattr(self._source, "waits", False):
+                raise
+            self._refused = str(error)
+            return []
+        self._refused = ""
+        return windows
+
     def _set_text_judge(self) -> None:
         if self._text_judge is not None:
             self._text_judge.min_speech = self._settings["min_speech_s"]
@@ -312,7 +344,7 @@ class Recognizer:
 
     def _checked(self, settings: dict) -> tuple[WindowSettings, JudgeSettings]:
         """What the settings mean for windows and for judging them."""
-        check_range("min_speech_s", settings["min_speech_s"], 0.1, 10.0)
+        check_range("min_speech_s", settings["min_speech_s"], 0.1, 10.0, may_be_none=False)
         check_range("min_confidence", settings["min_confidence"], 0.0, 1.0)
         check_range("smoothing", settings["smoothing"], 0.0, 0.99)
         windows = window_settings(

@@ -30,10 +30,20 @@ def torch_device(device: str) -> str:
     return device
 
 
-def check_range(name: str, value: float | None, low: float, high: float) -> None:
-    """Raises InputError: the value is not None, and not from low to high."""
-    if value is not None and not low <= value <= high:
+def check_range(
+    name: str, value: float | None, low: float, high: float, may_be_none: bool = True
+) -> None:
+    """Raises InputError: the value is not from low to high, nor None where it may be."""
+    if value is None and may_be_none:
+        return
+    if value is None or not low <= value <= high:
         raise InputError(f"{name}: found {value}; accepted are {low} to {high}")
+
+
+def check_channel(channel: int | str) -> None:
+    """Raises InputError: it is neither a number from 0 on nor "mix"."""
+    if channel != "mix" and not (type(channel) is int and channel >= 0):
+        raise InputError(f"channel: found {channel!r}; accepted are numbers from 0 on, and 'mix'")
 
 
 def window_settings(

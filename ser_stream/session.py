@@ -92,7 +92,8 @@ class Window:
         speech_s, speech_ratio: how much of it is speech.
         weight_s: how much of the window itself is speech, also where the trigger is "utterance".
         covers_turn: the window is all of the turn so far.
-        captured_at: `time.monotonic()` when the block that completed it was captured.
+        captured_at: `time.monotonic()` when the block that completed it was captured; where the
+            trigger is "utterance", when its last sample was, before the pause that ended it.
     """
 
     features: TurnFeatures
@@ -142,6 +143,8 @@ class StreamSession:
 
     HOLD_OFF: Seconds = 0.4
     """A loudspeaker's last sound takes its time through buffers and room: 0.3 to 0.5 s."""
+    LONGEST: Seconds = 1.0
+    """Longer blocks are taken in pieces: of a turn and them the timeline holds so much."""
 
     def __init__(
         self,
@@ -172,7 +175,20 @@ class StreamSession:
         return self._detector.turn is not None
 
     def push(self, block: AudioBlock) -> list[Window]:
-        """Take the next block and return the windows that it completed, in order."""
+        """Take the next block, of any length, and return the windows that it completed, in order.
+
+        Raises:
+            InputError: it has not the channel, or a format that is not accepted. It is left out.
+        """
+        return [window for piece in block.pieces(self.LONGEST) for window in self._push(piece)]
+
+    def break_off(self) -> list[Window]:
+        """No more sound comes for now: end the turn that goes on."""
+        windows = self.finish()
+        self.timeline.break_off()
+        return windows
+
+    def _push(self, block: AudioBlock) -> list[Window]:
         clipped_before = self.conditioner.clipped_samples
         samples = self.conditioner(block)
         if len(samples):
@@ -265,8 +281,10 @@ class StreamSession:
         start = max(turn.start, end - config.samples_for(self.windows.window_frames))
         weight = turn.speech_samples(start, end)
         covers_turn = start == turn.start
+        captured_at = self._captured_at
         if trigger == UTTERANCE:
             start, end = turn.start, turn.end
+            captured_at -= (self.timeline.position - end) / SAMPLE_RATE_HZ
         samples = self.timeline.read(start, end)
         speech = turn.speech_samples(start, end)
         end_s = self.timeline.time_at(end)
@@ -283,7 +301,7 @@ class StreamSession:
             speech_ratio=speech / len(samples),
             level_dbfs=level_dbfs(samples),
             clipped=self._clipped_at > start,
-            captured_at=self._captured_at,
+            captured_at=captured_at,
         )
 
 

@@ -22,6 +22,7 @@ class StreamStatus:
         gaps, gap_s: interruptions of the sound, and how long they were together.
         bad_samples: samples that were no numbers.
         judging_s: how long the window that is judged right now has been; 0 where none is.
+        muted: sound is not listened to: the robot itself speaks.
         source: what the source says of itself, where it does ("" = all is well).
         asr: how speech recognition is; None where there is none.
         text_error: why there are no second estimates any more; "" = all is well.
@@ -36,6 +37,7 @@ class StreamStatus:
     gap_s: Seconds = 0.0
     bad_samples: int = 0
     judging_s: Seconds = 0.0
+    muted: bool = False
     source: str = ""
     asr: AsrStatus | None = None
     text_error: str = ""

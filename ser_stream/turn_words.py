@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import os
 import sys
 import threading
@@ -20,7 +21,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from ser_stream.asr.worker import CLOSED, AsrResult, AsrWorker
+from ser_stream.asr.worker import CLOSED, READY, SLOW, AsrResult, AsrWorker
 from ser_stream.decoding import INTERVAL, UTTERANCE
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.inference import latency_ms
@@ -28,6 +29,8 @@ from ser_stream.session import TurnFeatures, Window
 from ser_stream.text_inference import TextJudge
 from ser_stream.units import Seconds
 from ser_stream.words import Speech, Word, timed
+
+log = logging.getLogger("ser_stream.asr")
 
 Event = EmotionEstimate | Speech
 
@@ -165,7 +168,9 @@ class LiveTurns:
             turn = self._turn(window)
             if window.trigger == UTTERANCE:
                 turn.end = _Heard(window, estimate)
-                turn.release_at = time.monotonic() + UTTERANCE_WAITS
+                # Words that cannot come are not waited for.
+                at_work = self._worker.status.state in (READY, SLOW)
+                turn.release_at = time.monotonic() + (UTTERANCE_WAITS if at_work else 0.0)
             else:
                 self._ready.append(estimate)
                 for heard in turn.windows:
@@ -201,11 +206,15 @@ class LiveTurns:
 
     def _run(self) -> None:
         _lower_priority()
-        while not self._closed.is_set():
+        while not self._closed.is_set() and self._worker.status.state != CLOSED:
             results = self._worker.poll(LOOKS_EVERY)
             newest = {result.turn_id: result for result in results}
             for result in results:
-                self._understand(result, judged=newest[result.turn_id] is result)
+                try:
+                    self._understand(result, judged=newest[result.turn_id] is result)
+                except Exception:  # whatever it is, the next words may be better
+                    log.exception("words of a turn cannot be used")
+                    self._give_up(result)
 
     def _understand(self, result: AsrResult, judged: bool) -> None:
         """Tell the words, and judge the newest window that they are of."""
@@ -235,6 +244,15 @@ class LiveTurns:
             if opinion is not None and (late or not result.final):
                 self._ready.append(opinion)
             self._forget()
+        self._wake()
+
+    def _give_up(self, result: AsrResult) -> None:
+        """Nothing more comes of the turn's words."""
+        with self._changed:
+            turn = self._turns.get(result.turn_id)
+            if turn is not None and result.final:
+                turn.judged = True
+                self._forget()
         self._wake()
 
     def _end_of(self, turn: _Turn) -> _Heard | None:

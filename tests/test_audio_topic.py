@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -170,6 +171,20 @@ def test_a_publisher_that_has_gone_is_missed(monkeypatch):
     now = audio_topic.time.monotonic()
     monkeypatch.setattr(audio_topic.time, "monotonic", lambda: now + 10)
     assert "no message for 10 s" in source.last_error
+
+
+def test_it_says_that_sound_has_broken_off_once_and_goes_on(monkeypatch):
+    monkeypatch.setattr(AudioTopic, "SILENT_S", 0.05)
+    source = topic()
+    source.push_bytes(pcm(), 1.0)
+    blocks = source.blocks()
+    assert next(blocks).time_s == 1.0
+    assert next(blocks) is None
+    threading.Timer(0.3, source.push_bytes, (pcm(), 9.0)).start()  # not a None every 0.05 s
+    assert next(blocks).time_s == 9.0
+    assert next(blocks) is None
+    source.close()
+    assert list(blocks) == []
 
 
 def test_messages_stamped_late_after_a_stall_leave_no_gap():

@@ -16,8 +16,22 @@ def test_sound_that_comes_in_is_ok():
 
 
 def test_no_sound_is_an_error_until_there_is_some():
-    reports = levels(StreamStatus(1.0), StreamStatus(1.0), StreamStatus(2.0))
-    assert reports[1:] == [(ERROR, "no sound arrives"), (OK, "listening")]
+    reports = levels(*[StreamStatus(1.0)] * (Health.MISSED + 2), StreamStatus(2.0))
+    assert reports[-2:] == [(ERROR, "no sound arrives"), (OK, "listening")]
+
+
+def test_messages_that_are_longer_than_a_second_are_no_trouble():
+    statuses = [StreamStatus(position_s) for position_s in (1.0, 1.0, 3.0, 3.0, 3.0, 6.0)]
+    assert levels(*statuses) == [(OK, "listening")] * 6
+
+
+def test_a_muted_stream_says_so_and_warns_when_it_lasts():
+    """Whoever published robot_speaking: true may have died."""
+    reports = levels(*(StreamStatus(float(i), muted=i > 0) for i in range(Health.MUTED + 2)))
+    assert reports[0] == (OK, "listening")
+    assert reports[1] == (OK, "does not listen, for 1 s: robot_speaking, or not enabled")
+    assert [level for level, _ in reports] == [OK] * (Health.MUTED + 1) + [WARN]
+    assert Health().report(StreamStatus(muted=True))[2]["muted"] == "True"
 
 
 def test_a_source_that_is_being_opened_is_no_error_for_a_while():

@@ -202,6 +202,8 @@ def test_voices_have_the_names_of_ros4hri():
     assert (TRACKED_VOICES.name, TRACKED_VOICES.transient_local) == ("/humans/voices/tracked", True)
     with pytest.raises(InputError, match="'anna/b'; accepted are letters"):
         voice_topics("anna/b")
+    with pytest.raises(InputError, match=r"'7f3ab'; accepted are letters, .* no digit first"):
+        voice_topics("7f3ab")
 
 
 def test_a_stamp_is_when_the_last_sample_was_heard():
@@ -215,12 +217,24 @@ def test_kinds_of_messages_have_stamps_of_their_own():
     assert stamps(1_000_000_000, "interval") == (2, 1)
 
 
-@given(st.lists(st.integers(10**18, 2 * 10**18), min_size=2, max_size=9))
-def test_stamps_only_move_forward_whatever_the_clock_does(instants):
+@given(st.lists(st.integers(10**18, 10**18 + 2 * 10**9), min_size=2, max_size=9))
+def test_stamps_only_move_forward_where_the_clock_jitters(instants):
     stamps = Stamps()
     found = [stamps(heard_ns) for heard_ns in instants]
     assert all(earlier < later for earlier, later in itertools.pairwise(found))
     assert all(0 <= nanosec < 10**9 for _, nanosec in found)
+
+
+def test_stamps_follow_a_clock_that_was_set_back(caplog):
+    """As by NTP, on a robot whose clock was ahead: an hour of equal stamps would be wrong."""
+    stamps = Stamps()
+    assert stamps(5_000_000_000_000, "interval") == (5000, 0)
+    assert stamps(4_999_000_000_000, "interval") == (5000, 1)
+    assert stamps(1_400_000_000_000, "interval") == (1400, 0)
+    assert stamps(1_400_500_000_000, "interval") == (1400, 500_000_000)
+    assert stamps(1_400_000_000_000, "utterance") == (1400, 0)
+    (record,) = caplog.records
+    assert record.getMessage() == "the clock is 3600.0 s back, and so are stamps from now on"
 
 
 def test_neither_ros_nor_dds_nor_torch_is_needed():

@@ -20,7 +20,7 @@ import pytest
 import soundfile
 from pulse import PulseServer
 
-from ser_stream.audio import devices
+from ser_stream.audio import devices, microphone
 from ser_stream.audio.devices import Device, find_device, quiet_stderr
 from ser_stream.audio.microphone import Microphone
 from ser_stream.errors import InputError
@@ -383,3 +383,23 @@ def test_a_loss_is_logged_once(monkeypatch, caplog):
         assert list(mic.blocks()) == []
     assert all("no microphone found" in error for error in attempts)
     assert len(caplog.records) == 1
+
+
+def test_what_is_long_lost_is_looked_for_now_and_then_and_when_cards_change(monkeypatch):
+    """Each look leaves something behind in PortAudio: thousands a day are not free."""
+    cards = iter(["none"] * 12 + ["USB"] * 99)
+    monkeypatch.setattr(devices, "list_devices", list)
+    monkeypatch.setattr(microphone, "sound_cards", lambda: next(cards))
+    monkeypatch.setattr(microphone, "OFTEN_FOR_S", 0.0)
+    mic = Microphone(wait=True, reopen_every_s=0.01)
+    looks = []
+
+    def rescan():
+        looks.append(time.monotonic())
+        mic.close()
+
+    monkeypatch.setattr(microphone, "rescan", rescan)
+    started = time.monotonic()
+    assert list(mic.blocks()) == []
+    assert len(looks) == 1
+    assert 0.1 <= looks[0] - started < microphone.RARELY_S / 2

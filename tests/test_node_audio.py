@@ -173,10 +173,54 @@ def test_a_publisher_that_dies_is_named_and_may_come_back(
     assert log.count("is its publisher alive") == 1
 
 
+def test_a_publisher_that_dies_in_mid_word_ends_the_turn(
+    observer, heard, tmp_path, tiny_model, sentence
+):
+    utterances, *_ = heard
+    speaking = observer.listen("is_speaking", types()[3], latched=True)
+    cut = AudioPublisher(observer, sentence[: round(2.5 * RATE_HZ)])
+    whole = AudioPublisher(observer, sentence)
+    with listening(tmp_path, tiny_model):
+        cut.play()
+        died_s = time.time()
+        assert speaking[-1].data and not utterances
+        observer.wait(lambda: utterances)
+        observer.wait(lambda: not speaking[-1].data)
+        assert time.time() - died_s < 6.0
+        assert stamp_s(utterances[0]) == pytest.approx(died_s, abs=0.3)
+        whole.play()
+        observer.wait(lambda: len(utterances) == 2)
+    assert stamp_s(utterances[1]) > died_s + 3.0
+
+
+def test_a_channel_that_is_missing_for_a_moment_ends_nothing(
+    observer, heard, tmp_path, tiny_model, sentence
+):
+    """Of a topic that was mono until its publisher said otherwise."""
+    from audio_common_msgs.msg import AudioInfo
+
+    utterances, _, reports = heard
+    kind = audio_kinds()[-1]
+    mono = AudioPublisher(observer, sentence, kind)
+    stereo = AudioPublisher(observer, np.stack([sentence] * 2, axis=1), kind)
+    with listening(tmp_path, tiny_model, kind, channel="1"):
+        mono.play()
+        observer.wait(lambda: says(reports, "channel 1: number of channels found: 1", level=2))
+        if kind != "AudioStamped":
+            announcer = observer.node.create_publisher(AudioInfo, "audio_info", 10)
+            observer.wait(lambda: announcer.get_subscription_count() > 0)
+            about = dict(sample_rate=RATE_HZ, channels=2, sample_format="S16LE")
+            announcer.publish(AudioInfo(coding_format="WAVE", **about))
+            observer.spin(0.5)
+        assert not utterances
+        stereo.play()
+        observer.wait(lambda: utterances)
+
+
 def test_while_the_robot_speaks_nothing_is_heard(observer, heard, tmp_path, tiny_model, sentence):
     from std_msgs.msg import Bool
 
-    _, details, _ = heard
+    _, details, reports = heard
     robot = observer.node.create_publisher(Bool, "robot_speaking", 10)
     publisher = AudioPublisher(observer, sentence)
     with listening(tmp_path, tiny_model):
@@ -184,6 +228,7 @@ def test_while_the_robot_speaks_nothing_is_heard(observer, heard, tmp_path, tiny
         robot.publish(Bool(data=True))
         publisher.play()
         assert details == []
+        observer.wait(lambda: says(reports, "does not listen", level=0))
         robot.publish(Bool(data=False))
         publisher.play()
         observer.wait(lambda: details)

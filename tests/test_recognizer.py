@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 
 import numpy as np
@@ -37,6 +38,38 @@ class Failing(Hurried):
             if number == 60:
                 raise InputError("the microphone caught fire")
             yield block
+
+
+class BreakingOff(Hurried):
+    """A live source whose sound stops in mid-word, for good or until `back` is set."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.back = threading.Event()
+
+    def blocks(self):
+        for number, block in enumerate(super().blocks()):
+            if number == 80:
+                yield None
+                self.back.wait(10.0)
+                return
+            yield block
+
+
+class LosingAChannel(Hurried):
+    """Two channels, but for one block, or from the first block on."""
+
+    waits = True
+
+    def __init__(self, path, mono_at):
+        super().__init__(path)
+        self._mono_at = mono_at
+
+    def blocks(self):
+        for number, block in enumerate(super().blocks()):
+            stereo = np.repeat(block.samples, 2, axis=1)
+            samples = block.samples if number == self._mono_at else stereo
+            yield dataclasses.replace(block, samples=samples)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +117,34 @@ def test_what_breaks_the_source_reaches_the_caller_after_the_windows_before_it(
         for estimate in recognizer.stream(Failing(speech_path)):
             estimates.append(estimate)
     assert estimates
+
+
+def test_a_turn_ends_when_its_sound_breaks_off(recognizer, speech_path):
+    source = BreakingOff(speech_path)
+    for estimate in recognizer.stream(source):
+        if estimate.trigger == "utterance":  # while the source waits for its sound
+            assert not source.back.is_set()
+            assert not recognizer.status.speaking
+            source.back.set()
+    assert source.back.is_set()
+
+
+@pytest.mark.parametrize("mono_at", [0, 60])
+def test_a_block_without_the_channel_is_left_out_and_the_stream_goes_on(
+    tiny_model, speech_path, mono_at
+):
+    recognizer = Recognizer(tiny_model, channel=1)
+    source = LosingAChannel(speech_path, mono_at)
+    estimates = list(recognizer.stream(source))
+    assert estimates[-1].trigger == "utterance" and estimates[-1].end_s > 3
+    assert recognizer.status.source == ""
+    source = LosingAChannel(speech_path, mono_at=10**6)
+    source.waits = False
+    assert list(recognizer.stream(source))
+    source = LosingAChannel(speech_path, mono_at=0)
+    source.waits = False
+    with pytest.raises(InputError, match="channel 1: number of channels found: 1"):
+        list(recognizer.stream(source))
 
 
 def test_leaving_the_loop_closes_the_source_and_ends_the_thread(recognizer, speech_path):
@@ -149,6 +210,8 @@ def test_a_muted_recogniser_hears_nobody_until_it_is_unmuted(recognizer, speech_
         ({"smoothing": 1.5}, "smoothing: found 1.5; accepted are 0.0 to 0.99"),
         ({"min_confidence": -1}, "min_confidence: found -1"),
         ({"min_speech_s": 60}, "min_speech_s: found 60"),
+        ({"min_speech_s": None}, "min_speech_s: found None; accepted are 0.1 to 10.0"),
+        ({"channel": "1"}, "channel: found '1'; accepted are numbers from 0 on, and 'mix'"),
         ({"device": "tpu"}, "device 'tpu'"),
     ],
 )

@@ -140,6 +140,53 @@ def test_a_short_gap_is_filled_and_a_long_one_starts_anew(speech):
         assert utterances[-1].end_s == pytest.approx(stream(speech)[0][-1].end_s + gap_s, abs=0.1)
 
 
+def test_one_block_may_hold_all_of_it(speech):
+    """A minute at once: more than the timeline holds."""
+    signal = np.tile(speech, 12)
+    assert facts(stream(signal, cuts=[])[0]) == facts(stream(signal)[0])
+
+
+def test_where_sound_breaks_off_the_turn_ends_and_what_comes_next_is_another(speech):
+    session = StreamSession(WINDOWS, TurnSettings(), settle_s=0.5)
+    spoken = speech[: 3 * RATE]
+    for start in range(0, len(spoken), 512):
+        part = spoken[start : start + 512]
+        session.push(block(part, (start + len(part)) / RATE))
+    assert session.speaking
+    (utterance,) = session.break_off()
+    assert utterance.trigger == "utterance" and not session.speaking
+    assert utterance.end_s == pytest.approx(3.0, abs=0.05)
+    windows = []
+    later = speech[RATE:]
+    for start in range(0, len(later), 512):  # an hour later, in mid-word
+        part = later[start : start + 512]
+        windows += session.push(block(part, 3600 + (start + len(part)) / RATE))
+    assert all(window.start_s >= 3600 for window in windows)
+    assert windows[0].end_s - windows[0].start_s <= 1.4
+    assert session.timeline.gaps == 1
+    assert session.timeline.gap_s == pytest.approx(3597, abs=0.1)
+
+
+def test_a_break_before_any_sound_and_two_in_a_row_are_nothing(speech):
+    session = StreamSession(WINDOWS, TurnSettings())
+    assert session.break_off() == session.break_off() == []
+    windows = session.push(block(speech, len(speech) / RATE)) + session.finish()
+    assert facts(windows) == facts(stream(speech)[0])
+
+
+def test_a_turns_last_sample_was_captured_before_the_pause_that_ended_it(speech):
+    session, windows = StreamSession(WINDOWS, TurnSettings()), []
+    for start in range(0, len(speech), 512):
+        end_s = (start + 512) / RATE
+        windows += session.push(
+            AudioBlock(speech[start : start + 512, None], RATE, end_s, captured_at=100 + end_s)
+        )
+    assert windows[-1].trigger == "utterance"
+    assert windows[-1].captured_at == pytest.approx(100 + windows[-1].end_s, abs=0.04)
+    for window in windows[:-1]:
+        assert 0 <= window.captured_at - 100 - window.end_s < 0.1
+
+
 def test_while_the_robot_speaks_nobody_is_heard(speech):
     """Muted from 1.5 s to 2.5 s: the turn ends there, and the next begins after the hold-off."""
     session = StreamSession(WINDOWS, TurnSettings())

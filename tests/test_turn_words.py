@@ -356,6 +356,7 @@ class Answers:
 
     def __init__(self):
         self.requests = []
+        self.status = AsrStatus("ready")
         self._results = []
         self._changed = threading.Condition()
 
@@ -435,6 +436,40 @@ def test_words_that_are_known_before_the_turn_is_judged_wait_for_that(speech, tu
     turns.judged(window, by_sound[-1])
     first, second = events_after(turns, woken, 1)
     assert (first.modality, second.modality) == ("audio", "audio+text")
+
+
+def test_words_that_cannot_be_used_end_nothing(speech, turns, by_sound, caplog):
+    """Such as those of somebody's own recogniser, without times."""
+    turns, worker, woken = turns
+    end = stream(speech)[0][-1]
+    turns.hear(end)
+    turns.judged(end, by_sound[-1])
+    broken = Word("gone", None, None)
+    with worker._changed:
+        worker._results.append(AsrResult(end.features, (broken,), 1, True, end.n_samples))
+        worker._changed.notify()
+    (estimate,) = events_after(turns, woken, 1)
+    assert estimate.scores == by_sound[-1].scores and estimate.words == ()
+    assert "words of a turn cannot be used" in caplog.text
+    assert turns._thread.is_alive() and not turns._turns
+
+
+def test_words_that_cannot_come_are_not_waited_for(speech, turns, by_sound):
+    turns, worker, _ = turns
+    window = stream(speech)[0][-1]
+    for state, waits in (("ready", True), ("restarting", False)):
+        worker.status = AsrStatus(state)
+        turns.hear(window)
+        turns.judged(window, by_sound[-1])
+        assert bool(turns.take()) is not waits
+        turns._turns.clear()
+
+
+def test_a_recogniser_that_is_closed_is_asked_no_more(turns):
+    turns, worker, _ = turns
+    worker.status = AsrStatus("closed")
+    turns._thread.join(timeout=PATIENCE_S)
+    assert not turns._thread.is_alive()
 
 
 def test_a_stream_that_ends_unjudged_keeps_nobody_waiting(speech, turns):

@@ -29,6 +29,19 @@ class AudioBlock:
     captured_at: float
     """`time.monotonic()` when the last sample was captured: where latency is counted from."""
 
+    def pieces(self, longest_s: Seconds) -> Iterator[AudioBlock]:
+        """The same in blocks of that length at most."""
+        n, length = len(self.samples), max(1, int(longest_s * self.sample_rate_hz))
+        if n <= length:
+            yield self
+            return
+        for start in range(0, n, length):
+            samples = self.samples[start : start + length]
+            left_s = (n - start - len(samples)) / self.sample_rate_hz
+            yield AudioBlock(
+                samples, self.sample_rate_hz, self.time_s - left_s, self.captured_at - left_s
+            )
+
 
 class AudioSource(Protocol):
     """A microphone, a recording or a ROS topic."""
@@ -40,9 +53,15 @@ class AudioSource(Protocol):
     exact, about 1 s where it is the time of arrival. See `SampleClock`."""
     name: str
     """What messages call the source."""
+    # Of a source that waits for its sound, and may be without:
+    # waits: bool           trouble is waited out, from the first block on
+    # connected: bool       whether sound comes, and last_error: str, why it does not
 
-    def blocks(self) -> Iterator[AudioBlock]:
-        """Blocks in order, until the source ends or is closed. InputError if it cannot be used."""
+    def blocks(self) -> Iterator[AudioBlock | None]:
+        """Blocks in order, until the source ends or is closed. InputError if it cannot be used.
+
+        None, of a source that waits for sound to come back: it has broken off.
+        """
 
     def close(self) -> None:
         """End `blocks()` soon, from any thread."""

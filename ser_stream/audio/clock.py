@@ -47,6 +47,11 @@ class SampleClock:
         self._position = 0
         self._late_since: Seconds | None = None  # None: the last block was in time
         self._least_late: Seconds = 0.0
+        self._broken = False
+
+    def break_off(self) -> None:
+        """There was no sound for a while: the next block is believed at once, however late."""
+        self._broken = True
 
     def update(self, position_end: int, time_s: Seconds) -> Seconds:
         """Take note of a block: the sample before `position_end` was at `time_s`.
@@ -62,7 +67,11 @@ class SampleClock:
         block_start, self._position = self._position, position_end
 
         late = offset - self._offsets[-1][1]
+        broken, self._broken = self._broken, False
         if late > JUMP_S:
+            if broken:
+                self._late_since = None
+                return late
             if self._late_since is None:
                 self._late_since, self._least_late = time_s, late
             self._least_late = min(self._least_late, late)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 from ser_stream.errors import InputError
@@ -126,6 +127,14 @@ def rescan() -> None:
             sounddevice._initialize()
         except sounddevice.PortAudioError as error:
             raise InputError(f"PortAudio cannot be started: {error}") from error
+
+
+def sound_cards() -> str:
+    """The sound cards that Linux knows of, as it lists them; "" where it does not."""
+    try:
+        return Path("/proc/asound/cards").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 @ctypes.CFUNCTYPE(

@@ -11,7 +11,14 @@ import time
 from collections.abc import Iterator
 
 from ser_stream.audio.block import AudioBlock
-from ser_stream.audio.devices import Device, find_device, load_portaudio, quiet_stderr, rescan
+from ser_stream.audio.devices import (
+    Device,
+    find_device,
+    load_portaudio,
+    quiet_stderr,
+    rescan,
+    sound_cards,
+)
 from ser_stream.errors import InputError
 from ser_stream.units import Seconds
 
@@ -22,6 +29,10 @@ MAX_PENDING_S: Seconds = 10.0
 
 SILENT_CALLBACK_S: Seconds = 3.0
 """Without a block for so long the microphone is lost. PulseAudio's first may take 2 s."""
+
+OFTEN_FOR_S: Seconds = 60.0
+RARELY_S: Seconds = 30.0
+"""A lost microphone is looked for often for so long, and then at this pace."""
 
 MAX_CHANNELS = 8
 """A device that claims more is a sound server, which would invent them: 2 will do."""
@@ -34,8 +45,10 @@ class Microphone:
     The device runs at its own default rate with all its channels: see `Conditioner`.
 
     When the device disappears, `blocks()` waits and looks for `device` again every
-    `reopen_every_s`, until it is back; the pause is a gap in `time_s`. Looking for it restarts
-    PortAudio, which ends every other stream of this process: keep to one Microphone.
+    `reopen_every_s`, until it is back; the pause is a gap in `time_s`. After a minute it looks
+    every `RARELY_S` only, and when Linux has other sound cards than before: each look costs 13 KiB
+    that PortAudio, or what is below it, never gives back. Looking for it restarts PortAudio, which
+    ends every other stream of this process: keep to one Microphone.
 
     With PulseAudio or PipeWire there is one device ("default" or "pulse"), and the server decides
     what it hears; the environment variable PULSE_SOURCE names another source (`pactl list short
@@ -73,16 +86,19 @@ class Microphone:
         self._device = device
         self._block_s = block_s
         self._reopen_every_s = reopen_every_s
-        self._wait = wait
+        self.waits = wait
         self._missed = False  # the loss was reported
+        self._lost_at = 0.0  # monotonic: since then, or since there are other cards
         self._started = 0.0
         self._closed = threading.Event()
         # None: the stream has ended. Each stream has its own queue, so that what an old one says
         # late is not taken for the new one's.
         self._pending: queue.SimpleQueue[AudioBlock | None] = queue.SimpleQueue()
 
-    def blocks(self) -> Iterator[AudioBlock]:
-        """Blocks, as they come, until `close()`. The device is given back when the iterator ends.
+    def blocks(self) -> Iterator[AudioBlock | None]:
+        """Blocks, as they come, until `close()`; None each time that the device has been lost.
+
+        The device is given back when the iterator ends.
 
         Raises:
             InputError: the device is not there or cannot be opened, at the start, unless `wait`.
@@ -95,7 +111,7 @@ class Microphone:
                 device = find_device(self._device)
                 stream = self._open(device)
             except InputError as error:
-                if attempt == 0 and not self._wait:
+                if attempt == 0 and not self.waits:
                     raise
                 self._note_loss(str(error))
             else:
@@ -107,7 +123,8 @@ class Microphone:
                         stream.close()
                 if not self._closed.is_set():
                     self._note_loss(f"microphone {device.name!r}: gives no more sound")
-            if self._closed.wait(self._reopen_every_s):
+                    yield None
+            if self._rests():
                 return
 
     def close(self) -> None:
@@ -177,6 +194,19 @@ class Microphone:
             finished_callback=lambda: pending.put(None),
         )
 
+    def _rests(self) -> bool:
+        """Wait until it is time to look again; True where it is closed meanwhile."""
+        cards = sound_cards()
+        since = time.monotonic()
+        often = since - self._lost_at < OFTEN_FOR_S
+        while not self._closed.wait(self._reopen_every_s):
+            if sound_cards() != cards:
+                self._lost_at = time.monotonic()  # it may take a moment to be ready
+                return False
+            if often or time.monotonic() - since >= RARELY_S:
+                return False
+        return True
+
     def _note_connection(self, device: Device) -> None:
         self.connected = True
         log.info("microphone %r: connected", device.name)
@@ -188,4 +218,5 @@ class Microphone:
         self.last_error = error
         if not self._missed:  # once, not at every attempt
             self._missed = True
+            self._lost_at = time.monotonic()
             log.warning("%s; looking for it every %g s", error, self._reopen_every_s)

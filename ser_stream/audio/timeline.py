@@ -23,7 +23,8 @@ class PushResult:
     filled: int
     """Zeros put in before the samples, for a gap."""
     restarted: bool
-    """The gap was too long to fill: what lies before `start` is another stream's."""
+    """Sound broke off, or the gap was too long to fill: what lies before `start` is another
+    stream's."""
 
 
 class Timeline:
@@ -51,6 +52,12 @@ class Timeline:
         self._ring = np.zeros(round(capacity_s * SAMPLE_RATE_HZ), np.float32)
         self._clock = SampleClock(SAMPLE_RATE_HZ, settle_s)
         self._max_fill_s = max_fill_s
+        self._broken = False
+
+    def break_off(self) -> None:
+        """No more sound comes for now: what is pushed next is another stream's."""
+        self._broken = True
+        self._clock.break_off()
 
     @property
     def steps_back(self) -> int:
@@ -64,7 +71,8 @@ class Timeline:
         """
         start = self.position
         missing_s = self._clock.update(start + len(samples), time_s)
-        filled, restarted = 0, missing_s > self._max_fill_s
+        filled, restarted = 0, self._broken or missing_s > self._max_fill_s
+        self._broken = False
         if missing_s > 0:
             self.gaps += 1
             self.gap_s += missing_s

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ser_stream.asr.worker import STARTING
-from ser_stream.decoding import UTTERANCE
+from ser_stream.decoding import INTERVAL, UTTERANCE
 from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate
 from ser_stream.status import StreamStatus
 from ser_stream.words import Speech
@@ -190,7 +190,9 @@ def _scores_table(labels: tuple[str, ...], estimate: EmotionEstimate | None) -> 
 def _facts_line(estimate: EmotionEstimate | None, status: StreamStatus) -> Text:
     if estimate is None:
         return Text("waiting for someone to speak", style="dim")
-    facts = f"latency {estimate.latency_ms:.1f} ms  estimates {status.windows}"
+    # A whole turn is judged after the pause that ended it, which is no work of ours.
+    latency = f"latency {estimate.latency_ms:.1f} ms  " if estimate.trigger == INTERVAL else ""
+    facts = f"{latency}estimates {status.windows}"
     if status.skipped:
         facts += f"  skipped {status.skipped}"
     if status.gaps:

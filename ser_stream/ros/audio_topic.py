@@ -12,6 +12,7 @@ Two packages are called audio_common_msgs, and both are understood:
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import queue
 import time
@@ -132,6 +133,7 @@ class AudioTopic:
     """
 
     live = True
+    waits = True
     name = "topic audio"
     # Many drivers stamp by when they read or publish: after a stall stamps are late and catch up.
     settle_s: Seconds = 0.5
@@ -190,8 +192,19 @@ class AudioTopic:
         else:
             self._put(samples, rate_hz, start_s + len(samples) / rate_hz)
 
-    def blocks(self) -> Iterator[AudioBlock]:
-        while (block := self._pending.get()) is not None:
+    def blocks(self) -> Iterator[AudioBlock | None]:
+        """Blocks, until `close()`; None once no message has come for `SILENT_S`."""
+        longest_wait_s: Seconds | None = None  # where sound has come since the last None
+        while True:
+            try:
+                block = self._pending.get(timeout=longest_wait_s)
+            except queue.Empty:
+                longest_wait_s = None
+                yield None
+                continue
+            if block is None:
+                return
+            longest_wait_s = self.SILENT_S
             yield block
 
     def close(self) -> None:
@@ -199,8 +212,9 @@ class AudioTopic:
 
     def _put(self, samples: np.ndarray, rate_hz: int, end_s: Seconds) -> None:
         if self._pending.qsize() >= MAX_PENDING:
-            self._pending.get()
-            self.dropped_blocks += 1
+            with contextlib.suppress(queue.Empty):  # the reader was quicker
+                self._pending.get_nowait()
+                self.dropped_blocks += 1
         now = time.monotonic()
         self._pending.put(AudioBlock(samples, rate_hz, end_s, now))
         self._pace(len(samples) / rate_hz, end_s)

@@ -22,7 +22,7 @@ class Health:
     """Judges the status of a stream, once a second, for `/diagnostics`.
 
     ERROR: no sound arrives. WARN: none has come yet from a source that is being opened; or since
-    the last report, sound or estimates were lost.
+    the last report, sound or estimates were lost; or the robot has been speaking for a minute.
 
     Args:
         model: name of the model that runs.
@@ -30,6 +30,10 @@ class Health:
 
     OPENING = 5
     """So many reports without a first sound are no error: PulseAudio's may take 2 s."""
+    MISSED = 2
+    """And so many without any: messages may be longer than a second."""
+    MUTED = 60
+    """Whoever says that the robot speaks may have died since."""
     RECENT = 100
     """Latencies are of so many estimates."""
 
@@ -38,7 +42,7 @@ class Health:
         self._latencies_ms: deque[float] = deque(maxlen=self.RECENT)
         self._result = ""
         self._before: StreamStatus | None = None
-        self._without_sound = 0  # reports in a row
+        self._without_sound = self._muted = 0  # reports in a row
 
     def note(self, estimate: EmotionEstimate) -> None:
         """Take note of an estimate that was made."""
@@ -55,15 +59,22 @@ class Health:
 
     def _judge(self, status: StreamStatus) -> tuple[int, str]:
         before = self._before
+        self._muted = self._muted + 1 if status.muted else 0
         if status.source:
             return ERROR, status.source
         if before is None:
             return OK, "listening"
         if status.position_s == before.position_s:
             self._without_sound += 1
-            opening = status.position_s == 0 and self._without_sound <= self.OPENING
-            return (WARN, "no sound yet") if opening else (ERROR, "no sound arrives")
-        self._without_sound = 0
+            if status.position_s == 0 and self._without_sound <= self.OPENING:
+                return WARN, "no sound yet"
+            if self._without_sound > self.MISSED:
+                return ERROR, "no sound arrives"
+        else:
+            self._without_sound = 0
+        if self._muted:
+            level = WARN if self._muted > self.MUTED else OK
+            return level, f"does not listen, for {self._muted} s: robot_speaking, or not enabled"
         if status.position_s < before.position_s:  # another stream has begun: it counts from 0
             return OK, "listening"
         lost = {
@@ -82,6 +93,7 @@ class Health:
             "audio position (s)": f"{status.position_s:.1f}",
             "level (dBFS)": f"{status.level_dbfs:.1f}",
             "speaking": str(status.speaking),
+            "muted": str(status.muted),
             "windows": str(status.windows),
             "skipped windows": str(status.skipped),
             "gaps": str(status.gaps),

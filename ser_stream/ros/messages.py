@@ -10,6 +10,7 @@ module makes. A message here is its content, a dict by field name, messages insi
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 from collections.abc import Mapping
 
@@ -17,6 +18,8 @@ from ser_stream.decoding import INTERVAL, UTTERANCE
 from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate
 from ser_stream.errors import InputError
 from ser_stream.words import Speech
+
+log = logging.getLogger("ser_stream.ros")
 
 Stamp = tuple[int, int]
 """(sec, nanosec) of builtin_interfaces/msg/Time."""
@@ -142,8 +145,10 @@ def voice_topics(voice_id: str = "anonymous_speaker") -> dict[Topic, Topic]:
     Raises:
         InputError: the id cannot be part of a topic's name.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_]+", voice_id):
-        raise InputError(f"voice id: found {voice_id!r}; accepted are letters, digits and _")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", voice_id):
+        raise InputError(
+            f"voice id: found {voice_id!r}; accepted are letters, digits and _, and no digit first"
+        )
     names = {EMOTION: "expression", IS_SPEAKING: "is_speaking", SPEECH: "speech"}
     return {
         topic: dataclasses.replace(topic, name=f"/humans/voices/{voice_id}/{name}")
@@ -152,7 +157,10 @@ def voice_topics(voice_id: str = "anonymous_speaker") -> dict[Topic, Topic]:
 
 
 class Stamps:
-    """When the last sample was heard: stamps, which only move forward."""
+    """When the last sample was heard: stamps, which move forward unless the clock was set back."""
+
+    MOST_BACK_NS = 2_000_000_000
+    """What is further back is no jitter: a clock was set, or a recording begins again."""
 
     def __init__(self) -> None:
         self._last_ns: dict[tuple[str, ...], int] = {}
@@ -160,14 +168,18 @@ class Stamps:
     def __call__(self, heard_ns: int, *kind: str) -> Stamp:
         """Stamp of a message whose last sample was heard then, in nanoseconds.
 
-        Where the clock is set back, stamps stand still, but for a nanosecond each, until it has
-        caught up.
+        Where the clock is set back by up to 2 s, stamps stand still, but for a nanosecond each,
+        until it has caught up; where by more, stamps begin anew, and the log says so.
 
         Args:
             kind: of message: each has stamps of its own. A second estimate is of sound that is
                 older than that of the newest first one.
         """
-        last_ns = self._last_ns[kind] = max(heard_ns, self._last_ns.get(kind, 0) + 1)
+        back_ns = self._last_ns.get(kind, heard_ns) - heard_ns
+        if back_ns > self.MOST_BACK_NS:
+            log.warning("the clock is %.1f s back, and so are stamps from now on", back_ns * 1e-9)
+            self._last_ns.clear()
+        last_ns = self._last_ns[kind] = max(heard_ns, self._last_ns.get(kind, heard_ns - 1) + 1)
         return stamp_of(last_ns)
 
 

@@ -25,8 +25,7 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
-from rclpy.clock import Clock, ClockType, JumpThreshold
-from rclpy.duration import Duration
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -106,7 +105,7 @@ class EmotionNode(LifecycleNode):
         self._said = ""  # the trouble that was logged last, without its numbers
         self._trouble_at = 0.0  # monotonic
         self._speaking: bool | None = None
-        self._new_stamps()
+        self._stamps = Stamps()
         self._health = Health()
         self._outputs: dict[Topic, object] = {}
         self._voice_topics: dict[Topic, Topic] = {}
@@ -116,13 +115,6 @@ class EmotionNode(LifecycleNode):
         self._updater.add(EMOTION_PART, self._diagnose)
         self._log_handler = _LogHandler(self.get_logger())
         logging.getLogger("ser_stream").addHandler(self._log_handler)
-        # Only simulated time is set back so far: a bag begins again, and so do the stamps.
-        self._on_replay = self.get_clock().create_jump_callback(
-            JumpThreshold(
-                min_forward=None, min_backward=Duration(seconds=-1), on_clock_change=False
-            ),
-            post_callback=lambda jump: self._new_stamps(),
-        )
 
     # Lifecycle
 
@@ -274,8 +266,10 @@ class EmotionNode(LifecycleNode):
         topic = AudioTopic(audio_format)
         handlers = {
             "AudioData": lambda m: topic.push_bytes(m.data.tobytes(), self._now_s()),
-            "AudioDataStamped": lambda m: topic.push_bytes(m.audio.data.tobytes(), _seconds(m)),
-            "AudioStamped": lambda m: topic.push_audio(m.audio, _seconds(m)),
+            "AudioDataStamped": lambda m: topic.push_bytes(
+                m.audio.data.tobytes(), self._stamp_s(m)
+            ),
+            "AudioStamped": lambda m: topic.push_audio(m.audio, self._stamp_s(m)),
         }
         # Best effort hears both kinds of publisher; a short queue would lose sound whenever
         # Python stalls.
@@ -400,9 +394,6 @@ class EmotionNode(LifecycleNode):
             return _filled(report, ERROR, self._asr_failure, {})
         return _filled(report, *asr_report(status.asr, status.text_error))
 
-    def _new_stamps(self) -> None:
-        self._stamps = Stamps()
-
     # Parameters
 
     def _value(self, name: str):
@@ -427,6 +418,11 @@ class EmotionNode(LifecycleNode):
 
     def _now(self) -> tuple[int, int]:
         return stamp_of(self.get_clock().now().nanoseconds)
+
+    def _stamp_s(self, message) -> float:
+        """Its stamp; of a driver that leaves that empty, the time of arrival."""
+        stamp = message.header.stamp
+        return stamp.sec + stamp.nanosec * 1e-9 or self._now_s()
 
     def _now_s(self) -> float:
         return self.get_clock().now().nanoseconds * 1e-9
@@ -476,11 +472,6 @@ def _channel(text: str) -> int | str:
     if text == "mix" or text.isdecimal():
         return text if text == "mix" else int(text)
     raise InputError(f"channel: found {text!r}; accepted are mix, or a number from 0")
-
-
-def _seconds(message) -> float:
-    stamp = message.header.stamp
-    return stamp.sec + stamp.nanosec * 1e-9
 
 
 def _qos(topic: Topic) -> QoSProfile:
