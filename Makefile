@@ -19,9 +19,10 @@ help:
 	@echo "make clean      remove caches and builds; make distclean removes $(VENV) too"
 
 demo: $(INSTALLED) portaudio
+	@echo "The voices are a synthesiser's, which feels nothing; files have the names of what it was"
+	@echo "asked for, and most of them sound like something else."
 	@$(IN_VENV)/ser-stream listen --realtime --input $(sort $(wildcard ser_stream/demo/*.flac))
 	@echo
-	@echo "These voices are a synthesiser's, which feels nothing: try your own."
 	@echo "With your microphone:  $(IN_VENV)/ser-stream listen"
 	@echo "Which microphones:     $(IN_VENV)/ser-stream devices"
 

@@ -8,9 +8,9 @@ but its messages: this is all that another program needs to hear them. Which net
 CYCLONEDDS_URI in the manual of Cyclone DDS.
 """
 
+import argparse
 import contextlib
 import os
-import sys
 from dataclasses import dataclass
 
 from cyclonedds.core import InstanceState, Policy, Qos, ReadCondition, WaitSet
@@ -45,7 +45,11 @@ class Expression(IdlStruct, typename="hri_msgs::msg::dds_::Expression_"):
 
 
 def main() -> None:
-    prefix = "/".join(["rt", *sys.argv[1:2]])  # /robot1/emotion is DDS's rt/robot1/emotion
+    parser = argparse.ArgumentParser(description="Decides by the emotions that it hears of.")
+    parser.add_argument("namespace", nargs="?", help="of the robot, such as robot1")
+    namespace = parser.parse_args().namespace
+    # /robot1/emotion is DDS's rt/robot1/emotion
+    prefix = f"rt/{namespace.strip('/')}" if namespace else "rt"
     participant = DomainParticipant(int(os.environ.get("ROS_DOMAIN_ID") or 0))
     qos = Qos(Policy.Reliability.Reliable(duration(seconds=1)), Policy.History.KeepLast(10))
     readers = {

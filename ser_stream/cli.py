@@ -28,6 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `ser-stream ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a file that cannot be read or written
+        if error.filename is None:
+            raise
+        print_error(InputError(f"{error.filename}: {error.strerror}"))
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:

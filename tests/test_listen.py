@@ -49,7 +49,8 @@ def test_json_is_all_that_is_on_stdout(speech_path):
     code, out, err = run("listen", "--input", speech_path, "--json")
     assert code == 0
     for estimate in estimates(out):
-        assert list(estimate) == KEYS
+        assert list(estimate) == ["source", *KEYS]
+        assert estimate["source"] == str(speech_path)
     assert len(utterances(out)) == 1
     assert "1 utterances" in err
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ser_stream.commands.shared import add_training
+from ser_stream.commands.shared import add_training, device_of
 from ser_stream.errors import InputError
 from ser_stream.json_files import write_json
 
@@ -26,7 +26,7 @@ def _add_report(commands) -> None:
     report.add_argument(
         "--figures", type=Path, metavar="DIR", help="draw its bars and confusion matrices too"
     )
-    add_training(report)
+    add_training(report, corpora_needed=False)
     report.set_defaults(run=_report)
 
 
@@ -44,14 +44,19 @@ def _add_figures(commands) -> None:
 
 def _report(arguments: argparse.Namespace) -> int:
     from ser_stream.training.experiment_run import Folders
-    from ser_stream.training.report import check_writable, make_report, show, to_markdown
+    from ser_stream.training.report import make_report, show, to_markdown
+    from ser_stream.training.writable import check_file
 
     for path in filter(None, (arguments.markdown, arguments.json)):
-        check_writable(path)
-    cache = arguments.cache or arguments.runs / "cache"
+        check_file(path)
+    if arguments.corpora is None and not arguments.no_train:
+        raise InputError("--corpora: needed to train what is missing; or --no-train: show the rest")
+    folders = Folders(
+        arguments.corpora or Path(), arguments.cache or arguments.runs / "cache", arguments.runs
+    )
     report = make_report(
-        arguments.table, arguments.on, arguments.seeds,
-        Folders(arguments.corpora, cache, arguments.runs), not arguments.no_train, arguments.device,
+        arguments.table, arguments.on, arguments.seeds, folders, not arguments.no_train,
+        device_of(arguments),
     )  # fmt: skip
     show(report)
     if arguments.markdown:
@@ -85,7 +90,7 @@ def train_experiment(arguments: argparse.Namespace) -> int:
         raise InputError("--output: an experiment has many runs; name their folder with --runs")
     seeds = [] if arguments.seed is None else [arguments.seed]
     experiment, folders = _experiment(arguments, seeds)
-    results = run_experiment(experiment, folders, arguments.device)
+    results = run_experiment(experiment, folders, device_of(arguments))
     if is_first():
         print(Summary.of(experiment, results))
     return 0

@@ -122,6 +122,7 @@ def _adapt(arguments: argparse.Namespace) -> int:
     if arguments.recordings:
         speech_s = adapt(arguments.model, arguments.recordings, arguments.output)
         print(f"{speech_s:.0f} s of speech heard; model written to {arguments.output}")
+        print("It is one person's, and remembers no voices: see README, Your own clips")
         return 0
     recipe = load_recipe(arguments.recipe)
     report = measure(arguments.model, recipe, arguments.corpora, arguments.part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from ser_stream.commands.shared import add_held_out
+from ser_stream.commands.shared import add_held_out, show_tables
 from ser_stream.errors import InputError
 
 
@@ -134,7 +134,10 @@ def _robustness(arguments: argparse.Namespace) -> int:
         arguments.model, load_recipe(arguments.recipe), arguments.corpora, arguments.part,
         names, arguments.clips,
     )  # fmt: skip
-    print(json.dumps(report) if arguments.json else conditions_table(report))
+    if arguments.json:
+        print(json.dumps(report))
+    else:
+        show_tables(conditions_table(report))
     return 0
 
 
@@ -144,5 +147,8 @@ def _windows(arguments: argparse.Namespace) -> int:
 
     recipe = load_recipe(arguments.recipe)
     report = compare(arguments.model, recipe, arguments.corpora, arguments.part, arguments.clips)
-    print(json.dumps(report) if arguments.json else to_markdown(report))
+    if arguments.json:
+        print(json.dumps(report))
+    else:
+        show_tables(to_markdown(report))
     return 0

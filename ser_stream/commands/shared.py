@@ -14,6 +14,32 @@ def print_error(error: InputError) -> None:
     print(f"ser-stream: error: {error}", file=sys.stderr)
 
 
+def show_tables(markdown: str) -> None:
+    """Print Markdown: on a terminal with its tables drawn, elsewhere as it is."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not console.is_terminal:
+        print(markdown)
+        return
+    table = None
+    for line in [*markdown.splitlines(), ""]:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            if table is not None:
+                console.print(table)
+                table = None
+            console.print(line, highlight=False)
+        elif table is None:
+            table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+            for i, name in enumerate(cells):
+                table.add_column(name.replace(" ", "\n"), justify="right" if i else "left")
+        elif line.strip("|-"):
+            table.add_row(*cells)
+
+
 def add_corpora(parser: argparse.ArgumentParser, needed: bool = True) -> None:
     """Add --corpora."""
     parser.add_argument(
@@ -42,4 +68,11 @@ def add_training(parser: argparse.ArgumentParser, corpora_needed: bool = True) -
     parser.add_argument(
         "--cache", type=Path, metavar="DIR", help="computed features; default RUNS/cache"
     )
-    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda")
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda or auto; default: cpu")
+
+
+def device_of(arguments: argparse.Namespace) -> str:
+    """What --device names, by torch's name. Raises InputError where it is not there."""
+    from ser_stream.recognizer_settings import torch_device
+
+    return torch_device(arguments.device or "cpu")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ser_stream.commands.experiments import train_experiment
-from ser_stream.commands.shared import add_training
+from ser_stream.commands.shared import add_training, device_of
 from ser_stream.errors import InputError
 
 
@@ -62,14 +62,16 @@ def _train(arguments: argparse.Namespace) -> int:
     from ser_stream.training.processes import is_first
     from ser_stream.training.recipe import load_recipe
     from ser_stream.training.run import train
+    from ser_stream.training.writable import check_folder
 
     recipe, seed = load_recipe(arguments.recipe), arguments.seed or 0
     output = arguments.output or arguments.runs / f"{recipe.name}-seed{seed}"
     cache = arguments.cache or arguments.runs / "cache"
     if recipe.folds is not None:
         return _train_folds(arguments, recipe, cache, output)
+    check_folder(output)
     train(
-        recipe, arguments.corpora, cache, output, seed, arguments.device, arguments.teachers,
+        recipe, arguments.corpora, cache, output, seed, device_of(arguments), arguments.teachers,
         arguments.model,
     )  # fmt: skip
     if is_first():
@@ -83,7 +85,7 @@ def _train_folds(arguments: argparse.Namespace, recipe, cache: Path, output: Pat
     if arguments.teachers:
         raise InputError("--teachers: does not go with a recipe that has folds")
     report = train_folds(
-        recipe, arguments.corpora, cache, output, arguments.seed or 0, arguments.device,
+        recipe, arguments.corpora, cache, output, arguments.seed or 0, device_of(arguments),
         arguments.model,
     )  # fmt: skip
     print_folds(report)
@@ -92,9 +94,13 @@ def _train_folds(arguments: argparse.Namespace, recipe, cache: Path, output: Pat
 
 def _fine_tune(arguments: argparse.Namespace) -> int:
     from ser_stream.training.fine_tune import fine_tune, print_report
+    from ser_stream.training.writable import check_model_folder
 
+    if arguments.device not in (None, "cpu"):
+        raise InputError("--device: own clips are learned from on the CPU; leave it out")
     model = arguments.model or "default"
     output = arguments.output or arguments.runs / f"{Path(model).name}-own"
+    check_model_folder(output / "model")
     report = fine_tune(model, arguments.recipe, output, arguments.seed or 0)
     print_report(report)
     print(f"model written to {output / 'model'}")
@@ -107,7 +113,7 @@ def _train_on_texts(arguments: argparse.Namespace) -> int:
 
     recipe, seed = load_text_recipe(arguments.recipe), arguments.seed or 0
     output = arguments.output or arguments.runs / f"{recipe.name}-seed{seed}"
-    info = train_on_texts(recipe, arguments.corpora, output, seed, arguments.device)
+    info = train_on_texts(recipe, arguments.corpora, output, seed, device_of(arguments))
     print("\n".join(figures_table(info.results)))
     print(f"model written to {output / 'model'}")
     return 0
@@ -120,7 +126,7 @@ def _train_conversation(arguments: argparse.Namespace) -> int:
     recipe, seed = load_conversation(arguments.recipe), arguments.seed or 0
     output = arguments.output or arguments.runs / f"{recipe.voices.name}-seed{seed}"
     cache = arguments.cache or arguments.runs / "cache"
-    info = train_conversation(recipe, arguments.corpora, cache, output, seed, arguments.device)
+    info = train_conversation(recipe, arguments.corpora, cache, output, seed, device_of(arguments))
     print("\n".join(figures_table(info.results)))
     print(f"model written to {output / 'model'}")
     return 0

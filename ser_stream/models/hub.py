@@ -46,13 +46,12 @@ def hub_folder(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=list(FILES)))
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
         raise InputError(
-            f"model {name!r}: no such folder, and not to be had from the Hugging Face Hub. "
-            "Download config.json, preprocessor_config.json, model.safetensors and README.md from "
-            f"https://huggingface.co/{name}/tree/main into a folder on this machine, by hand or "
-            f"with `hf download {name} --local-dir DIR`, and name that folder. "
-            f"({type(error).__name__}: {reason[:200]})"
+            f"model {name!r}: no such folder here, nor could it be had from the Hugging Face Hub "
+            f"({type(error).__name__}). If it is one of the Hub's: put config.json, "
+            "preprocessor_config.json, model.safetensors and README.md of "
+            f"https://huggingface.co/{name}/tree/main into a folder, by hand or with `hf download "
+            f"{name} --local-dir DIR`, and name that folder"
         ) from error
 
 

@@ -110,8 +110,9 @@ def find_model(name_or_folder: str | Path) -> Path:
         return hub_folder(str(name_or_folder))
     found = "a folder without model.json" if folder.is_dir() else "no such folder"
     raise InputError(
-        f"model {str(name_or_folder)!r}: {found}; accepted are {', '.join(shipped_models())}, "
-        "a folder with model.json and model.safetensors, or a Hugging Face checkpoint's folder"
+        f"model {str(name_or_folder)!r}: {'a file' if folder.is_file() else found}; accepted are "
+        f"{', '.join(shipped_models())}, a folder with model.json and model.safetensors, or a "
+        "Hugging Face checkpoint's folder or name"
     )
 
 

@@ -100,7 +100,7 @@ class LiveView:
         else:
             self._latest = estimate
         if estimate.trigger == UTTERANCE:
-            self._remember(estimate_line(estimate))
+            self._remember(_cut(estimate_line(estimate)))
 
     def _remember(self, line: Text) -> None:
         if len(self._history) == HISTORY:  # what leaves the view stays in the scrollback
@@ -118,7 +118,7 @@ class LiveView:
         if status.asr is not None:
             parts.append(_words_line(self._speech, status))
         if self._second is not None:
-            parts.append(estimate_line(self._second))
+            parts.append(_cut(estimate_line(self._second)))
         return Group(*parts, *self._history)
 
 
@@ -128,9 +128,8 @@ def estimate_line(estimate: EmotionEstimate) -> Text:
     name = estimate.expression or f"({best}?)"
     style = COLOURS[best] if estimate.expression else "dim"
     line = Text(f"{estimate.start_s:7.2f} - {estimate.end_s:7.2f} s  ")
-    line.append(f"{estimate.trigger:9}  ", style="dim")
-    if estimate.modality == AUDIO_TEXT:
-        line.append("with words  ", style="dim")
+    kind = estimate.trigger + ("+" if estimate.modality == AUDIO_TEXT else "")  # with words
+    line.append(f"{kind:10} ", style="dim")
     line.append(f"{name:12}", style=f"bold {style}" if estimate.expression else style)
     line.append(f"{estimate.confidence:4.0%}")
     line.append(
@@ -141,6 +140,12 @@ def estimate_line(estimate: EmotionEstimate) -> Text:
         line.append("  clipped", style="bold red")
     if estimate.words:
         line.append("  " + " ".join(word["text"] for word in estimate.words), style="italic")
+    return line
+
+
+def _cut(line: Text) -> Text:
+    """The same, cut where the terminal ends: the view keeps its shape."""
+    line.no_wrap, line.overflow = True, "ellipsis"
     return line
 
 

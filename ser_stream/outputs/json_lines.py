@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TextIO
 
 from ser_stream.emotion import EmotionEstimate
@@ -9,10 +10,14 @@ from ser_stream.words import Speech
 
 
 class JsonLines:
-    """Writes estimates as they come. Keys: the attributes of `EmotionEstimate`, in their order."""
+    """Writes estimates as they come.
+
+    Keys: `source`, and the attributes of `EmotionEstimate`, in their order.
+    """
 
     def __init__(self, file: TextIO):
         self._file = file
+        self._source = ""
 
     def __enter__(self) -> JsonLines:
         return self
@@ -21,11 +26,13 @@ class JsonLines:
         pass
 
     def title(self, text: str) -> None:
-        """Nothing: only estimates are written."""
+        """Take the name of the source whose estimates follow."""
+        self._source = text
 
     def hear(self, speech: Speech) -> None:
         """Nothing: estimates have the words that they are of."""
 
     def show(self, estimate: EmotionEstimate) -> None:
         # Flushed: whoever reads it wants it now.
-        print(estimate.to_json(), file=self._file, flush=True)
+        line = json.dumps({"source": self._source, **json.loads(estimate.to_json())})
+        print(line, file=self._file, flush=True)

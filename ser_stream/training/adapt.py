@@ -26,6 +26,7 @@ from ser_stream.training.calibrate import stream_logits
 from ser_stream.training.card import write_card
 from ser_stream.training.metrics import score
 from ser_stream.training.recipe import Recipe
+from ser_stream.training.writable import check_model_folder
 from ser_stream.units import Seconds
 
 SHARE = 0.4
@@ -44,6 +45,9 @@ def adapt(model: str, recordings: list[Path], output: Path) -> Seconds:
         InputError: the model cannot be read or was never calibrated, or there is too little speech.
     """
     folder = find_writable(model)
+    if output.resolve() == folder.resolve():
+        raise InputError(f"--output: found {output}, which is the model's own folder")
+    check_model_folder(output)
     network, info = _load(folder)
     if any(not info.calibration[trigger].neutral for trigger in (INTERVAL, UTTERANCE)):
         raise InputError(
@@ -69,7 +73,7 @@ def adapt(model: str, recordings: list[Path], output: Path) -> Seconds:
     }
     shutil.copytree(folder, output, dirs_exist_ok=True)
     info = dataclasses.replace(
-        info, name=output.name, calibration=calibration, results={}, voice_memory=False
+        info, name=output.resolve().name, calibration=calibration, results={}, voice_memory=False
     )
     info.write(output)
     write_card(output, info)

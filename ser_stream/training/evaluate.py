@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
@@ -204,19 +205,15 @@ def print_summary(reports: list[dict]) -> None:
 def print_report(report: dict) -> None:
     """Figures and confusion matrices on stdout."""
     console = Console()
-    table = Table(title=f"{report['model']}, {report['part']} speakers, streamed")
+    table = Table(
+        title=f"{report['model']}, {report['part']} speakers, streamed",
+        box=SIMPLE, padding=(0, 1, 0, 0), show_edge=False,
+    )  # fmt: skip
     for column in (
-        "corpus",
-        "speakers",
-        "estimates",
-        "n",
-        "WA",
-        "UA",
-        "macro-F1",
-        "ECE",
-        "answered",
-    ):
-        table.add_column(column, justify="left" if column in ("corpus", "estimates") else "right")
+        "corpus", "speakers", "estimates", "n", "WA", "UA", "macro\nF1", "ECE", "answered",
+    ):  # fmt: skip
+        left = column in ("corpus", "estimates")
+        table.add_column(column, justify="left" if left else "right", no_wrap=True)
     for entry in report["corpora"].values():
         for trigger in filter(entry.__contains__, ABOUT):
             figures = entry[trigger]
@@ -232,12 +229,12 @@ def print_report(report: dict) -> None:
 
 
 def _confusion_table(title: str, figures: dict) -> Table:
-    table = Table(title=f"{title}: true label in rows, answer in columns, utterances")
-    table.add_column("")
-    for label in figures["labels"]:
-        table.add_column(label, justify="right")
-    table.add_column("unheard", justify="right")
-    table.add_column("recall", justify="right")
+    table = Table(
+        title=f"{title}: true label in rows, answer in columns, utterances",
+        box=SIMPLE, padding=(0, 1, 0, 0), show_edge=False,
+    )  # fmt: skip
+    for column in ("", *figures["labels"], "unheard", "recall"):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
     for i, (label, counts) in enumerate(zip(figures["labels"], figures["confusion"], strict=True)):
         unheard = figures["unheard"][i]
         n = sum(counts) + unheard

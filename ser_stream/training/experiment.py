@@ -100,6 +100,11 @@ def load_experiment(path: Path, *over: dict[str, Any]) -> Experiment:
         InputError: a file is missing or is not YAML; a setting is unknown, missing or wrong.
     """
     content = read_settings(path)
+    if "protocol" not in content:
+        raise InputError(
+            f"recipe {path}: it is of a model that streams, for train and evaluate; accepted is a "
+            "paper's experiment, such as config/recipes/cat.yaml"
+        )
     for settings in over:
         content = overlay(content, settings)
     return experiment_from_dict(content, f"recipe {path}")

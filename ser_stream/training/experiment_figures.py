@@ -55,7 +55,10 @@ def draw_experiment(
     """
     results = read_results(experiment, folders)
     if not results:
-        raise InputError(f"figures: {experiment.name} was not trained yet; first: ser-stream train")
+        raise InputError(
+            f"figures: {experiment.name} was not trained yet, with these settings and seeds; first "
+            "ser-stream train with the same options"
+        )
     name = experiment.name
     paths = [
         *save(confusion(pooled([r.scores for r in results]), name), output / f"{name}-confusion"),

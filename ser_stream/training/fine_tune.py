@@ -64,8 +64,9 @@ def fine_tune(
         table: see `own.read`.
 
     Returns:
-        model, clips, held_out (clips, speakers: those never learned from, or []), added (labels)
-        and before, after: the figures of utterance estimates on what is held out, as streamed.
+        model, clips, held_out (clips, speakers: those never learned from, or []), added (labels),
+        without_clips (labels that are forgotten) and before, after: the figures of utterance
+        estimates on what is held out, as streamed.
 
     Raises:
         InputError: the table or the model cannot be used, or there are too few clips.
@@ -91,7 +92,7 @@ def fine_tune(
     trained = _trained(start, learned, info, seed, optimisation)
     info = dataclasses.replace(
         info,
-        name=output.name,
+        name=output.resolve().name,
         results={},
         training_data=_training_data(info, table, learned, seed),
         voice_memory=trained.remembers,
@@ -110,6 +111,7 @@ def fine_tune(
             "speakers": sorted({u.speaker for u in held_out}) if by_speaker else [],
         },
         "added": list(labels[len(network.labels) :]),
+        "without_clips": sorted(set(labels) - {u.label for u in utterances}, key=labels.index),
         "before": before["utterance"],
         "after": after["utterance"],
     }
@@ -125,8 +127,8 @@ def hold_out(
     """
     if len(utterances) < LEAST_CLIPS or len({u.label for u in utterances}) < 2:
         raise InputError(
-            f"own clips: found {len(utterances)} of {len({u.label for u in utterances})} label; "
-            f"needed are {LEAST_CLIPS} of two labels or more"
+            f"own clips: found {len(utterances)} clips of {len({u.label for u in utterances})} "
+            f"labels; needed are {LEAST_CLIPS} of two labels or more"
         )
     rng = np.random.default_rng(seed)
     speakers = sorted({u.speaker for u in utterances})
@@ -213,3 +215,7 @@ def print_report(report: dict) -> None:
     console.print(table)
     if report["added"]:
         console.print(f"labels added to the model: {', '.join(report['added'])}")
+    if report["without_clips"]:
+        console.print(
+            f"no clips of {', '.join(report['without_clips'])}: hardly ever an answer from now on"
+        )

@@ -12,6 +12,7 @@ from ser_stream.models.hugging_face import load_checkpoint
 from ser_stream.models.hugging_face_info import HOP_S, WINDOW_S, checkpoint_info
 from ser_stream.models.info import ModelInfo, find_model, has_description
 from ser_stream.training.card import write_card
+from ser_stream.training.writable import check_model_folder
 from ser_stream.units import Seconds
 
 CARD_OF_CHECKPOINT = "README.huggingface.md"
@@ -41,8 +42,8 @@ def import_model(
     if output.resolve() == folder.resolve():
         raise InputError(f"--output: found {output}, which is the checkpoint's own folder")
     info = checkpoint_info(folder, str(source), emotions, window_s, hop_s)
+    check_model_folder(output)
     load_checkpoint(folder, info)
-    output.mkdir(parents=True, exist_ok=True)
     for pattern in FILES:
         for path in folder.glob(pattern):
             name = CARD_OF_CHECKPOINT if path.name == "README.md" else path.name

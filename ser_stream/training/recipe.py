@@ -114,7 +114,13 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         InputError: the file is missing, is not YAML, or a setting is unknown, missing or wrong.
     """
-    return recipe_from_dict(read_settings(path), f"recipe {path}")
+    content = read_settings(path)
+    if "protocol" in content:
+        raise InputError(
+            f"recipe {path}: it is a paper's experiment, for train, report and figures; accepted "
+            "is the recipe of a model that streams, such as config/recipes/default.yaml"
+        )
+    return recipe_from_dict(content, f"recipe {path}")
 
 
 def recipe_from_dict(content: dict[str, Any], where: str) -> Recipe:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table as TextTable
 
-from ser_stream.errors import InputError
 from ser_stream.training.experiment import (
     Experiment,
     load_experiment,
@@ -186,12 +184,3 @@ def show(report: Report) -> None:
         console.print(f"{why[0].upper()}{why[1:]}: {'; '.join(systems)}.", highlight=False)
     for note in notes(report):
         console.print(note, highlight=False)
-
-
-def check_writable(path: Path) -> None:
-    """Raise InputError where a file cannot be written: before hours of training, not after."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
