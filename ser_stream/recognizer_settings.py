@@ -20,6 +20,8 @@ def torch_device(device: str) -> str:
     """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and torch.cuda.is_available():
+        return device  # untouched: of several processes, each takes memory on its own GPU alone
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
