@@ -1,4 +1,9 @@
+import contextlib
 import io
+import os
+import pty
+import subprocess
+import sys
 
 from rich.console import Console
 from test_emotion import estimate
@@ -89,3 +94,48 @@ def test_utterances_stay_as_history():
     text = rendered(view)
     assert "19.00" in text
     assert " 3.00 -" not in text  # it has moved up into the scrollback
+
+
+def in_a_terminal(program: str) -> str:
+    """What a Python program shows on a terminal of 80 columns, both its streams."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=slave, stdout=slave, stderr=slave, env=environment
+    )
+    os.close(slave)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal has gone with the program
+        while part := os.read(master, 4096):
+            shown += part
+    os.close(master)
+    assert process.wait(timeout=30) == 0
+    return shown.decode()
+
+
+def test_what_c_libraries_write_does_not_break_the_live_view():
+    """PortAudio does when a microphone goes; other lines come above the view."""
+    shown = in_a_terminal("""
+import os, sys, time
+from rich.console import Console
+from ser_stream.outputs.console import LiveView
+from ser_stream.status import StreamStatus
+with LiveView(Console(), StreamStatus, ("happy", "sad")):
+    os.write(2, b"Expression 'alsa_snd_pcm_poll_descriptors_revents' failed, line: 3665\\n")
+    os.write(2, b"something else\\n")
+    time.sleep(0.3)
+os.write(2, b"the end\\n")
+""")
+    assert "Expression" not in shown
+    assert shown.count("something else") == 1 and shown.count("the end") == 1
+    assert shown.index("something else") < shown.rindex("waiting for someone to speak")
+
+
+def test_what_c_libraries_write_to_a_file_stays_there(tmp_path):
+    program = (
+        "import os\nfrom ser_stream.outputs.native_stderr import caught\n"
+        "with caught(print):\n    os.write(2, b'Expression 1\\n')\n"
+    )
+    with (tmp_path / "log").open("w") as log:
+        subprocess.run([sys.executable, "-c", program], stderr=log, check=True)
+    assert (tmp_path / "log").read_text() == "Expression 1\n"

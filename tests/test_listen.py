@@ -196,9 +196,10 @@ def test_ctrl_c_ends_with_one_line(speech_path):
 def test_models_are_listed():
     code, out, _ = run("models")
     assert code == 0
-    assert out.startswith("default: neutral")
-    assert "RAVDESS" in out
-    assert "--model open: voice_lstm, trained on CREMA-D" in out
+    assert out.startswith("default\n    --model default: voice_lstm, 6.7 MiB; neutral, ")
+    assert "UA, speakers never heard: RAVDESS " in out
+    assert "--model open: voice_lstm" in out and "--text-model can-english: can" in out
+    assert all(len(line) <= 80 for line in out.splitlines())
 
 
 def test_a_reader_that_goes_away_is_no_error(speech_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import textwrap
 
 from ser_stream.errors import InputError
 
@@ -43,11 +45,26 @@ def _models(_arguments: argparse.Namespace) -> int:
     from ser_stream.features.segments import SegmentConfig
     from ser_stream.models.info import SHIPPED, read_info, shipped_models
 
+    width = shutil.get_terminal_size().columns
     for name in shipped_models():
         info = read_info(SHIPPED / name)
         data = info.training_data
         option = "--text-model" if isinstance(info.features, SegmentConfig) else "--model"
-        print(f"{name}: {', '.join(info.labels)}")
-        print(f"    {option} {name}: {info.architecture}, trained on {', '.join(data.corpora)}")
-        print(f"    {data.licence}")
+        mib = (SHIPPED / name / "model.safetensors").stat().st_size / 2**20
+        about = [
+            f"{option} {name}: {info.architecture}, {mib:.1f} MiB; {', '.join(info.labels)}",
+            _figures(info.results),
+            f"trained on {', '.join(data.corpora)}",
+            data.licence,
+        ]
+        print(name)
+        for line in filter(None, about):
+            print(textwrap.fill(line, width, initial_indent="    ", subsequent_indent="      "))
     return 0
+
+
+def _figures(results: dict) -> str:
+    """UA of utterances of speakers that a model never heard; "" where there is none."""
+    corpora = results.get("test", {}).get("corpora", {})
+    uas = [f"{each['title']} {100 * each['utterance']['ua']:.1f}" for each in corpora.values()]
+    return f"UA, speakers never heard: {', '.join(uas)}" if uas else ""

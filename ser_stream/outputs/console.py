@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from rich.text import Text
 from ser_stream.asr.worker import STARTING
 from ser_stream.decoding import INTERVAL, UTTERANCE
 from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate
+from ser_stream.outputs.native_stderr import caught
 from ser_stream.status import StreamStatus
 from ser_stream.words import Speech
 
@@ -73,18 +75,24 @@ class LiveView:
         self._second: EmotionEstimate | None = None
         self._speech: Speech | None = None
         self._history: deque[Text] = deque(maxlen=HISTORY)
+        self._resources = contextlib.ExitStack()
         self._live = Live(
             console=console, get_renderable=self._render, refresh_per_second=10, transient=True
         )
 
     def __enter__(self) -> LiveView:
         self._live.start()
+        self._resources.enter_context(caught(self._above))
         return self
 
     def __exit__(self, *_) -> None:
+        self._resources.close()
         self._live.stop()
         for line in self._history:
             self._live.console.print(line)
+
+    def _above(self, line: str) -> None:
+        self._live.console.print(Text(line, style="dim"))
 
     def title(self, text: str) -> None:
         self._title = text
