@@ -48,7 +48,7 @@ def test_a_table_names_clips_from_its_own_folder(tmp_path):
         ("path,emotion\n1.wav,sad\n", "no column label"),
         ("path,label\n", "lists no clips"),
         ("path,label\n1.wav,grumpy\n", "line 2.*grumpy"),
-        ("path,label\n3.wav,sad\n", "missing: 1 .3.wav"),
+        ("path,label\n3.wav,sad\n", "line 2: found path .3.wav., where no file is"),
         ("path,label\n1.wav,sad\n1.wav,happy\n", "twice"),
     ],
 )

@@ -201,7 +201,18 @@ class _Tally:
         self.gaps += status.gaps
 
     def line(self) -> str:
-        return (
-            f"heard {self.heard_s:.1f} s: {self.utterances} utterances, {self.estimates} "
-            f"estimates, {self.skipped} windows skipped, {self.gaps} gaps"
-        )
+        counts = {
+            "utterance": self.utterances, "estimate": self.estimates,
+            "window skipped": self.skipped, "gap": self.gaps,
+        }  # fmt: skip
+        told = ", ".join(f"{n} {_plural(what, n)}" for what, n in counts.items())
+        speech = "" if self.estimates or not self.heard_s else "; no speech long enough to judge"
+        return f"heard {self.heard_s:.1f} s: {told}{speech}"
+
+
+def _plural(what: str, n: int) -> str:
+    """>>> _plural("window skipped", 2)
+    'windows skipped'
+    """
+    first, *rest = what.split()
+    return " ".join([first if n == 1 else f"{first}s", *rest])

@@ -37,7 +37,7 @@ def _devices(_arguments: argparse.Namespace) -> int:
             f"{mark} {device.index:3}  {device.name}  ({device.host_api}, {device.channels} "
             f"channels, {device.default_rate_hz} Hz)"
         )
-    print("* default. Choose with: ser-stream listen --device NAME")
+    print("* is what is taken without --device; another: ser-stream listen --device NAME")
     return 0
 
 

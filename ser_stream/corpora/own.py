@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ser_stream.corpora.base import Utterance, check_none_missing, label_at, table_rows, unique
+from ser_stream.corpora.base import Utterance, label_at, table_rows, unique
 from ser_stream.errors import InputError
 
 TABLE = "labels.csv"
@@ -37,6 +37,7 @@ def read(path: Path) -> list[Utterance]:
         )
         for where, row in rows
     ]
-    missing = [u.name for u in utterances if not u.path.is_file()]
-    check_none_missing(missing, table.parent, LAYOUT)
+    for utterance, (where, _) in zip(utterances, rows, strict=True):
+        if not utterance.path.is_file():
+            raise InputError(f"{where}: found path {utterance.name!r}, where no file is; {LAYOUT}")
     return unique(utterances)
