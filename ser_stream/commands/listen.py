@@ -211,7 +211,9 @@ class _Tally:
 
 
 def _plural(what: str, n: int) -> str:
-    """>>> _plural("window skipped", 2)
+    """The plural, but of one.
+
+    >>> _plural("window skipped", 2)
     'windows skipped'
     """
     first, *rest = what.split()
