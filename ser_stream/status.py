@@ -25,7 +25,7 @@ class StreamStatus:
         muted: sound is not listened to: the robot itself speaks.
         source: what the source says of itself, where it does ("" = all is well).
         asr: how speech recognition is; None where there is none.
-        text_error: why there are no second estimates any more; "" = all is well.
+        text_error: why there are no second estimates right now; "" = all is well.
     """
 
     position_s: Seconds = 0.0

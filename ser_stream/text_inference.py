@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,10 @@ from ser_stream.words import Word, clipped
 logger = logging.getLogger("ser_stream")
 
 
+AGAIN_AFTER: Seconds = 60.0
+"""A network that has failed is tried again so much later: a GPU's memory may be free again."""
+
+
 class TextJudge:
     """Judges windows by their sound and their words. Remembers nothing between them.
 
@@ -45,7 +50,7 @@ class TextJudge:
     Attributes:
         min_speech: windows of a turn with less speech get an estimate that abstains.
         min_confidence: below it an estimate abstains; None = the model's own floor.
-        error: why it judges no more; "" as long as it does.
+        error: why it does not judge right now; "" as long as it does.
     """
 
     def __init__(self, model: BimodalModel, info: ModelInfo):
@@ -53,6 +58,7 @@ class TextJudge:
         self.min_speech: Seconds = 0.0
         self.min_confidence: float | None = None
         self.error = ""
+        self._failed_at = 0.0  # monotonic
         self._model = model
         self._device = next(model.parameters()).device
 
@@ -80,7 +86,7 @@ class TextJudge:
             by_sound: the window's first estimate.
         """
         heard = clipped(words, window.start_s, window.end_s)
-        if not heard or self.error:
+        if not heard or (self.error and time.monotonic() - self._failed_at < AGAIN_AFTER):
             return None
         tokens = [
             dataclasses.replace(
@@ -91,9 +97,15 @@ class TextJudge:
         try:
             logits, attention = self._answer(window.sound, tokens)
         except (RuntimeError, ValueError) as error:  # no memory, CUDA; or words in no order
-            self.error = str(error).splitlines()[0]
-            logger.error("text model: %s; no second estimates any more", self.error)
+            reason, self._failed_at = str(error).splitlines()[0], time.monotonic()
+            if reason != self.error:  # what fails time after time is said once
+                again = f"tried again every {AGAIN_AFTER:g} s"
+                logger.error("text model: %s; no second estimates, %s", reason, again)
+            self.error = reason
             return None
+        if self.error:
+            self.error = ""
+            logger.info("text model: second estimates are back")
         calibration = self.info.calibration[window.trigger]
         probabilities = map(float, calibration.probabilities(logits))
         own = dict(zip(self._model.labels, probabilities, strict=True))

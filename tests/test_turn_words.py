@@ -19,7 +19,7 @@ from test_asr_worker import Gate, waiting_for
 from test_listen import estimates, run
 from test_session import stream
 
-from ser_stream import turn_words
+from ser_stream import text_inference, turn_words
 from ser_stream.asr.base import AsrSettings
 from ser_stream.asr.worker import AsrResult, AsrStatus, AsrWorker
 from ser_stream.audio.recording import Recording
@@ -218,6 +218,20 @@ def test_a_network_that_fails_says_so_once_and_is_left_out(speech, tiny_can, by_
     assert answers == [None, None]
     assert judge.error == "CUDA is out of memory"
     assert len(caplog.records) == 1
+
+
+def test_a_network_that_has_failed_is_tried_again(speech, tiny_can, by_sound, caplog, monkeypatch):
+    model, info = load_model(tiny_can, kind=BimodalModel)
+    explained = model.explained
+    model.explained = lambda batch: (_ for _ in ()).throw(RuntimeError("CUDA is out of memory"))
+    monkeypatch.setattr(text_inference, "AGAIN_AFTER", 0.0)
+    judge = TextJudge(model, info)
+    window = stream(speech)[0][-1]
+    assert [judge(window, words_in(window), by_sound[-1]) for _ in range(3)] == [None] * 3
+    assert len(caplog.records) == 1  # said once
+    model.explained = explained
+    assert judge(window, words_in(window), by_sound[-1]).modality == "audio+text"
+    assert judge.error == ""
 
 
 # Live

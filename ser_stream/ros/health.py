@@ -111,7 +111,7 @@ def asr_report(status: AsrStatus, text_error: str = "") -> tuple[int, str, dict[
     """Report on speech recognition: level, message and values.
 
     WARN: it is slow. ERROR: it had to be started again and has not answered since, or there are no
-    second estimates any more. Emotions by sound go on all the while.
+    second estimates right now. Emotions by sound go on all the while.
 
     Args:
         text_error: of `StreamStatus`.
