@@ -49,10 +49,19 @@ def test_json_is_all_that_is_on_stdout(speech_path):
     code, out, err = run("listen", "--input", speech_path, "--json")
     assert code == 0
     for estimate in estimates(out):
-        assert list(estimate) == ["source", *KEYS]
-        assert estimate["source"] == str(speech_path)
+        assert list(estimate) == KEYS
     assert len(utterances(out)) == 1
-    assert "1 utterances" in err
+    assert "1 utterance, " in err
+
+
+def test_of_several_recordings_json_says_which_it_speaks_of(speech_path, tmp_path):
+    other = tmp_path / "other.flac"
+    other.write_bytes(speech_path.read_bytes())
+    _, out, _ = run("listen", "--input", speech_path, other, "--json")
+    assert [list(estimate) for estimate in estimates(out)] == [["source", *KEYS]] * len(
+        estimates(out)
+    )
+    assert [u["source"] for u in utterances(out)] == [str(speech_path), str(other)]
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "opus", "mp3"])

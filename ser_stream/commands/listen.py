@@ -104,7 +104,8 @@ def _listen(arguments: argparse.Namespace) -> int:
         for dds in outputs:
             dds.watch(lambda: recognizer.status, recognizer.info.name)
         tally = _Tally(failed)
-        with contextlib.suppress(KeyboardInterrupt), _view(arguments.json, recognizer) as view:
+        view = _view(arguments.json, recognizer, several=len(arguments.input or ()) > 1)
+        with contextlib.suppress(KeyboardInterrupt), view:
             _recognise(recognizer, sources, [*outputs, view], tally)
         print(tally.line(), file=sys.stderr)
     return 2 if tally.failed else 0
@@ -173,14 +174,14 @@ def _recognise(recognizer, sources: list, outputs: list, tally: _Tally) -> None:
             tally.add(recognizer.status)
 
 
-def _view(as_json: bool, recognizer):
+def _view(as_json: bool, recognizer, several: bool):
     from rich.console import Console
 
     from ser_stream.outputs.console import LiveView, PlainView
     from ser_stream.outputs.json_lines import JsonLines
 
     if as_json:
-        return JsonLines(sys.stdout)
+        return JsonLines(sys.stdout, with_source=several)
     console = Console()
     if console.is_terminal:
         return LiveView(console, lambda: recognizer.status, recognizer.info.labels)

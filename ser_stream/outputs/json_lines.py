@@ -10,13 +10,15 @@ from ser_stream.words import Speech
 
 
 class JsonLines:
-    """Writes estimates as they come.
+    """Writes estimates as they come. Keys: the attributes of `EmotionEstimate`, in their order.
 
-    Keys: `source`, and the attributes of `EmotionEstimate`, in their order.
+    Args:
+        with_source: the first key is `source`, the name of what is heard.
     """
 
-    def __init__(self, file: TextIO):
+    def __init__(self, file: TextIO, with_source: bool = False):
         self._file = file
+        self._with_source = with_source
         self._source = ""
 
     def __enter__(self) -> JsonLines:
@@ -34,5 +36,7 @@ class JsonLines:
 
     def show(self, estimate: EmotionEstimate) -> None:
         # Flushed: whoever reads it wants it now.
-        line = json.dumps({"source": self._source, **json.loads(estimate.to_json())})
+        line = estimate.to_json()
+        if self._with_source:
+            line = json.dumps({"source": self._source, **json.loads(line)})
         print(line, file=self._file, flush=True)
