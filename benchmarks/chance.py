@@ -1,0 +1,81 @@
+"""How far chance moves a score: the same sound a few milliseconds later, and with faint noise.
+
+    python benchmarks/chance.py [FILE ...]       by default the demo recordings
+
+Where frames, steps and turns begin in a sound is chance; a score that moves with it is no surer than
+that. Prints, for each recording, the largest change of any score, of intervals and of turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ser_stream.audio.block import AudioBlock
+from ser_stream.audio.speech import read_samples
+from ser_stream.emotion import EmotionEstimate
+from ser_stream.recognizer import Recognizer
+from ser_stream.units import SAMPLE_RATE_HZ
+
+DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
+LATER_MS = (1, 3, 5, 8, 10)
+NOISE = (1e-5, 3e-5, 1e-4)  # deviation; full scale is 1
+
+
+class Samples:
+    """An `AudioSource` of samples (n,) at 16 kHz."""
+
+    live, settle_s, name = False, 0.0, "samples"
+
+    def __init__(self, samples: np.ndarray):
+        self._samples = samples
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        samples = self._samples[:, None].astype(np.float32)
+        yield AudioBlock(samples, SAMPLE_RATE_HZ, len(samples) / SAMPLE_RATE_HZ, 0.0)
+
+    def close(self) -> None:
+        pass
+
+
+def largest_change(before: list[EmotionEstimate], after: list[EmotionEstimate]) -> float | None:
+    """Of any score of any estimate; None where there are more estimates, or fewer."""
+    if len(before) != len(after):
+        return None
+    pairs = zip(before, after, strict=True)
+    return max(abs(a.scores[label] - b.scores[label]) for a, b in pairs for label in a.scores)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="*", type=Path, default=sorted(DEMO.glob("*.flac")))
+    parser.add_argument("--model", default="default")
+    arguments = parser.parse_args()
+    recognizer, rng = Recognizer(arguments.model), np.random.default_rng(0)
+    for path in arguments.files:
+        samples = read_samples(path)
+        changed = {
+            "later": [np.pad(samples, (ms * SAMPLE_RATE_HZ // 1000, 0)) for ms in LATER_MS],
+            "noise": [samples + rng.normal(0, level, len(samples)) for level in NOISE],
+        }
+        as_it_is = list(recognizer.stream(Samples(samples)))
+        for what, versions in changed.items():
+            heard = [list(recognizer.stream(Samples(version))) for version in versions]
+            told = []
+            for trigger in ("interval", "utterance"):
+                before, *after = (
+                    [e for e in estimates if e.trigger == trigger]
+                    for estimates in (as_it_is, *heard)
+                )
+                changes = [largest_change(before, estimates) for estimates in after]
+                most = max((change for change in changes if change is not None), default=0.0)
+                other = changes.count(None)
+                told.append(f"{trigger} {most:.2f}" + f" (of {other} other numbers)" * bool(other))
+            print(f"{path.name:16} {what}: {', '.join(told)}")
+
+
+if __name__ == "__main__":
+    main()
