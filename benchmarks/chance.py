@@ -2,8 +2,8 @@
 
     python benchmarks/chance.py [FILE ...]       by default the demo recordings
 
-Where frames, steps and turns begin in a sound is chance; a score that moves with it is no surer than
-that. Prints, for each recording, the largest change of any score, of intervals and of turns.
+Where frames, steps and turns begin in a sound is chance, and a score is no surer than what it moves
+by. Prints, for each recording, the largest change of any score, of intervals and of turns.
 """
 
 from __future__ import annotations
