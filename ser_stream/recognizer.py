@@ -320,10 +320,11 @@ class Recognizer:
             listener.join(timeout=5.0)
 
     def _heard(self, block: AudioBlock | None) -> list[Window]:
-        """Windows that a live source's block completed; one that cannot be used is left out.
+        """Windows that a live source's block completed, or that there was no sound.
 
-        The next one may be better: a microphone comes back, a topic's publisher is started again.
-        Only what was wrong from the beginning is an error, where the source does not wait.
+        A block that cannot be used is none: the next one may be better, when a microphone comes
+        back, or a topic's publisher is started again. Only what was wrong from the beginning is an
+        error, where the source does not wait.
         """
         if block is None:
             return self._session.break_off()
@@ -333,7 +334,7 @@ class Recognizer:
             if not self._session.position_s and not getattr(self._source, "waits", False):
                 raise
             self._refused = str(error)
-            return []
+            return self._session.break_off()
         self._refused = ""
         return windows
 

@@ -179,12 +179,24 @@ def test_it_says_that_sound_has_broken_off_once_and_goes_on(monkeypatch):
     source.push_bytes(pcm(), 1.0)
     blocks = source.blocks()
     assert next(blocks).time_s == 1.0
-    assert next(blocks) is None
-    threading.Timer(0.3, source.push_bytes, (pcm(), 9.0)).start()  # not a None every 0.05 s
+    assert next(blocks) is None  # a message lasts 0.1 s
+    threading.Timer(0.5, source.push_bytes, (pcm(), 9.0)).start()  # not a None every 0.05 s
     assert next(blocks).time_s == 9.0
     assert next(blocks) is None
     source.close()
     assert list(blocks) == []
+
+
+def test_of_long_messages_the_next_one_is_awaited_longer(monkeypatch):
+    monkeypatch.setattr(AudioTopic, "SILENT_S", 0.05)
+    source = topic()
+    source.push_bytes(pcm(0.4), 1.0)
+    blocks = source.blocks()
+    assert next(blocks).time_s == 1.0
+    threading.Timer(0.4, source.push_bytes, (pcm(0.4), 1.4)).start()
+    assert next(blocks).time_s == 1.4
+    assert source.connected
+    assert next(blocks) is None
 
 
 def test_messages_stamped_late_after_a_stall_leave_no_gap():

@@ -139,7 +139,7 @@ class AudioTopic:
     settle_s: Seconds = 0.5
 
     SILENT_S: Seconds = 3.0
-    """Without a message for so long, the publisher has gone."""
+    """Without a message for so long, or twice as long as the last one, the publisher has gone."""
 
     def __init__(self, audio_format: AudioFormat):
         self.audio_format = audio_format
@@ -147,6 +147,7 @@ class AudioTopic:
         self._error = ""
         self._pace = _Pace()
         self._heard_at: float | None = None  # monotonic
+        self._patience_s = self.SILENT_S
         self._pending: queue.SimpleQueue[AudioBlock | None] = queue.SimpleQueue()
 
     @property
@@ -162,7 +163,7 @@ class AudioTopic:
         if self._heard_at is None:
             return "topic audio: no message yet"
         silent_s = time.monotonic() - self._heard_at
-        if silent_s > self.SILENT_S:
+        if silent_s > self._patience_s:
             return f"topic audio: no message for {silent_s:.0f} s; is its publisher alive?"
         return self._pace.error
 
@@ -193,7 +194,7 @@ class AudioTopic:
             self._put(samples, rate_hz, start_s + len(samples) / rate_hz)
 
     def blocks(self) -> Iterator[AudioBlock | None]:
-        """Blocks, until `close()`; None once no message has come for `SILENT_S`."""
+        """Blocks, until `close()`; None once when the publisher has gone."""
         longest_wait_s: Seconds | None = None  # where sound has come since the last None
         while True:
             try:
@@ -204,7 +205,7 @@ class AudioTopic:
                 continue
             if block is None:
                 return
-            longest_wait_s = self.SILENT_S
+            longest_wait_s = self._patience_s
             yield block
 
     def close(self) -> None:
@@ -215,9 +216,10 @@ class AudioTopic:
             with contextlib.suppress(queue.Empty):  # the reader was quicker
                 self._pending.get_nowait()
                 self.dropped_blocks += 1
-        now = time.monotonic()
+        now, duration_s = time.monotonic(), len(samples) / rate_hz
+        self._patience_s = max(self.SILENT_S, 2 * duration_s)
         self._pending.put(AudioBlock(samples, rate_hz, end_s, now))
-        self._pace(len(samples) / rate_hz, end_s)
+        self._pace(duration_s, end_s)
         self._heard_at, self._error = now, ""
 
 
