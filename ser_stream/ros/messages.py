@@ -163,7 +163,8 @@ class Stamps:
     """What is further back is no jitter: a clock was set, or a recording begins again."""
 
     def __init__(self) -> None:
-        self._last_ns: dict[tuple[str, ...], int] = {}
+        # Of each kind, the newest instant that was heard, and the last stamp.
+        self._last_ns: dict[tuple[str, ...], tuple[int, int]] = {}
 
     def __call__(self, heard_ns: int, *kind: str) -> Stamp:
         """Stamp of a message whose last sample was heard then, in nanoseconds.
@@ -175,11 +176,15 @@ class Stamps:
             kind: of message: each has stamps of its own. A second estimate is of sound that is
                 older than that of the newest first one.
         """
-        back_ns = self._last_ns.get(kind, heard_ns) - heard_ns
+        anew = heard_ns, heard_ns - 1
+        newest_ns, last_ns = self._last_ns.get(kind, anew)
+        back_ns = newest_ns - heard_ns
         if back_ns > self.MOST_BACK_NS:
             log.warning("the clock is %.1f s back, and so are stamps from now on", back_ns * 1e-9)
             self._last_ns.clear()
-        last_ns = self._last_ns[kind] = max(heard_ns, self._last_ns.get(kind, heard_ns - 1) + 1)
+            newest_ns, last_ns = anew
+        last_ns = max(heard_ns, last_ns + 1)
+        self._last_ns[kind] = max(newest_ns, heard_ns), last_ns
         return stamp_of(last_ns)
 
 
