@@ -16,9 +16,9 @@ def print_error(error: InputError) -> None:
 
 def show_tables(markdown: str) -> None:
     """Print Markdown: on a terminal with its tables drawn, elsewhere as it is."""
-    from rich.box import SIMPLE
     from rich.console import Console
-    from rich.table import Table
+
+    from ser_stream.training.terminal import narrow_table
 
     console = Console()
     if not console.is_terminal:
@@ -33,7 +33,7 @@ def show_tables(markdown: str) -> None:
                 table = None
             console.print(line, highlight=False)
         elif table is None:
-            table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+            table = narrow_table()
             for i, name in enumerate(cells):
                 table.add_column(name.replace(" ", "\n"), justify="right" if i else "left")
         elif line.strip("|-"):

@@ -62,14 +62,12 @@ def _train(arguments: argparse.Namespace) -> int:
     from ser_stream.training.processes import is_first
     from ser_stream.training.recipe import load_recipe
     from ser_stream.training.run import train
-    from ser_stream.training.writable import check_folder
 
     recipe, seed = load_recipe(arguments.recipe), arguments.seed or 0
-    output = arguments.output or arguments.runs / f"{recipe.name}-seed{seed}"
+    output = _output(arguments, f"{recipe.name}-seed{seed}")
     cache = arguments.cache or arguments.runs / "cache"
     if recipe.folds is not None:
         return _train_folds(arguments, recipe, cache, output)
-    check_folder(output)
     train(
         recipe, arguments.corpora, cache, output, seed, device_of(arguments), arguments.teachers,
         arguments.model,
@@ -77,6 +75,15 @@ def _train(arguments: argparse.Namespace) -> int:
     if is_first():
         print(f"model written to {output / 'model'}")
     return 0
+
+
+def _output(arguments: argparse.Namespace, name: str) -> Path:
+    """Folder of a model's run, made. Raises InputError where it cannot be, before any training."""
+    from ser_stream.training.writable import check_folder
+
+    output = arguments.output or arguments.runs / name
+    check_folder(output)
+    return output
 
 
 def _train_folds(arguments: argparse.Namespace, recipe, cache: Path, output: Path) -> int:
@@ -94,13 +101,11 @@ def _train_folds(arguments: argparse.Namespace, recipe, cache: Path, output: Pat
 
 def _fine_tune(arguments: argparse.Namespace) -> int:
     from ser_stream.training.fine_tune import fine_tune, print_report
-    from ser_stream.training.writable import check_model_folder
 
     if arguments.device not in (None, "cpu"):
         raise InputError("--device: own clips are learned from on the CPU; leave it out")
     model = arguments.model or "default"
-    output = arguments.output or arguments.runs / f"{Path(model).name}-own"
-    check_model_folder(output / "model")
+    output = _output(arguments, f"{Path(model).name}-own")
     report = fine_tune(model, arguments.recipe, output, arguments.seed or 0)
     print_report(report)
     print(f"model written to {output / 'model'}")
@@ -112,7 +117,7 @@ def _train_on_texts(arguments: argparse.Namespace) -> int:
     from ser_stream.training.text_run import figures_table, train_on_texts
 
     recipe, seed = load_text_recipe(arguments.recipe), arguments.seed or 0
-    output = arguments.output or arguments.runs / f"{recipe.name}-seed{seed}"
+    output = _output(arguments, f"{recipe.name}-seed{seed}")
     info = train_on_texts(recipe, arguments.corpora, output, seed, device_of(arguments))
     print("\n".join(figures_table(info.results)))
     print(f"model written to {output / 'model'}")
@@ -124,7 +129,7 @@ def _train_conversation(arguments: argparse.Namespace) -> int:
     from ser_stream.training.pair_figures import figures_table
 
     recipe, seed = load_conversation(arguments.recipe), arguments.seed or 0
-    output = arguments.output or arguments.runs / f"{recipe.voices.name}-seed{seed}"
+    output = _output(arguments, f"{recipe.voices.name}-seed{seed}")
     cache = arguments.cache or arguments.runs / "cache"
     info = train_conversation(recipe, arguments.corpora, cache, output, seed, device_of(arguments))
     print("\n".join(figures_table(info.results)))

@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
@@ -23,6 +22,7 @@ from ser_stream.training.calibrate import calibration_error, pasts, stream_logit
 from ser_stream.training.card import ABOUT, IN_A_ROW, write_card
 from ser_stream.training.metrics import score, score_answers
 from ser_stream.training.recipe import Recipe
+from ser_stream.training.terminal import narrow_table
 
 FLOORS = (0.0, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Of confidence, for the curve of accuracy over coverage."""
@@ -205,10 +205,7 @@ def print_summary(reports: list[dict]) -> None:
 def print_report(report: dict) -> None:
     """Figures and confusion matrices on stdout."""
     console = Console()
-    table = Table(
-        title=f"{report['model']}, {report['part']} speakers, streamed",
-        box=SIMPLE, padding=(0, 1, 0, 0), show_edge=False,
-    )  # fmt: skip
+    table = narrow_table(f"{report['model']}, {report['part']} speakers, streamed")
     for column in (
         "corpus", "speakers", "estimates", "n", "WA", "UA", "macro\nF1", "ECE", "answered",
     ):  # fmt: skip
@@ -229,10 +226,7 @@ def print_report(report: dict) -> None:
 
 
 def _confusion_table(title: str, figures: dict) -> Table:
-    table = Table(
-        title=f"{title}: true label in rows, answer in columns, utterances",
-        box=SIMPLE, padding=(0, 1, 0, 0), show_edge=False,
-    )  # fmt: skip
+    table = narrow_table(f"{title}: true label in rows, answer in columns, utterances")
     for column in ("", *figures["labels"], "unheard", "recall"):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
     for i, (label, counts) in enumerate(zip(figures["labels"], figures["confusion"], strict=True)):

@@ -20,7 +20,14 @@ from ser_stream.training.alignment import ALIGNERS
 from ser_stream.training.clips import ClipSettings
 from ser_stream.training.optimisation import Optimisation
 from ser_stream.training.protocols import Protocol
-from ser_stream.training.settings import build, known, listed, overlay, read_settings
+from ser_stream.training.settings import (
+    build,
+    known,
+    listed,
+    of_experiment,
+    overlay,
+    read_settings,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +107,7 @@ def load_experiment(path: Path, *over: dict[str, Any]) -> Experiment:
         InputError: a file is missing or is not YAML; a setting is unknown, missing or wrong.
     """
     content = read_settings(path)
-    if "protocol" not in content:
+    if not of_experiment(content):
         raise InputError(
             f"recipe {path}: it is of a model that streams, for train and evaluate; accepted is a "
             "paper's experiment, such as config/recipes/cat.yaml"
@@ -192,4 +199,4 @@ def read_overlays(names: list[str]) -> list[dict[str, Any]]:
 
 def is_experiment(path: Path) -> bool:
     """Whether a file of settings is an experiment, and not the recipe of a model that streams."""
-    return "protocol" in read_settings(path)
+    return of_experiment(read_settings(path))

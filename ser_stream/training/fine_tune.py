@@ -31,6 +31,7 @@ from ser_stream.training.memory import keep_freed_memory
 from ser_stream.training.optimisation import Optimisation
 from ser_stream.training.run import training_set_of
 from ser_stream.training.trainer import Trainer
+from ser_stream.training.writable import check_model_folder
 
 LEAST_CLIPS = 20
 HELD_OUT = 0.2
@@ -71,6 +72,7 @@ def fine_tune(
     Raises:
         InputError: the table or the model cannot be used, or there are too few clips.
     """
+    check_model_folder(output / "model")
     keep_freed_memory()
     network, info = load_model(model)
     if info.architecture not in ARCHITECTURES or type(info.features) is not LogMelConfig:

@@ -14,7 +14,7 @@ from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.training.augment import Augmentation
 from ser_stream.training.optimisation import Optimisation
 from ser_stream.training.protocols import Protocol
-from ser_stream.training.settings import build, known, listed, read_settings
+from ser_stream.training.settings import build, known, listed, of_experiment, read_settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +115,7 @@ def load_recipe(path: Path) -> Recipe:
         InputError: the file is missing, is not YAML, or a setting is unknown, missing or wrong.
     """
     content = read_settings(path)
-    if "protocol" in content:
+    if of_experiment(content):
         raise InputError(
             f"recipe {path}: it is a paper's experiment, for train, report and figures; accepted "
             "is the recipe of a model that streams, such as config/recipes/default.yaml"

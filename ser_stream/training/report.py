@@ -6,9 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table as TextTable
 
 from ser_stream.training.experiment import (
     Experiment,
@@ -19,6 +17,7 @@ from ser_stream.training.experiment import (
 from ser_stream.training.experiment_run import Folders, read_results, run_experiment
 from ser_stream.training.summary import Summary, percent
 from ser_stream.training.tables import Row, Table, get_table
+from ser_stream.training.terminal import narrow_table
 from ser_stream.training.word_clips import WordsWithoutTimesError
 
 NOT_RUN = "not run"
@@ -168,7 +167,7 @@ def to_markdown(report: Report) -> str:
 
 def show(report: Report) -> None:
     """The same on the terminal."""
-    table = TextTable(title=report.table.title, box=SIMPLE, padding=(0, 1, 0, 0))
+    table = narrow_table(report.table.title)
     table.add_column(HEAD[0], min_width=22)
     for name in HEAD[1:]:  # a header may be broken, a figure not
         table.add_column(name.replace(" ", "\n").replace("-", "\n"), justify="right", no_wrap=True)

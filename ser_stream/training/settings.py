@@ -57,6 +57,11 @@ def overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def of_experiment(settings: dict[str, Any]) -> bool:
+    """Whether settings are of a paper's experiment, and not of a model that streams."""
+    return "protocol" in settings
+
+
 def known(kind: type, content: Any, where: str) -> dict[str, Any]:
     """A copy of the settings.
 
