@@ -87,6 +87,12 @@ def corpora_root() -> Path:
     return CORPORA_ROOT
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite tests/golden/*.jsonl from this run"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for name, part in OPTIONAL_PARTS.items():
         config.addinivalue_line("markers", f"{name}: needs {part.title}")
