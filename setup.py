@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 NAME = "ser_stream"
 SHARE = f"share/{NAME}"
 ASR = ["faster-whisper", "pocketsphinx"]
-DDS = ["cyclonedds>=11"]  # older ones refuse PruneDelay, see ser_stream/outputs/dds.py
+DDS = ["cyclonedds>=11"]  # older ones refuse PruneDelay, see ser_stream/ros/dds.py
 HUGGING_FACE = ["transformers>=4.57"]  # the oldest that the tests were run with
 # What draws figures and builds rooms; a robot needs none of it. Older matplotlibs put no legend
 # outside the axes.

@@ -17,7 +17,7 @@ import numpy as np
 
 from ser_stream.asr.base import AsrSettings
 from ser_stream.audio.recording import Recording
-from ser_stream.recognizer import Recognizer
+from ser_stream.stream.recognizer import Recognizer
 
 DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
 

@@ -17,7 +17,7 @@ import numpy as np
 from ser_stream.audio.block import AudioBlock
 from ser_stream.audio.speech import read_samples
 from ser_stream.emotion import EmotionEstimate
-from ser_stream.recognizer import Recognizer
+from ser_stream.stream.recognizer import Recognizer
 from ser_stream.units import SAMPLE_RATE_HZ
 
 DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"

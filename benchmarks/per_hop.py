@@ -4,7 +4,7 @@
 
 Both hear the same speech, one thread each, in turns:
 
-* ours: `StreamSession` and `Judge`, everything computed once and kept;
+* ours: `StreamWindower` and `WindowScorer`, everything computed once and kept;
 * the peer: at each hop librosa's log-mel of the last five seconds, then the same network over all
   of it.
 
@@ -26,11 +26,11 @@ import torch
 
 from ser_stream.audio.block import AudioBlock
 from ser_stream.audio.turns import TurnSettings
+from ser_stream.data.feature_cache import read_samples
 from ser_stream.features.log_mel import LogMelConfig
-from ser_stream.inference import Judge, JudgeSettings
 from ser_stream.models.checkpoint import load_model
-from ser_stream.session import StreamSession, WindowSettings
-from ser_stream.training.feature_cache import read_samples
+from ser_stream.stream.scoring import ScoringSettings, WindowScorer
+from ser_stream.stream.windowing import StreamWindower, WindowSettings
 from ser_stream.units import SAMPLE_RATE_HZ
 
 DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
@@ -40,9 +40,9 @@ BLOCK_LENGTH = 512
 def ours(samples: np.ndarray, model, info) -> tuple[list[float], float]:
     """Milliseconds per window, and CPU seconds per second of sound."""
     settings = WindowSettings(model.features, model.window_frames, model.hop_frames)
-    session = StreamSession(settings, TurnSettings())
-    judge_settings = JudgeSettings(model.window_steps, info.smoothing, info.calibration, 0.7)
-    judge = Judge(model, info.name, judge_settings)
+    session = StreamWindower(settings, TurnSettings())
+    judge_settings = ScoringSettings(model.window_steps, info.smoothing, info.calibration, 0.7)
+    judge = WindowScorer(model, info.name, judge_settings)
     times = []
     started = time.process_time()
     for end in range(BLOCK_LENGTH, len(samples), BLOCK_LENGTH):

@@ -46,7 +46,7 @@ def receive_only() -> None:
 
 def sound(minutes: float) -> np.ndarray:
     """So much of the demo recordings, with a second of silence between them, (n,) int16."""
-    from ser_stream.training.feature_cache import read_samples
+    from ser_stream.data.feature_cache import read_samples
     from ser_stream.units import SAMPLE_RATE_HZ
 
     demo = sorted((Path(__file__).parent.parent / "ser_stream" / "demo").glob("*.flac"))
@@ -61,12 +61,12 @@ def offline_estimates(samples: np.ndarray, model: str) -> int:
     from ser_stream.audio.block import AudioBlock
     from ser_stream.audio.turns import TurnSettings
     from ser_stream.models.checkpoint import load_model
-    from ser_stream.session import StreamSession, WindowSettings
+    from ser_stream.stream.windowing import StreamWindower, WindowSettings
     from ser_stream.units import SAMPLE_RATE_HZ
 
     network, _ = load_model(model)
     settings = WindowSettings(network.features, network.window_frames, network.hop_frames)
-    session = StreamSession(settings, TurnSettings())
+    session = StreamWindower(settings, TurnSettings())
     count = 0
     for start in range(0, len(samples), BLOCK_LENGTH):
         part = samples[start : start + BLOCK_LENGTH, None].astype(np.float32) / 32768

@@ -21,9 +21,9 @@ from ser_stream.asr.base import POCKETSPHINX, AsrSettings
 from ser_stream.corpora import cremad
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
-from ser_stream.training.calibrate import draw
-from ser_stream.training.conversation import load_conversation
-from ser_stream.training.metrics import score_answers
+from ser_stream.evaluation.metrics import score_answers
+from ser_stream.evaluation.streamed import draw
+from ser_stream.recipes.speech_text import load_speech_text_recipe
 
 RECIPE = Path(__file__).parent.parent / "config" / "recipes" / "can-english.yaml"
 SOUND, WORDS = "audio", "audio+text"
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("validation", "test"), default="test")
     arguments = parser.parse_args()
 
-    voices = load_conversation(RECIPE).voices
+    voices = load_speech_text_recipe(RECIPE).voices
     parts = voices.split(read_corpora(arguments.corpora, list(voices.corpora)))
     clips = draw(
         [clip for clip in parts[arguments.part] if clip.corpus == "cremad"], arguments.clips

@@ -9,7 +9,7 @@ _HOMES = {
     "EmotionEstimate": "ser_stream.emotion",
     "InputError": "ser_stream.errors",
     "Microphone": "ser_stream.audio.microphone",
-    "Recognizer": "ser_stream.recognizer",
+    "Recognizer": "ser_stream.stream.recognizer",
     "Recording": "ser_stream.audio.recording",
 }
 

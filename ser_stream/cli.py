@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from ser_stream import __version__
-from ser_stream.commands import experiments, fit, judge, listen, lists, train, transcribe
+from ser_stream.commands import evaluate, listen, lists, models, papers, train, transcribe
 from ser_stream.commands.shared import print_error
 from ser_stream.errors import InputError
 
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ser-stream {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (listen, transcribe, lists, train, experiments, judge, fit):
+    for module in (listen, transcribe, lists, train, evaluate, papers, models):
         module.add(commands)
     return parser
 

@@ -176,3 +176,8 @@ _JSON_DIGITS = {
     "start_s": 3, "end_s": 3, "confidence": 4, "valence": 3, "arousal": 3, "speech_ratio": 3,
     "level_dbfs": 1, "latency_ms": 2,
 }  # fmt: skip
+
+
+INTERVAL = "interval"
+
+UTTERANCE = "utterance"

@@ -17,13 +17,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
 from pulse import missing_programs
 
 pytest_plugins = ["shared_fixtures"]
 
 # For `launch_test`. Looking in it for doctests imports launch, and every logger that is made after
 # that keeps to itself what it is told.
-collect_ignore = ["launch_lifecycle.py"]
+collect_ignore = ["support"]
 
 # Who runs the tests in the background has SIGINT ignored, and so have the programs they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -4,7 +4,7 @@ import pytest
 
 from ser_stream.cli import main
 from ser_stream.errors import InputError
-from ser_stream.training.writable import check_file, check_folder, check_model_folder
+from ser_stream.files import check_file, check_folder, check_model_folder
 
 
 @pytest.mark.parametrize("check", [check_file, check_folder, check_model_folder])

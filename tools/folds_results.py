@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_stream.training.card import IN_A_ROW
-from ser_stream.training.folds import train_folds
-from ser_stream.training.recipe import load_recipe
+from ser_stream.evaluation.streamed import IN_A_ROW
+from ser_stream.recipes.speech import load_recipe
+from ser_stream.training.cross_validation import train_folds
 
 RECIPES = ("leave-one-corpus-out", "ravdess-folds", "cremad-folds")
 SEEDS = (0, 1, 2)

@@ -15,15 +15,15 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import compare_windows
 from folds_results import folds_table
-
-from ser_stream.json_files import write_json
-from ser_stream.training import windows
-from ser_stream.training.card import IN_A_ROW
-from ser_stream.training.conditions import CONDITIONS
-from ser_stream.training.evaluate import evaluate_model, save_report
-from ser_stream.training.recipe import Recipe, load_recipe
-from ser_stream.training.robustness import NO_SPEECH, conditions_table, evaluate_conditions
+from ser_stream.data.acoustics import CONDITIONS
+from ser_stream.evaluation.evaluate import evaluate_model
+from ser_stream.evaluation.robustness import NO_SPEECH, conditions_table, evaluate_conditions
+from ser_stream.evaluation.streamed import IN_A_ROW
+from ser_stream.files import write_json
+from ser_stream.recipes.speech import Recipe, load_recipe
+from ser_stream.training.model_card import save_report
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "results.md"
@@ -78,9 +78,9 @@ def conditions(corpora: Path) -> str:
 
 def streaming(corpora: Path) -> str:
     """The default model by window, hop and smoothing."""
-    report = windows.compare("default", recipe_of("default"), corpora, "test")
+    report = compare_windows.compare("default", recipe_of("default"), corpora, "test")
     _keep("windows-default", report)
-    return windows.to_markdown(report)
+    return compare_windows.to_markdown(report)
 
 
 def folds(corpora: Path) -> str:

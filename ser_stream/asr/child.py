@@ -17,7 +17,7 @@ import time
 import traceback
 from typing import BinaryIO
 
-from ser_stream.asr.base import open_recognizer
+from ser_stream.asr.factory import open_recognizer
 from ser_stream.errors import InputError
 
 READY, WORDS, FAILED = "ready", "words", "failed"

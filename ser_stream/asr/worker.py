@@ -19,7 +19,8 @@ from collections.abc import Hashable
 import numpy as np
 
 from ser_stream.asr.agreement import LocalAgreement
-from ser_stream.asr.base import NONE, AsrSettings, check_settings
+from ser_stream.asr.base import NONE, AsrSettings
+from ser_stream.asr.factory import check_settings
 from ser_stream.asr.pace import Pace
 from ser_stream.asr.process import NotTaken, ProcessFailed, RecognizerProcess
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from ser_stream.audio.native_stderr import quiet_stderr
 from ser_stream.errors import InputError
 
 log = logging.getLogger("ser_stream.audio")
 
-_STDERR = 2
-_quiet = threading.Lock()
 
 NO_DEVICE = (
     "no microphone found. In a container, pass the sound cards (--device /dev/snd) or PulseAudio's "
@@ -144,26 +140,3 @@ def _log_alsa(file, line, function, error, text) -> None:
     """ALSA's messages, overruns above all, go to the log, not to the terminal (its habit)."""
     # The arguments that belong into the text are out of Python's reach.
     log.debug("ALSA, %s: %s", function.decode(), text.decode())
-
-
-@contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Keep off the terminal what JACK and PortAudio write there while trying all there is.
-
-    They write to file descriptor 2, so while this lasts nobody's messages come through: it is for
-    calls that take a moment.
-    """
-    with _quiet:
-        try:
-            terminal = os.dup(_STDERR)
-        except OSError:  # closed, as daemons do
-            terminal = None
-        null = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(null, _STDERR)
-            yield
-        finally:
-            if terminal is not None:
-                os.dup2(terminal, _STDERR)
-                os.close(terminal)
-            os.close(null)

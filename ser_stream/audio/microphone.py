@@ -11,14 +11,8 @@ import time
 from collections.abc import Iterator
 
 from ser_stream.audio.block import AudioBlock
-from ser_stream.audio.devices import (
-    Device,
-    find_device,
-    load_portaudio,
-    quiet_stderr,
-    rescan,
-    sound_cards,
-)
+from ser_stream.audio.devices import Device, find_device, load_portaudio, rescan, sound_cards
+from ser_stream.audio.native_stderr import quiet_stderr
 from ser_stream.errors import InputError
 from ser_stream.units import Seconds
 

@@ -88,7 +88,7 @@ def _listen(arguments: argparse.Namespace) -> int:
     with contextlib.ExitStack() as graph:
         # The graph is joined first too: by the first estimate, subscribers have found us.
         outputs = [graph.enter_context(_dds(arguments, asr))] if arguments.dds else []
-        from ser_stream.recognizer import Recognizer
+        from ser_stream.stream.recognizer import Recognizer
 
         recognizer = graph.enter_context(
             Recognizer(
@@ -112,7 +112,8 @@ def _listen(arguments: argparse.Namespace) -> int:
 
 
 def _asr_settings(arguments: argparse.Namespace):
-    from ser_stream.asr.base import AsrSettings, check_settings
+    from ser_stream.asr.base import AsrSettings
+    from ser_stream.asr.factory import check_settings
 
     if not arguments.asr:
         for name in ("asr_model", "language", "grammar", "text_model"):
@@ -130,7 +131,7 @@ def _asr_settings(arguments: argparse.Namespace):
 
 
 def _dds(arguments: argparse.Namespace, asr):
-    from ser_stream.outputs.dds import DdsPublisher
+    from ser_stream.ros.dds import DdsPublisher
 
     return DdsPublisher(arguments.domain, arguments.namespace or "", language=asr.spoken_language)
 

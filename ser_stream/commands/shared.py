@@ -18,7 +18,7 @@ def show_tables(markdown: str) -> None:
     """Print Markdown: on a terminal with its tables drawn, elsewhere as it is."""
     from rich.console import Console
 
-    from ser_stream.training.terminal import narrow_table
+    from ser_stream.evaluation.tables import narrow_table
 
     console = Console()
     if not console.is_terminal:
@@ -55,6 +55,17 @@ def add_held_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--part", choices=("validation", "test"), default="test")
 
 
+def add_clips(parser: argparse.ArgumentParser) -> None:
+    """Add --clips: how many of each corpus are scored."""
+    parser.add_argument("--clips", type=_count, metavar="N", help="of each corpus; default: all")
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"found {text!r}; accepted is a whole number from 1")
+    return int(text)
+
+
 def add_training(parser: argparse.ArgumentParser, corpora_needed: bool = True) -> None:
     """Add what all training takes."""
     add_corpora(parser, corpora_needed)
@@ -73,6 +84,6 @@ def add_training(parser: argparse.ArgumentParser, corpora_needed: bool = True) -
 
 def device_of(arguments: argparse.Namespace) -> str:
     """What --device names, by torch's name. Raises InputError where it is not there."""
-    from ser_stream.recognizer_settings import torch_device
+    from ser_stream.stream.settings import torch_device
 
     return torch_device(arguments.device or "cpu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ser_stream.commands.experiments import train_experiment
+from ser_stream.commands.papers import train_experiment
 from ser_stream.commands.shared import add_training, device_of
 from ser_stream.errors import InputError
 
@@ -38,9 +38,9 @@ def add(commands) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from ser_stream.training.conversation import is_conversation
-    from ser_stream.training.experiment import is_experiment
-    from ser_stream.training.text_recipe import is_text_recipe
+    from ser_stream.recipes.experiment import is_experiment
+    from ser_stream.recipes.speech_text import is_speech_text_recipe
+    from ser_stream.recipes.text import is_text_recipe
 
     if arguments.recipe.suffix == ".csv" or arguments.recipe.is_dir():
         return _fine_tune(arguments)
@@ -48,7 +48,7 @@ def _train(arguments: argparse.Namespace) -> int:
         raise InputError("--corpora: needed to train by a recipe; name the folder of the corpora")
     if (arguments.teachers or arguments.model) and (
         is_experiment(arguments.recipe) or is_text_recipe(arguments.recipe)
-        or is_conversation(arguments.recipe)
+        or is_speech_text_recipe(arguments.recipe)
     ):  # fmt: skip
         raise InputError("--teachers, --model: go with own clips or the recipe of a model of sound")
     if is_experiment(arguments.recipe):
@@ -57,11 +57,11 @@ def _train(arguments: argparse.Namespace) -> int:
         raise InputError("--on: goes with the recipe of an experiment")
     if is_text_recipe(arguments.recipe):
         return _train_on_texts(arguments)
-    if is_conversation(arguments.recipe):
+    if is_speech_text_recipe(arguments.recipe):
         return _train_conversation(arguments)
-    from ser_stream.training.processes import is_first
-    from ser_stream.training.recipe import load_recipe
-    from ser_stream.training.run import train
+    from ser_stream.distributed import is_first
+    from ser_stream.recipes.speech import load_recipe
+    from ser_stream.training.speech import train
 
     recipe, seed = load_recipe(arguments.recipe), arguments.seed or 0
     output = _output(arguments, f"{recipe.name}-seed{seed}")
@@ -79,7 +79,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _output(arguments: argparse.Namespace, name: str) -> Path:
     """Folder of a model's run, made. Raises InputError where it cannot be, before any training."""
-    from ser_stream.training.writable import check_folder
+    from ser_stream.files import check_folder
 
     output = arguments.output or arguments.runs / name
     check_folder(output)
@@ -87,7 +87,7 @@ def _output(arguments: argparse.Namespace, name: str) -> Path:
 
 
 def _train_folds(arguments: argparse.Namespace, recipe, cache: Path, output: Path) -> int:
-    from ser_stream.training.folds import print_folds, train_folds
+    from ser_stream.training.cross_validation import print_folds, train_folds
 
     if arguments.teachers:
         raise InputError("--teachers: does not go with a recipe that has folds")
@@ -113,8 +113,8 @@ def _fine_tune(arguments: argparse.Namespace) -> int:
 
 
 def _train_on_texts(arguments: argparse.Namespace) -> int:
-    from ser_stream.training.text_recipe import load_text_recipe
-    from ser_stream.training.text_run import figures_table, train_on_texts
+    from ser_stream.recipes.text import load_text_recipe
+    from ser_stream.training.text import figures_table, train_on_texts
 
     recipe, seed = load_text_recipe(arguments.recipe), arguments.seed or 0
     output = _output(arguments, f"{recipe.name}-seed{seed}")
@@ -125,13 +125,14 @@ def _train_on_texts(arguments: argparse.Namespace) -> int:
 
 
 def _train_conversation(arguments: argparse.Namespace) -> int:
-    from ser_stream.training.conversation import load_conversation, train_conversation
-    from ser_stream.training.pair_figures import figures_table
+    from ser_stream.evaluation.pair_scores import figures_table
+    from ser_stream.recipes.speech_text import load_speech_text_recipe
+    from ser_stream.training.speech_text import train_speech_text
 
-    recipe, seed = load_conversation(arguments.recipe), arguments.seed or 0
+    recipe, seed = load_speech_text_recipe(arguments.recipe), arguments.seed or 0
     output = _output(arguments, f"{recipe.voices.name}-seed{seed}")
     cache = arguments.cache or arguments.runs / "cache"
-    info = train_conversation(recipe, arguments.corpora, cache, output, seed, device_of(arguments))
+    info = train_speech_text(recipe, arguments.corpora, cache, output, seed, device_of(arguments))
     print("\n".join(figures_table(info.results)))
     print(f"model written to {output / 'model'}")
     return 0

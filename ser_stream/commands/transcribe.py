@@ -34,7 +34,8 @@ def add(commands) -> None:
 
 
 def _transcribe(arguments: argparse.Namespace) -> int:
-    from ser_stream.asr.base import AsrSettings, check_settings
+    from ser_stream.asr.base import AsrSettings
+    from ser_stream.asr.factory import check_settings
     from ser_stream.audio.speech import read_samples
     from ser_stream.outputs.transcript import json_line, srt, textgrid
     from ser_stream.units import SAMPLE_RATE_HZ
@@ -63,7 +64,8 @@ def _transcribe(arguments: argparse.Namespace) -> int:
 
 def _spoken_turns(settings, text: str | None, samples) -> tuple[Iterable, str]:
     """Turns with their words, and what is missing in them, "" where nothing is."""
-    from ser_stream.asr.base import POCKETSPHINX, open_recognizer
+    from ser_stream.asr.base import POCKETSPHINX
+    from ser_stream.asr.factory import open_recognizer
     from ser_stream.asr.transcription import align, transcribe
 
     if text is None:

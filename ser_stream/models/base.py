@@ -39,11 +39,11 @@ class NormalisingModel(nn.Module):
         mean, std: (features.dimension,) buffers, each band's, or coefficient's, statistics over the
             training set.
         takes: what it judges by, in words.
-        remembers: whether a turn is to be heard against those before it, see `VoiceMemory`.
+        has_speaker_memory: whether turns are normalised by the turns before, see `SpeakerMemory`.
     """
 
     takes: str
-    remembers: bool = False
+    has_speaker_memory: bool = False
 
     def __init__(self, labels: tuple[str, ...], features: LogMelConfig):
         super().__init__()
@@ -85,9 +85,9 @@ class EmotionModel(NormalisingModel):
             `encode_on` gave of them.
         frames_per_step: frames from one step to the next.
         context_of_step: frames that a step covers beyond those: the overlap of neighbouring chunks.
-        begins_with: what is told of where its first weights are from, where they are not chance.
-        remembers_states: what is remembered of a turn, where anything is: what `statistics` gives,
-            or else its mean frame.
+        pretrained_parts: sources of the pretrained weights, for the model card.
+        remembers_statistics: whether the speaker memory holds the network's `statistics` of a turn
+            instead of its mean frame.
     """
 
     takes = "sound alone"
@@ -97,13 +97,13 @@ class EmotionModel(NormalisingModel):
     context_frames: int | None
     frames_per_step: int
     context_of_step: int = 0
-    begins_with: tuple[str, ...] = ()
-    remembers_states: bool = False
+    pretrained_parts: tuple[str, ...] = ()
+    remembers_statistics: bool = False
 
-    def begin(self) -> None:
+    def load_pretrained(self) -> None:
         """Load what training begins with, of a network that does not begin by chance."""
 
-    def get_used_to(self, turns: Iterator[tuple[Tensor, Tensor]]) -> None:
+    def fit_statistics(self, turns: Iterator[tuple[Tensor, Tensor]]) -> None:
         """Learn, before training, what turns usually have, of a network that begins so.
 
         Args:
@@ -112,11 +112,11 @@ class EmotionModel(NormalisingModel):
 
     @property
     def pretrained(self) -> nn.Module | None:
-        """The front end of a network whose front end `begin` loads; None: it loads nothing."""
+        """The front end that `load_pretrained` loads, or None."""
         return None
 
     @property
-    def usual_turn(self) -> Tensor:
+    def prior_statistics(self) -> Tensor:
         """What is remembered of a turn, as the training set has it on average, (n,)."""
         return self.mean
 
@@ -154,7 +154,7 @@ class EmotionModel(NormalisingModel):
         raise NotImplementedError
 
     def statistics(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """What is remembered of a turn, (batch, n), where `remembers_states`.
+        """What is remembered of a turn, (batch, n), where `remembers_statistics`.
 
         Arguments as `classify`.
         """
@@ -175,7 +175,7 @@ class EmotionModel(NormalisingModel):
         """Logits as `classify`, and valence and arousal (batch, 2) where the network has them.
 
         Args:
-            offset: (n,) what is taken off `statistics`, where `remembers_states`.
+            offset: (n,) what is taken off `statistics`, where `remembers_statistics`.
         """
         return self.classify(steps, lengths), None
 

@@ -81,7 +81,7 @@ def load_model(
     if bad:
         raise InputError(f"{path}: {bad[0]} holds NaN or infinite values; train the model again")
     model.set_normalisation(torch.tensor(info.mean), torch.tensor(info.std))
-    model.remembers = info.voice_memory
+    model.has_speaker_memory = info.speaker_memory
     return model.to(device).eval(), info
 
 

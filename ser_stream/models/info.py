@@ -7,15 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ser_stream.decoding import INTERVAL, UTTERANCE, Calibration
-from ser_stream.emotion import canonical_label
+from ser_stream.emotion import INTERVAL, UTTERANCE, canonical_label
 from ser_stream.errors import InputError
 from ser_stream.features.descriptors import DescriptorConfig
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.features.samples import SampleConfig
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.sherman import ShermanLogMelConfig
-from ser_stream.json_files import write_json
+from ser_stream.files import write_json
+from ser_stream.models.calibration import Calibration
 from ser_stream.models.hub import hub_folder, is_hub_name
 
 SHIPPED = Path(__file__).parent.parent / "weights"
@@ -61,7 +61,7 @@ class ModelInfo:
         mean, std: (features.dimension,) statistics of each band over the training set, in dB;
             empty where features are samples, which are not normalised by them.
         smoothing: of interval estimates, see `TurnDecoder`; calibration is fitted to it.
-        voice_memory: whether it learned to hear a turn against those before it, see `VoiceMemory`.
+        speaker_memory: whether turns are normalised by the turns before, see `SpeakerMemory`.
         calibration: by trigger, "interval" and "utterance".
         results: measured figures, for people.
     """
@@ -74,7 +74,7 @@ class ModelInfo:
     std: tuple[float, ...]
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     smoothing: float = 0.0
-    voice_memory: bool = False
+    speaker_memory: bool = False
     calibration: dict[str, Calibration] = dataclasses.field(
         default_factory=lambda: {INTERVAL: Calibration(), UTTERANCE: Calibration()}
     )

@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.base import EmotionModel, NormalisingModel
-from ser_stream.models.can import CrossAttentionNetwork
-from ser_stream.models.can_baselines import AudioModel, TextModel
-from ser_stream.models.cat import Cat, LstmTransformer
 from ser_stream.models.causal_crnn import CausalCrnn
-from ser_stream.models.cnn_blstm_attention import CnnBlstmAttention
-from ser_stream.models.ilt import CnnLstmTransformer, CnnTransformer, Ilt
-from ser_stream.models.moma import Moma
+from ser_stream.models.papers.can import CrossAttentionNetwork
+from ser_stream.models.papers.can_baselines import AudioModel, TextModel
+from ser_stream.models.papers.cat import Cat, LstmTransformer
+from ser_stream.models.papers.cnn_blstm_attention import CnnBlstmAttention
+from ser_stream.models.papers.ilt import CnnLstmTransformer, CnnTransformer, Ilt
+from ser_stream.models.papers.moma import Moma
 from ser_stream.models.voice_lstm import VoiceLstm
 
 ModelT = TypeVar("ModelT", bound=NormalisingModel)

@@ -83,11 +83,11 @@ class VoiceLstm(PoolingModel):
     hop_frames = 50
     window_frames = 500
     context_frames = None
-    begins_with = (
+    pretrained_parts = (
         "speaker encoder of Resemblyzer 0.1.4 (Apache-2.0; its authors trained it on LibriSpeech, "
         "VoxCeleb1 and VoxCeleb2)",
     )
-    remembers_states = True
+    remembers_statistics = True
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class VoiceLstm(PoolingModel):
         self.output = nn.Linear(hidden, len(labels))
         self.affect = nn.Linear(hidden, 2) if affect else None
 
-    def begin(self) -> None:
+    def load_pretrained(self) -> None:
         weights = {name: tensor.float() for name, tensor in load_file(PRETRAINED).items()}
         try:
             self.encoder.load_state_dict(weights)
@@ -123,7 +123,7 @@ class VoiceLstm(PoolingModel):
                 f"{len(self.encoder.layers)}"
             ) from error
 
-    def get_used_to(self, turns: Iterator[tuple[Tensor, Tensor]]) -> None:
+    def fit_statistics(self, turns: Iterator[tuple[Tensor, Tensor]]) -> None:
         # Of many batches: one holds a few speakers in as many rooms.
         with torch.no_grad():
             found = [self.statistics(*turn) for turn in itertools.islice(turns, USUAL_BATCHES)]
@@ -135,7 +135,7 @@ class VoiceLstm(PoolingModel):
         return self.encoder
 
     @property
-    def usual_turn(self) -> Tensor:
+    def prior_statistics(self) -> Tensor:
         return self.usual
 
     def encode(self, features: Tensor) -> Tensor:

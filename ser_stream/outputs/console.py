@@ -12,10 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ser_stream.asr.worker import STARTING
-from ser_stream.decoding import INTERVAL, UTTERANCE
-from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate
-from ser_stream.outputs.native_stderr import caught
-from ser_stream.status import StreamStatus
+from ser_stream.audio.native_stderr import caught
+from ser_stream.emotion import AUDIO_TEXT, INTERVAL, UTTERANCE, EmotionEstimate
+from ser_stream.stream.status import StreamStatus
 from ser_stream.words import Speech
 
 COLOURS = {

@@ -7,9 +7,8 @@ from collections import deque
 import numpy as np
 
 from ser_stream.asr.worker import READY, RESTARTING, SLOW, STARTING, AsrStatus
-from ser_stream.decoding import INTERVAL
-from ser_stream.emotion import AUDIO, EmotionEstimate
-from ser_stream.status import StreamStatus
+from ser_stream.emotion import AUDIO, INTERVAL, EmotionEstimate
+from ser_stream.stream.status import StreamStatus
 
 OK, WARN, ERROR = 0, 1, 2
 """Levels of diagnostic_msgs/msg/DiagnosticStatus (rclpy wants them as `bytes([level])`)."""

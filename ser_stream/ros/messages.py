@@ -1,6 +1,6 @@
 """What is published in ROS 2: topics, message types and contents. The one place that says so.
 
-Needs neither rclpy nor Cyclone DDS: the node and `ser_stream.outputs.dds` both publish what this
+Needs neither rclpy nor Cyclone DDS: the node and `ser_stream.ros.dds` both publish what this
 module makes. A message here is its content, a dict by field name, messages inside it likewise::
 
     for topic, content in estimate_messages(estimate, stamp):
@@ -14,8 +14,7 @@ import logging
 import re
 from collections.abc import Mapping
 
-from ser_stream.decoding import INTERVAL, UTTERANCE
-from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate
+from ser_stream.emotion import AUDIO_TEXT, INTERVAL, UTTERANCE, EmotionEstimate
 from ser_stream.errors import InputError
 from ser_stream.words import Speech
 

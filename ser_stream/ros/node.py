@@ -1,4 +1,4 @@
-"""The ROS 2 node: parameters, lifecycle, topics. What it does is in `ser_stream.recognizer`.
+"""The ROS 2 node: parameters, lifecycle, topics. What it does is in `ser_stream.stream.recognizer`.
 
     ros2 run ser_stream ser_node
 
@@ -42,7 +42,6 @@ from ser_stream.audio.microphone import Microphone
 from ser_stream.audio.recording import Recording
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
-from ser_stream.recognizer import Recognizer
 from ser_stream.ros.audio_topic import AudioFormat, AudioTopic
 from ser_stream.ros.health import ASR_PART, EMOTION_PART, ERROR, Health, asr_report
 from ser_stream.ros.messages import (
@@ -60,7 +59,8 @@ from ser_stream.ros.messages import (
     voice_topics,
 )
 from ser_stream.ros.parameters import BY_NAME, PARAMETERS, Parameter
-from ser_stream.status import StreamStatus
+from ser_stream.stream.recognizer import Recognizer
+from ser_stream.stream.status import StreamStatus
 from ser_stream.words import Speech
 
 BACK_AFTER_S = 3.0
@@ -298,7 +298,7 @@ class EmotionNode(LifecycleNode):
     # Emotions out
 
     def _recognise(self) -> None:
-        """Judge and publish until the source ends or is closed."""
+        """WindowScorer and publish until the source ends or is closed."""
         try:
             for estimate in self._recognizer.stream(self._source, self._publish_speech):
                 self._publish_estimate(estimate)

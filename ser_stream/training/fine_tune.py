@@ -14,24 +14,24 @@ from rich.table import Table
 
 from ser_stream.corpora import own
 from ser_stream.corpora.base import Utterance
+from ser_stream.data.augmentation import Augmentation
+from ser_stream.data.feature_cache import load_features
 from ser_stream.emotion import merge_label
 from ser_stream.errors import InputError
+from ser_stream.evaluation.evaluate import score_stream
 from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.files import check_model_folder
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import ModelInfo
-from ser_stream.models.labels import with_labels
 from ser_stream.models.registry import ARCHITECTURES
-from ser_stream.training.augment import Augmentation
+from ser_stream.models.relabel import with_labels
+from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.training.calibrate import calibrate
-from ser_stream.training.card import write_card
-from ser_stream.training.evaluate import score_stream
-from ser_stream.training.feature_cache import load_features
-from ser_stream.training.memory import keep_freed_memory
-from ser_stream.training.optimisation import Optimisation
-from ser_stream.training.run import training_set_of
+from ser_stream.training.malloc import keep_freed_memory
+from ser_stream.training.model_card import write_card
+from ser_stream.training.speech import training_set_of
 from ser_stream.training.trainer import Trainer
-from ser_stream.training.writable import check_model_folder
 
 LEAST_CLIPS = 20
 HELD_OUT = 0.2
@@ -90,14 +90,14 @@ def fine_tune(
     info = _named(info, labels)
     start = with_labels(network, info, labels)
     # Nobody's voice can be remembered where nobody says whose clips they are.
-    start.remembers = network.remembers and all(u.speaker for u in utterances)
+    start.has_speaker_memory = network.has_speaker_memory and all(u.speaker for u in utterances)
     trained = _trained(start, learned, info, seed, optimisation)
     info = dataclasses.replace(
         info,
         name=output.resolve().name,
         results={},
         training_data=_training_data(info, table, learned, seed),
-        voice_memory=trained.remembers,
+        speaker_memory=trained.has_speaker_memory,
     )
     info = dataclasses.replace(
         info, calibration=calibrate(trained, info, held_out, info.calibration["utterance"].floor)
@@ -174,7 +174,9 @@ def _trained(
         folder = Path(scratch)
         stores = [load_features(utterances, info.features, speed, folder) for speed in SPEEDS]
         drawn = max(len(utterances), STEPS * optimisation.batch_size)
-        augmentation = dataclasses.replace(AUGMENTATION, history=HISTORY * network.remembers)
+        augmentation = dataclasses.replace(
+            AUGMENTATION, history=HISTORY * network.has_speaker_memory
+        )
         training_set = training_set_of(network)(
             utterances, stores, info.labels, {"own": 1.0}, augmentation, drawn,
             optimisation.batch_size, network.window_frames, least_frames=network.step_frames,
@@ -209,7 +211,7 @@ def print_report(report: dict) -> None:
     for name in ("WA", "UA"):
         table.add_row(name, "", *(f"{figures[name.lower()]:.1%}" for figures in both))
     for i, label in enumerate(report["after"]["labels"]):
-        n = sum(both[1]["confusion"][i]) + both[1]["unheard"][i]
+        n = sum(both[1]["confusion"][i]) + both[1]["no_speech"][i]
         if n:
             recalls = (f"{figures['confusion'][i][i] / n:.1%}" for figures in both)
             table.add_row(f"recall of {label}", str(n), *recalls)

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ser_stream.errors import InputError
+from ser_stream.files import check_model_folder
 from ser_stream.models.hub import FILES
 from ser_stream.models.hugging_face import load_checkpoint
 from ser_stream.models.hugging_face_info import HOP_S, WINDOW_S, checkpoint_info
 from ser_stream.models.info import ModelInfo, find_model, has_description
-from ser_stream.training.card import write_card
-from ser_stream.training.writable import check_model_folder
+from ser_stream.training.model_card import write_card
 from ser_stream.units import Seconds
 
 CARD_OF_CHECKPOINT = "README.huggingface.md"

@@ -23,11 +23,11 @@ from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from ser_stream.distributed import is_first, rank
 from ser_stream.errors import InputError
+from ser_stream.evaluation.metrics import Scores, score
 from ser_stream.models.base import NormalisingModel
-from ser_stream.training.metrics import Scores, score
-from ser_stream.training.optimisation import Optimisation
-from ser_stream.training.processes import is_first, rank
+from ser_stream.recipes.optimisation import Optimisation
 
 
 class Batches(Protocol):

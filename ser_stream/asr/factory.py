@@ -1,0 +1,73 @@
+"""Opens a speech recogniser by its settings."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+
+from ser_stream.asr.base import (
+    BACKENDS,
+    FASTER_WHISPER,
+    NONE,
+    POCKETSPHINX,
+    AsrSettings,
+    SpeechRecognizer,
+)
+from ser_stream.errors import InputError
+
+
+def check_settings(settings: AsrSettings) -> None:
+    """Check what can be checked in no time, without importing or loading anything.
+
+    Raises:
+        InputError: the backend is not known, its package is missing, or a setting is not for it.
+    """
+    if ":" in settings.backend or settings.backend == NONE:
+        return
+    if settings.backend not in BACKENDS:
+        raise InputError(
+            f"asr: found {settings.backend!r}; accepted are {', '.join(BACKENDS)}, or module:name "
+            "of a function that returns a recogniser"
+        )
+    if importlib.util.find_spec(settings.backend) is None:
+        package = settings.backend.replace("_", "-")
+        raise InputError(
+            f"asr: the package {package} is missing: pip install {package}, or pip install "
+            "'ser_stream[asr]'"
+        )
+    if settings.backend == POCKETSPHINX:
+        if settings.language not in ("", "en"):
+            raise InputError(f"asr language: found {settings.language!r}; pocketsphinx has only en")
+        if settings.model:
+            raise InputError(f"asr model: found {settings.model!r}; pocketsphinx has only its own")
+        if settings.grammar and not Path(settings.grammar).is_file():
+            raise InputError(f"asr grammar {settings.grammar}: no such file")
+    elif settings.grammar:
+        raise InputError(f"asr grammar: found {settings.grammar}; only pocketsphinx takes one")
+
+
+def open_recognizer(settings: AsrSettings) -> SpeechRecognizer:
+    """Load the recogniser.
+
+    Raises:
+        InputError: it cannot be used as it is set: its package or model is missing, grammar or
+            language are not accepted. One line that says what to do.
+        ValueError: the backend is "none": there is nothing to open.
+    """
+    check_settings(settings)
+    if settings.backend == POCKETSPHINX:
+        from ser_stream.asr.pocketsphinx import PocketSphinx
+
+        return PocketSphinx(settings.grammar)
+    if settings.backend == FASTER_WHISPER:
+        from ser_stream.asr.faster_whisper import FasterWhisper
+
+        return FasterWhisper(settings)
+    if settings.backend == NONE:
+        raise ValueError("asr: the backend is none: there is nothing to open")
+    module, name = settings.backend.split(":", 1)
+    try:
+        return getattr(importlib.import_module(module), name)(settings)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"asr: {settings.backend!r} cannot be imported: {error}") from error

@@ -1,0 +1,160 @@
+"""What is done to log-mel frames in training, so that gain, room noise and length do not decide.
+
+All of it works on frames in dB (frames, n_mels); sounds are mixed in the power domain.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ser_stream.features.log_mel import db_to_power, power_to_db
+from ser_stream.units import Decibels
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """How strongly training data is changed; ranges are (low, high), uniform.
+
+    Attributes:
+        prefix: probability of hearing only the beginning of a turn, as interval windows do.
+        min_frames: least length of such a beginning.
+        shift: up to so many frames are left out in front: where steps fall is chance.
+        gain_db: change of level.
+        warp: the frequency axis is stretched by up to this share, up or down: vocal tract length
+            perturbation (Jaitly and Hinton, ICML workshop 2013), speakers of another size.
+        heard: probability of a version heard in a room or through a poor line.
+        history: probability that the speaker was heard before, see `SpeakerMemory`; 0: the network
+            hears each turn by itself.
+        silence: probability of digital silence in front and, where a turn is heard to its end,
+            behind: of recordings that are played without a microphone's noise, or with the noise
+            that is added then.
+        silence_frames: so long at most, on each side.
+        noise: probability of added noise.
+        snr_db: level of the speech over the noise.
+        babble: share of noises that are several other utterances at once.
+        no_voice: share of windows that are recorded noise alone, with nothing to be learned but
+            that no label is likelier than another (Hendrycks, Mazeika and Dietterich, "Deep anomaly
+            detection with outlier exposure", ICLR 2019).
+        tilt_db: spectral slope and bend of another microphone or room, up to so much at the edges.
+        low_pass: probability of losing the highest bands, as over Bluetooth or a narrow codec.
+        mixup: Beta parameter of mixup (Zhang et al., ICLR 2018); 0 = none.
+        time_masks, time_mask_frames, band_masks, band_mask_width: SpecAugment
+            (Park et al., Interspeech 2019).
+    """
+
+    prefix: float = 0.3
+    min_frames: int = 80
+    shift: int = 20
+    gain_db: tuple[float, float] = (-10.0, 8.0)
+    warp: float = 0.1
+    heard: float = 0.0
+    history: float = 0.0
+    silence: float = 0.0
+    silence_frames: int = 30
+    noise: float = 0.3
+    snr_db: tuple[float, float] = (8.0, 30.0)
+    babble: float = 0.0
+    no_voice: float = 0.0
+    tilt_db: float = 0.0
+    low_pass: float = 0.0
+    mixup: float = 0.2
+    time_masks: int = 2
+    time_mask_frames: int = 20
+    band_masks: int = 2
+    band_mask_width: int = 8
+
+    @property
+    def leaves_sound(self) -> bool:
+        """Whether turns are heard as they were recorded, if perhaps not to their end."""
+        changes = (
+            self.shift, *self.gain_db, self.warp, self.heard, self.silence, self.noise,
+            self.no_voice, self.tilt_db, self.low_pass, self.mixup, self.time_masks,
+            self.band_masks,
+        )  # fmt: skip
+        return not any(changes)
+
+
+def random_prefix(frames: np.ndarray, min_frames: int, rng: np.random.Generator) -> np.ndarray:
+    """The beginning of a turn, of random length."""
+    if len(frames) <= min_frames:
+        return frames
+    return frames[: rng.integers(min_frames, len(frames) + 1)]
+
+
+def warp_bands(frames: np.ndarray, stretch: float) -> np.ndarray:
+    """Mel bands read at `stretch` times their place, linearly interpolated; the last one repeats.
+
+    On the mel scale a stretch of the band index is close to one of frequency.
+    """
+    last = frames.shape[1] - 1
+    place = np.minimum(np.arange(last + 1) * stretch, last)
+    below = np.minimum(place.astype(int), last - 1)
+    share = (place - below).astype(np.float32)
+    return frames[:, below] * (1 - share) + frames[:, below + 1] * share
+
+
+def tilt(n_mels: int, amount_db: Decibels, rng: np.random.Generator) -> np.ndarray:
+    """A random smooth frequency response (n_mels,) in dB: slope plus bend, zero in the mean."""
+    band = np.linspace(-1, 1, n_mels)
+    slope, bend = rng.uniform(-amount_db, amount_db, 2)
+    return (slope * band + bend * (band**2 - 1 / 3)).astype(np.float32)
+
+
+def low_pass(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The bands above a random place, in the highest quarter, fall by 10 dB each."""
+    n_mels = frames.shape[1]
+    edge = rng.integers(3 * n_mels // 4, n_mels)
+    loss = 10.0 * np.maximum(0, np.arange(n_mels) - edge)
+    return np.maximum(frames - loss.astype(np.float32), power_to_db(0.0))
+
+
+def change_level(frames: np.ndarray, gain_db: Decibels) -> np.ndarray:
+    """Louder or quieter, and never under the least power that frames have."""
+    return np.maximum(frames + np.float32(gain_db), np.float32(power_to_db(0.0)))
+
+
+def between_silence(frames: np.ndarray, before: int, behind: int) -> np.ndarray:
+    """Frames with so many of digital silence before and behind them."""
+    silence = np.float32(power_to_db(0.0))
+    return np.pad(frames, ((before, behind), (0, 0)), constant_values=silence)
+
+
+def add_noise(frames: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
+    """Noise (frames, n_mels) of the same length added at that ratio of mean powers."""
+    speech_power, noise_power = db_to_power(frames), db_to_power(noise)
+    scale = speech_power.mean() / max(noise_power.mean(), 1e-12) / db_to_power(snr_db)
+    return power_to_db(speech_power + scale * noise_power).astype(np.float32)
+
+
+def repeat_to(frames: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
+    """A stretch of that length, from a random place, repeated where the frames are too few."""
+    start = rng.integers(len(frames))
+    return frames[(start + np.arange(length)) % len(frames)]
+
+
+def coloured_noise(n_frames: int, n_mels: int, rng: np.random.Generator) -> np.ndarray:
+    """Stationary noise with a random smooth spectrum: a fan, a motor, a room; in dB."""
+    slope, bend = rng.uniform(-40, 5), rng.uniform(-10, 10)
+    band = np.linspace(0, 1, n_mels)
+    level = slope * band + bend * np.sin(np.pi * band)
+    # Mel bands of Gaussian noise: power is exponentially distributed around its mean.
+    return (level + power_to_db(rng.exponential(size=(n_frames, n_mels)))).astype(np.float32)
+
+
+def mask(
+    frames: np.ndarray, settings: Augmentation, fill: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """SpecAugment: stretches of time and of bands replaced by `fill` (n_mels,)."""
+    frames = frames.copy()
+    n_frames, n_mels = frames.shape
+    for _ in range(settings.time_masks):
+        width = rng.integers(min(settings.time_mask_frames, n_frames // 5) + 1)
+        start = rng.integers(n_frames - width + 1)
+        frames[start : start + width] = fill
+    for _ in range(settings.band_masks):
+        width = rng.integers(settings.band_mask_width + 1)
+        start = rng.integers(n_mels - width + 1)
+        frames[:, start : start + width] = fill[start : start + width]
+    return frames

@@ -1,0 +1,84 @@
+"""Times of words for corpora that have texts only: forced alignment, made once and kept on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ser_stream.corpora.base import Utterance
+from ser_stream.data.feature_cache import read_samples
+from ser_stream.errors import InputError
+from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+from ser_stream.words import Word
+
+ALIGNERS = ("pocketsphinx",)
+
+log = logging.getLogger("ser_stream.training")
+
+
+def align(utterances: Sequence[Utterance], folder: Path) -> list[Utterance]:
+    """Utterances with times of their words, by PocketSphinx; those that have them stay as they are.
+
+    Where not every word is found in the sound, as in one sentence of ten of CREMA-D, an utterance's
+    words divide its time equally, as equal segmentation does; how many that are is logged.
+
+    Raises:
+        InputError: an utterance has no text, or it is not English; or PocketSphinx is missing.
+    """
+    for utterance in utterances:
+        if not utterance.words and (not utterance.text or utterance.language != "en"):
+            raise InputError(
+                f"{utterance.key}: found {utterance.text!r} in {utterance.language!r} to align; "
+                "accepted are English texts. Elsewhere: features: segmentation equal"
+            )
+    identity = json.dumps(["alignment", [(u.key, u.text) for u in utterances]])
+    path = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.words.json"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        found = _align(utterances)
+        path.write_text(json.dumps([[dataclasses.astuple(w) for w in words] for words in found]))
+    aligned = []
+    for utterance, words in zip(utterances, json.loads(path.read_text()), strict=True):
+        aligned.append(dataclasses.replace(utterance, words=tuple(Word(*word) for word in words)))
+    return aligned
+
+
+def _align(utterances: Sequence[Utterance]) -> list[tuple[Word, ...]]:
+    from ser_stream.asr.pocketsphinx import Aligner
+
+    aligner = Aligner()
+    found, incomplete = [], 0
+    for utterance in tqdm(utterances, desc="times of words", leave=False):
+        words = utterance.words
+        if not words:
+            samples = read_samples(utterance.path)
+            alignment = aligner.align(samples, utterance.text)
+            words = alignment.words
+            if not alignment.complete:
+                incomplete += 1
+                words = equal_words(utterance.text, len(samples) / SAMPLE_RATE_HZ)
+        found.append(words)
+    if incomplete:
+        log.info(
+            "alignment: %d of %d utterances were not found whole; their words divide the time "
+            "equally", incomplete, len(utterances),
+        )  # fmt: skip
+    return found
+
+
+def equal_words(text: str, duration_s: Seconds) -> tuple[Word, ...]:
+    """The words of a text, each as long, in a sound of that duration.
+
+    >>> [(word.start_s, word.end_s) for word in equal_words("so it is", 3.0)]
+    [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0)]
+    """
+    words = text.split()
+    bounds = np.linspace(0.0, duration_s, len(words) + 1).tolist()
+    return tuple(map(Word, words, bounds[:-1], bounds[1:]))

@@ -1,0 +1,148 @@
+"""Recordings cut into their words: what networks that see words beside sound train on."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ser_stream.corpora.base import Utterance
+from ser_stream.data.feature_cache import read_samples
+from ser_stream.distributed import own_part
+from ser_stream.errors import InputError
+from ser_stream.features.segments import SegmentConfig, segment
+from ser_stream.features.vocabulary import Vocabulary
+from ser_stream.models.segment_batch import SegmentBatch
+from ser_stream.words import Word
+
+
+class WordsWithoutTimesError(InputError):
+    """A network that hears each word was to learn from recordings that are not aligned."""
+
+
+@dataclasses.dataclass(frozen=True)
+class WordClip:
+    """Words of a recording, as they are spelt, and the MFCC (frames, n_mfcc) of its segments."""
+
+    words: list[str]
+    segments: list[np.ndarray]
+
+
+def load_word_clips(
+    utterances: Sequence[Utterance], config: SegmentConfig, folder: Path
+) -> list[WordClip]:
+    """Segments of recordings, in this order, from `folder` if they are there already.
+
+    Raises:
+        WordsWithoutTimesError: segments are aligned, and a recording's words have no times.
+        InputError: a recording has no text.
+    """
+    for utterance in utterances:
+        _check(utterance, config)
+    identity = json.dumps(
+        ["words", [(u.key, u.text, _times(u)) for u in utterances], dataclasses.asdict(config)]
+    )
+    path = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        clips = []
+        for utterance in tqdm(utterances, desc="segments of recordings", leave=False):
+            clips.append(
+                WordClip(*segment(read_samples(utterance.path), tokens(utterance), config))
+            )
+        unfinished = path.with_suffix(".tmp.npz")
+        np.savez(
+            unfinished,
+            frames=np.concatenate([s for clip in clips for s in clip.segments]).astype(np.float16),
+            segment_frames=[len(s) for clip in clips for s in clip.segments],
+            clip_segments=[len(clip.segments) for clip in clips],
+            words=[word for clip in clips for word in clip.words],
+            clip_words=[len(clip.words) for clip in clips],
+        )
+        unfinished.replace(path)
+    return _read(path)
+
+
+def _read(path: Path) -> list[WordClip]:
+    with np.load(path) as arrays:
+        frames = arrays["frames"].astype(np.float32)
+        segments = np.split(frames, np.cumsum(arrays["segment_frames"])[:-1])
+        clip_ends, word_ends = np.cumsum(arrays["clip_segments"]), np.cumsum(arrays["clip_words"])
+        words = arrays["words"].tolist()
+    clips, start, first_word = [], 0, 0
+    for end, last_word in zip(clip_ends, word_ends, strict=True):
+        clips.append(WordClip(words[first_word:last_word], segments[start:end]))
+        start, first_word = end, last_word
+    return clips
+
+
+def tokens(utterance: Utterance) -> tuple[Word, ...]:
+    """Its alignment; where it has none, the words of its text, without times."""
+    return utterance.words or tuple(Word(word, 0.0, 0.0) for word in utterance.text.split())
+
+
+def _times(utterance: Utterance) -> list[tuple[float, float]]:
+    return [(word.start_s, word.end_s) for word in utterance.words]
+
+
+def _check(utterance: Utterance, config: SegmentConfig) -> None:
+    if config.segmentation == "aligned" and utterance.text and not utterance.words:
+        raise WordsWithoutTimesError(
+            f"{utterance.key}: its words have no times; accepted are corpora with alignments, "
+            "alignment: pocketsphinx, or features: segmentation equal; exclude leaves single "
+            "utterances out"
+        )
+    if not utterance.text and not utterance.words:
+        raise InputError(f"{utterance.key}: has no text; a network that sees words needs one")
+
+
+class WordClips:
+    """Recordings of one part: batches to train on, and batches to be judged.
+
+    Args:
+        clips: words and segments of the recordings.
+        vocabulary: of the training part.
+        targets: (recordings,) indices of labels.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[WordClip],
+        vocabulary: Vocabulary,
+        targets: np.ndarray,
+        batch_size: int,
+    ):
+        self.words = [clip.words for clip in clips]
+        self.items = [(clip.segments, *vocabulary.encode(clip.words)) for clip in clips]
+        self.targets = targets
+        self.steps = -(-len(targets) // batch_size)
+        self._n_frames = np.array([sum(map(len, clip.segments)) for clip in clips])
+
+    def statistics(self, _standardise: str) -> tuple[Tensor, Tensor]:
+        """Mean and deviation (n_mfcc,) of each coefficient."""
+        frames = np.concatenate([s for segments, *_ in self.items for s in segments])
+        frames = frames.astype(np.float64)
+        mean, std = frames.mean(axis=0), frames.std(axis=0)
+        return torch.from_numpy(mean), torch.from_numpy(np.maximum(std, 1e-6))
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple[SegmentBatch], Tensor]]:
+        """Batches in random order, and targets (batch,)."""
+        order = rng.permutation(len(self.targets))
+        for members in np.array_split(order, self.steps):
+            members = own_part(members)
+            yield self._inputs(members), torch.from_numpy(self.targets[members])
+
+    def batches(self) -> Iterator[tuple[np.ndarray, tuple[SegmentBatch]]]:
+        """Indices (batch,), and recordings of like length."""
+        for members in np.array_split(np.argsort(self._n_frames, kind="stable"), self.steps):
+            yield members, self._inputs(members)
+
+    def _inputs(self, members: np.ndarray) -> tuple[SegmentBatch]:
+        return (SegmentBatch.pad([self.items[i] for i in members]),)

@@ -1,0 +1,85 @@
+"""Labelled clips through the real stream: the logits that the recogniser would have."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ser_stream.audio.recording import Recording
+from ser_stream.audio.turns import TurnSettings
+from ser_stream.corpora.base import Utterance
+from ser_stream.emotion import INTERVAL, UTTERANCE
+from ser_stream.features.speaker_memory import SpeakerMemory
+from ser_stream.models.base import EmotionModel
+from ser_stream.stream.scoring import ScoringSettings, WindowScorer, new_speaker_memory
+from ser_stream.stream.windowing import StreamWindower, Window, WindowSettings
+
+MIN_SPEECH_S = 0.7
+
+
+def stream_logits(
+    model: EmotionModel, smoothing: float, path: Path, memory: SpeakerMemory | None = None
+) -> Iterator[tuple[Window, np.ndarray]]:
+    """Each window of a recording, and its logits (labels,), as the recogniser has them.
+
+    Args:
+        memory: of recordings before it, which this one is added to; None: there were none.
+    """
+    for window, (logits,) in stream_logits_after(model, smoothing, path, [memory]):
+        yield window, logits
+
+
+def stream_logits_after(
+    model: EmotionModel, smoothing: float, path: Path, memories: Sequence[SpeakerMemory | None]
+) -> Iterator[tuple[Window, list[np.ndarray]]]:
+    """`stream_logits` after each of several with_memories: the recording itself is heard once."""
+    settings = WindowSettings(model.features, model.window_frames, model.hop_frames, MIN_SPEECH_S)
+    source = Recording(path)
+    session = StreamWindower(settings, TurnSettings(), settle_s=source.settle_s)
+    judge_settings = ScoringSettings(model.window_steps, smoothing, {}, MIN_SPEECH_S)
+    judges = [WindowScorer(model, "", judge_settings, memory) for memory in memories]
+    for block in source.blocks():
+        for window in session.push(block):
+            yield window, [judge.logits(window) for judge in judges]
+    for window in session.finish():
+        yield window, [judge.logits(window) for judge in judges]
+
+
+def draw(utterances: list[Utterance], clips: int | None) -> list[Utterance]:
+    """So many of each corpus, those with the lowest checksums of their keys; None: all."""
+    if clips is None:
+        return utterances
+    by_corpus: dict[str, list[Utterance]] = {}
+    for utterance in in_hashed_order(utterances):
+        by_corpus.setdefault(utterance.corpus, []).append(utterance)
+    return [u for members in by_corpus.values() for u in members[:clips]]
+
+
+def in_hashed_order(utterances: list[Utterance]) -> list[Utterance]:
+    """In an order that is always the same, and has nothing to do with what is said."""
+    return sorted(utterances, key=lambda u: zlib.crc32(u.key.encode()))
+
+
+def with_memories(
+    model: EmotionModel, utterances: list[Utterance], in_a_row: bool
+) -> Iterator[tuple[Utterance, list[SpeakerMemory | None]]]:
+    """Yield each recording with the speaker memories to score it with.
+
+    The first is None: the recording alone. With `in_a_row` the second is its speaker's memory.
+    """
+    memories = {u.speaker: new_speaker_memory(model) for u in utterances} if in_a_row else {}
+    for utterance in in_hashed_order(utterances):
+        yield utterance, [None] + ([memories[utterance.speaker]] if in_a_row else [])
+
+
+IN_A_ROW = "in a row"
+"""Utterance estimates where a speaker's recordings follow one another, as in a conversation."""
+
+ABOUT = {
+    UTTERANCE: "utterances, one per recording",
+    INTERVAL: "interval estimates, one per window",
+    IN_A_ROW: "utterances, recordings of a speaker in a row",
+}

@@ -1,0 +1,59 @@
+"""JSON that people read: each list of plain values on one line."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ser_stream.errors import InputError
+
+# In `json.dumps(..., indent=1)`, where no text holds a line break. Lists of texts with brackets
+# stay as they are.
+_PLAIN_LIST = re.compile(r"\[\n\s*([^][{}]*)\n\s*\]")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as UTF-8 JSON.
+
+    Raises:
+        OSError: the file cannot be written.
+        TypeError: JSON has no such value.
+    """
+    text = json.dumps(value, indent=1)
+    text = _PLAIN_LIST.sub(lambda found: "[" + re.sub(r"\n\s*", " ", found[1]) + "]", text)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def check_file(path: Path) -> None:
+    """Raises InputError: the file cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+def check_folder(folder: Path) -> None:
+    """Make the folder, if it is not there. Raises InputError: nothing can be written into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"--output: found {folder}, where nothing can be written ({error.strerror or error}); "
+            "name another folder"
+        ) from error
+
+
+def check_model_folder(folder: Path) -> None:
+    """`check_folder`; also, raises InputError: it holds other files than a model's."""
+    check_folder(folder)
+    if any(folder.iterdir()) and not (folder / "model.json").is_file():
+        raise InputError(
+            f"--output: found {folder}, which holds files that are no model's; accepted are a new "
+            "or empty folder, and a model's, which is replaced"
+        )

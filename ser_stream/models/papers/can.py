@@ -1,0 +1,286 @@
+"""CAN, the cross attention network, one of the four papers' systems.
+
+Lee, Yoon and Jung, "Multimodal speech emotion recognition using cross attention with aligned audio
+and text", Interspeech 2020. Words and sound are cut into the same segments
+(`ser_stream.features.segments`). Each modality has an encoder and attends to its own states; its
+weights then aggregate the other modality's states of the same segments too::
+
+    words ------ TextEncoder ---- H_T ---> weights a_T     c_TT = a_T H_T     c_TA = sg(a_T) H_A
+    segments --- AudioEncoder --- H_A ---> weights a_A     c_AA = a_A H_A     c_AT = sg(a_A) H_T
+
+    joint classifier [c_TT; c_TA; c_AA; c_AT]       text classifier c_TT       audio classifier c_AA
+
+sg stops the gradient: no modality's attention is trained through the other modality's states.
+
+Tables 3 and 4 (WA / UA on IEMOCAP, seven classes) are these settings:
+
+    ===========================  ============================================  ===========
+    row                          settings                                      the paper's
+    ===========================  ============================================  ===========
+    CAN, aligned                 the defaults                                  .579 / .487
+    equal segmentation           features: segmentation "equal"                .568 / .467
+    - stop-gradient              `ABLATIONS`: stop_gradient False              .570 / .469
+    - L_align                    `ABLATIONS`: align_weight 0                   .573 / .484
+    - stop-gradient, L_align     `ABLATIONS`: both                             .563 / .479
+    - cross attention            `ABLATIONS`: cross_attention False and,       .556 / .458
+                                 as the paper says, align_weight 0
+    ===========================  ============================================  ===========
+
+Table 2's own baselines, TextModel and AudioModel, are in `can_baselines`.
+
+Where the paper is silent or says two things:
+
+    =========================  ================================================================
+    heads (section 4.2)        each is eqs. 4-9 with queries of its own over whole states, their
+                               contexts side by side; no projections, no scale
+    hidden 128                 units per direction, as f and f' below eq. 3; a state is 256 long
+    dropout 0.3                behind each of the three BLSTMs, before segments are averaged
+    average pooling            over a segment's own frames, not over its zero padding
+    normalisation              each coefficient by the training set's mean and deviation
+    vocabulary                 words that occur twice in the training part; all others share one
+                               vector, which those that occur once train (`count_words`)
+    word vectors               at random until `text.set_word_vectors` is given GloVe's
+    without L_align            the single-modality classifiers are not trained, so eq. 15 is the
+                               joint classifier's answer alone: alpha is 0 there as in eq. 14
+    equal segmentation         as many segments as words, which eqs. 7 and 9 need; 10 % overlap
+    overlap, mel bands         see `ser_stream.features.segments`
+    initial weights            torch's
+    =========================  ================================================================
+
+The paper gives no parameter counts. Of words, V in the vocabulary, there are 300 (V + 2); the rest,
+for seven labels, is 1,054,741, each LSTM gate with torch's two biases::
+
+    text BLSTM          440,320     2 directions x 4 gates x 128 x (300 + 128 + 2)
+    segment BLSTM       174,080     2 directions x 4 gates x 128 x (40 + 128 + 2)
+    utterance BLSTM     395,264     2 directions x 4 gates x 128 x (256 + 128 + 2)
+    queries               2,048     2 modalities x 4 heads x 256
+    joint classifier     28,679     (4 contexts x 4 heads x 256 + 1) x 7
+    others               14,350     2 modalities x (4 heads x 256 + 1) x 7
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ser_stream.errors import InputError
+from ser_stream.features.segments import SegmentConfig
+from ser_stream.features.vocabulary import Vocabulary
+from ser_stream.models.attention import GlobalAttention, aggregate, valid_steps
+from ser_stream.models.base import BimodalModel
+from ser_stream.models.papers.can_baselines import TextModel
+from ser_stream.models.papers.segment_encoders import AudioEncoder, TextEncoder
+from ser_stream.models.segment_batch import SegmentBatch
+
+ABLATIONS = {
+    "CAN": {},
+    "- stop-gradient": {"stop_gradient": False},
+    "- L_align": {"align_weight": 0.0},
+    "- stop-gradient, L_align": {"stop_gradient": False, "align_weight": 0.0},
+    "- cross attention": {"cross_attention": False, "align_weight": 0.0},
+}
+"""Table 4: row -> options of `CrossAttentionNetwork`."""
+
+
+class Contexts(NamedTuple):
+    """Context vectors, each (batch, heads * dimension): `ta` are audio's states by text's weights.
+
+    Without cross attention `ta` and `at` are None.
+    """
+
+    tt: Tensor
+    ta: Tensor | None
+    aa: Tensor
+    at: Tensor | None
+
+
+class CrossAttention(nn.Module):
+    """Global attention of each modality, whose weights aggregate both (eqs. 4-9).
+
+    Args:
+        dimension: of the states of both modalities.
+        stop_gradient: keep the gradient of what a modality's weights make of the other modality
+            from those weights.
+        cross: False for each modality's own context alone.
+    """
+
+    def __init__(self, dimension: int, heads: int, stop_gradient: bool = True, cross: bool = True):
+        super().__init__()
+        self.text = GlobalAttention(dimension, heads)
+        self.audio = GlobalAttention(dimension, heads)
+        self.stop_gradient = stop_gradient
+        self.cross = cross
+
+    def forward(self, text: Tensor, audio: Tensor, mask: Tensor) -> Contexts:
+        """States of both (batch, segments, dimension), mask (batch, segments) -> contexts."""
+        by_text, by_audio = self.text(text, mask), self.audio(audio, mask)
+        tt, aa = aggregate(by_text, text), aggregate(by_audio, audio)
+        if not self.cross:
+            return Contexts(tt, None, aa, None)
+        if self.stop_gradient:
+            by_text, by_audio = by_text.detach(), by_audio.detach()
+        return Contexts(tt, aggregate(by_text, audio), aa, aggregate(by_audio, text))
+
+
+class Predictions(NamedTuple):
+    """Logits (batch, labels) of the three classifiers (eqs. 10-12).
+
+    `text` and `audio` are None where they are not trained: without L_align.
+    """
+
+    joint: Tensor
+    text: Tensor | None
+    audio: Tensor | None
+
+
+class CrossAttentionNetwork(BimodalModel):
+    """The network of the paper.
+
+    Args:
+        features: segmentation "aligned" or "equal".
+        vocabulary: the words it knows, in the order of their vectors (`Vocabulary.words`).
+        word_dimension: of a word's vector.
+        hidden: LSTM units per direction.
+        heads: of the attention of each modality.
+        dropout: behind each BLSTM.
+        stop_gradient, cross_attention: see the head of this file.
+        align_weight: alpha of eqs. 14 and 15; 0 leaves out L_align and its two classifiers.
+        ngram_buckets, word_dropout: of the n-grams of words, and in front of the text's BLSTM
+            (`TextEncoder`); 0, as in the paper, for none.
+
+    Raises:
+        InputError: another segmentation, or `align_weight` is negative.
+    """
+
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        features: SegmentConfig,
+        vocabulary: Iterable[str],
+        word_dimension: int = 300,
+        hidden: int = 128,
+        heads: int = 4,
+        dropout: float = 0.3,
+        stop_gradient: bool = True,
+        cross_attention: bool = True,
+        align_weight: float = 0.1,
+        ngram_buckets: int = 0,
+        word_dropout: float = 0.0,
+    ):
+        super().__init__(labels, features)
+        if features.segmentation == "whole":
+            raise InputError("segmentation: found 'whole'; accepted are aligned, equal")
+        if align_weight < 0:
+            raise InputError(f"align_weight: found {align_weight}; accepted are 0 and more")
+        self.align_weight = align_weight
+        words = Vocabulary(vocabulary, ngram_buckets)
+        self.text = TextEncoder(words, word_dimension, hidden, dropout, word_dropout)
+        self.audio = AudioEncoder(features.dimension, hidden, dropout)
+        states = self.text.dimension
+        self.attention = CrossAttention(states, heads, stop_gradient, cross_attention)
+        n_contexts = 4 if cross_attention else 2
+        self.joint_output = nn.Linear(n_contexts * heads * states, len(labels))
+        if align_weight:
+            self.text_output = nn.Linear(heads * states, len(labels))
+            self.audio_output = nn.Linear(heads * states, len(labels))
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.text.vocabulary
+
+    def set_text_branch(self, trained: TextModel) -> None:
+        """Begin with what a network of words alone has learned, from texts that have no sound.
+
+        Its encoder and attention become those of text, its classifier the one of text where there
+        is one.
+
+        Raises:
+            InputError: its labels, its vocabulary or its sizes are others.
+        """
+        if trained.labels != self.labels:
+            raise InputError(
+                f"text branch: found the labels {', '.join(trained.labels)}; accepted are "
+                f"{', '.join(self.labels)}"
+            )
+        if trained.text.vocabulary.words != self.text.vocabulary.words:
+            raise InputError("text branch: its vocabulary is another; give both the same one")
+        parts = [(self.text, trained.text), (self.attention.text, trained.attention)]
+        if self.align_weight:
+            parts.append((self.text_output, trained.output))
+        try:
+            for own, other in parts:
+                own.load_state_dict(other.state_dict())
+        except RuntimeError as error:
+            raise InputError(f"text branch: its sizes are others: {str(error)[:300]}") from error
+
+    def contexts(self, batch: SegmentBatch) -> Contexts:
+        """Context vectors of each utterance.
+
+        Raises:
+            ValueError: an utterance has not as many segments as words.
+        """
+        return self.attention(*self._states(batch))
+
+    def attention_weights(self, batch: SegmentBatch) -> tuple[Tensor, Tensor]:
+        """What each word weighs by text's and by audio's attention: (batch, heads, words) each.
+
+        Raises:
+            ValueError: an utterance has not as many segments as words.
+        """
+        text, audio, mask = self._states(batch)
+        return self.attention.text(text, mask), self.attention.audio(audio, mask)
+
+    def _states(self, batch: SegmentBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """Of text and of audio (batch, segments, dimension), and their mask (batch, segments)."""
+        n_segments = batch.n_segments
+        if not torch.equal(n_segments, batch.n_words):
+            raise ValueError("an utterance has not as many segments as words; is it cut 'whole'?")
+        audio = self.audio(self.normalise(batch.frames), batch)
+        return self.text(batch), audio, valid_steps(audio.shape[1], n_segments)
+
+    def predictions(self, batch: SegmentBatch) -> Predictions:
+        return self._classified(self.contexts(batch))
+
+    def _classified(self, contexts: Contexts) -> Predictions:
+        joint = self.joint_output(torch.cat([c for c in contexts if c is not None], dim=1))
+        if not self.align_weight:
+            return Predictions(joint, None, None)
+        return Predictions(joint, self.text_output(contexts.tt), self.audio_output(contexts.aa))
+
+    def forward(self, batch: SegmentBatch) -> Tensor:
+        return self.combined(self.predictions(batch))
+
+    def explained(self, batch: SegmentBatch) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """See `BimodalModel`. The encoders, which cost the most, run once."""
+        text, audio, mask = self._states(batch)
+        logits = self.combined(self._classified(self.attention(text, audio, mask)))
+        return logits, (self.attention.text(text, mask), self.attention.audio(audio, mask))
+
+    def combined(self, predictions: Predictions) -> Tensor:
+        """The logarithm of eq. 15; softmax makes its product of probabilities sum to 1."""
+        joint, text, audio = predictions
+        if text is None:
+            return joint.log_softmax(dim=1)
+        single = text.log_softmax(dim=1) + audio.log_softmax(dim=1)
+        return joint.log_softmax(dim=1) + self.align_weight * single
+
+    def loss(self, batch: SegmentBatch, *, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """L_total (eqs. 13 and 14).
+
+        Args:
+            targets: as in the base; or (batch, 3) indices where words and sound have emotions of
+                their own, which the paper has not: of the utterance, of its text, of its sound.
+        """
+        own = targets.dim() == 2 and not targets.is_floating_point()
+        joint, text, audio = (
+            None if logits is None
+            else F.cross_entropy(logits.float(), target, label_smoothing=label_smoothing)
+            for logits, target in zip(
+                self.predictions(batch), targets.unbind(1) if own else 3 * [targets], strict=True
+            )
+        )  # fmt: skip
+        return joint if text is None else joint + self.align_weight * (text + audio)

@@ -1,0 +1,1 @@
+"""The four papers' tables: runs, summaries, reports and plots."""

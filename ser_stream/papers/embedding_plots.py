@@ -1,0 +1,91 @@
+"""t-SNE maps: which emotions a network's embeddings, or the features before it, keep apart.
+
+As in `figures`, each function is given arrays and returns a figure of the caller's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
+
+from ser_stream.emotion import EMOTIONS
+from ser_stream.errors import InputError
+from ser_stream.evaluation.plots import COLOURS, heading
+
+MARKERS = dict(zip(EMOTIONS, "osD^vXP<>*", strict=True))
+"""Emotion -> its marker: Sherman et al., Fig. 4, too give each a colour and a shape."""
+
+PANEL_INCHES = 4.8
+
+
+def embedding_map(points: np.ndarray, labels: Sequence[str], title: str, seed: int = 0) -> Figure:
+    """t-SNE map of one set of points: `embedding_maps` with one panel."""
+    return embedding_maps([(title, points)], labels, seed)
+
+
+def embedding_maps(
+    panels: Sequence[tuple[str, np.ndarray]], labels: Sequence[str], seed: int = 0
+) -> Figure:
+    """t-SNE maps side by side of the same utterances, features beside learned embeddings.
+
+    Args:
+        panels: title and points (n, d) of each; every panel has a map of its own.
+        labels: (n,) the emotion of each point, of `EMOTIONS`.
+        seed: of t-SNE. The same seed and points give the same map.
+
+    Raises:
+        InputError: fewer than 4 points, points that are not (n, d), not finite or all the same, or
+            labels that are not known or not as many.
+    """
+    if not panels:
+        raise InputError("embedding map: found no panel; accepted are 1 and more")
+    labels = np.asarray(labels)
+    unknown = sorted(set(labels.tolist()) - set(EMOTIONS))
+    if unknown:
+        raise InputError(
+            f"embedding map: found labels {', '.join(map(repr, unknown))}; "
+            f"accepted are {', '.join(EMOTIONS)}"
+        )
+    present = [label for label in EMOTIONS if label in labels]
+    figure = Figure((PANEL_INCHES * len(panels), 5.2), layout="constrained")
+    for axes, (title, points) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+    ):
+        at = _t_sne(title, np.asarray(points), len(labels), seed)
+        for label in present:
+            x, y = at[labels == label].T
+            axes.scatter(
+                x, y, s=34, c=COLOURS[label], marker=MARKERS[label], label=label,
+                edgecolors="white", linewidths=0.4, alpha=0.85,
+            )  # fmt: skip
+        axes.set(
+            title=heading(title, PANEL_INCHES),
+            xlabel="t-SNE, dimension 1",
+            ylabel="t-SNE, dimension 2",
+        )
+        axes.set(xticks=[], yticks=[])  # only the neighbourhood of points means something
+        axes.set_aspect("equal", adjustable="datalim")
+    handles = figure.axes[0].collections
+    columns = min(len(present), 4 * len(panels))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+    return figure
+
+
+def _t_sne(title: str, points: np.ndarray, n_labels: int, seed: int) -> np.ndarray:
+    """(n, d) -> (n, 2)."""
+    if points.ndim != 2 or len(points) != n_labels or n_labels < 4 or points.shape[1] < 2:
+        raise InputError(
+            f"embedding map {title!r}: found points {points.shape} and {n_labels} labels; accepted "
+            "are (n, d), d 2 and more, with one label for each of 4 points and more"
+        )
+    if not np.isfinite(points).all() or (points == points[0]).all():
+        raise InputError(
+            f"embedding map {title!r}: found points that are not finite or all the same; accepted "
+            "are finite ones that differ"
+        )
+    # A point has about as many neighbours as the perplexity says; 30 is scikit-learn's default.
+    perplexity = min(30.0, (n_labels - 1) / 3)
+    return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(points)

@@ -1,0 +1,1 @@
+"""Recipes: YAML files that decide a training run, as typed settings."""

@@ -1,0 +1,181 @@
+"""What is done to speech to see what a robot's ear costs."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.signal
+import soundfile
+
+from ser_stream.audio.speech import read_samples
+from ser_stream.cli import main
+from ser_stream.corpora.base import Utterance
+from ser_stream.data.acoustics import (
+    CONDITIONS,
+    LEAD_S,
+    TAIL_S,
+    Surroundings,
+    mix,
+    motor,
+)
+from ser_stream.data.channel_simulation import simulate_noisy_rooms
+from ser_stream.errors import InputError
+from ser_stream.evaluation.robustness import conditions_table, false_estimates
+from ser_stream.evaluation.streamed import IN_A_ROW
+from ser_stream.models.checkpoint import load_model
+from ser_stream.units import SAMPLE_RATE_HZ
+from shared_fixtures import DEMO
+
+LEAD = round(LEAD_S * SAMPLE_RATE_HZ)
+TAIL = round(TAIL_S * SAMPLE_RATE_HZ)
+
+
+@pytest.fixture
+def around(tmp_path):
+    """Surroundings of two noises and six voices."""
+    rng = np.random.default_rng(0)
+    voices = []
+    for fold, name in ((4, "rain"), (5, "clock"), (4, "crying_baby")):
+        path = tmp_path / "esc10" / name / f"{fold}-1-1.wav"
+        path.parent.mkdir(parents=True)
+        soundfile.write(path, 0.1 * rng.standard_normal(8000), SAMPLE_RATE_HZ)
+    for i in range(6):
+        voices.append(tmp_path / f"voice{i}.wav")
+        soundfile.write(voices[-1], 0.1 * rng.standard_normal(9000), SAMPLE_RATE_HZ)
+    return Surroundings(tmp_path, (4, 5), voices)
+
+
+def tone(hertz=500.0, seconds=1.0):
+    time = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    return (0.25 * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_every_condition_keeps_the_length_and_can_be_repeated(name, around):
+    if name.startswith(("room", "far")):
+        pytest.importorskip("pyroomacoustics")
+    speech = tone()
+    heard = [CONDITIONS[name](speech, around, np.random.default_rng(5)) for _ in range(2)]
+    assert heard[0].dtype == np.float32
+    assert len(heard[0]) == LEAD + len(speech) + TAIL
+    assert np.isfinite(heard[0]).all()
+    np.testing.assert_array_equal(*heard)
+
+
+@pytest.mark.parametrize(("name", "snr_db"), [("noise-10dB", 10), ("babble-10dB", 10),
+                                              ("motor-10dB", 10), ("noise-0dB", 0)])  # fmt: skip
+def test_noise_is_as_loud_as_its_name_says(name, snr_db, around):
+    speech = tone()
+    noise = CONDITIONS[name](speech, around, np.random.default_rng(1))
+    noise[LEAD : LEAD + len(speech)] -= speech
+    ratio = 10 * np.log10(np.mean(speech**2) / np.mean(noise**2))
+    assert ratio == pytest.approx(snr_db, abs=0.1)
+
+
+def test_mix_leaves_the_speech_as_loud_as_it_was():
+    speech = tone()
+    mixed = mix(speech, motor(len(speech), np.random.default_rng(0)), 60, np.mean(speech**2))
+    assert np.abs(mixed - speech).max() < 0.01
+
+
+def test_a_narrow_band_loses_what_is_above_4_khz(around):
+    heard = {
+        hertz: CONDITIONS["band-4kHz"](tone(hertz), around, np.random.default_rng(0))
+        for hertz in (1000, 6000)
+    }
+    assert np.std(heard[6000]) < 0.01 * np.std(heard[1000])
+
+
+def test_too_loud_is_clipped_and_too_quiet_is_not_raised(around):
+    loud = CONDITIONS["gain+12dB"](2 * tone(), around, np.random.default_rng(0))
+    quiet = CONDITIONS["gain-30dB"](tone(), around, np.random.default_rng(0))
+    assert np.mean(np.abs(loud) >= 0.999) > 0.1
+    assert np.abs(quiet).max() == pytest.approx(0.25 * 10**-1.5, rel=1e-3)
+
+
+def test_a_room_goes_on_sounding_for_its_time(around):
+    pytest.importorskip("pyroomacoustics")
+    click = np.zeros(SAMPLE_RATE_HZ, np.float32)
+    click[-1] = 1.0
+    heard = CONDITIONS["room-0.6s"](click, around, np.random.default_rng(0))
+    energy = np.cumsum(heard[::-1] ** 2)[::-1]  # Schroeder's backward integration
+    decay = 10 * np.log10(energy / energy[0] + 1e-12)
+    first, last = (int(np.argmax(decay < level)) for level in (-5, -25))
+    assert 3 * (last - first) / SAMPLE_RATE_HZ == pytest.approx(0.6, abs=0.2)
+    assert scipy.signal.correlate(heard, click).max() > 0
+
+
+@pytest.mark.corpora
+def test_robustness_of_a_model_on_real_speech(corpora_root, capsys):
+    arguments = ["robustness", "default", "--recipe", "config/recipes/default.yaml", "--clips", "1"]
+    arguments += ["--corpora", str(corpora_root), "--conditions", "clean", "noise-0dB"]
+    assert main([*arguments, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    for name in ("clean", "noise-0dB"):
+        assert set(report["conditions"][name]) == {"ravdess", "cremad", "nemo"}
+        for scores in report["conditions"][name].values():
+            assert scores["n"] == scores[IN_A_ROW]["n"] == 1
+    assert "false_estimates" not in report
+
+
+def test_the_table_has_conversations_beside_recordings_alone():
+    def scores(alone, in_a_row):
+        return {"ravdess": {"ua": alone, IN_A_ROW: {"ua": in_a_row}}}
+
+    report = {"conditions": {"clean": scores(0.6, 0.7), "room-0.6s": scores(0.5, 0.68)}}
+    header, _, clean, room = conditions_table(report).splitlines()
+    assert header.endswith("| mean | against clean | in a row: mean | against clean |")
+    assert clean == "| clean | 60.0 | 60.0 | +0.0 | 70.0 | +0.0 |"
+    assert room == "| room-0.6s | 50.0 | 50.0 | -10.0 | 68.0 | -2.0 |"
+    for figures in report["conditions"].values():
+        del figures["ravdess"][IN_A_ROW]
+    assert conditions_table(report).splitlines()[3] == "| room-0.6s | 50.0 | 50.0 | -10.0 |"
+
+
+@pytest.mark.parametrize(("seconds", "false"), [(1.2, False), (2.5, True)])
+def test_what_is_said_of_sounds_without_a_voice_is_counted(seconds, false, tmp_path, tiny_model):
+    """A demo recording takes the place of such a sound: it begins to speak after 0.8 s."""
+    samples = read_samples(DEMO / "4-angry.flac")[: round(seconds * SAMPLE_RATE_HZ)]
+    path = tmp_path / "esc10" / "dog" / "4-1-1.wav"
+    path.parent.mkdir(parents=True)
+    soundfile.write(path, samples, SAMPLE_RATE_HZ)
+    found = false_estimates(*load_model(tiny_model), tmp_path)
+    assert found["hours"] == pytest.approx(seconds / 3600, abs=1e-3)
+    assert (found["estimates"] > 0) == false
+    assert found["by_sound"] == ({"dog": found["estimates"]} if false else {})
+
+
+def test_an_unknown_condition_is_named_with_those_there_are(capsys):
+    arguments = ["robustness", "default", "--recipe", "config/recipes/default.yaml"]
+    assert main([*arguments, "--corpora", "nowhere", "--conditions", "fog"]) != 0
+    error = capsys.readouterr().err
+    assert "fog" in error
+    assert "noise-10dB" in error
+
+
+def test_too_few_recordings_for_babble_are_counted(around, tmp_path):
+    few = Surroundings(tmp_path, (4, 5), [tmp_path / "voice0.wav"])
+    with pytest.raises(InputError, match="found 1 recordings; 6 are needed"):
+        CONDITIONS["babble-10dB"](tone(), few, np.random.default_rng(0))
+
+
+def test_confidence_is_fitted_to_the_same_utterances_in_rooms_with_noise(around, tmp_path):
+    pytest.importorskip("pyroomacoustics")
+    path = tmp_path / "voice.wav"
+    soundfile.write(path, tone(), SAMPLE_RATE_HZ)
+    utterance = Utterance(path, "ravdess", "1", "f", "sad", "en")
+    files = []
+    for folder in (tmp_path / "once", tmp_path / "again"):
+        folder.mkdir()
+        (noisy,) = simulate_noisy_rooms([utterance], tmp_path, (4, 5), folder)
+        assert (noisy.label, noisy.speaker) == ("sad", "1")
+        files.append(read_samples(noisy.path))
+    np.testing.assert_array_equal(*files)
+    assert len(files[0]) == LEAD + SAMPLE_RATE_HZ + TAIL
+    quiet = np.mean(files[0][: LEAD // 2] ** 2)
+    assert 0 < quiet < np.mean(files[0][LEAD:-TAIL] ** 2) / 2
+
+
+def test_without_sounds_of_esc_10_it_is_said_what_was_looked_for(tmp_path):
+    with pytest.raises(InputError, match="esc10"):
+        Surroundings(tmp_path, (4, 5), [])

@@ -1,0 +1,180 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import ser_stream.training.calibrate as calibrate_module
+from scored import judge, make_model, whole_window
+from ser_stream.corpora.base import Utterance
+from ser_stream.data.feature_cache import FeatureStore
+from ser_stream.evaluation.streamed import stream_logits
+from ser_stream.features.speaker_memory import FORGET_S, MEMORY_S, SpeakerMemory
+from ser_stream.models.checkpoint import load_model, save_model
+from ser_stream.stream.recognizer import Recognizer
+from ser_stream.stream.scoring import new_speaker_memory
+from training_data import FRAMES, a_training_set
+from turns import PLAIN, two_turns
+
+USUAL = np.array([-40.0, -60.0])
+
+
+def test_before_anything_was_heard_nothing_is_taken_off():
+    memory = SpeakerMemory(USUAL)
+    assert memory.offset.tolist() == [0.0, 0.0]
+
+
+def test_the_more_was_heard_the_more_is_taken_off():
+    memory = SpeakerMemory(USUAL)
+    memory.hear(np.array([-30.0, -60.0]), 2.0)
+    np.testing.assert_allclose(memory.offset, [5.0, 0.0])
+    memory.hear(np.array([-30.0, -60.0]), 4.0)
+    np.testing.assert_allclose(memory.offset, [7.5, 0.0])
+
+
+def test_old_turns_fade_and_an_hour_of_speech_is_no_more_than_its_end():
+    memory = SpeakerMemory(USUAL)
+    memory.hear(np.array([-20.0, -20.0]), 600.0)
+    for _ in range(20):
+        memory.hear(np.array([-30.0, -60.0]), 10.0)
+    np.testing.assert_allclose(memory.offset, [10 * MEMORY_S / (MEMORY_S + 2), 0.0], atol=0.02)
+    memory.forget()
+    assert memory.offset.tolist() == [0.0, 0.0]
+
+
+@pytest.fixture
+def remembering():
+    model = make_model("causal_crnn")
+    model.set_normalisation(torch.full((64,), -50.0), torch.full((64,), 15.0))
+    model.has_speaker_memory = True
+    return model
+
+
+def test_a_turn_is_heard_against_the_one_before(remembering, speech):
+    first, second = two_turns(speech)
+    ask = judge(remembering)
+    for turn, heard in ((first, []), (second, first)):
+        memory = SpeakerMemory(remembering.mean.numpy())
+        for window in heard[-1:]:
+            frames = window.features.read(0, window.n_frames)
+            memory.hear(frames.mean(axis=0), window.n_frames * 0.01)
+        assert bool(np.any(memory.offset)) == bool(heard)
+        for window in turn[:-1]:
+            frames = window.features.read(0, window.n_frames) - memory.offset
+            expected = whole_window(remembering, frames, window.n_frames)
+            np.testing.assert_allclose(ask.logits(window), expected, atol=1e-4)
+        ask.logits(turn[-1])
+
+
+def test_what_is_true_of_level_and_colour_is_forgotten_after_a_minute(remembering, speech):
+    _, second = two_turns(speech, FORGET_S + 5)
+    ask, fresh = judge(remembering), judge(remembering)
+    for window in two_turns(speech)[0]:
+        ask.logits(window)
+    np.testing.assert_array_equal(ask.logits(second[0]), fresh.logits(second[0]))
+
+
+def test_a_network_that_does_not_remember_hears_each_turn_by_itself(speech):
+    first, second = two_turns(speech)
+    model = make_model("causal_crnn")
+    ask, fresh = judge(model), judge(model)
+    for window in first:
+        ask.logits(window)
+    np.testing.assert_array_equal(ask.logits(second[0]), fresh.logits(second[0]))
+
+
+def test_too_short_a_turn_leaves_nothing_behind(remembering, speech):
+    first, second = two_turns(speech)
+    ask, fresh = judge(remembering, min_speech=60.0), judge(remembering)
+    for window in first:
+        ask.logits(window)
+    np.testing.assert_array_equal(ask.logits(second[0]), fresh.logits(second[0]))
+
+
+def test_another_stream_is_another_conversation(tiny_model, speech_path, tmp_path):
+    network, info = load_model(tiny_model)
+    save_model(tmp_path, network, dataclasses.replace(info, speaker_memory=True))
+    recognizer = Recognizer(tmp_path)
+    once, again = (
+        [estimate.scores for estimate in recognizer.stream(speech_path)] for _ in range(2)
+    )
+    assert once == again
+
+
+def test_a_recording_is_added_to_the_memory_of_those_before_it(remembering, speech_path):
+    memory = SpeakerMemory(remembering.mean.numpy())
+    (_, alone), *_ = stream_logits(remembering, 0.0, speech_path, memory)
+    assert np.any(memory.offset)
+    (_, after), *_ = stream_logits(remembering, 0.0, speech_path, memory)
+    assert not np.allclose(alone, after)
+
+
+@pytest.fixture
+def store():
+    """Four utterances of 200 frames, whose levels differ."""
+    starts = np.arange(4) * 200
+    frames = np.concatenate([FRAMES + level for level in (-6, -2, 2, 6)])
+    return FeatureStore(frames, starts, starts + 200, np.full(4, 200))
+
+
+def test_in_training_what_was_heard_is_of_the_speaker_and_taken_off(store, monkeypatch):
+    training_set = a_training_set(store, **PLAIN)
+    training_set.usual = np.full(64, -200.0)
+    means = [store.utterance(i).mean(axis=0) for i in range(4)]
+    for seed in range(20):
+        mean, heard_s = training_set._history.draw(1, 0, np.random.default_rng(seed))
+        assert np.all((means[0] - 1e-3 <= mean) & (mean <= means[3] + 1e-3))
+        assert 2 <= heard_s <= 8
+    monkeypatch.setattr(training_set._history, "draw", lambda *_: (means[3], 6.0))
+    frames, _ = training_set.augmented(1, np.random.default_rng(0))
+    np.testing.assert_allclose(frames, store.utterance(1) - 0.75 * (means[3] + 200), rtol=1e-4)
+
+
+def test_in_a_room_the_speaker_was_heard_there_before_too(store, monkeypatch):
+    dull = FeatureStore(store.frames - 20, store.starts, store.ends, store.speech_frames)
+    training_set = a_training_set(store, **PLAIN, heard=1.0)
+    training_set.heard = [(0, dull)]
+    mean = store.utterance(2).mean(axis=0)
+    monkeypatch.setattr(training_set._history, "draw", lambda *_: (mean, 6.0))
+    frames, _ = training_set.augmented(1, np.random.default_rng(0))
+    expected = dull.utterance(1) - 0.75 * (mean - 20 - training_set.usual)
+    np.testing.assert_allclose(frames, expected, rtol=1e-4)
+
+
+def test_a_change_of_level_was_there_before_too(store):
+    """After 2 to 8 s of history, a microphone's gain leaves a half to a fifth of itself."""
+    quiet = a_training_set(store, **PLAIN)
+    loud = a_training_set(store, **{**PLAIN, "gain_db": (11, 11)})
+    for seed in range(10):
+        one, _ = quiet.augmented(0, np.random.default_rng(seed))
+        other, _ = loud.augmented(0, np.random.default_rng(seed))
+        left = np.unique(np.round(other - one, 2))
+        assert len(left) == 1
+        assert 11 * 2 / 10 - 0.01 <= left[0] <= 11 * 2 / 4 + 0.01
+
+
+def test_confidence_is_fitted_to_conversations_too(tiny_model, speech_path, monkeypatch):
+    network, info = load_model(tiny_model)
+    network.has_speaker_memory = True
+    said = [
+        Utterance(speech_path, "own", speaker, "", info.labels[i % 2], "")
+        for i, speaker in enumerate("aabb")
+    ]
+    with_memories = []
+    heard = calibrate_module.stream_logits_after
+
+    def spy(model, smoothing, path, memories):
+        with_memories.append(memories)
+        yield from heard(model, smoothing, path, memories)
+
+    monkeypatch.setattr(calibrate_module, "stream_logits_after", spy)
+    calibrate_module.calibrate(network, info, said, 0.3)
+    assert [alone for alone, _ in with_memories] == [None] * 4
+    assert len({id(memory) for _, memory in with_memories}) == 2
+    assert all(np.any(memory.offset) for _, memory in with_memories)
+
+
+def test_any_network_may_remember_frames():
+    model = make_model("cnn_blstm_attention")
+    model.has_speaker_memory = True
+    assert new_speaker_memory(model).offset.shape == (model.features.dimension,)

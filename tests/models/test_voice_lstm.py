@@ -1,0 +1,218 @@
+"""The default's network and the batches that it learns from."""
+
+import numpy as np
+import pytest
+import torch
+
+from scored import Frames
+from ser_stream.corpora.base import Utterance
+from ser_stream.data.augmentation import Augmentation
+from ser_stream.data.conversations import TOGETHER, ConversationBatches
+from ser_stream.data.feature_cache import FeatureStore
+from ser_stream.errors import InputError
+from ser_stream.features.log_mel import HE
+from ser_stream.features.speaker_memory import SpeakerMemory, offset
+from ser_stream.models.registry import build_model
+from ser_stream.recipes.optimisation import Optimisation
+from ser_stream.stream.scoring import ScoringSettings, TurnEncoder, WindowScorer
+from ser_stream.training.trainer import Trainer
+from streams import stream
+from turns import PLAIN, two_turns
+
+LABELS = ("neutral", "happy", "sad")
+RNG = np.random.default_rng(0)
+FRAMES = RNG.normal(-30, 15, (900, 40)).astype(np.float32)
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    options = {"encoder_hidden": 16, "encoder_layers": 2, "hidden": 8}
+    network = build_model("voice_lstm", LABELS, HE, options).eval()
+    network.usual.normal_(std=0.1)
+    network.spread.fill_(0.2)
+    network.has_speaker_memory = True
+    return network
+
+
+def logits(model, frames, against=None):
+    with torch.inference_mode():
+        steps = model.encode(torch.from_numpy(frames)[None])
+        return model.judge(steps[:, -model.window_steps :], offset=against)[0][0].numpy()
+
+
+def test_a_turn_in_hops_is_the_turn_in_one_piece(model):
+    taken_off = RNG.normal(0, 0.1, 64).astype(np.float32)
+    encoder = TurnEncoder(model, Frames(FRAMES), model.window_steps, taken_off)
+    for n_frames in (100, 150, 200, 600, 650, 655, 900):  # with skipped windows, and an end
+        expected = logits(model, FRAMES[:n_frames], torch.from_numpy(taken_off))
+        np.testing.assert_allclose(encoder.logits(n_frames), expected, atol=1e-5)
+
+
+def test_a_turn_shorter_than_a_step_has_an_answer(model):
+    assert np.isfinite(TurnEncoder(model, Frames(FRAMES[:5]), 50).logits(5)).all()
+
+
+def test_what_follows_changes_no_step(model):
+    with torch.inference_mode():
+        short = model.encode(torch.from_numpy(FRAMES[None, :300]))
+        long = model.encode(torch.from_numpy(FRAMES[None]))
+    torch.testing.assert_close(long[:, :30], short)
+
+
+def test_padding_has_no_influence(model):
+    padded = np.zeros((1, 500, 40), np.float32)
+    padded[0, :300] = FRAMES[:300]
+    with torch.inference_mode():
+        answer = model(torch.from_numpy(padded), torch.tensor([300]))[0].numpy()
+    np.testing.assert_allclose(answer, logits(model, FRAMES[:300]), atol=1e-5)
+
+
+def test_a_louder_microphone_changes_nothing(model):
+    quiet, loud = (logits(model, FRAMES[:300] + gain) for gain in (-20, 20))
+    np.testing.assert_allclose(quiet, loud, atol=1e-3)
+
+
+def test_silence_is_finite(model):
+    silence = np.full((100, 40), -100, np.float32)
+    assert np.isfinite(logits(model, silence)).all()
+
+
+def test_statistics_are_of_the_window_s_frames(model):
+    steps = model.encode(torch.from_numpy(FRAMES[None, :200]))
+    power = torch.pow(10.0, torch.from_numpy(FRAMES[None, :200]) / 10)
+    levels = power.view(1, 20, 10, 40).mean(dim=(2, 3)).cumsum(1) / torch.arange(1, 21)
+    hidden, _ = model.encoder(power * (0.01 / levels).repeat_interleave(10, 1)[..., None])
+    expected = torch.cat([hidden.mean(1), hidden.std(1, correction=0)], 1)
+    torch.testing.assert_close(model.statistics(steps), expected, atol=2e-3, rtol=1e-3)
+
+
+def test_the_encoder_begins_as_it_was_trained_to_tell_speakers_apart():
+    network = build_model("voice_lstm", LABELS, HE)
+    chance = network.encoder.layers[2].weight_hh_l0.clone()
+    turns = torch.from_numpy(FRAMES.reshape(9, 100, 40))
+    network.load_pretrained()
+    assert not torch.equal(network.encoder.layers[2].weight_hh_l0, chance)
+    with torch.inference_mode():
+        steps = network.encode(turns)
+        heard = network.statistics(steps)
+    network.fit_statistics((steps[i : i + 3], torch.full((3,), 10)) for i in (0, 3, 6))
+    torch.testing.assert_close(network.usual, heard.mean(0))
+    torch.testing.assert_close(network.spread, heard.std(0) + 1e-4)
+    assert sum(p.numel() for p in network.parameters()) < 5e6
+    assert "Resemblyzer" in network.pretrained_parts[0]
+
+
+def test_an_encoder_of_another_size_cannot_begin_ready(model):
+    with pytest.raises(InputError, match=r"encoder_hidden 256.*found are 40, 16 and 2"):
+        model.load_pretrained()
+
+
+@pytest.mark.parametrize("rate", (0.0, 0.5))
+def test_what_is_ready_learns_as_fast_as_it_is_told(model, tmp_path, rate):
+    turns = torch.from_numpy(FRAMES.reshape(9, 100, 40))
+
+    class Batches:
+        steps = 3
+
+        def epoch(self, rng):
+            for _ in range(3):
+                yield (turns, None, torch.zeros(9, 9)), torch.arange(9) % 3
+
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    settings = Optimisation(
+        epochs=2, learning_rate=0.01, pretrained_rate=rate, schedule="one_cycle"
+    )
+    after = Trainer(model, Batches(), settings, 0, tmp_path).run(None).state_dict()
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert {"output.weight", "hidden.1.weight"} <= changed
+    assert any(name.startswith("encoder") for name in changed) == (rate > 0)
+
+
+def test_a_turn_is_heard_against_the_statistics_of_the_one_before(model, speech):
+    first, second = two_turns(speech, features=HE)
+    ask = WindowScorer(model, "", ScoringSettings(model.window_steps, 0.0, {}, 0.7))
+    for window in first:
+        ask.logits(window)
+    last = first[-1]
+    memory = SpeakerMemory(model.usual.numpy())
+    with torch.inference_mode():
+        steps = model.encode(torch.from_numpy(last.features.read(0, last.n_frames))[None])
+        memory.hear(model.statistics(steps)[0].numpy(), last.n_frames * 0.01)
+    frames = second[0].features.read(0, second[0].n_frames)
+    expected = logits(model, frames, torch.from_numpy(memory.offset))
+    np.testing.assert_allclose(ask.logits(second[0]), expected, atol=1e-4)
+    assert not np.allclose(expected, logits(model, frames), atol=1e-3)
+
+
+def test_in_training_a_past_is_what_a_memory_takes_off(model):
+    batch = torch.from_numpy(FRAMES.reshape(3, 300, 40))
+    share = 6.0 / (6.0 + 2.0)
+    past = torch.zeros(3, 3)
+    past[0, 1:] = share / 2
+    with torch.inference_mode():
+        answers = model(batch, None, past)
+        heard = model.statistics(model.encode(batch))[1:].mean(0)
+    taken_off = offset(model.usual.numpy(), heard.numpy(), 6.0)
+    expected = logits(model, FRAMES[:300], torch.from_numpy(taken_off))
+    np.testing.assert_allclose(answers[0], expected, atol=1e-5)
+    np.testing.assert_allclose(answers[1], logits(model, FRAMES[300:600]), atol=1e-5)
+
+
+def talks_of(**augmentation):
+    """Of three speakers: 20, 20 and 1 utterances of 90 frames."""
+    speakers = ["a"] * 20 + ["b"] * 20 + ["c"]
+    utterances = [
+        Utterance(f"{i}.wav", "ravdess", speaker, "f", ("neutral", "sad")[i % 2], "en")
+        for i, speaker in enumerate(speakers)
+    ]
+    starts = np.arange(len(speakers)) * 90
+    frames = np.random.default_rng(1).normal(-30, 10, (90 * len(speakers), 40))
+    store = FeatureStore(frames.astype(np.float32), starts, starts + 90, np.full(len(speakers), 90))
+    settings = dict(PLAIN, time_masks=0, band_masks=0, mixup=0.0) | augmentation
+    return ConversationBatches(
+        utterances, [store], ("neutral", "sad"), {"ravdess": 1.0}, Augmentation(**settings),
+        64, 16, 500,
+    )  # fmt: skip
+
+
+def test_a_past_is_of_the_speaker_and_as_much_as_was_heard():
+    talks = [[0, 1, 2, 3], [20, 21, 22], [40]]
+    past = talks_of()._past(talks, np.full(8, 0.9), np.random.default_rng(0))
+    of = np.array([0, 0, 0, 0, 1, 1, 1, 2])
+    assert np.all((past > 0) <= (of[:, None] == of))
+    assert np.all(np.diag(past) == 0)
+    for row in past[:7]:
+        heard_s = 0.9 * np.count_nonzero(row)
+        assert row.sum() == pytest.approx(heard_s / (heard_s + 2), abs=1e-6)
+    assert not past[7].any()
+    none = talks_of(history=0.3)._past(talks * 50, np.full(400, 0.9), np.random.default_rng(0))
+    assert 0.2 < np.mean(none.any(axis=1)) < 0.35
+
+
+def test_batches_hold_several_utterances_of_each_of_their_speakers():
+    batches = list(talks_of().epoch(np.random.default_rng(0)))
+    assert len(batches) <= 4
+    for (features, lengths, past), targets in batches:
+        assert features.shape == (len(lengths), 90, 40)
+        assert past.shape == (len(lengths), len(lengths))
+        assert len(targets) == len(lengths) >= 16
+        assert np.count_nonzero(past.numpy().any(axis=1)) > len(lengths) // 2
+
+
+def test_a_conversation_is_mostly_in_one_place():
+    quiet = talks_of(history=1.0)
+    moved = talks_of(gain_db=(-20, 20), noise=1.0, snr_db=(10, 30), tilt_db=6, low_pass=0.5)
+    same = 0
+    for seed in range(40):
+        talk = list(range(TOGETHER))
+        one = quiet._talk(talk, np.random.default_rng(seed))
+        other = moved._talk(talk, np.random.default_rng(seed))
+        gains = [np.median(b - a) for (a, _), (b, _) in zip(one, other, strict=True)]
+        same += np.std(gains) < 1.0
+    assert 25 <= same < 40
+
+
+def test_windows_of_these_features_come_from_a_stream(speech):
+    windows, _ = stream(speech, features=HE)
+    assert windows[0].features.read(0, 1).shape == (1, 40)

@@ -1,0 +1,141 @@
+import contextlib
+import io
+import os
+import pty
+import subprocess
+import sys
+
+from rich.console import Console
+
+from estimates import estimate
+from ser_stream.asr.worker import AsrStatus
+from ser_stream.outputs.console import LiveView, PlainView, estimate_line
+from ser_stream.stream.status import StreamStatus
+from ser_stream.words import Speech, Word
+
+LABELS = ("happy", "sad")
+
+
+def rendered(view, width=80):
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    console.print(view._render())
+    return console.file.getvalue()
+
+
+def live_view(**status):
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    return LiveView(console, lambda: StreamStatus(**status), LABELS)
+
+
+def test_a_plain_line_says_what_was_heard():
+    console = Console(file=io.StringIO(), width=80)
+    PlainView(console).show(estimate())
+    line = console.file.getvalue()
+    assert line.count("\n") == 1
+    assert "happy" in line
+    assert "61%" in line
+
+
+def test_an_abstaining_estimate_shows_its_guess_in_brackets():
+    assert "(happy?)" in estimate_line(estimate(expression="")).plain
+
+
+def test_the_live_view_shows_level_voice_scores_and_latency():
+    view = live_view(level_dbfs=-20.0, speaking=True, windows=3, skipped=2)
+    view.title("default microphone")
+    assert "waiting for someone to speak" in rendered(view)
+    view.show(estimate())
+    text = rendered(view)
+    for part in (
+        "default microphone",
+        "-20.0 dBFS",
+        "speaking",
+        "61%",
+        "latency 4.6 ms",
+        "skipped 2",
+    ):
+        assert part in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def speech(text, stable):
+    words = tuple(Word(word, float(i), i + 1.0) for i, word in enumerate(text.split()))
+    return Speech(words, stable, False, 0.0, 1.0, 80.0)
+
+
+def test_the_live_view_shows_words_and_the_second_estimate_beside_the_first():
+    view = live_view(asr=AsrStatus("ready"))
+    view.show(estimate())
+    view.hear(speech("he is gone", stable=2))
+    words = ({"text": "he"}, {"text": "is"})
+    second = {"scores": {"happy": 0.1, "sad": 0.9}, "expression": "sad", "confidence": 0.9}
+    view.show(estimate(modality="audio+text", words=words, **second))
+    text = rendered(view, width=120)
+    assert "words    he is gone\n" in text.replace(" \n", "\n")
+    assert "utterance+ sad" in text or "interval+  sad" in text
+    assert "61%" in text  # the bars are still those of the first
+
+
+def test_the_live_view_says_why_there_are_no_words():
+    assert "speech recognition is starting" in rendered(live_view(asr=AsrStatus("starting")))
+    view = live_view(asr=AsrStatus("restarting", "exit code 1"))
+    assert "restarting: exit code 1" in rendered(view)
+    assert "words" not in rendered(live_view())
+
+
+def test_a_source_in_trouble_says_so():
+    assert "gives no more sound" in rendered(live_view(source="microphone: gives no more sound"))
+
+
+def test_utterances_stay_as_history():
+    view = live_view()
+    for number in range(20):
+        view.show(estimate(trigger="utterance", start_s=float(number)))
+    text = rendered(view)
+    assert "19.00" in text
+    assert " 3.00 -" not in text  # it has moved up into the scrollback
+
+
+def in_a_terminal(program: str) -> str:
+    """What a Python program shows on a terminal of 80 columns, both its streams."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=slave, stdout=slave, stderr=slave, env=environment
+    )
+    os.close(slave)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal has gone with the program
+        while part := os.read(master, 4096):
+            shown += part
+    os.close(master)
+    assert process.wait(timeout=30) == 0
+    return shown.decode()
+
+
+def test_what_c_libraries_write_does_not_break_the_live_view():
+    """PortAudio does when a microphone goes; other lines come above the view."""
+    shown = in_a_terminal("""
+import os, sys, time
+from rich.console import Console
+from ser_stream.outputs.console import LiveView
+from ser_stream.stream.status import StreamStatus
+with LiveView(Console(), StreamStatus, ("happy", "sad")):
+    os.write(2, b"Expression 'alsa_snd_pcm_poll_descriptors_revents' failed, line: 3665\\n")
+    os.write(2, b"something else\\n")
+    time.sleep(0.3)
+os.write(2, b"the end\\n")
+""")
+    assert "Expression" not in shown
+    assert shown.count("something else") == 1 and shown.count("the end") == 1
+    assert shown.index("something else") < shown.rindex("waiting for someone to speak")
+
+
+def test_what_c_libraries_write_to_a_file_stays_there(tmp_path):
+    program = (
+        "import os\nfrom ser_stream.audio.native_stderr import caught\n"
+        "with caught(print):\n    os.write(2, b'Expression 1\\n')\n"
+    )
+    with (tmp_path / "log").open("w") as log:
+        subprocess.run([sys.executable, "-c", program], stderr=log, check=True)
+    assert (tmp_path / "log").read_text() == "Expression 1\n"

@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from paths import RECIPES
+from ser_stream.corpora.base import Utterance
+from ser_stream.errors import InputError
+from ser_stream.models.registry import build_model
+from ser_stream.recipes.experiment import is_experiment
+from ser_stream.recipes.speech import load_recipe, recipe_from_dict
+from ser_stream.recipes.speech_text import is_speech_text_recipe
+from ser_stream.recipes.text import is_text_recipe
+
+OTHERS = (is_experiment, is_text_recipe, is_speech_text_recipe)
+STREAMING = [
+    path
+    for path in sorted(RECIPES.glob("*.yaml"))
+    if not any(is_other(path) for is_other in OTHERS)
+]
+
+CONTENT = {
+    "name": "small",
+    "architecture": "causal_crnn",
+    "labels": ["neutral", "happy"],
+    "corpora": ["ravdess"],
+    "speakers": {"test": {"ravdess": [1]}, "validation": {"ravdess": [2]}},
+    "mix": {"ravdess": 1.0},
+    "utterances_per_epoch": 10,
+    "optimisation": {"epochs": 1},
+}
+
+
+def utterance(speaker, label):
+    return Utterance(Path(f"{speaker}.wav"), "ravdess", f"ravdess-{speaker:02d}", "f", label, "en")
+
+
+@pytest.mark.parametrize("path", STREAMING, ids=lambda path: path.stem)
+def test_shipped_recipes_can_be_read_and_their_parts_share_no_speaker(path):
+    recipe = load_recipe(path)
+    for corpus in recipe.corpora:
+        test = recipe.speakers.get("test", {}).get(corpus, [])
+        validation = recipe.speakers["validation"].get(corpus, [])
+        assert not set(test) & set(validation)
+    model = build_model(recipe.architecture, recipe.labels, recipe.features, recipe.options)
+    assert model.window_steps > 0
+
+
+def test_a_split_is_by_speaker_and_merges_labels():
+    recipe = recipe_from_dict(CONTENT, "here")
+    speech = [utterance(speaker, label) for speaker in (1, 2, 3) for label in ("calm", "happy")]
+    parts = recipe.split([*speech, utterance(3, "angry")])
+    assert [len(parts[name]) for name in ("train", "validation", "test")] == [2, 2, 2]
+    assert {u.speaker for u in parts["test"]} == {"ravdess-01"}
+    assert {u.label for u in parts["train"]} == {"neutral", "happy"}
+
+
+@pytest.mark.parametrize(
+    ("corpus", "speaker", "name"),
+    [
+        ("nemo", "WR0", "nemo-WR0"),
+        ("iemocap", "Ses01F", "iemocap-Ses01F"),
+        ("emodb", yaml.safe_load("03"), "emodb-03"),
+        ("emodb", yaml.safe_load("08"), "emodb-08"),
+        ("tess", "OAF", "tess-OAF"),
+        ("savee", "DC", "savee-DC"),
+        ("meld", "Joey", "meld-Joey"),
+    ],
+)
+def test_every_corpus_has_its_own_names_of_speakers(corpus, speaker, name):
+    content = CONTENT | {"corpora": [corpus], "mix": {corpus: 1.0}}
+    recipe = recipe_from_dict(content | {"speakers": {"test": {corpus: [speaker]}}}, "here")
+    speech = [Utterance(Path("a.wav"), corpus, who, "", "happy", "en") for who in (name, "other")]
+    parts = recipe.split(speech)
+    assert [u.speaker for u in parts["test"]] == [name]
+
+
+def test_a_held_out_speaker_that_is_missing_is_named():
+    with pytest.raises(InputError, match="ravdess-01, ravdess-02 are not in the corpora"):
+        recipe_from_dict(CONTENT, "here").split([utterance(3, "happy")])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"colour": "blue"}, r"unknown setting colour; accepted are name, architecture"),
+        ({"labels": ["smug"]}, "'smug'"),
+        ({"corpora": ["aibo"]}, "'aibo'"),
+        ({"mix": {"ravdess": 0.4}}, "mix must give each corpus a share"),
+        ({"speakers": {"dev": {}}}, "speakers: found dev"),
+        ({"augmentation": {"echo": 1}}, "augmentation: unknown setting echo"),
+        ({"optimisation": {"epochs": "many"}}, "epochs: found 'many'"),
+        ({"optimisation": {"epochs": 0}}, "epochs: found 0"),
+        ({"optimisation": {"epochs": 1, "batch_size": True}}, "batch_size: found True"),
+        ({"optimisation": {"epochs": 1, "learning_rate": -1}}, "learning_rate: found -1"),
+        ({"optimisation": {}}, "optimisation: settings missing: epochs"),
+        ({"optimisation": {"epochs": 1, "optimizer": "sgd"}}, "accepted are adam, adamw"),
+        ({"utterances_per_epoch": 0}, "utterances_per_epoch: found 0"),
+        ({"calibration_clips": 0}, "calibration_clips: found 0"),
+        ({"labels": "neutral"}, "labels: found 'neutral'; accepted is a list"),
+    ],
+)
+def test_a_wrong_setting_is_named(changes, message):
+    with pytest.raises(InputError, match=message):
+        recipe_from_dict({**CONTENT, **changes}, "here")
+
+
+def test_a_missing_setting_is_named():
+    content = {name: value for name, value in CONTENT.items() if name != "mix"}
+    with pytest.raises(InputError, match="here: settings missing: mix"):
+        recipe_from_dict(content, "here")
+
+
+@pytest.mark.parametrize("content", ["a: [", "- just\n- a list\n", "\x00"])
+def test_what_is_no_recipe_is_refused(tmp_path, content):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"recipe\.yaml"):
+        load_recipe(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere\.yaml: No such file"):
+        load_recipe(tmp_path / "nowhere.yaml")
+
+
+def test_a_recipe_is_read_from_yaml(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**CONTENT, "augmentation": {"gain_db": [-3, 3]}}))
+    assert load_recipe(path).augmentation.gain_db == (-3, 3)

@@ -1,0 +1,149 @@
+"""As a robot engineer uses it, in a workspace of its own: colcon build, ros2 launch, Ctrl-C.
+
+The programs of ROS run in ROS's own Python, the node in this one: `venv:=` says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ros_graph import ENVIRONMENT, ROOT, types
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory) -> dict[str, str]:
+    """Environment of a shell that has sourced the workspace which the package was built in."""
+    if shutil.which("colcon") is None:
+        pytest.skip("not installed: colcon")
+    folder = tmp_path_factory.mktemp("workspace")
+    source = folder / "src" / "ser_stream"
+    ignored = shutil.ignore_patterns(".*", "build", "install", "log", "runs", "*.egg-info")
+    shutil.copytree(ROOT, source, ignore=ignored)
+    subprocess.run(["colcon", "build"], cwd=folder, env=_without_venv(), check=True)
+    command = ". install/setup.sh && env -0"
+    shell = subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=_without_venv(), capture_output=True, check=True
+    )
+    variables = shell.stdout.decode().split("\0")
+    environment = dict(variable.split("=", 1) for variable in variables if "=" in variable)
+    ours = {name: text for name, text in ENVIRONMENT.items() if name != "PYTHONPATH"}
+    return environment | ours | {"ROS_LOG_DIR": str(folder / "log"), "PYTHONUNBUFFERED": "1"}
+
+
+def _without_venv() -> dict[str, str]:
+    """ROS's programs must find the Python that they were made for."""
+    environment = dict(os.environ)
+    ours = (str(Path(sys.executable).parent), str(Path(sys.prefix) / "bin"))
+    folders = environment["PATH"].split(os.pathsep)
+    environment["PATH"] = os.pathsep.join(folder for folder in folders if folder not in ours)
+    environment.pop("VIRTUAL_ENV", None)
+    return environment
+
+
+@contextlib.contextmanager
+def launched(workspace, *arguments, file="replay.launch.py"):
+    """`ros2 launch` in a session of its own, as in a terminal; its output so far is `.log`."""
+    command = ["ros2", "launch", "ser_stream", file, f"venv:={sys.prefix}", *arguments]
+    log = Path(workspace["ROS_LOG_DIR"]).with_name("launch.log")
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, env=workspace, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        process.log = log.read_text
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)  # Ctrl-C reaches all
+                process.wait(timeout=30)
+
+
+def ros2(workspace, *arguments, timeout=60) -> str:
+    """What a command prints."""
+    result = subprocess.run(
+        ["ros2", *arguments], env=workspace, capture_output=True, text=True, timeout=timeout
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_arguments_read_well(workspace):
+    shown = ros2(workspace, "launch", "ser_stream", "ser.launch.py", "--show-args")
+    for name in ("model", "device", "source", "asr", "audio_topic", "params_file", "namespace"):
+        assert f"'{name}':" in shown
+    assert "no description" not in shown.lower()
+    shown = ros2(workspace, "launch", "ser_stream", "replay.launch.py", "--show-args")
+    assert "'file':" in shown and "'venv':" in shown
+
+
+def test_launch_publishes_emotions_and_ends_with_code_0(
+    observer, workspace, tiny_model, speech_path
+):
+    expression, *_ = types()
+    emotions = observer.listen("/robot1/emotion", expression)
+    arguments = (f"file:={speech_path}", f"model:={tiny_model}", "namespace:=robot1")
+    with launched(workspace, *arguments) as process:
+        observer.wait(lambda: emotions, patience_s=60)
+        assert "/robot1/ser_stream" in ros2(
+            workspace, "node", "list", "--no-daemon", "--spin-time", "5"
+        )
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+    assert "process has finished cleanly" in process.log()
+    assert "Traceback" not in process.log()
+
+
+def test_what_is_not_named_in_the_command_is_as_the_params_file_has_it(
+    observer, workspace, tmp_path, tiny_model, tiny_can, speech_path
+):
+    params = tmp_path / "params.yaml"
+    parameters = {"model": str(tiny_model), "source": "file", "file": str(speech_path)}
+    params.write_text(json.dumps({"/**": {"ros__parameters": parameters}}))
+    expression, *_ = types()
+    second = observer.listen("/emotion/multimodal", expression)
+    arguments = (f"params_file:={params}", "asr:=pocketsphinx", f"text_model:={tiny_can}")
+    with launched(workspace, *arguments, file="ser.launch.py") as process:
+        observer.wait(lambda: second, patience_s=90)
+        assert "model tiny is ready" in process.log()
+
+
+def test_a_node_that_dies_is_started_again(observer, workspace, tiny_model):
+    def node_pids():
+        children = subprocess.run(
+            ["pgrep", "-P", str(process.pid)], capture_output=True, text=True
+        ).stdout.split()
+        return [int(child) for child in children]
+
+    with launched(workspace, f"model:={tiny_model}", file="ser.launch.py") as process:
+        observer.wait(lambda: "model tiny is ready" in process.log(), patience_s=60)
+        (pid,) = node_pids()
+        os.kill(pid, signal.SIGKILL)
+        observer.wait(lambda: process.log().count("model tiny is ready") == 2, patience_s=60)
+        assert node_pids() != [pid]
+    assert process.returncode == 0
+
+
+def test_every_transition_twice_under_launch_testing(workspace, tmp_path, tiny_model, speech_path):
+    params = tmp_path / "params.yaml"
+    params.write_text(json.dumps({"/**": {"ros__parameters": {"autostart": False}}}))
+    arguments = dict(file=speech_path, model=tiny_model, params_file=params, venv=sys.prefix)
+    variables = {f"SER_STREAM_TEST_{name.upper()}": str(v) for name, v in arguments.items()}
+    started = time.monotonic()
+    result = subprocess.run(
+        ["launch_test", str(ROOT / "tests" / "launch_lifecycle.py")],
+        env=workspace | variables, capture_output=True, text=True, timeout=180,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert time.monotonic() - started > 4  # two rounds of two seconds: it did run

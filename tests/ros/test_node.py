@@ -1,0 +1,212 @@
+"""The node in a real graph: a process of its own, seen through rclpy.
+
+Run by `make test` where ROS 2 is installed, with whatever middleware RMW_IMPLEMENTATION names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from ros_graph import asr_processes, node, set_parameter, stamp_s, types
+from shared_fixtures import deciding
+
+pytestmark = pytest.mark.ros
+
+
+def test_a_recording_gives_all_topics(observer, tmp_path, tiny_model, speech_path):
+    expression, classification, string, boolean, diagnostics = types()
+    emotions = observer.listen("emotion", expression)
+    utterances = observer.listen("emotion/utterance", expression)
+    scores = observer.listen("emotion/scores", classification)
+    details = observer.listen("emotion/details", string)
+    speaking = observer.listen("is_speaking", boolean, latched=True)
+    reports = observer.listen("/diagnostics", diagnostics)
+    with node(tmp_path, source="file", file=str(speech_path), model=str(tiny_model)):
+        # False at first is latched, but on a busy machine True may follow before we are found.
+        observer.wait(lambda: [m.data for m in speaking][-2:] == [True, False])
+        observer.wait(lambda: utterances and reports)
+        observer.wait(lambda: len(details) == len(scores) + 1)
+    stamps = [stamp_s(message) for message in emotions]
+    assert np.all(np.diff(stamps) > 0)
+    assert abs(time.time() - stamps[-1]) < 60
+    objects = [json.loads(message.data) for message in details]
+    assert [o["trigger"] for o in objects][-1] == "utterance"
+    assert len(emotions) == sum(o["trigger"] == "interval" for o in objects)
+    assert {r.class_id for r in scores[0].results} >= {"scared", "disgusted", "surprised"}
+    assert sum(r.score for r in scores[0].results) == pytest.approx(1.0)
+    assert [m.data for m in speaking] in ([False, True, False], [True, False])
+
+
+def test_every_transition_twice(observer, tmp_path, tiny_model, speech_path):
+    from lifecycle_msgs.msg import State, Transition
+    from lifecycle_msgs.srv import ChangeState, GetState
+
+    expression, *_ = types()
+    utterances = observer.listen("emotion/utterance", expression)
+
+    def change(transition):
+        request = ChangeState.Request(transition=Transition(id=transition))
+        assert observer.call(ChangeState, "ser_stream/change_state", request).success
+
+    def state():
+        return observer.call(GetState, "ser_stream/get_state", GetState.Request()).current_state.id
+
+    parameters = dict(source="file", file=str(speech_path), model=str(tiny_model), autostart=False)
+    with node(tmp_path, **parameters):
+        for round_number in (1, 2):
+            assert state() == State.PRIMARY_STATE_UNCONFIGURED
+            assert observer.node.count_publishers("emotion") == 0
+            change(Transition.TRANSITION_CONFIGURE)
+            assert state() == State.PRIMARY_STATE_INACTIVE
+            change(Transition.TRANSITION_ACTIVATE)
+            assert state() == State.PRIMARY_STATE_ACTIVE
+            observer.wait(lambda n=round_number: len(utterances) == n)
+            change(Transition.TRANSITION_DEACTIVATE)
+            change(Transition.TRANSITION_CLEANUP)
+            observer.wait(lambda: observer.node.count_publishers("emotion") == 0)
+
+
+def test_parameters_change_while_it_runs_and_bad_values_are_refused(
+    observer, tmp_path, tiny_model, speech_path
+):
+    with node(tmp_path, source="file", file=str(speech_path), model=str(tiny_model)):
+        for name, value in (("hop", 0.2), ("smoothing", 0.5), ("min_confidence", 0.9)):
+            assert set_parameter(observer, name, value).successful
+        for name, value, reason in (
+            ("hop", 0.33, "nearest are 0.2, 0.3, 0.4 s"),
+            ("min_speech", 99.0, ""),
+            ("model", "other", ""),
+        ):
+            refused = set_parameter(observer, name, value)
+            assert not refused.successful
+            assert reason in refused.reason
+            assert refused.reason
+
+
+def test_two_robots_do_not_hear_each_other(observer, tmp_path, tiny_model, speech_path):
+    expression, *_ = types()
+    first = observer.listen("/first/emotion/utterance", expression)
+    second = observer.listen("/second/emotion/utterance", expression)
+    (tmp_path / "1").mkdir()
+    (tmp_path / "2").mkdir()
+    parameters = dict(source="file", file=str(speech_path), model=str(tiny_model))
+    with node(tmp_path / "1", "__ns:=/first", **parameters):
+        observer.wait(lambda: first)
+        assert second == []
+        with node(tmp_path / "2", "__ns:=/second", **parameters):
+            observer.wait(lambda: second)
+    assert len(first) == 1
+
+
+def test_a_missing_model_is_said_and_the_node_lives(observer, tmp_path):
+    from lifecycle_msgs.srv import GetState
+
+    with node(tmp_path, model="nonsense") as process:
+        state = observer.call(GetState, "ser_stream/get_state", GetState.Request())
+        assert state.current_state.label == "unconfigured"
+        assert process.poll() is None
+    log = (tmp_path / "log").read_text()
+    assert "'nonsense': no such folder" in log
+    assert "Traceback" not in log
+
+
+def test_sigint_ends_with_code_0(observer, tmp_path, tiny_model, speech_path):
+    expression, *_ = types()
+    emotions = observer.listen("emotion", expression)
+    with node(tmp_path, source="file", file=str(speech_path), model=str(tiny_model)) as process:
+        observer.wait(lambda: emotions)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_voice_has_its_ros4hri_names(observer, tmp_path, tiny_model, speech_path):
+    from hri_msgs.msg import IdsList
+
+    expression, *_ = types()
+    expressions = observer.listen("/humans/voices/anna/expression", expression)
+    parameters = dict(source="file", file=str(speech_path), model=str(tiny_model), voice_id="anna")
+    with node(tmp_path, **parameters):
+        observer.wait(lambda: expressions)
+        late = observer.listen("/humans/voices/tracked", IdsList, latched=True)
+        observer.wait(lambda: late)
+    assert late[0].ids == ["anna"]
+
+
+def asr_diagnosis(messages):
+    """Levels (int) and messages that speech recognition had, in order."""
+    return [
+        (status.level[0], status.message)
+        for report in messages
+        for status in report.status
+        if "speech recognition" in status.name
+    ]
+
+
+def test_words_and_second_estimates_have_topics_and_a_killed_recogniser_comes_back(
+    observer, tmp_path, tiny_model, tiny_can, grammar, two_turns_and_silence_path
+):
+    from hri_msgs.msg import LiveSpeech
+
+    expression, _, string, _, diagnostics = types()
+    speech = observer.listen("speech", LiveSpeech)
+    multimodal = observer.listen("emotion/multimodal", expression)
+    utterances = observer.listen("emotion/utterance", expression)
+    emotions = observer.listen("emotion", expression)
+    details = observer.listen("emotion/details", string)
+    reports = observer.listen("/diagnostics", diagnostics)
+    parameters = dict(
+        source="file", file=str(two_turns_and_silence_path), model=str(tiny_model),
+        asr="pocketsphinx", asr_grammar=str(grammar), text_model=str(tiny_can),
+    )  # fmt: skip
+    with node(tmp_path, **parameters) as process:
+        observer.wait(lambda: len(utterances) == 2)
+        observer.wait(lambda: "i sit here and nobody calls" in [m.final for m in speech])
+        observer.spin(1.0)
+        objects = [json.loads(message.data) for message in details]
+        second = [o for o in objects if o["modality"] == "audio+text"]
+        n_late = sum(o["trigger"] == "utterance" for o in second if o not in deciding(objects))
+        n_intervals = sum(o["trigger"] == "interval" for o in second)
+        assert len(multimodal) == n_intervals + n_late >= 1
+        assert len(emotions) == sum(
+            (o["modality"], o["trigger"]) == ("audio", "interval") for o in objects
+        )
+        assert [message.confidence for message in utterances] == pytest.approx(
+            [o["confidence"] for o in deciding(objects)], abs=1e-3
+        )
+        observer.wait(lambda: (0, "ready") in asr_diagnosis(reports))
+        (pid,) = asr_processes(process.pid)
+        os.kill(pid, signal.SIGKILL)
+        observer.wait(lambda: asr_diagnosis(reports)[-1][0] == 2)
+        assert "the process was killed by signal 9" in asr_diagnosis(reports)[-1][1]
+        observer.wait(lambda: asr_diagnosis(reports)[-1][0] == 0)
+        assert process.poll() is None
+    assert asr_processes(process.pid) == []
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"asr": "pocketsphinx", "text_model": "nonsense"}, "text_model: model 'nonsense'"),
+        ({"asr": "pocketsphinx", "asr_grammar": "none.txt"}, "asr grammar none.txt: no such file"),
+        ({"text_model": "nonsense"}, "text_model: model 'nonsense'"),
+    ],
+)
+def test_without_what_words_need_the_node_goes_on_with_sound_alone(
+    observer, tmp_path, tiny_model, speech_path, wrong, message
+):
+    expression, *_ = types()
+    utterances = observer.listen("emotion/utterance", expression)
+    with node(tmp_path, source="file", file=str(speech_path), model=str(tiny_model), **wrong):
+        observer.wait(lambda: utterances)
+    log = (tmp_path / "log").read_text()
+    (line,) = [line for line in log.splitlines() if "goes on with sound alone" in line]
+    assert message in line
+    assert "Traceback" not in log

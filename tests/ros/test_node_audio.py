@@ -1,0 +1,265 @@
+"""What the node hears, and what it says of sound that it cannot use.
+
+Topics of audio come from a real publisher, the microphone's sound from a PulseAudio server. Tests
+of the audio_common_msgs that is not the installed one are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from pulse import PulseServer
+from ros_graph import AudioPublisher, SimulatedClock, audio_kinds, diagnosis, node, stamp_s, types
+
+pytestmark = pytest.mark.ros
+
+RATE_HZ = 16_000
+
+
+@pytest.fixture
+def sentence(speech):
+    """One turn, and enough silence to end it."""
+    return np.pad(speech, (0, RATE_HZ))
+
+
+@pytest.fixture
+def heard(observer):
+    """Utterances, details and diagnostics, as lists that fill."""
+    expression, _, string, _, diagnostics = types()
+    return (
+        observer.listen("emotion/utterance", expression),
+        observer.listen("emotion/details", string),
+        observer.listen("/diagnostics", diagnostics),
+    )
+
+
+def listening(tmp_path, model, kind=None, **parameters):
+    """The node on a topic of audio."""
+    kind = kind or audio_kinds()[-1]
+    return node(tmp_path, source="topic", audio_type=kind, model=str(model), **parameters)
+
+
+def says(reports, text, level):
+    """Whether the newest diagnosis says so."""
+    newest = diagnosis(reports)
+    return newest is not None and text in newest[1] and newest[0] == level
+
+
+@pytest.mark.parametrize("best_effort", [True, False], ids=["best effort", "reliable"])
+@pytest.mark.parametrize("kind", ["AudioData", "AudioDataStamped", "AudioStamped"])
+def test_a_topic_of_audio_is_heard(
+    observer, heard, tmp_path, tiny_model, sentence, kind, best_effort
+):
+    if kind not in audio_kinds():
+        pytest.skip(f"the installed audio_common_msgs has {', '.join(audio_kinds())}")
+    utterances, details, _ = heard
+    publisher = AudioPublisher(observer, sentence, kind, best_effort=best_effort)
+    with listening(tmp_path, tiny_model, kind):
+        before_s = time.time()
+        publisher.play()
+        observer.wait(lambda: utterances)
+    assert before_s < stamp_s(utterances[0]) < time.time()
+    utterance = json.loads(details[-1].data)
+    assert utterance["trigger"] == "utterance"
+    assert stamp_s(utterances[0]) == pytest.approx(utterance["end_s"], abs=0.01)
+    assert utterance["end_s"] - utterance["start_s"] == pytest.approx(3.5, abs=0.6)
+
+
+def test_the_rate_may_change_in_mid_stream(observer, heard, tmp_path, tiny_model, sentence):
+    from audio_common_msgs.msg import AudioInfo
+
+    utterances, details, _ = heard
+    kind = audio_kinds()[-1]
+    resampled = soxr.resample(sentence, RATE_HZ, 48_000)
+    slow = AudioPublisher(observer, sentence, kind)
+    fast = AudioPublisher(observer, np.stack([resampled] * 2, axis=1), kind, rate_hz=48_000)
+    with listening(tmp_path, tiny_model, kind):
+        slow.play()
+        observer.wait(lambda: len(utterances) == 1)
+        if kind != "AudioStamped":  # which says it in every message
+            announcer = observer.node.create_publisher(AudioInfo, "audio_info", 10)
+            observer.wait(lambda: announcer.get_subscription_count() > 0)
+            about = dict(sample_rate=48_000, channels=2, sample_format="S16LE")
+            announcer.publish(AudioInfo(coding_format="WAVE", **about))
+            observer.spin(0.5)
+        fast.play()
+        observer.wait(lambda: len(utterances) == 2)
+    turns = [json.loads(message.data) for message in details]
+    first, second = (turn for turn in turns if turn["trigger"] == "utterance")
+    lengths = [turn["end_s"] - turn["start_s"] for turn in (first, second)]
+    assert lengths[1] == pytest.approx(lengths[0], abs=0.1)
+    assert second["level_dbfs"] == pytest.approx(first["level_dbfs"], abs=0.5)
+
+
+def test_a_bag_that_is_replayed_twice_is_heard_twice(
+    observer, heard, tmp_path, tiny_model, sentence
+):
+    utterances, *_ = heard
+    clock = SimulatedClock(observer)
+    publisher = AudioPublisher(observer, sentence, clock=clock.now_s)
+    with listening(tmp_path, tiny_model, use_sim_time=True):
+        publisher.wait_until_heard()
+        for count in (1, 2):
+            clock.start_at(1000.0)
+            publisher.play()
+            observer.wait(lambda n=count: len(utterances) == n)
+    stamps = [stamp_s(message) for message in utterances]
+    assert stamps[0] == pytest.approx(1000.0 + len(sentence) / RATE_HZ, abs=2.0)
+    assert stamps[1] == pytest.approx(stamps[0], abs=0.2)
+
+
+def test_mp3_bytes_are_named_once_and_the_node_lives(
+    observer, heard, tmp_path, tiny_model, sentence
+):
+    if "AudioDataStamped" not in audio_kinds():
+        pytest.skip("the installed audio_common_msgs carries no bytes")
+    utterances, _, reports = heard
+    mp3 = tmp_path / "speech.mp3"
+    soundfile.write(mp3, sentence, RATE_HZ)
+    publisher = AudioPublisher(observer, sentence)
+    with listening(tmp_path, tiny_model) as process:
+        publisher.wait_until_heard()
+        for _ in range(25):
+            publisher.send(mp3.read_bytes()[:2000])
+            observer.spin(0.1)
+        observer.wait(lambda: says(reports, "MP3", level=2))
+        publisher.play()
+        observer.wait(lambda: utterances)
+        observer.wait(lambda: says(reports, "", level=0))
+        assert process.poll() is None
+    assert (tmp_path / "log").read_text().count("MP3") == 1
+
+
+def test_stereo_declared_as_mono_is_named(observer, heard, tmp_path, tiny_model, sentence):
+    if "AudioDataStamped" not in audio_kinds():
+        pytest.skip("the installed audio_common_msgs says the channels in every message")
+    *_, reports = heard
+    stereo = np.repeat(np.tile(sentence, 2), 2)  # interleaved: twice the samples each second
+    publisher = AudioPublisher(observer, stereo, rate_hz=2 * RATE_HZ)
+    with listening(tmp_path, tiny_model) as process:
+        publisher.play()
+        observer.wait(lambda: says(reports, "stereo declared as mono", level=2))
+        assert process.poll() is None
+
+
+def test_a_topic_of_another_type_is_named(observer, heard, tmp_path, tiny_model):
+    from std_msgs.msg import String
+
+    *_, reports = heard
+    observer.node.create_publisher(String, "audio", 10)
+    with listening(tmp_path, tiny_model):
+        observer.wait(lambda: says(reports, "std_msgs/msg/String", level=2))
+    assert audio_kinds()[-1] in diagnosis(reports)[1]
+
+
+def test_a_publisher_that_dies_is_named_and_may_come_back(
+    observer, heard, tmp_path, tiny_model, sentence
+):
+    utterances, _, reports = heard
+    publisher = AudioPublisher(observer, sentence)
+    with listening(tmp_path, tiny_model):
+        publisher.play()
+        observer.wait(lambda: says(reports, "is its publisher alive", level=2))
+        observer.spin(2.0)
+        publisher.play()
+        observer.wait(lambda: len(utterances) == 2)
+        observer.wait(lambda: says(reports, "", level=0))
+    log = (tmp_path / "log").read_text()
+    assert log.count("is its publisher alive") == 1
+
+
+def test_a_publisher_that_dies_in_mid_word_ends_the_turn(
+    observer, heard, tmp_path, tiny_model, sentence
+):
+    utterances, *_ = heard
+    speaking = observer.listen("is_speaking", types()[3], latched=True)
+    cut = AudioPublisher(observer, sentence[: round(2.5 * RATE_HZ)])
+    whole = AudioPublisher(observer, sentence)
+    with listening(tmp_path, tiny_model):
+        cut.play()
+        died_s = time.time()
+        assert speaking[-1].data and not utterances
+        observer.wait(lambda: utterances)
+        observer.wait(lambda: not speaking[-1].data)
+        assert time.time() - died_s < 6.0
+        assert stamp_s(utterances[0]) == pytest.approx(died_s, abs=0.3)
+        whole.play()
+        observer.wait(lambda: len(utterances) == 2)
+    assert stamp_s(utterances[1]) > died_s + 3.0
+
+
+def test_a_channel_that_is_missing_for_a_moment_ends_nothing(
+    observer, heard, tmp_path, tiny_model, sentence
+):
+    """Of a topic that was mono until its publisher said otherwise."""
+    from audio_common_msgs.msg import AudioInfo
+
+    utterances, _, reports = heard
+    kind = audio_kinds()[-1]
+    mono = AudioPublisher(observer, sentence, kind)
+    stereo = AudioPublisher(observer, np.stack([sentence] * 2, axis=1), kind)
+    with listening(tmp_path, tiny_model, kind, channel="1"):
+        mono.play()
+        observer.wait(lambda: says(reports, "channel 1: number of channels found: 1", level=2))
+        if kind != "AudioStamped":
+            announcer = observer.node.create_publisher(AudioInfo, "audio_info", 10)
+            observer.wait(lambda: announcer.get_subscription_count() > 0)
+            about = dict(sample_rate=RATE_HZ, channels=2, sample_format="S16LE")
+            announcer.publish(AudioInfo(coding_format="WAVE", **about))
+            observer.spin(0.5)
+        assert not utterances
+        stereo.play()
+        observer.wait(lambda: utterances)
+
+
+def test_while_the_robot_speaks_nothing_is_heard(observer, heard, tmp_path, tiny_model, sentence):
+    from std_msgs.msg import Bool
+
+    _, details, reports = heard
+    robot = observer.node.create_publisher(Bool, "robot_speaking", 10)
+    publisher = AudioPublisher(observer, sentence)
+    with listening(tmp_path, tiny_model):
+        observer.wait(lambda: robot.get_subscription_count() > 0)
+        robot.publish(Bool(data=True))
+        publisher.play()
+        assert details == []
+        observer.wait(lambda: says(reports, "does not listen", level=0))
+        robot.publish(Bool(data=False))
+        publisher.play()
+        observer.wait(lambda: details)
+
+
+def test_without_a_microphone_it_is_active_and_says_so(observer, heard, tmp_path, tiny_model):
+    *_, reports = heard
+    nowhere = {"PULSE_SERVER": "none", "HOME": str(tmp_path)}
+    with node(tmp_path, environment=nowhere, model=str(tiny_model)) as process:
+        observer.wait(lambda: any(says(reports, part, 2) for part in ("microphone", "PortAudio")))
+        assert process.poll() is None
+
+
+@pytest.mark.microphone
+def test_a_microphone_that_is_lost_is_named_and_comes_back(
+    observer, heard, tmp_path, tiny_model, speech_path
+):
+    utterances, _, reports = heard
+    with PulseServer() as server:
+        server.add_sink("robot")
+        with node(tmp_path, environment=server.env, model=str(tiny_model)):
+            observer.wait(lambda: says(reports, "", level=0))
+            server.play(speech_path)
+            observer.wait(lambda: len(utterances) == 1)
+            server.remove_sinks()
+            observer.wait(lambda: says(reports, "microphone", level=2))
+            server.add_sink("robot")
+            observer.wait(lambda: says(reports, "", level=0))
+            server.play(speech_path)
+            observer.wait(lambda: len(utterances) == 2)
+    log = (tmp_path / "log").read_text()
+    assert log.count("[ERROR]") == 1
+    assert log.count("sound is back") == 1

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+import scipy.special
+
+from ser_stream.models.calibration import Calibration, log_softmax
+from ser_stream.stream.decoding import TurnDecoder
+
+A, B = np.array([2.0, 0.0, -1.0]), np.array([-1.0, 1.0, 0.5])
+
+
+def test_log_softmax_is_scipys():
+    logits = np.random.default_rng(0).normal(0, 50, (4, 7))
+    np.testing.assert_allclose(log_softmax(logits), scipy.special.log_softmax(logits, axis=-1))
+
+
+def test_temperature_flattens_and_one_changes_nothing():
+    np.testing.assert_allclose(Calibration().probabilities(A), scipy.special.softmax(A))
+    assert Calibration(temperature=3.0).probabilities(A).max() < scipy.special.softmax(A).max()
+
+
+def test_without_smoothing_a_window_is_its_own_answer():
+    decoder = TurnDecoder()
+    decoder.window(A, 1.0)
+    np.testing.assert_array_equal(decoder.window(B, 1.0), B)
+
+
+def test_smoothing_is_a_moving_average_that_starts_with_the_first_window():
+    decoder = TurnDecoder(smoothing=0.75)
+    np.testing.assert_allclose(decoder.window(A, 1.0), A)
+    np.testing.assert_allclose(decoder.window(B, 1.0), 0.75 * A + 0.25 * B)
+
+
+def test_the_utterance_is_the_speech_weighted_mean_of_log_probabilities():
+    decoder = TurnDecoder(smoothing=0.5)
+    decoder.window(A, 1.0)
+    decoder.window(B, 3.0)
+    expected = (scipy.special.log_softmax(A) + 3 * scipy.special.log_softmax(B)) / 4
+    np.testing.assert_allclose(decoder.utterance(), expected)
+
+
+def test_a_window_of_the_whole_turn_replaces_those_of_its_beginning():
+    decoder = TurnDecoder()
+    decoder.window(A, 1.0, covers_turn=True)
+    decoder.window(B, 2.0, covers_turn=True)
+    np.testing.assert_allclose(decoder.utterance(), scipy.special.log_softmax(B))
+    decoder.window(A, 2.0)
+    expected = (scipy.special.log_softmax(A) + scipy.special.log_softmax(B)) / 2
+    np.testing.assert_allclose(decoder.utterance(), expected)
+
+
+def test_equal_windows_give_an_utterance_like_them():
+    decoder = TurnDecoder()
+    for _ in range(5):
+        decoder.window(B, 0.7)
+    probabilities = Calibration().probabilities(decoder.utterance())
+    assert probabilities == pytest.approx(scipy.special.softmax(B))

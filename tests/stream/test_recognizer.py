@@ -1,0 +1,225 @@
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+
+from ser_stream.audio.recording import Recording
+from ser_stream.errors import InputError
+from ser_stream.stream.recognizer import Recognizer
+
+
+class Hurried:
+    """A live source that delivers a recording as fast as it can be taken."""
+
+    live = True
+    settle_s = 0.0
+    name = "hurried"
+
+    def __init__(self, path, times=1):
+        self._path, self._times = path, times
+        self.closed = threading.Event()
+
+    def blocks(self):
+        for block in Recording(self._path).blocks():
+            if self.closed.is_set():
+                return
+            yield block
+
+    def close(self):
+        self.closed.set()
+
+
+class Failing(Hurried):
+    """A live source that breaks in the middle."""
+
+    def blocks(self):
+        for number, block in enumerate(super().blocks()):
+            if number == 60:
+                raise InputError("the microphone caught fire")
+            yield block
+
+
+class BreakingOff(Hurried):
+    """A live source whose sound stops in mid-word, for good or until `back` is set."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.back = threading.Event()
+
+    def blocks(self):
+        for number, block in enumerate(super().blocks()):
+            if number == 80:
+                yield None
+                self.back.wait(10.0)
+                return
+            yield block
+
+
+class LosingAChannel(Hurried):
+    """Two channels, but for one block, or from the first block on."""
+
+    waits = True
+
+    def __init__(self, path, mono_at):
+        super().__init__(path)
+        self._mono_at = mono_at
+
+    def blocks(self):
+        for number, block in enumerate(super().blocks()):
+            stereo = np.repeat(block.samples, 2, axis=1)
+            samples = block.samples if number == self._mono_at else stereo
+            yield dataclasses.replace(block, samples=samples)
+
+
+@pytest.fixture(scope="module")
+def recognizer(tiny_model):
+    return Recognizer(tiny_model, device="cpu")
+
+
+def test_three_lines_are_enough(tiny_model, speech_path):
+    estimates = list(Recognizer(tiny_model).stream(speech_path))
+    assert [e.trigger for e in estimates][-1] == "utterance"
+    assert all(e.model == "tiny" and e.modality == "audio" for e in estimates)
+
+
+def test_the_same_recording_gives_the_same_answers_again(recognizer, speech_path):
+    first, second = (list(recognizer.stream(speech_path)) for _ in range(2))
+    assert [e.scores for e in first] == [e.scores for e in second]
+
+
+def test_a_recording_in_real_time_gives_what_it_gives_at_once(recognizer, speech_path):
+    at_once = list(recognizer.stream(speech_path))
+    real_time = list(recognizer.stream(Recording(speech_path, realtime=True)))
+    assert [(e.trigger, e.start_s, e.end_s, e.scores) for e in real_time] == [
+        (e.trigger, e.start_s, e.end_s, e.scores) for e in at_once
+    ]
+    assert recognizer.status.skipped == 0
+
+
+def test_when_inference_is_slower_than_sound_the_newest_window_wins(recognizer, speech_path):
+    every = list(recognizer.stream(speech_path))
+    source = Hurried(speech_path)
+    some = []
+    for estimate in recognizer.stream(source):
+        some.append(estimate)
+        source.closed.wait(0.05)  # slower than the source, which needs no time at all
+    assert 0 < recognizer.status.skipped == len(every) - len(some)
+    assert some[-1].trigger == "utterance"  # never skipped
+    assert some[-1].end_s == every[-1].end_s
+
+
+def test_what_breaks_the_source_reaches_the_caller_after_the_windows_before_it(
+    recognizer, speech_path
+):
+    estimates = []
+    with pytest.raises(InputError, match="caught fire"):
+        for estimate in recognizer.stream(Failing(speech_path)):
+            estimates.append(estimate)
+    assert estimates
+
+
+def test_a_turn_ends_when_its_sound_breaks_off(recognizer, speech_path):
+    source = BreakingOff(speech_path)
+    for estimate in recognizer.stream(source):
+        if estimate.trigger == "utterance":  # while the source waits for its sound
+            assert not source.back.is_set()
+            assert not recognizer.status.speaking
+            source.back.set()
+    assert source.back.is_set()
+
+
+@pytest.mark.parametrize("mono_at", [0, 60])
+def test_a_block_without_the_channel_is_left_out_and_the_stream_goes_on(
+    tiny_model, speech_path, mono_at
+):
+    recognizer = Recognizer(tiny_model, channel=1)
+    source = LosingAChannel(speech_path, mono_at)
+    estimates = list(recognizer.stream(source))
+    assert estimates[-1].trigger == "utterance" and estimates[-1].end_s > 3
+    assert recognizer.status.source == ""
+    source = LosingAChannel(speech_path, mono_at=10**6)
+    source.waits = False
+    assert list(recognizer.stream(source))
+    source = LosingAChannel(speech_path, mono_at=0)
+    source.waits = False
+    with pytest.raises(InputError, match="channel 1: number of channels found: 1"):
+        list(recognizer.stream(source))
+
+
+def test_leaving_the_loop_closes_the_source_and_ends_the_thread(recognizer, speech_path):
+    source = Hurried(speech_path)
+    for _ in recognizer.stream(source):
+        break
+    assert source.closed.is_set()
+    names = [thread.name for thread in threading.enumerate()]
+    assert "ser_stream-listen" not in names
+
+
+def test_status_follows_the_stream(recognizer, speech_path, speech):
+    list(recognizer.stream(speech_path))
+    status = recognizer.status
+    assert status.position_s == pytest.approx(len(speech) / 16_000)
+    assert (status.gaps, status.bad_samples, status.speaking) == (0, 0, False)
+
+
+def test_a_shorter_hop_asks_more_often(tiny_model, speech_path):
+    often = list(Recognizer(tiny_model, hop_s=0.2).stream(speech_path))
+    ends = np.diff([e.end_s for e in often if e.trigger == "interval"])
+    np.testing.assert_allclose(ends, 0.2, atol=1e-9)
+
+
+def test_settings_change_while_a_stream_runs(tiny_model, speech_path):
+    recognizer = Recognizer(tiny_model)
+    estimates = []
+    for estimate in recognizer.stream(speech_path):
+        estimates.append(estimate)
+        if len(estimates) == 2:
+            recognizer.change(hop_s=0.1, min_confidence=1.0)
+    intervals = [e for e in estimates if e.trigger == "interval"]
+    ends = np.diff([e.end_s for e in intervals])
+    assert ends[0] == pytest.approx(0.5)
+    np.testing.assert_allclose(ends[2:], 0.1, atol=1e-9)
+    assert [e.abstains for e in intervals] == [False] * 2 + [True] * (len(intervals) - 2)
+
+
+def test_a_change_that_cannot_be_made_changes_nothing(tiny_model, speech_path):
+    recognizer = Recognizer(tiny_model)
+    with pytest.raises(InputError, match="smoothing: found 2"):
+        recognizer.change(hop_s=0.1, smoothing=2)
+    with pytest.raises(InputError, match="change: found colour; accepted are window_s"):
+        recognizer.change(colour=1)
+    ends = [e.end_s for e in recognizer.stream(speech_path) if e.trigger == "interval"]
+    np.testing.assert_allclose(np.diff(ends), 0.5, atol=1e-9)
+
+
+def test_a_muted_recogniser_hears_nobody_until_it_is_unmuted(recognizer, speech_path):
+    recognizer.muted = True
+    assert list(recognizer.stream(speech_path)) == []
+    recognizer.muted = False
+    assert list(recognizer.stream(speech_path))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"hop_s": 0.33}, r"hop: found 0.33 s.*nearest are 0.2, 0.3, 0.4 s"),
+        ({"hop_s": 0}, r"hop: found 0 s.*nearest are 0.1, 0.2 s"),
+        ({"window_s": 9}, r"window: found 9 s.*nearest are 4.9, 5 s"),
+        ({"window_s": float("nan")}, "window: found nan"),
+        ({"smoothing": 1.5}, "smoothing: found 1.5; accepted are 0.0 to 0.99"),
+        ({"min_confidence": -1}, "min_confidence: found -1"),
+        ({"min_speech_s": 60}, "min_speech_s: found 60"),
+        ({"min_speech_s": None}, "min_speech_s: found None; accepted are 0.1 to 10.0"),
+        ({"channel": "1"}, "channel: found '1'; accepted are numbers from 0 on, and 'mix'"),
+        ({"device": "tpu"}, "device 'tpu'"),
+    ],
+)
+def test_a_wrong_setting_says_what_is_accepted(tiny_model, setting, message):
+    with pytest.raises(InputError, match=message):
+        Recognizer(tiny_model, **setting)
+
+
+def test_a_channel_that_is_not_there_is_refused(tiny_model, speech_path):
+    with pytest.raises(InputError, match="channel 3"):
+        list(Recognizer(tiny_model, channel=3).stream(speech_path))

@@ -1,0 +1,30 @@
+"""`ser-stream` as a user runs it, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from paths import ROOT
+
+
+def start(*arguments, env=None):
+    return subprocess.Popen(
+        [sys.executable, "-m", "ser_stream.cli", *map(str, arguments)],
+        env=(env or os.environ) | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(*arguments, env=None):
+    process = start(*arguments, env=env)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def estimates(out):
+    return [json.loads(line) for line in out.splitlines()]

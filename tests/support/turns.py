@@ -1,0 +1,22 @@
+"""A stream of two turns, and the augmentation that changes nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ser_stream.features.log_mel import LogMelConfig
+from streams import stream
+
+
+def two_turns(speech, pause_s=1.0, features=LogMelConfig()):
+    silence = np.zeros(round(16_000 * pause_s), np.float32)
+    samples = np.concatenate([speech, silence, speech, silence[:16_000]])
+    windows, _ = stream(samples, features=features)
+    turns = list(dict.fromkeys(window.features for window in windows))
+    assert len(turns) == 2
+    return [[window for window in windows if window.features is turn] for turn in turns]
+
+
+PLAIN = dict(
+    prefix=0.0, shift=0, gain_db=(0, 0), warp=0.0, noise=0.0, low_pass=0.0, tilt_db=0.0, history=1.0
+)  # fmt: skip

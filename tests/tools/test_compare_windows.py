@@ -1,0 +1,72 @@
+"""Windows, hops and smoothing compared, of turns that were heard once."""
+
+import json
+
+import numpy as np
+
+from compare_windows import SMOOTHERS, _final, _heard, _judged, main
+from ser_stream.corpora import ravdess
+from ser_stream.emotion import INTERVAL, UTTERANCE
+from ser_stream.evaluation.streamed import stream_logits
+from ser_stream.models.checkpoint import load_model
+
+RECIPE = """
+name: seven
+architecture: causal_crnn
+labels: [neutral, happy, sad, angry, fear, disgust, surprise]
+corpora: [ravdess]
+speakers: {test: {ravdess: [1, 2]}}
+mix: {ravdess: 1.0}
+utterances_per_epoch: 8
+optimisation: {epochs: 1}
+"""
+
+
+def test_windows_are_those_of_the_stream(corpora, tiny_model):
+    model, _ = load_model(tiny_model)
+    utterances = ravdess.read(corpora / "ravdess")[:2]  # of one turn each
+    judged = _judged(model, list(_heard(model, utterances)), 5.0, 0.5)
+    for utterance, turn in zip(utterances, judged, strict=True):
+        streamed = list(stream_logits(model, 0.0, utterance.path))
+        intervals = [logits for window, logits in streamed if window.trigger == INTERVAL]
+        whole = [logits for window, logits in streamed if window.trigger == UTTERANCE]
+        assert len(whole) == 1
+        np.testing.assert_allclose(turn.logits[:-1], intervals, atol=1e-4)
+        assert _final(turn) == whole[0].argmax()
+        hops = np.diff(turn.after_s[:-1]) / 0.5  # one without speech is left out
+        np.testing.assert_allclose(hops, np.round(hops), atol=1e-6)
+
+
+def test_smoothing_never_looks_ahead_and_keeps_what_does_not_change():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(6, 4))
+    for name, smooth in SMOOTHERS.items():
+        np.testing.assert_allclose(smooth(logits)[:3], smooth(logits[:3]), err_msg=name)
+        same = np.tile(logits[0], (6, 1))
+        assert set(smooth(same).argmax(axis=1)) == {logits[0].argmax()}, name
+
+
+def test_a_stronger_stay_needs_more_to_change_its_mind():
+    sure, other = np.array([4.0, 0, 0]), np.array([0, 2.0, 0])
+    logits = np.array([sure, other, other, other])
+    first_change = [
+        int((SMOOTHERS[name](logits).argmax(axis=1) == 1).argmax())
+        for name in ("none", "HMM, stays 0.9", "moving average 0.9")
+    ]
+    assert first_change[0] == 1
+    assert first_change[1] > 1
+    assert first_change[2] == 0  # never
+
+
+def test_the_command_prints_a_row_for_each(corpora, tiny_model, tmp_path, capsys):
+    (tmp_path / "seven.yaml").write_text(RECIPE)
+    command = [str(tiny_model), "--recipe", str(tmp_path / "seven.yaml")]
+    command += ["--corpora", str(corpora), "--clips", "4"]
+    assert main([*command, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert set(report["windows"]) >= {"1", "5", "7"}
+    assert report["hops"]["0.5"] == report["windows"]["5"] == report["smoothing"]["none"]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    for name in SMOOTHERS:
+        assert f"| {name} |" in out

@@ -1,0 +1,98 @@
+"""Fold by fold: who is heard by which network, and what the answers come to."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from paths import RECIPES
+from ser_stream.cli import main
+from ser_stream.corpora.base import Utterance
+from ser_stream.recipes.speech import load_recipe
+from ser_stream.training.cross_validation import fold_recipes, pooled
+
+RECIPE = """
+name: small
+architecture: causal_crnn
+options: {channels: [4, 4, 8, 8], encoding: 16, hidden: 8}
+labels: [neutral, happy, sad, angry]
+corpora: [ravdess]
+speakers: {validation: {ravdess: [2]}}
+folds: {name: speaker_folds, folds: 2, only: [fold 2]}
+mix: {ravdess: 1.0}
+utterances_per_epoch: 16
+optimisation: {epochs: 1, batch_size: 8}
+"""
+
+
+@pytest.fixture
+def recipe_path(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_each_fold_is_a_network_that_never_heard_it(
+    recipe_path, corpora, tiny_model, tmp_path, capsys
+):
+    output = tmp_path / "out"
+    command = ["train", str(recipe_path), "--corpora", str(corpora), "--output", str(output)]
+    command += ["--cache", str(tmp_path / "cache"), "--model", str(tiny_model)]
+    assert main(command) == 0
+    run = json.loads((output / "fold-2" / "run.json").read_text())
+    assert run["recipe"]["speakers"] == {
+        "test": {"ravdess": ["ravdess-03", "ravdess-04"]},
+        "validation": {"ravdess": ["ravdess-02"]},
+    }
+    report = json.loads((output / "folds.json").read_text())
+    assert report["folds"]["fold 2"]["n"] == report["pooled"]["all labels"]["n"] == 8
+    weights = output / "fold-2" / "model" / "model.safetensors"
+    finished = weights.stat().st_mtime_ns
+    assert main(command) == 0
+    assert weights.stat().st_mtime_ns == finished
+    assert "2 folds of speakers, of which only fold 2" in capsys.readouterr().out
+
+
+def utterances():
+    speakers = {
+        "ravdess": ("01", "08", "09", "12"), "cremad": ("1001", "1006"), "nemo": ("IC0", "KS0"),
+    }  # fmt: skip
+    return [
+        Utterance(
+            Path(f"{corpus}-{name}-{label}.wav"), corpus, f"{corpus}-{name}", "f", label, "en"
+        )
+        for corpus, names in speakers.items()
+        for name in names
+        for label in ("neutral", "happy", "sad", "angry", "fear")
+    ]
+
+
+def test_a_corpus_that_is_left_out_has_no_share():
+    recipe = load_recipe(RECIPES / "leave-one-corpus-out.yaml")
+    validation = {"ravdess": [8, 9], "cremad": [1006], "nemo": ["IC0"]}
+    recipe.speakers.clear()
+    recipe.speakers["validation"] = validation
+    folds = fold_recipes(recipe, utterances())
+    assert set(folds) == {"ravdess", "cremad", "nemo"}
+    without = folds["ravdess"]
+    assert without.mix == pytest.approx({"cremad": 0.6, "nemo": 0.4})
+    parts = without.split(utterances())
+    assert {u.corpus for u in parts["test"]} == {"ravdess"}
+    assert len(parts["test"]) == 20
+    assert {u.corpus for u in parts["train"] + parts["validation"]} == {"cremad", "nemo"}
+
+
+def test_folds_are_pooled_and_calm_may_count_as_neutral():
+    folds = [
+        {"labels": ["neutral", "calm", "sad"], "confusion": confusion, "no_speech": [0, 1, 0]}
+        for confusion in ([[1, 1, 0], [1, 2, 0], [0, 1, 1]], [[2, 0, 0], [0, 2, 1], [0, 0, 2]])
+    ]
+    found = pooled(folds)
+    assert found["all labels"] == {
+        "n": 16,
+        "wa": 0.625,
+        "ua": round((3 / 4 + 4 / 8 + 3 / 4) / 3, 4),
+    }
+    assert found["calm as neutral"] == {
+        "n": 16, "wa": 0.75, "ua": round((9 / 12 + 3 / 4) / 2, 4),
+    }  # fmt: skip

@@ -1,0 +1,173 @@
+"""Own clips: their table, and a model that learns from them."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from corpus_files import sound, text
+from ser_stream.cli import main
+from ser_stream.corpora import own
+from ser_stream.corpora.base import Utterance
+from ser_stream.errors import InputError
+from ser_stream.models.checkpoint import load_model, save_model
+from ser_stream.models.relabel import with_labels
+from ser_stream.recipes.optimisation import Optimisation
+from ser_stream.training.fine_tune import NEVER, fine_tune, hold_out
+
+QUICK = Optimisation(epochs=2, batch_size=8, learning_rate=1e-3)
+
+
+def clips(n, n_speakers):
+    return [
+        Utterance(
+            Path(f"{i}.wav"), "own", str(i % n_speakers), "", ("sad", "happy")[i // 2 % 2], ""
+        )
+        for i in range(n)
+    ]
+
+
+# The table
+
+
+def test_a_table_names_clips_from_its_own_folder(tmp_path):
+    sound(tmp_path / "a" / "1.wav")
+    sound(tmp_path / "2.wav")
+    rows = f"path,label,speaker\na/1.wav,Anger,Ann\n{tmp_path / '2.wav'},neutral,\n"
+    table = text(tmp_path / "labels.csv", rows)
+    assert own.read(tmp_path) == own.read(table)
+    first, second = own.read(table)
+    assert (first.label, first.speaker, first.path) == ("angry", "Ann", tmp_path / "a" / "1.wav")
+    assert (second.label, second.speaker) == ("neutral", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("path,emotion\n1.wav,sad\n", "no column label"),
+        ("path,label\n", "lists no clips"),
+        ("path,label\n1.wav,grumpy\n", "line 2.*grumpy"),
+        ("path,label\n3.wav,sad\n", "line 2: found path .3.wav., where no file is"),
+        ("path,label\n1.wav,sad\n1.wav,happy\n", "twice"),
+    ],
+)
+def test_a_wrong_table_is_an_error_that_says_what_is_wrong(tmp_path, content, message):
+    sound(tmp_path / "1.wav")
+    with pytest.raises(InputError, match=message):
+        own.read(text(tmp_path / "mine.csv", content))
+
+
+# What is held out
+
+
+def test_speakers_are_held_out_where_there_are_three():
+    learned, held_out, by_speaker = hold_out(clips(40, 5), seed=1)
+    assert by_speaker
+    assert not {u.speaker for u in learned} & {u.speaker for u in held_out}
+    assert len(learned) + len(held_out) == 40
+    assert len(held_out) >= 8
+
+
+def test_clips_of_every_label_are_held_out_where_there_is_one_speaker():
+    learned, held_out, by_speaker = hold_out(clips(40, 1), seed=1)
+    assert not by_speaker
+    assert len(held_out) == 8
+    assert {u.label for u in learned} == {u.label for u in held_out} == {"sad", "happy"}
+    assert not {u.key for u in learned} & {u.key for u in held_out}
+
+
+@pytest.mark.parametrize("utterances", [clips(19, 3), clips(2, 1) * 10])
+def test_too_few_clips_or_labels_are_refused(utterances):
+    with pytest.raises(InputError, match="needed are 20 of two labels"):
+        hold_out(utterances, 0)
+
+
+# Learning
+
+
+@pytest.fixture(scope="module")
+def own_clips(corpora, tmp_path_factory):
+    """Sixteen recordings of four speakers, each listed with its copy."""
+    folder = tmp_path_factory.mktemp("own")
+    codes = {"01": "neutral", "03": "surprise", "04": "sad", "05": "angry"}
+    rows = ["path,label,speaker"]
+    for path in sorted((corpora / "ravdess").rglob("*.flac")):
+        label, speaker = codes[path.stem.split("-")[2]], path.parent.name
+        (folder / f"copy-{path.name}").symlink_to(path)
+        rows += [f"{path},{label},{speaker}", f"copy-{path.name},{label},{speaker}"]
+    return text(folder / "labels.csv", "\n".join(rows) + "\n")
+
+
+@pytest.fixture(scope="module")
+def tuned(own_clips, tiny_model, tmp_path_factory):
+    output = tmp_path_factory.mktemp("tuned") / "mine"
+    return fine_tune(str(tiny_model), own_clips, output, 0, QUICK), output
+
+
+def test_a_model_learns_from_own_clips_and_says_what_it_was_worth(tuned, tiny_model):
+    report, output = tuned
+    assert report["clips"] == 32
+    assert report["held_out"]["speakers"]
+    assert report["before"]["n"] == report["after"]["n"] == report["held_out"]["clips"]
+    model, info = load_model(output / "model")
+    before, _ = load_model(tiny_model)
+    assert info.name == "mine"
+    assert "own clips" in info.training_data.corpora[-1]
+    assert not torch.equal(model.output.weight, before.output.weight)
+    assert (output / "model" / "README.md").is_file()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_voices_are_remembered_where_it_is_said_whose_they_are(
+    named, own_clips, tiny_model, tmp_path
+):
+    network, info = load_model(tiny_model)
+    remembering = dataclasses.replace(info, speaker_memory=True)
+    save_model(tmp_path / "remembers", network, remembering)
+    lines = own_clips.read_text().splitlines()
+    if not named:
+        lines = [line.rsplit(",", 1)[0] for line in lines]
+    table = text(own_clips.parent / f"{named}.csv", "\n".join(lines) + "\n")
+    fine_tune(str(tmp_path / "remembers"), table, tmp_path / "mine", 0, QUICK)
+    assert load_model(tmp_path / "mine" / "model")[1].speaker_memory == named
+
+
+def test_labels_that_the_model_lacks_are_added_and_were_never_answered_before(tiny_model):
+    network, info = load_model(tiny_model)
+    labels = (*network.labels, "calm")
+    steps = torch.randn(3, 50, network.gru.input_size)
+    for bias in (None, NEVER):
+        wider = with_labels(network, info, labels, bias)
+        assert wider.labels == labels
+        logits = wider.classify(steps)
+        torch.testing.assert_close(logits[:, :-1], network.classify(steps))
+        expected = network.classify(steps).mean(dim=1)
+        if bias == NEVER:
+            assert torch.all(logits.argmax(dim=1) < len(labels) - 1)
+        else:
+            torch.testing.assert_close(logits[:, -1], expected)
+
+
+def test_the_command_prints_both_figures_and_where_the_model_is(
+    own_clips, tiny_model, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("ser_stream.training.fine_tune.fine_tune.__defaults__", (0, QUICK))
+    command = ["train", str(own_clips), "--model", str(tiny_model), "--output", str(tmp_path)]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    for fact in ("before", "after", "speakers it never heard", str(tmp_path / "model")):
+        assert fact in out
+
+
+def test_a_model_that_hears_no_frames_cannot_learn_from_clips(own_clips, tmp_path, capsys):
+    command = ["train", str(own_clips), "--model", "can-english", "--output", str(tmp_path)]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "can-english" in error
+    assert "--text-model" in error
+
+
+def test_a_recipe_needs_the_corpora(capsys):
+    assert main(["train", "config/recipes/default.yaml"]) == 2
+    assert "--corpora" in capsys.readouterr().err

@@ -1,0 +1,142 @@
+"""Training of what stands behind a front end that stays as it is."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from ser_stream.corpora.registry import read_corpora
+from ser_stream.data.augmentation import Augmentation
+from ser_stream.data.feature_cache import load_features
+from ser_stream.features.log_mel import HE
+from ser_stream.models.checkpoint import load_model
+from ser_stream.models.registry import build_model
+from ser_stream.models.voice_lstm import VoiceLstm
+from ser_stream.recipes.speech import load_recipe
+from ser_stream.training.frozen_encoder import (
+    EncodedConversationBatches,
+    EncodedHead,
+    encodes_once,
+    load_encoded,
+)
+from ser_stream.training.speech import train
+
+RECIPE = """
+name: small
+architecture: voice_lstm
+options: {hidden: 8}
+features: {n_mels: 40, n_fft: 400, fmin: 0.0, fmax: 8000.0}
+labels: [neutral, happy, sad, angry]
+corpora: [ravdess]
+speakers: {test: {ravdess: [1]}, validation: {ravdess: [2]}}
+mix: {ravdess: 1.0}
+utterances_per_epoch: 24
+optimisation: {epochs: 2, batch_size: 8, pretrained_rate: 0.0}
+speeds: [0.9, 1.0]
+augmentation:
+  {history: 0.9, shift: 0, gain_db: [0, 0], warp: 0, noise: 0, mixup: 0, time_masks: 0,
+   band_masks: 0}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(RECIPE)
+    return load_recipe(path)
+
+
+@pytest.fixture
+def model():
+    network = build_model("voice_lstm", ("neutral", "sad"), HE, {"hidden": 8}).eval()
+    network.load_pretrained()
+    return network
+
+
+def test_steps_are_the_front_end_s_and_computed_once(model, corpora, tmp_path, monkeypatch):
+    monkeypatch.setattr("ser_stream.training.frozen_encoder.has_bfloat16", lambda device: False)
+    utterances = read_corpora(corpora, ["ravdess"])[:5]
+    store = load_encoded(model, utterances[1:4], 0.9, tmp_path, among=utterances)
+    features = load_features(utterances, HE, 0.9, tmp_path)
+    for index in range(3):
+        frames = torch.from_numpy(features.utterance(index + 1, tail=True))
+        with torch.inference_mode():
+            expected = model.encode(frames[None])[0].numpy()
+        np.testing.assert_allclose(store.utterance(index, tail=True), expected, atol=2e-3)
+        assert store.speech_frames[index] == features.speech_frames[index + 1] // 10
+    monkeypatch.delattr(VoiceLstm, "encode")
+    again = load_encoded(model, utterances[1:4], 0.9, tmp_path, among=utterances)
+    np.testing.assert_array_equal(again.frames, store.frames)
+
+
+def test_other_weights_give_other_steps(model, corpora, tmp_path):
+    utterances = read_corpora(corpora, ["ravdess"])[:2]
+    before = load_encoded(model, utterances, 1.0, tmp_path, among=utterances)
+    with torch.no_grad():
+        model.encoder.layers[0].weight_ih_l0 *= 2
+    after = load_encoded(model, utterances, 1.0, tmp_path, among=utterances)
+    assert not np.array_equal(before.frames, after.frames)
+
+
+def test_a_run_trains_what_is_behind_the_front_end(recipe, corpora, tmp_path, monkeypatch):
+    train(recipe, corpora, tmp_path / "cache", tmp_path / "first", seed=0)
+    monkeypatch.delattr(VoiceLstm, "encode")  # live, its parts are called
+    train(recipe, corpora, tmp_path / "cache", tmp_path / "second", seed=0)
+    first, second = (load_model(tmp_path / name / "model")[0] for name in ("first", "second"))
+    fresh = build_model("voice_lstm", recipe.labels, HE, recipe.options)
+    fresh.load_pretrained()
+    for name, tensor in first.state_dict().items():
+        torch.testing.assert_close(second.state_dict()[name], tensor, rtol=0, atol=0)
+        if name.startswith("encoder."):
+            torch.testing.assert_close(tensor, fresh.state_dict()[name], rtol=0, atol=1e-3)
+    assert first.has_speaker_memory
+    assert torch.all(first.spread != 1)
+
+
+def test_a_network_answers_steps_as_frames(model):
+    frames = torch.randn(3, 120, 40) * 10 - 30
+    lengths, past = torch.tensor([120, 90, 100]), torch.zeros(3, 3)
+    past[0, 1:] = 0.3
+    with torch.inference_mode():
+        expected = model(frames, lengths, past)
+        found = EncodedHead(model)(model.encode(frames), model.step_lengths(lengths), past)
+    torch.testing.assert_close(found, expected)
+
+
+def test_batches_are_of_whole_steps_of_one_speed(corpora, recipe, model, tmp_path):
+    utterances = read_corpora(corpora, ["ravdess"])
+    stores = [load_encoded(model, utterances, speed, tmp_path, utterances) for speed in (0.9, 1.0)]
+    settings = dataclasses.replace(recipe.augmentation, prefix=1.0, min_frames=3)
+    labels = tuple({u.label for u in utterances})
+    talks = EncodedConversationBatches(
+        utterances, stores, labels, {"ravdess": 1.0}, settings, 24, 8, 5, frame_s=0.1
+    )
+    for (steps, lengths, past), targets in talks.epoch(np.random.default_rng(0)):
+        assert steps.shape[2] == 1536 and steps.shape[1] <= 5
+        assert lengths.min() >= 3 and lengths.max() <= 5
+        assert past.shape == (len(lengths), len(lengths))
+        assert targets.shape == (len(lengths), len(labels))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shift": 5}, {"gain_db": (0, 3)}, {"warp": 0.1}, {"heard": 0.1}, {"silence": 0.1},
+        {"noise": 0.1}, {"no_voice": 0.1}, {"tilt_db": 1.0}, {"low_pass": 0.1}, {"mixup": 0.1},
+        {"time_masks": 1}, {"band_masks": 1},
+    ],
+)  # fmt: skip
+def test_what_changes_sound_is_heard_each_time(recipe, change):
+    assert encodes_once(recipe)
+    changed = dataclasses.replace(recipe.augmentation, **change)
+    assert not encodes_once(dataclasses.replace(recipe, augmentation=changed))
+
+
+def test_a_front_end_that_learns_hears_each_time(recipe):
+    optimisation = dataclasses.replace(recipe.optimisation, pretrained_rate=0.1)
+    assert not encodes_once(dataclasses.replace(recipe, optimisation=optimisation))
+
+
+def test_what_is_usual_changes_sound():
+    assert not Augmentation().leaves_sound
