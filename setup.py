@@ -24,7 +24,7 @@ setup(
     maintainer_email="maintainers@ser-stream.example",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["ser_stream*"]),
-    package_data={NAME: ["weights/*/*", "demo/*"]},
+    package_data={NAME: ["py.typed", "weights/*/*", "demo/*"]},
     zip_safe=False,  # model weights and recordings are read as files
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
@@ -35,6 +35,7 @@ setup(
         (f"{SHARE}/launch", glob("launch/*.launch.py")),
     ],
     install_requires=[
+        "msgspec>=0.18",
         "numpy",
         "onnxruntime",
         "pyyaml",
@@ -58,9 +59,15 @@ setup(
             # Without a wheel, as on Linux on ARM, it needs Cyclone DDS's C library and a compiler.
             f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
             *HUGGING_FACE,
+            "codespell",
             "hypothesis",
+            "mypy",
+            "pre-commit",
             "pytest",
+            "pytest-cov",
+            "pytest-xdist",
             "ruff",
+            "types-PyYAML",
             *RESEARCH,
         ],
     },

@@ -24,9 +24,9 @@ class Augmentation:
         gain_db: change of level.
         warp: the frequency axis is stretched by up to this share, up or down: vocal tract length
             perturbation (Jaitly and Hinton, ICML workshop 2013), speakers of another size.
-        heard: probability of a version heard in a room or through a poor line.
-        history: probability that the speaker was heard before, see `SpeakerMemory`; 0: the network
-            hears each turn by itself.
+        simulated_channel: probability of a version from a simulated channel.
+        speaker_history: probability that a turn follows others of its speaker, see
+            `SpeakerMemory`; 0 trains a network without speaker memory.
         silence: probability of digital silence in front and, where a turn is heard to its end,
             behind: of recordings that are played without a microphone's noise, or with the noise
             that is added then.
@@ -34,7 +34,7 @@ class Augmentation:
         noise: probability of added noise.
         snr_db: level of the speech over the noise.
         babble: share of noises that are several other utterances at once.
-        no_voice: share of windows that are recorded noise alone, with nothing to be learned but
+        no_speech: share of windows that are recorded noise alone, with nothing to be learned but
             that no label is likelier than another (Hendrycks, Mazeika and Dietterich, "Deep anomaly
             detection with outlier exposure", ICLR 2019).
         tilt_db: spectral slope and bend of another microphone or room, up to so much at the edges.
@@ -49,14 +49,14 @@ class Augmentation:
     shift: int = 20
     gain_db: tuple[float, float] = (-10.0, 8.0)
     warp: float = 0.1
-    heard: float = 0.0
-    history: float = 0.0
+    simulated_channel: float = 0.0
+    speaker_history: float = 0.0
     silence: float = 0.0
     silence_frames: int = 30
     noise: float = 0.3
     snr_db: tuple[float, float] = (8.0, 30.0)
     babble: float = 0.0
-    no_voice: float = 0.0
+    no_speech: float = 0.0
     tilt_db: float = 0.0
     low_pass: float = 0.0
     mixup: float = 0.2
@@ -69,8 +69,8 @@ class Augmentation:
     def leaves_sound(self) -> bool:
         """Whether turns are heard as they were recorded, if perhaps not to their end."""
         changes = (
-            self.shift, *self.gain_db, self.warp, self.heard, self.silence, self.noise,
-            self.no_voice, self.tilt_db, self.low_pass, self.mixup, self.time_masks,
+            self.shift, *self.gain_db, self.warp, self.simulated_channel, self.silence, self.noise,
+            self.no_speech, self.tilt_db, self.low_pass, self.mixup, self.time_masks,
             self.band_masks,
         )  # fmt: skip
         return not any(changes)

@@ -84,7 +84,7 @@ class ConversationBatches(TrainingSet):
             start += len(talk)
             for place in places:
                 others = places[places != place]
-                if not len(others) or rng.random() >= self.augmentation.history:
+                if not len(others) or rng.random() >= self.augmentation.speaker_history:
                     continue
                 neutral = others[self._neutral[np.array(talk)[others - places[0]]]]
                 if len(neutral) and rng.random() < NEUTRAL:

@@ -38,7 +38,7 @@ class TrainingSet:
         n_drawn, batch_size: utterances in an epoch, and in a batch.
         max_frames: longest window; longer turns are cut to a random stretch of it.
         noises: recordings of noise as frames (n, n_mels) in dB; coloured noise is drawn as well.
-        heard: features of `utterances` as heard in rooms and through poor lines, in any number,
+        simulated: features of `utterances` as heard in rooms and through poor lines, in any number,
             each with the number of the store that they have the speed of.
         least_frames: shorter windows are followed by silence, see `pad`.
         frame_s: from one frame to the next.
@@ -59,7 +59,7 @@ class TrainingSet:
         batch_size: int,
         max_frames: int,
         noises: list[np.ndarray] = (),
-        heard: list[tuple[int, FeatureStore]] = (),
+        simulated: list[tuple[int, FeatureStore]] = (),
         least_frames: int = 1,
         frame_s: Seconds = 0.01,
     ):
@@ -71,12 +71,14 @@ class TrainingSet:
         self.augmentation = augmentation
         self.max_frames = max_frames
         self.noises = list(noises)
-        self.heard = list(heard)
+        self.simulated = list(simulated)
         self.least_frames = least_frames
         self._groups = _groups(utterances, mix)
         self.fill = np.mean([frames.mean(axis=0) for frames in self._sample()], axis=0)
         self.usual = self.fill
-        self._history = self._heard_before(utterances, frame_s) if augmentation.history else None
+        self._history = (
+            self._heard_before(utterances, frame_s) if augmentation.speaker_history else None
+        )
 
     def _heard_before(self, utterances: list[Utterance], frame_s: Seconds) -> SpeakerHistory | None:
         """Where frames are heard against a past: what it is drawn from."""
@@ -125,12 +127,12 @@ class TrainingSet:
                 None: `rng` does.
         """
         settings = self.augmentation
-        if rng.random() < settings.no_voice:
+        if rng.random() < settings.no_speech:
             n_labels = self.answers.shape[1]
             return self._without_voice(rng), np.full(n_labels, 1 / n_labels, np.float32)
         around = around or rng
-        if around.random() < settings.heard:
-            number, store = self.heard[around.integers(len(self.heard))]
+        if around.random() < settings.simulated_channel:
+            number, store = self.simulated[around.integers(len(self.simulated))]
         else:
             number = around.integers(len(self.stores))
             store = self.stores[number]
@@ -156,7 +158,7 @@ class TrainingSet:
             frames = add_noise(frames, self._noise(len(frames), kind), snr_db)
         if around.random() < settings.low_pass:
             frames = low_pass(frames, around)
-        if self._history is not None and rng.random() < settings.history:
+        if self._history is not None and rng.random() < settings.speaker_history:
             colour = frames.mean(axis=0) - unchanged.mean(axis=0)
             frames = frames - self._before(index, number, store, stretch, colour, rng)
         return frames, self.answers[index]

@@ -175,7 +175,7 @@ def _trained(
         stores = [load_features(utterances, info.features, speed, folder) for speed in SPEEDS]
         drawn = max(len(utterances), STEPS * optimisation.batch_size)
         augmentation = dataclasses.replace(
-            AUGMENTATION, history=HISTORY * network.has_speaker_memory
+            AUGMENTATION, speaker_history=HISTORY * network.has_speaker_memory
         )
         training_set = training_set_of(network)(
             utterances, stores, info.labels, {"own": 1.0}, augmentation, drawn,

@@ -80,7 +80,7 @@ def _steps(model: EmotionModel, features: FeatureStore) -> Iterator[tuple[np.nda
 
 
 class EncodedConversationBatches(ConversationBatches):
-    """`ConversationBatches` of encoded steps: `stores` come from `load_encoded`; lengths are steps."""
+    """`ConversationBatches` of encoded steps: `stores` from `load_encoded`, lengths in steps."""
 
     def augmented(
         self, index: int, rng: np.random.Generator, around: np.random.Generator | None = None

@@ -80,7 +80,7 @@ def train(
         model.load_pretrained()
     else:
         model = _started(start, recipe)
-    model.has_speaker_memory = recipe.augmentation.history > 0
+    model.has_speaker_memory = recipe.augmentation.speaker_history > 0
     of_steps = (
         training_set_of(model) is ConversationBatches and not teachers and encodes_once(recipe)
     )

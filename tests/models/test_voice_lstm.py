@@ -186,7 +186,9 @@ def test_a_past_is_of_the_speaker_and_as_much_as_was_heard():
         heard_s = 0.9 * np.count_nonzero(row)
         assert row.sum() == pytest.approx(heard_s / (heard_s + 2), abs=1e-6)
     assert not past[7].any()
-    none = talks_of(history=0.3)._past(talks * 50, np.full(400, 0.9), np.random.default_rng(0))
+    none = talks_of(speaker_history=0.3)._past(
+        talks * 50, np.full(400, 0.9), np.random.default_rng(0)
+    )
     assert 0.2 < np.mean(none.any(axis=1)) < 0.35
 
 
@@ -201,7 +203,7 @@ def test_batches_hold_several_utterances_of_each_of_their_speakers():
 
 
 def test_a_conversation_is_mostly_in_one_place():
-    quiet = talks_of(history=1.0)
+    quiet = talks_of(speaker_history=1.0)
     moved = talks_of(gain_db=(-20, 20), noise=1.0, snr_db=(10, 30), tilt_db=6, low_pass=0.5)
     same = 0
     for seed in range(40):

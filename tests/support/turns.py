@@ -18,5 +18,6 @@ def two_turns(speech, pause_s=1.0, features=LogMelConfig()):
 
 
 PLAIN = dict(
-    prefix=0.0, shift=0, gain_db=(0, 0), warp=0.0, noise=0.0, low_pass=0.0, tilt_db=0.0, history=1.0
+    prefix=0.0, shift=0, gain_db=(0, 0), warp=0.0, noise=0.0, low_pass=0.0, tilt_db=0.0,
+    speaker_history=1.0,
 )  # fmt: skip

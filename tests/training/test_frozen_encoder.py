@@ -35,7 +35,7 @@ utterances_per_epoch: 24
 optimisation: {epochs: 2, batch_size: 8, pretrained_rate: 0.0}
 speeds: [0.9, 1.0]
 augmentation:
-  {history: 0.9, shift: 0, gain_db: [0, 0], warp: 0, noise: 0, mixup: 0, time_masks: 0,
+  {speaker_history: 0.9, shift: 0, gain_db: [0, 0], warp: 0, noise: 0, mixup: 0, time_masks: 0,
    band_masks: 0}
 """
 
@@ -123,7 +123,7 @@ def test_batches_are_of_whole_steps_of_one_speed(corpora, recipe, model, tmp_pat
     "change",
     [
         {"shift": 5}, {"gain_db": (0, 3)}, {"warp": 0.1}, {"heard": 0.1}, {"silence": 0.1},
-        {"noise": 0.1}, {"no_voice": 0.1}, {"tilt_db": 1.0}, {"low_pass": 0.1}, {"mixup": 0.1},
+        {"noise": 0.1}, {"no_speech": 0.1}, {"tilt_db": 1.0}, {"low_pass": 0.1}, {"mixup": 0.1},
         {"time_masks": 1}, {"band_masks": 1},
     ],
 )  # fmt: skip

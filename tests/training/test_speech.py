@@ -386,7 +386,9 @@ def test_a_model_learns_in_rooms_motors_and_babble_and_of_windows_without_a_voic
     corpora, recipe_path, run_folder, tmp_path
 ):
     pytest.importorskip("pyroomacoustics")
-    augmentation = "{heard: 1.0, noise: 1.0, babble: 0.5, no_voice: 0.5, gain_db: [-32, 12]}"
+    augmentation = (
+        "{simulated_channel: 1.0, noise: 1.0, babble: 0.5, no_speech: 0.5, gain_db: [-32, 12]}"
+    )
     recipe = noisy_recipe(
         recipe_path, tmp_path, motors=2, channel_simulations=2, augmentation=augmentation
     )
@@ -396,7 +398,7 @@ def test_a_model_learns_in_rooms_motors_and_babble_and_of_windows_without_a_voic
 
 
 def test_a_window_without_a_voice_says_nothing_of_any_label(store):
-    training_set = a_training_set(store, no_voice=1.0, gain_db=(0, 0))
+    training_set = a_training_set(store, no_speech=1.0, gain_db=(0, 0))
     frames, answer = training_set.augmented(1, np.random.default_rng(0))
     assert answer.tolist() == [0.5, 0.5]
     assert np.all(frames == -20.0)
