@@ -133,7 +133,7 @@ def test_in_training_what_was_heard_is_of_the_speaker_and_taken_off(store, monke
 def test_in_a_room_the_speaker_was_heard_there_before_too(store, monkeypatch):
     dull = FeatureStore(store.frames - 20, store.starts, store.ends, store.speech_frames)
     training_set = a_training_set(store, **PLAIN, simulated_channel=1.0)
-    training_set.heard = [(0, dull)]
+    training_set.simulated = [(0, dull)]
     mean = store.utterance(2).mean(axis=0)
     monkeypatch.setattr(training_set._history, "draw", lambda *_: (mean, 6.0))
     frames, _ = training_set.augmented(1, np.random.default_rng(0))
