@@ -122,7 +122,8 @@ def test_batches_are_of_whole_steps_of_one_speed(corpora, recipe, model, tmp_pat
 @pytest.mark.parametrize(
     "change",
     [
-        {"shift": 5}, {"gain_db": (0, 3)}, {"warp": 0.1}, {"simulated_channel": 0.1}, {"silence": 0.1},
+        {"shift": 5}, {"gain_db": (0, 3)}, {"warp": 0.1}, {"silence": 0.1},
+        {"simulated_channel": 0.1},
         {"noise": 0.1}, {"no_speech": 0.1}, {"tilt_db": 1.0}, {"low_pass": 0.1}, {"mixup": 0.1},
         {"time_masks": 1}, {"band_masks": 1},
     ],

@@ -22,7 +22,7 @@ from ser_stream.data.augmentation import (
     tilt,
     warp_bands,
 )
-from ser_stream.data.channel_simulation import heard
+from ser_stream.data.channel_simulation import simulate_channel
 from ser_stream.data.feature_cache import (
     FeatureStore,
     load_features,
@@ -492,13 +492,13 @@ def test_eight_bits_are_off_by_less_than_half_a_step():
 def test_ears_are_repeatable_and_keep_level_and_length():
     pytest.importorskip("pyroomacoustics")
     samples = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
-    first, again = (heard(samples, "a", 1) for _ in range(2))
+    first, again = (simulate_channel(samples, "a", 1) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert first.shape == samples.shape
     assert first.dtype == np.float32
     assert 0.3 < np.std(first) / np.std(samples) < 1.1
-    assert not np.array_equal(first, heard(samples, "a", 2))
-    assert np.isfinite(heard(np.zeros(16000, np.float32), "a", 1)).all()
+    assert not np.array_equal(first, simulate_channel(samples, "a", 2))
+    assert np.isfinite(simulate_channel(np.zeros(16000, np.float32), "a", 1)).all()
 
 
 def test_training_goes_on_from_another_models_weights(corpora, recipe_path, run_folder, tmp_path):
