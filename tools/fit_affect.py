@@ -178,7 +178,7 @@ def _states(network: EmotionModel, store: FeatureStore) -> tuple[np.ndarray, np.
     logits = np.empty((len(store), len(network.labels)))
     with torch.inference_mode():
         for members, (features, lengths) in EvaluationWindows(store, targets, 500).batches():
-            pooled = network.pooled(network.encode(features), network.step_lengths(lengths))
+            pooled = network.embed(network.encode(features), network.step_lengths(lengths))
             states[members], logits[members] = pooled, network.output(pooled)
     return states, logits
 

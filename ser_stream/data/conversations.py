@@ -17,7 +17,7 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.data.speaker_history import NEUTRAL, are_neutral
 from ser_stream.data.windows import TrainingSet, pad
 from ser_stream.distributed import own_part
-from ser_stream.features.speaker_memory import MEMORY_S, share_of
+from ser_stream.features.speaker_memory import MEMORY_S, memory_weight
 from ser_stream.units import Seconds
 
 TOGETHER = 8
@@ -75,7 +75,7 @@ class ConversationBatches(TrainingSet):
     ) -> np.ndarray:
         """(utterances, utterances) float32: how much of which other one is taken off.
 
-        A row sums to `share_of` what was heard, or is zero: nobody was heard before.
+        A row sums to `memory_weight` what was heard, or is zero: nobody was heard before.
         """
         past = np.zeros((len(lengths_s), len(lengths_s)), np.float32)
         start = 0
@@ -90,7 +90,7 @@ class ConversationBatches(TrainingSet):
                 if len(neutral) and rng.random() < NEUTRAL:
                     others = neutral
                 chosen = rng.choice(others, rng.integers(1, len(others) + 1), replace=False)
-                share = share_of(min(lengths_s[chosen].sum(), MEMORY_S))
+                share = memory_weight(min(lengths_s[chosen].sum(), MEMORY_S))
                 past[place, chosen] = share * lengths_s[chosen] / lengths_s[chosen].sum()
         return past
 

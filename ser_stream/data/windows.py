@@ -26,7 +26,7 @@ from ser_stream.data.feature_cache import FeatureStore
 from ser_stream.data.speaker_history import SpeakerHistory
 from ser_stream.distributed import own_part
 from ser_stream.features.log_mel import SILENCE, db_to_power, power_to_db
-from ser_stream.features.speaker_memory import offset
+from ser_stream.features.speaker_memory import speaker_offset
 from ser_stream.units import Seconds
 
 
@@ -191,7 +191,7 @@ class TrainingSet:
         mean, heard_s = self._history.draw(index, number, rng)
         if store is not self.stores[number]:
             mean = mean + store.utterance(index).mean(axis=0) - self._history.mean(index, number)
-        return offset(self.usual, warp_bands(mean[None], stretch)[0] + colour, heard_s)
+        return speaker_offset(self.usual, warp_bands(mean[None], stretch)[0] + colour, heard_s)
 
     def _without_voice(self, rng: np.random.Generator) -> np.ndarray:
         settings = self.augmentation

@@ -1,10 +1,11 @@
-"""What a stream's voices sounded like so far, so that the next turn is heard against them.
+"""Speaker memory: the mean of earlier turns, which the next turn is normalised by.
 
-A microphone, a room and a speaker each have a colour, and a level, that say nothing of emotion, but
-that a network which hears one turn alone takes for it. The mean of what was said before holds all
-three; what a turn differs by from it is how it is said. What it is the mean of is the network's
-matter: of log-mel frames in dB, where levels and colours are added, or of statistics of its states,
-which know more of voices. It is taken off as a constant, so nothing is computed twice.
+A microphone, a room and a speaker each add a level and a spectral colour that say nothing of
+emotion, but that a network which is given a single turn takes for emotion. The mean of earlier
+turns holds all three; how a turn differs from it is how it is said. The network decides what the
+mean is taken of: of log-mel frames in dB, where levels and colours add up, or of statistics of the
+network's states, which describe voices better. It is subtracted as a constant, so that nothing is
+computed twice.
 """
 
 from __future__ import annotations
@@ -13,53 +14,53 @@ import numpy as np
 
 from ser_stream.units import Seconds
 
-USUAL_S: Seconds = 2.0
-"""So much usual speech counts as heard beforehand: who said little is believed little."""
+PRIOR_S: Seconds = 2.0
+"""Weight of the training set's mean, as seconds of speech: little speech moves the mean little."""
 MEMORY_S: Seconds = 20.0
-"""As much counts as one has heard, however long it was: old turns fade."""
+"""Maximum weight of earlier turns, as seconds of speech: old turns fade."""
 FORGET_S: Seconds = 60.0
-"""After so long without speech it is another conversation."""
+"""Time without speech after which another conversation, and so an empty memory, begins."""
 
 
 class SpeakerMemory:
-    """The mean of the turns so far.
+    """The mean of the turns so far, weighted by their lengths.
 
     Args:
-        usual: (n,) the training set's mean.
+        prior: (n,) the training set's mean.
     """
 
-    def __init__(self, usual: np.ndarray):
-        self._usual = np.asarray(usual, np.float64)
-        self.forget()
+    def __init__(self, prior: np.ndarray):
+        self._prior = np.asarray(prior, np.float64)
+        self.reset()
 
-    def forget(self) -> None:
-        """Another conversation begins."""
-        self._mean = self._usual
-        self._heard_s: Seconds = 0.0
+    def reset(self) -> None:
+        """Forget all turns: another conversation begins."""
+        self._mean = self._prior
+        self._known_s: Seconds = 0.0
 
-    def hear(self, turn: np.ndarray, length_s: Seconds) -> None:
-        """Remember a turn (n,) of that length, > 0."""
-        share = length_s / (self._heard_s + length_s)
-        self._mean = (1 - share) * self._mean + share * turn
-        self._heard_s = min(self._heard_s + length_s, MEMORY_S)
+    def update(self, turn: np.ndarray, length_s: Seconds) -> None:
+        """Add a turn's mean (n,); its length is > 0."""
+        weight = length_s / (self._known_s + length_s)
+        self._mean = (1 - weight) * self._mean + weight * turn
+        self._known_s = min(self._known_s + length_s, MEMORY_S)
 
     @property
     def offset(self) -> np.ndarray:
-        """(n,) float32: what is taken off the next turn. At first, nothing."""
-        return offset(self._usual, self._mean, self._heard_s)
+        """(n,) float32, to be subtracted from the next turn; zero before the first."""
+        return speaker_offset(self._prior, self._mean, self._known_s)
 
 
-def offset(usual: np.ndarray, heard: np.ndarray, heard_s: Seconds) -> np.ndarray:
-    """What `heard_s` of speech with the mean `heard` (n,) is taken to differ by.
+def speaker_offset(prior: np.ndarray, mean: np.ndarray, known_s: Seconds) -> np.ndarray:
+    """Return the offset (n,) float32 of a speaker whose `known_s` of speech have this mean (n,).
 
-    Shrunk towards none, the less was heard:
+    The less speech is known, the more the offset is shrunk towards zero:
 
-    >>> offset(np.zeros(1), np.ones(1), 2.0)
+    >>> speaker_offset(np.zeros(1), np.ones(1), 2.0)
     array([0.5], dtype=float32)
     """
-    return (share_of(heard_s) * (heard - usual)).astype(np.float32)
+    return (memory_weight(known_s) * (mean - prior)).astype(np.float32)
 
 
-def share_of(heard_s: Seconds) -> float:
-    """How far so much speech is believed, beside what is usual: 0 to 1."""
-    return heard_s / (heard_s + USUAL_S)
+def memory_weight(known_s: Seconds) -> float:
+    """Return the weight, 0 to 1, of `known_s` of speech against the training set's mean."""
+    return known_s / (known_s + PRIOR_S)

@@ -1,16 +1,16 @@
-"""What a streaming emotion network is.
+"""Base classes of the networks.
 
-Almost all of a window's answer is computed before the window is complete. A network therefore comes
-in two parts. The front end turns frames into steps; a step depends on the frames of its own past
-within the turn, at most `context_frames` before the hop it falls in, or what a recurrent network
-keeps of them, so it is computed once and kept. The head turns the last few dozen steps into logits,
-once per hop::
+A streaming network computes almost all of a window's answer before the window is complete. It has
+two parts. The front end turns frames into steps; a step depends on the `context_frames` frames in
+front of the hop it falls in, or on the state that a recurrent network keeps of the turn, so it is
+computed once and kept. The head turns the last few dozen steps into logits, once per hop::
 
     frames   ..................................................  10 ms each, since the turn began
     steps    |    |    |    |    |    |    |    |    |    |      encode(): each computed once
     window              [----------------------------------]     classify(): the last window_steps
 
-A network that sees words beside sound judges whole utterances, cut into segments: `BimodalModel`.
+A network that takes words beside sound scores whole utterances, cut into segments: see
+`BimodalModel`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ser_stream.errors import InputError
-from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.features.base import FeatureConfig, StreamingFeatureConfig
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
 from ser_stream.models.attention import valid_steps
@@ -31,21 +31,23 @@ from ser_stream.models.segment_batch import SegmentBatch
 
 
 class NormalisingModel(nn.Module):
-    """What all networks have: labels, and features that they normalise themselves.
+    """Base of all networks: labels, and features that the network normalises itself.
 
     Attributes:
         labels: one per logit.
-        features: settings of the features it is given.
-        mean, std: (features.dimension,) buffers, each band's, or coefficient's, statistics over the
+        features: settings of the features that the network is given.
+        mean, std: (features.dimension,) buffers, statistics of each band or coefficient over the
             training set.
-        takes: what it judges by, in words.
-        has_speaker_memory: whether turns are normalised by the turns before, see `SpeakerMemory`.
+        input_description: what the network takes, in words, for error messages.
+        has_speaker_memory: whether turns are normalised by earlier turns, see `SpeakerMemory`.
     """
 
-    takes: str
+    input_description: str
     has_speaker_memory: bool = False
+    mean: Tensor
+    std: Tensor
 
-    def __init__(self, labels: tuple[str, ...], features: LogMelConfig):
+    def __init__(self, labels: tuple[str, ...], features: FeatureConfig):
         super().__init__()
         self.labels = tuple(labels)
         self.features = features
@@ -53,22 +55,22 @@ class NormalisingModel(nn.Module):
         self.register_buffer("std", torch.ones(features.dimension), persistent=False)
 
     def set_normalisation(self, mean: Tensor, std: Tensor) -> None:
-        """Mean and standard deviation of the training set's frames.
+        """Set the mean and standard deviation of the training set's frames.
 
-        Both (dimension,), or (frames, dimension) where each cell of a window has its own.
+        Both are (dimension,), or (frames, dimension) where each cell of a window has its own.
         """
         self.mean = mean.to(self.mean)
         self.std = std.to(self.std)
 
     def normalise(self, features: Tensor) -> Tensor:
-        """(..., dimension) -> zero mean and unit deviation per band."""
+        """Return features (..., dimension) with zero mean and unit deviation per band."""
         return (features - self.mean) / self.std
 
-    def loss(self, *inputs, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-        """What training makes small, the mean over the batch.
+    def loss(self, *inputs: Any, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """Return the training loss, the mean over the batch.
 
         Args:
-            inputs: as `forward`.
+            inputs: the arguments of `forward`.
             targets: (batch,) indices of labels, or (batch, labels) probabilities.
         """
         logits = self(*inputs).float()
@@ -76,54 +78,56 @@ class NormalisingModel(nn.Module):
 
 
 class EmotionModel(NormalisingModel):
-    """Base of the networks that stream: frames in, logits out.
+    """Base of the streaming networks: frames in, logits out.
 
     Attributes:
-        hop_frames, window_frames: how often it answers and how far it looks back, in frames.
-        context_frames: frames that `encode` must be given in front of a hop, so that the hop's
-            steps come out as if it had been given the whole turn. None: all of them, or what
-            `encode_on` gave of them.
+        hop_frames, window_frames: frames from one answer to the next, and frames of a window.
+        context_frames: frames in front of a hop that `encode` must be given so that the hop's steps
+            equal those of the whole turn. None for a network whose steps depend on the whole turn:
+            it implements `encode_chunk`.
         frames_per_step: frames from one step to the next.
-        context_of_step: frames that a step covers beyond those: the overlap of neighbouring chunks.
+        step_overlap_frames: frames that a step covers beyond `frames_per_step`: the overlap of
+            neighbouring chunks.
         pretrained_parts: sources of the pretrained weights, for the model card.
         remembers_statistics: whether the speaker memory holds the network's `statistics` of a turn
-            instead of its mean frame.
+            instead of the turn's mean frame.
     """
 
-    takes = "sound alone"
+    input_description = "sound alone"
 
+    features: StreamingFeatureConfig
     hop_frames: int
     window_frames: int
     context_frames: int | None
     frames_per_step: int
-    context_of_step: int = 0
+    step_overlap_frames: int = 0
     pretrained_parts: tuple[str, ...] = ()
     remembers_statistics: bool = False
 
     def load_pretrained(self) -> None:
-        """Load what training begins with, of a network that does not begin by chance."""
+        """Load the pretrained weights that training starts from, where the network has any."""
 
     def fit_statistics(self, turns: Iterator[tuple[Tensor, Tensor]]) -> None:
-        """Learn, before training, what turns usually have, of a network that begins so.
+        """Estimate the statistics of the network's steps over the training set, before training.
 
         Args:
-            turns: batches of steps and of their numbers: arguments as `classify`.
+            turns: batches of steps (batch, steps, dimension) and their lengths (batch,).
         """
 
     @property
-    def pretrained(self) -> nn.Module | None:
-        """The front end that `load_pretrained` loads, or None."""
+    def pretrained_encoder(self) -> nn.Module | None:
+        """The front end that `load_pretrained` fills, or None."""
         return None
 
     @property
     def prior_statistics(self) -> Tensor:
-        """What is remembered of a turn, as the training set has it on average, (n,)."""
+        """Mean over the training set, (n,), of what the speaker memory holds of a turn."""
         return self.mean
 
     @property
     def step_frames(self) -> int:
-        """Frames that a step covers: the least that are judged."""
-        return self.frames_per_step + self.context_of_step
+        """Frames that one step covers, the shortest input that can be scored."""
+        return self.frames_per_step + self.step_overlap_frames
 
     @property
     def window_steps(self) -> int:
@@ -131,68 +135,68 @@ class EmotionModel(NormalisingModel):
         return self.steps_in(self.window_frames)
 
     def steps_in(self, n_frames: int) -> int:
-        """Number of whole steps in a turn of that many frames."""
-        return max(0, (n_frames - self.context_of_step) // self.frames_per_step)
+        """Return the number of whole steps in a turn of `n_frames` frames."""
+        return max(0, (n_frames - self.step_overlap_frames) // self.frames_per_step)
 
     def encode(self, features: Tensor) -> Tensor:
-        """Front end: (batch, frames, n_mels) in dB -> (batch, steps_in(frames), dimension).
+        """Run the front end: (batch, frames, n_mels) in dB -> (batch, steps_in(frames), dimension).
 
         The first frame given counts as the turn's first: what lies before it is zero.
         """
         raise NotImplementedError
 
-    def encode_on(self, features: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """`encode` in parts, for a network without `context_frames`.
+    def encode_chunk(self, features: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Run the front end on the next frames of a turn; for `context_frames` None.
 
         Args:
-            features: (batch, frames, n_mels), those that follow; a multiple of `frames_per_step`.
-            state: what this gave of the frames before; None: there were none.
+            features: (batch, frames, n_mels), a multiple of `frames_per_step` frames.
+            state: the state returned for the frames before; None at the start of the turn.
 
         Returns:
-            Steps (batch, steps, dimension) of these frames, and the state behind them.
+            Steps (batch, steps, dimension) of these frames, and the state after them.
         """
         raise NotImplementedError
 
     def statistics(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """What is remembered of a turn, (batch, n), where `remembers_statistics`.
+        """Return what the speaker memory holds of a turn, (batch, n), where `remembers_statistics`.
 
         Arguments as `classify`.
         """
         raise NotImplementedError
 
     def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Head: (batch, steps, dimension) -> logits (batch, labels).
+        """Run the head: (batch, steps, dimension) -> logits (batch, labels).
 
         Args:
             lengths: (batch,) valid steps of each item, at least 1; None where all are valid. Steps
-                behind them have no influence.
+                after them have no influence.
         """
         raise NotImplementedError
 
-    def judge(
+    def score(
         self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Logits as `classify`, and valence and arousal (batch, 2) where the network has them.
+        """Return logits as `classify`, and valence and arousal (batch, 2) where there are any.
 
         Args:
-            offset: (n,) what is taken off `statistics`, where `remembers_statistics`.
+            offset: (n,) subtracted from `statistics`, where `remembers_statistics`.
         """
         return self.classify(steps, lengths), None
 
     def forward(self, features: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Logits (batch, labels) of whole windows (batch, frames, n_mels) in dB.
+        """Return logits (batch, labels) of whole windows (batch, frames, n_mels) in dB.
 
         Args:
             lengths: (batch,) valid frames of each item, each enough for one step.
         """
-        steps = self.encode(self.levelled(features, lengths))
+        steps = self.encode(self.fill_padding(features, lengths))
         return self.classify(steps, self.step_lengths(lengths))
 
-    def levelled(self, features: Tensor, lengths: Tensor | None) -> Tensor:
-        """The same features, with the training set's mean behind each item's length.
+    def fill_padding(self, features: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the features with the training set's mean after each item's length.
 
-        Nothing there has influence on an answer, but in training batch normalisation takes its
-        statistics over all of a batch: padding of another level would shift them.
+        Padding has no influence on an answer, but in training, batch normalisation takes its
+        statistics over the whole batch: padding of another level would shift them.
         """
         if lengths is None:
             return features
@@ -200,15 +204,15 @@ class EmotionModel(NormalisingModel):
         return torch.where(valid[..., None], features, self.mean)
 
     def step_lengths(self, lengths: Tensor | None) -> Tensor | None:
-        """Valid steps of items of which so many frames are valid, (batch,)."""
+        """Return the number of valid steps (batch,) for numbers of valid frames (batch,)."""
         if lengths is None:
             return None
-        return (lengths - self.context_of_step) // self.frames_per_step
+        return (lengths - self.step_overlap_frames) // self.frames_per_step
 
     def attention_weights(
         self, features: Tensor, lengths: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """What each attention layer over time weighs: its name -> (batch, frames).
+        """Return the weights of each attention layer over time: name -> (batch, frames).
 
         Arguments as `forward`. A step's weight is spread over the frames that it covers. Empty for
         a network without such a layer.
@@ -217,7 +221,7 @@ class EmotionModel(NormalisingModel):
 
 
 class BimodalModel(NormalisingModel):
-    """Base of the networks that see words beside sound: whole utterances in, logits out.
+    """Base of the networks that take words beside sound: whole utterances in, logits out.
 
     They do not stream: words are known late, and all at once.
 
@@ -225,29 +229,33 @@ class BimodalModel(NormalisingModel):
         InputError: `features` are not those of segments.
     """
 
-    takes = "words beside sound"
+    input_description = "words beside sound"
+
+    features: SegmentConfig
 
     def __init__(self, labels: tuple[str, ...], features: SegmentConfig):
         if not isinstance(features, SegmentConfig):
             raise InputError(
-                f"features: found {type(features).__name__}; a network that takes {self.takes} "
-                "needs those of segments"
+                f"features: found {type(features).__name__}; a network that takes "
+                f"{self.input_description} needs those of segments"
             )
         super().__init__(labels, features)
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The words that it knows: none, where words have no influence."""
+        """Words that the network knows; empty where words have no influence."""
         return Vocabulary(())
 
     def forward(self, batch: SegmentBatch) -> Tensor:
-        """Logits (batch, labels): what their softmax gives is the network's answer."""
+        """Return logits (batch, labels); their softmax is the network's answer."""
         raise NotImplementedError
 
-    def explained(self, batch: SegmentBatch) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
-        """Logits (batch, labels), and what each word weighs.
+    def forward_with_attention(
+        self, batch: SegmentBatch
+    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """Return logits (batch, labels) and the attention weights of each word.
 
-        By text's and by audio's attention, (batch, heads, words) each; None for a network that does
-        not have both.
+        The weights are those of the text's and of the audio's attention, (batch, heads, words)
+        each; None for a network without both.
         """
         return self(batch), None

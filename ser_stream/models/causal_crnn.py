@@ -14,6 +14,7 @@ from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import AttentiveStatistics, valid_steps
 from ser_stream.models.pooling import PoolingModel
 from ser_stream.models.recurrent import hidden_states
+from ser_stream.models.registry import register
 
 
 class CausalBlock(nn.Module):
@@ -57,6 +58,7 @@ class CausalBlock(nn.Module):
         return self.dropout(self.pool(F.relu(self.norm(self.conv(past)))))
 
 
+@register("causal_crnn")
 class CausalCrnn(PoolingModel):
     """Causal CNN front end, GRU and attentive statistics head.
 
@@ -113,7 +115,7 @@ class CausalCrnn(PoolingModel):
         maps = self.blocks(self.normalise(features)[:, None])  # (batch, channels, steps, bands)
         return self.encoding(maps.transpose(1, 2).flatten(2))
 
-    def pooled(
+    def embed(
         self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
     ) -> Tensor:
         """(batch, 4 * hidden); there is no `offset`: its memory is of frames."""

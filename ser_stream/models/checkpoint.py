@@ -20,7 +20,7 @@ from ser_stream.models.info import (
     has_description,
     read_info,
 )
-from ser_stream.models.registry import ARCHITECTURES, ModelT, build_model
+from ser_stream.models.registry import ModelT, architectures, build_model, network_class
 
 
 def save_model(
@@ -86,7 +86,7 @@ def load_model(
 
 
 def _check_kind(name: str, architecture: str, kind: type[NormalisingModel]) -> None:
-    network = ARCHITECTURES.get(architecture)
+    network = network_class(architecture) if architecture in architectures() else None
     if network is not None and issubclass(kind, EmotionModel) and issubclass(network, BimodalModel):
         raise InputError(
             f"model {name!r}: it takes words beside sound: name it as the text model "

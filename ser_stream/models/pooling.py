@@ -20,18 +20,18 @@ class PoolingModel(EmotionModel):
     output: nn.Linear
     affect: nn.Linear | None
 
-    def pooled(
+    def embed(
         self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
     ) -> Tensor:
         """What the output layers see of a window: arguments as `judge`, (batch, n)."""
         raise NotImplementedError
 
     def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return self.judge(steps, lengths)[0]
+        return self.score(steps, lengths)[0]
 
-    def judge(
+    def score(
         self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        pooled = self.pooled(steps, lengths, offset)
+        pooled = self.embed(steps, lengths, offset)
         affect = None if self.affect is None else self.affect(pooled).clamp(-1, 1)
         return self.output(self.dropout(pooled)), affect

@@ -1,62 +1,147 @@
-"""Networks by name."""
+"""Networks by name. A network's module is imported when the network is first asked for.
+
+A network registers itself by decorator; `MODULES` says where its module is, so that names can be
+listed without importing any network::
+
+    @register("moma")
+    class Moma(EmotionModel): ...
+"""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ser_stream.errors import InputError
-from ser_stream.features.log_mel import LogMelConfig
-from ser_stream.models.base import EmotionModel, NormalisingModel
-from ser_stream.models.causal_crnn import CausalCrnn
-from ser_stream.models.papers.can import CrossAttentionNetwork
-from ser_stream.models.papers.can_baselines import AudioModel, TextModel
-from ser_stream.models.papers.cat import Cat, LstmTransformer
-from ser_stream.models.papers.cnn_blstm_attention import CnnBlstmAttention
-from ser_stream.models.papers.ilt import CnnLstmTransformer, CnnTransformer, Ilt
-from ser_stream.models.papers.moma import Moma
-from ser_stream.models.voice_lstm import VoiceLstm
+from ser_stream.features.base import FeatureConfig
 
-ModelT = TypeVar("ModelT", bound=NormalisingModel)
+if TYPE_CHECKING:
+    from ser_stream.models.base import EmotionModel, NormalisingModel
 
-ARCHITECTURES: dict[str, type[NormalisingModel]] = {
-    "can": CrossAttentionNetwork,
-    "can_audio": AudioModel,
-    "can_text": TextModel,
-    "causal_crnn": CausalCrnn,
-    "cnn_blstm_attention": CnnBlstmAttention,
-    "ilt": Ilt,
-    "cat": Cat,
-    "cnn_transformer": CnnTransformer,
-    "cnn_lstm_transformer": CnnLstmTransformer,
-    "lstm_transformer": LstmTransformer,
-    "moma": Moma,
-    "voice_lstm": VoiceLstm,
+ModelT = TypeVar("ModelT", bound="NormalisingModel")
+
+MODULES = {
+    "can": "papers.can",
+    "can_audio": "papers.can_baselines",
+    "can_text": "papers.can_baselines",
+    "causal_crnn": "causal_crnn",
+    "cnn_blstm_attention": "papers.cnn_blstm_attention",
+    "ilt": "papers.ilt",
+    "cat": "papers.cat",
+    "cnn_transformer": "papers.ilt",
+    "cnn_lstm_transformer": "papers.ilt",
+    "lstm_transformer": "papers.cat",
+    "moma": "papers.moma",
+    "voice_lstm": "voice_lstm",
 }
+"""Architecture -> the module of `ser_stream.models` that registers it."""
+
+_NETWORKS: dict[str, type[NormalisingModel]] = {}
+"""Architecture -> network, of the modules imported so far."""
+
+
+def register(architecture: str) -> Callable[[type[ModelT]], type[ModelT]]:
+    """Return a class decorator that makes a network known by the name `architecture`.
+
+    Raises:
+        ValueError: another network has the name already.
+    """
+
+    def decorate(network: type[ModelT]) -> type[ModelT]:
+        if architecture in _NETWORKS:
+            raise ValueError(f"architecture {architecture!r} is registered already")
+        _NETWORKS[architecture] = network
+        return network
+
+    return decorate
+
+
+def architectures() -> tuple[str, ...]:
+    """Return the names of all networks, importing none of them."""
+    return (*MODULES, *(name for name in _NETWORKS if name not in MODULES))
+
+
+def network_class(architecture: str) -> type[NormalisingModel]:
+    """Return the class of a network, importing its module where that is necessary.
+
+    Raises:
+        InputError: there is no network of that name.
+    """
+    if architecture not in _NETWORKS and architecture in MODULES:
+        importlib.import_module(f"ser_stream.models.{MODULES[architecture]}")
+    if architecture not in _NETWORKS:
+        raise _not_accepted(repr(architecture), architectures())
+    return _NETWORKS[architecture]
+
+
+@overload
+def build_model(
+    architecture: str,
+    labels: tuple[str, ...],
+    features: FeatureConfig,
+    options: dict[str, Any] | None = None,
+) -> EmotionModel: ...
+
+
+@overload
+def build_model(
+    architecture: str,
+    labels: tuple[str, ...],
+    features: FeatureConfig,
+    options: dict[str, Any] | None = None,
+    *,
+    kind: type[ModelT],
+) -> ModelT: ...
+
+
+@overload
+def build_model(
+    architecture: str,
+    labels: tuple[str, ...],
+    features: FeatureConfig,
+    options: dict[str, Any] | None,
+    kind: type[ModelT],
+) -> ModelT: ...
 
 
 def build_model(
     architecture: str,
     labels: tuple[str, ...],
-    features: LogMelConfig,
+    features: FeatureConfig,
     options: dict[str, Any] | None = None,
-    kind: type[ModelT] = EmotionModel,
-) -> ModelT:
-    """A network with fresh weights.
+    kind: type[NormalisingModel] | None = None,
+) -> NormalisingModel:
+    """Return a network with newly initialised weights.
 
     Args:
-        kind: `BimodalModel` for a network that sees words beside sound.
+        options: further keyword arguments of the network's class.
+        kind: the base class that the network must have: `EmotionModel`, which is the default, or
+            `BimodalModel`.
 
     Raises:
-        InputError: the architecture is not known or of another kind, or one of its options is not
-            known.
+        InputError: the architecture is unknown or of another kind, or an option is unknown.
     """
-    accepted = [name for name, network in ARCHITECTURES.items() if issubclass(network, kind)]
-    if architecture not in accepted:
-        found = repr(architecture)
-        if architecture in ARCHITECTURES:
-            found += f", which takes {ARCHITECTURES[architecture].takes}"
-        raise InputError(f"architecture: found {found}; accepted are {', '.join(accepted)}")
+    if kind is None:
+        from ser_stream.models.base import EmotionModel
+
+        kind = EmotionModel
+    if architecture not in architectures():
+        raise _not_accepted(repr(architecture), _of_kind(kind))
+    network: Callable[..., NormalisingModel] = network_class(architecture)
+    if not issubclass(network_class(architecture), kind):
+        found = f"{architecture!r}, which takes {network_class(architecture).input_description}"
+        raise _not_accepted(found, _of_kind(kind))
     try:
-        return ARCHITECTURES[architecture](labels, features, **(options or {}))
+        return network(labels, features, **(options or {}))
     except TypeError as error:
         raise InputError(f"options of {architecture}: {error}") from error
+
+
+def _of_kind(kind: type[NormalisingModel]) -> list[str]:
+    """Return the architectures whose class derives from `kind`; imports every network."""
+    return [name for name in architectures() if issubclass(network_class(name), kind)]
+
+
+def _not_accepted(found: str, accepted: list[str] | tuple[str, ...]) -> InputError:
+    return InputError(f"architecture: found {found}; accepted are {', '.join(accepted)}")

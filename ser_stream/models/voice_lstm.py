@@ -23,6 +23,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import valid_steps
 from ser_stream.models.pooling import PoolingModel
+from ser_stream.models.registry import register
 
 PRETRAINED = Path(__file__).parent.parent / "weights" / "speaker-encoder" / "encoder.safetensors"
 """Of Resemblyzer 0.1.4, see NOTICE beside it."""
@@ -69,6 +70,7 @@ class SpeakerEncoder(nn.Module):
         return torch.cat(outputs, dim=2), ends
 
 
+@register("voice_lstm")
 class VoiceLstm(PoolingModel):
     """Speaker encoder, statistics over the window, two layers.
 
@@ -131,7 +133,7 @@ class VoiceLstm(PoolingModel):
         self.spread = torch.cat(found).std(dim=0) + 1e-4
 
     @property
-    def pretrained(self) -> nn.Module:
+    def pretrained_encoder(self) -> nn.Module:
         return self.encoder
 
     @property
@@ -139,9 +141,9 @@ class VoiceLstm(PoolingModel):
         return self.usual
 
     def encode(self, features: Tensor) -> Tensor:
-        return self.encode_on(features, None)[0]
+        return self.encode_chunk(features, None)[0]
 
-    def encode_on(self, features: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def encode_chunk(self, features: Tensor, state: State | None) -> tuple[Tensor, State]:
         """A step is the mean of ten frames' states, and of their squares.
 
         Frames are brought to the level of all that was heard of the turn so far.
@@ -169,7 +171,7 @@ class VoiceLstm(PoolingModel):
         mean, square = means.chunk(2, dim=1)
         return torch.cat([mean, (F.relu(square - mean**2) + 1e-6).sqrt()], dim=1)
 
-    def pooled(
+    def embed(
         self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
     ) -> Tensor:
         return self._hidden(self.statistics(steps, lengths), offset)

@@ -60,7 +60,7 @@ class TurnEncoder:
     def judge(self, n_frames: int) -> tuple[np.ndarray, np.ndarray | None]:
         """The same, and valence and arousal (2,) where the network has them."""
         with torch.inference_mode():
-            logits, affect = self._model.judge(self._window(n_frames), offset=self._offset)
+            logits, affect = self._model.score(self._window(n_frames), offset=self._offset)
         return _array(logits), None if affect is None else _array(affect)
 
     def heard(self, n_frames: int) -> np.ndarray:
@@ -99,10 +99,10 @@ class TurnEncoder:
         """Steps [start, end), (1, end - start, dimension)."""
         model = self._model
         first_frame = start * model.frames_per_step
-        last_frame = end * model.frames_per_step + model.context_of_step
+        last_frame = end * model.frames_per_step + model.step_overlap_frames
         if model.context_frames is None:
             frames = self._frames(first_frame, last_frame)[None].to(self._device)
-            steps, self._state = model.encode_on(frames, self._state)
+            steps, self._state = model.encode_chunk(frames, self._state)
             return steps
         frames = self._frames(max(0, first_frame - model.context_frames), last_frame)
         return model.encode(frames[None].to(self._device))[:, start - end :]
@@ -170,7 +170,7 @@ class WindowScorer:
         """Another stream begins."""
         self._encoder = self._ended_s = None
         if self._memory is not None:
-            self._memory.forget()
+            self._memory.reset()
 
     def logits(self, window: Window) -> np.ndarray:
         """Smoothed logits (labels,) of an interval, or the whole turn's log-probabilities."""
@@ -199,14 +199,14 @@ class WindowScorer:
         if self._memory is None:
             return None
         if self._ended_s is not None and window.turn_start_s - self._ended_s > FORGET_S:
-            self._memory.forget()
+            self._memory.reset()
         return self._memory.offset
 
     def _remember(self, window: Window) -> None:
         """The turn has ended; one of too little speech may have been a noise."""
         if self._memory is not None and window.speech_s >= self.settings.min_speech:
             length_s = window.n_frames * self._model.features.frame_s
-            self._memory.hear(self._encoder.heard(window.n_frames), length_s)
+            self._memory.update(self._encoder.heard(window.n_frames), length_s)
             self._ended_s = window.end_s
 
     def __call__(self, window: Window) -> EmotionEstimate:

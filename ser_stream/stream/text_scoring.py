@@ -126,7 +126,7 @@ class TextScorer:
         texts, segments = segment(samples, tokens, self._model.features)
         batch = SegmentBatch.pad([(segments, *self._model.vocabulary.encode(texts))])
         with torch.inference_mode():
-            logits, weights = self._model.explained(batch.to(self._device))
+            logits, weights = self._model.forward_with_attention(batch.to(self._device))
         names = ("text_attention", "audio_attention")
         attention = {} if weights is None else dict(zip(names, weights, strict=True))
         return _numpy(logits[0]), {n: _numpy(w[0].mean(dim=0)) for n, w in attention.items()}

@@ -24,7 +24,7 @@ from ser_stream.files import check_model_folder
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import ModelInfo
-from ser_stream.models.registry import ARCHITECTURES
+from ser_stream.models.registry import architectures
 from ser_stream.models.relabel import with_labels
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.training.calibrate import calibrate
@@ -75,7 +75,7 @@ def fine_tune(
     check_model_folder(output / "model")
     keep_freed_memory()
     network, info = load_model(model)
-    if info.architecture not in ARCHITECTURES or type(info.features) is not LogMelConfig:
+    if info.architecture not in architectures() or type(info.features) is not LogMelConfig:
         raise InputError(
             f"model {model}: it does not hear log-mel frames; own clips can train default, tiny, "
             "open, and others of such features"

@@ -51,7 +51,7 @@ def load_encoded(
         folder, among: see `load_features`.
     """
     weights = hashlib.sha256()
-    for tensor in model.pretrained.state_dict().values():
+    for tensor in model.pretrained_encoder.state_dict().values():
         weights.update(tensor.numpy().tobytes())
     identity = [*identity_of(among, model.features, speed), "steps", weights.hexdigest()]
 
@@ -105,7 +105,7 @@ class EncodedHead(nn.Module):
 
     @property
     def pretrained(self) -> nn.Module | None:
-        return self.network.pretrained
+        return self.network.pretrained_encoder
 
     def forward(self, steps: Tensor, lengths: Tensor, past: Tensor | None = None) -> Tensor:
         """Logits (batch, labels): arguments as the network's `classify`."""

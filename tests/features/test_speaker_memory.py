@@ -26,19 +26,19 @@ def test_before_anything_was_heard_nothing_is_taken_off():
 
 def test_the_more_was_heard_the_more_is_taken_off():
     memory = SpeakerMemory(USUAL)
-    memory.hear(np.array([-30.0, -60.0]), 2.0)
+    memory.update(np.array([-30.0, -60.0]), 2.0)
     np.testing.assert_allclose(memory.offset, [5.0, 0.0])
-    memory.hear(np.array([-30.0, -60.0]), 4.0)
+    memory.update(np.array([-30.0, -60.0]), 4.0)
     np.testing.assert_allclose(memory.offset, [7.5, 0.0])
 
 
 def test_old_turns_fade_and_an_hour_of_speech_is_no_more_than_its_end():
     memory = SpeakerMemory(USUAL)
-    memory.hear(np.array([-20.0, -20.0]), 600.0)
+    memory.update(np.array([-20.0, -20.0]), 600.0)
     for _ in range(20):
-        memory.hear(np.array([-30.0, -60.0]), 10.0)
+        memory.update(np.array([-30.0, -60.0]), 10.0)
     np.testing.assert_allclose(memory.offset, [10 * MEMORY_S / (MEMORY_S + 2), 0.0], atol=0.02)
-    memory.forget()
+    memory.reset()
     assert memory.offset.tolist() == [0.0, 0.0]
 
 
@@ -57,7 +57,7 @@ def test_a_turn_is_heard_against_the_one_before(remembering, speech):
         memory = SpeakerMemory(remembering.mean.numpy())
         for window in heard[-1:]:
             frames = window.features.read(0, window.n_frames)
-            memory.hear(frames.mean(axis=0), window.n_frames * 0.01)
+            memory.update(frames.mean(axis=0), window.n_frames * 0.01)
         assert bool(np.any(memory.offset)) == bool(heard)
         for window in turn[:-1]:
             frames = window.features.read(0, window.n_frames) - memory.offset

@@ -109,10 +109,10 @@ def test_a_saved_model_answers_unknown_words_as_before(tmp_path):
     assert info.options["ngram_buckets"] == 500
     texts = [["pear", "like"], ["quince"], []]
     with torch.inference_mode():
-        assert torch.equal(loaded.judge(texts), model.judge(texts))
-        logits = model.judge(texts)
+        assert torch.equal(loaded.score_texts(texts), model.score_texts(texts))
+        logits = model.score_texts(texts)
         assert logits.shape == (3, 2)
-        torch.testing.assert_close(model.judge([["quince"]])[0], logits[1])
+        torch.testing.assert_close(model.score_texts([["quince"]])[0], logits[1])
 
 
 def test_can_begins_with_what_a_network_of_words_learned_from_texts():

@@ -11,7 +11,7 @@ from ser_stream.data.conversations import TOGETHER, ConversationBatches
 from ser_stream.data.feature_cache import FeatureStore
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import HE
-from ser_stream.features.speaker_memory import SpeakerMemory, offset
+from ser_stream.features.speaker_memory import SpeakerMemory, speaker_offset
 from ser_stream.models.registry import build_model
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.stream.scoring import ScoringSettings, TurnEncoder, WindowScorer
@@ -38,7 +38,7 @@ def model():
 def logits(model, frames, against=None):
     with torch.inference_mode():
         steps = model.encode(torch.from_numpy(frames)[None])
-        return model.judge(steps[:, -model.window_steps :], offset=against)[0][0].numpy()
+        return model.score(steps[:, -model.window_steps :], offset=against)[0][0].numpy()
 
 
 def test_a_turn_in_hops_is_the_turn_in_one_piece(model):
@@ -138,7 +138,7 @@ def test_a_turn_is_heard_against_the_statistics_of_the_one_before(model, speech)
     memory = SpeakerMemory(model.usual.numpy())
     with torch.inference_mode():
         steps = model.encode(torch.from_numpy(last.features.read(0, last.n_frames))[None])
-        memory.hear(model.statistics(steps)[0].numpy(), last.n_frames * 0.01)
+        memory.update(model.statistics(steps)[0].numpy(), last.n_frames * 0.01)
     frames = second[0].features.read(0, second[0].n_frames)
     expected = logits(model, frames, torch.from_numpy(memory.offset))
     np.testing.assert_allclose(ask.logits(second[0]), expected, atol=1e-4)
@@ -153,7 +153,7 @@ def test_in_training_a_past_is_what_a_memory_takes_off(model):
     with torch.inference_mode():
         answers = model(batch, None, past)
         heard = model.statistics(model.encode(batch))[1:].mean(0)
-    taken_off = offset(model.usual.numpy(), heard.numpy(), 6.0)
+    taken_off = speaker_offset(model.usual.numpy(), heard.numpy(), 6.0)
     expected = logits(model, FRAMES[:300], torch.from_numpy(taken_off))
     np.testing.assert_allclose(answers[0], expected, atol=1e-5)
     np.testing.assert_allclose(answers[1], logits(model, FRAMES[300:600]), atol=1e-5)

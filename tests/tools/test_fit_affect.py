@@ -108,7 +108,7 @@ def test_a_layer_that_ranks_better_is_what_estimates_come_from(command, monkeypa
     assert info.options["affect"] is True
     torch.testing.assert_close(model.output.weight, before.output.weight)
     steps = torch.randn(1, 30, model.gru.input_size)
-    logits, places = model.judge(steps)
+    logits, places = model.score(steps)
     torch.testing.assert_close(logits, model.classify(steps))
     assert places.shape == (1, 2)
     monkeypatch.undo()

@@ -80,7 +80,7 @@ def test_a_run_learns_what_a_miniature_says_and_its_model_can_be_loaded(tmp_path
     assert info.training_data.corpora == ("GoEmotions (Apache 2.0)", "MELD (GPL 3.0)")
     assert info.training_data.seed == 3 and not info.training_data.commercial_use
     with torch.inference_mode():
-        heard = model.judge([said.upper().split() for said in SAID.values()]).argmax(1)
+        heard = model.score_texts([said.upper().split() for said in SAID.values()]).argmax(1)
     truth = ["happy", "sad", "angry", "fear", "disgust", "surprise", "neutral"]
     assert (
         np.mean([BASIC_EMOTIONS[i] == label for i, label in zip(heard, truth, strict=True)]) > 0.7

@@ -74,6 +74,7 @@ from ser_stream.models.attention import GlobalAttention, aggregate, valid_steps
 from ser_stream.models.base import BimodalModel
 from ser_stream.models.papers.can_baselines import TextModel
 from ser_stream.models.papers.segment_encoders import AudioEncoder, TextEncoder
+from ser_stream.models.registry import register
 from ser_stream.models.segment_batch import SegmentBatch
 
 ABLATIONS = {
@@ -137,6 +138,7 @@ class Predictions(NamedTuple):
     audio: Tensor | None
 
 
+@register("can")
 class CrossAttentionNetwork(BimodalModel):
     """The network of the paper.
 
@@ -254,7 +256,7 @@ class CrossAttentionNetwork(BimodalModel):
     def forward(self, batch: SegmentBatch) -> Tensor:
         return self.combined(self.predictions(batch))
 
-    def explained(self, batch: SegmentBatch) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward_with_attention(self, batch: SegmentBatch) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """See `BimodalModel`. The encoders, which cost the most, run once."""
         text, audio, mask = self._states(batch)
         logits = self.combined(self._classified(self.attention(text, audio, mask)))

@@ -21,9 +21,11 @@ from ser_stream.features.vocabulary import MARKS, Vocabulary
 from ser_stream.models.attention import GlobalAttention, aggregate, valid_steps
 from ser_stream.models.base import BimodalModel
 from ser_stream.models.papers.segment_encoders import Blstm, TextEncoder
+from ser_stream.models.registry import register
 from ser_stream.models.segment_batch import SegmentBatch
 
 
+@register("can_text")
 class TextModel(BimodalModel):
     """Word vectors, BLSTM, global attention. Sound has no influence.
 
@@ -60,7 +62,7 @@ class TextModel(BimodalModel):
         weights = self.attention(states, valid_steps(states.shape[1], batch.n_words))
         return self.output(aggregate(weights, states))
 
-    def judge(self, texts: Sequence[Sequence[str]]) -> Tensor:
+    def score_texts(self, texts: Sequence[Sequence[str]]) -> Tensor:
         """Logits (texts, labels) of words as a recogniser writes them, of one text at least.
 
         Question and exclamation marks behind words count where training had them. A text without
@@ -73,6 +75,7 @@ class TextModel(BimodalModel):
         return self(SegmentBatch.of_words(encoded).to(self.output.weight.device))
 
 
+@register("can_audio")
 class AudioModel(BimodalModel):
     """BLSTM over all frames of the utterance, global attention. Words have no influence.
 

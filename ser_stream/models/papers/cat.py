@@ -59,6 +59,7 @@ from ser_stream.models.attention import (
 )
 from ser_stream.models.papers.ilt_cat import CausalCnn, PaddedWindowModel, check_heads
 from ser_stream.models.recurrent import hidden_states
+from ser_stream.models.registry import register
 
 VARIANTS = ("cat", "cnn_to_lstm", "lstm_to_cnn", "cnn_plus_lstm")
 
@@ -82,6 +83,7 @@ class FrameReduction(nn.Module):
         return reduced[:, : n_steps * LSTM_STEPS].reshape(len(frames), n_steps, -1)
 
 
+@register("cat")
 class Cat(PaddedWindowModel):
     """The proposed network.
 
@@ -153,6 +155,7 @@ class Cat(PaddedWindowModel):
         return self.output(sum(parts))
 
 
+@register("lstm_transformer")
 class LstmTransformer(PaddedWindowModel):
     """1-D convolution, BLSTM and transformer in sequence: Table 2's LSTM-Transformer.
 

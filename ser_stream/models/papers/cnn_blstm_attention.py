@@ -67,6 +67,7 @@ from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import valid_steps
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.recurrent import hidden_states
+from ser_stream.models.registry import register
 
 ACTIVATIONS = {"elu": nn.ELU, "relu": nn.ReLU}
 
@@ -197,6 +198,7 @@ class BahdanauAttention(nn.Module):
         return (self.weights(states, mask)[..., None] * states).sum(dim=1)
 
 
+@register("cnn_blstm_attention")
 class CnnBlstmAttention(EmotionModel):
     """The network of the paper. The defaults are its RAVDESS variant.
 
@@ -245,8 +247,8 @@ class CnnBlstmAttention(EmotionModel):
             raise InputError(f"activation: found {activation!r}; accepted are {accepted}")
         self.chunk_frames = chunk_frames
         self.frames_per_step = self.hop_frames = chunk_hop
-        self.context_of_step = self.context_frames = chunk_frames - chunk_hop
-        self.window_frames = window_chunks * chunk_hop + self.context_of_step
+        self.step_overlap_frames = self.context_frames = chunk_frames - chunk_hop
+        self.window_frames = window_chunks * chunk_hop + self.step_overlap_frames
         self.activity_penalty = activity_penalty
 
         blocks, cells, n_in = [], (chunk_frames, features.dimension), 1
@@ -294,7 +296,7 @@ class CnnBlstmAttention(EmotionModel):
         That is `activity_penalty` times the sum of |BLSTM output| over steps and units, averaged
         over the batch, as Keras has it; without attention, that output is the last states.
         """
-        steps = self.encode(self.levelled(features, lengths))
+        steps = self.encode(self.fill_padding(features, lengths))
         logits, blstm_output = self._judge(steps, self.step_lengths(lengths))
         error = F.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
         activity = blstm_output.float().abs().sum() / len(blstm_output)

@@ -36,10 +36,12 @@ from ser_stream.models.attention import (
 )
 from ser_stream.models.papers.ilt_cat import CausalCnn, PaddedWindowModel, check_heads
 from ser_stream.models.recurrent import hidden_states
+from ser_stream.models.registry import register
 
 FUSIONS = ("concatenation", "plus", "trainable_plus")
 
 
+@register("cnn_transformer")
 class CnnTransformer(PaddedWindowModel):
     """Baseline 1: Fig. 1 with the LSTM removed (section 3.3).
 
@@ -85,6 +87,7 @@ class CnnTransformer(PaddedWindowModel):
         return mean_over_time(self.transformer(steps, mask), mask)
 
 
+@register("cnn_lstm_transformer")
 class CnnLstmTransformer(CnnTransformer):
     """Baseline 2: the LSTM between CNN and transformer (section 3.3). Arguments as baseline 1."""
 
@@ -96,6 +99,7 @@ class CnnLstmTransformer(CnnTransformer):
         return super().summary(hidden_states(self.blstm, steps, lengths), lengths, mask)
 
 
+@register("ilt")
 class Ilt(CnnTransformer):
     """The proposed network: LSTM and transformer in parallel, fused.
 

@@ -56,6 +56,7 @@ from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import mean_over_time, valid_steps
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.recurrent import hidden_states
+from ser_stream.models.registry import register
 
 
 class ContextualAttention(nn.Module):
@@ -76,6 +77,7 @@ class ContextualAttention(nn.Module):
         return energy.softmax(dim=1)
 
 
+@register("moma")
 class Moma(EmotionModel):
     """The network of the paper, on its 23 log-mel bands (`JALAL`).
 
