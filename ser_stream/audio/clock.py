@@ -1,4 +1,4 @@
-"""From a count of samples to the time on the source's clock."""
+"""Mapping of sample counts to the time on the source's clock."""
 
 from __future__ import annotations
 
@@ -7,58 +7,62 @@ from collections import deque
 from ser_stream.units import Seconds
 
 JUMP_S: Seconds = 0.1
-"""A difference larger than this is no jitter: samples are missing, or the clock was set."""
+"""Deviation above which samples are missing or the clock was set; jitter is smaller."""
 
 MAX_SLEW = 1e-3
-"""Seconds per second by which the mapping may follow the clock: ten times a poor crystal's error
-(100 ppm), and too little for jitter to shake the result (1 ms takes a second)."""
+"""Maximum rate at which the mapping follows the clock, in seconds per second: ten times the error
+of a poor crystal (100 ppm), and slow enough for jitter to average out (1 ms takes a second)."""
 
 
 class SampleClock:
     """Follows one source's clock: `time = offset + position / sample_rate`, with a slow `offset`.
 
-    Each block says at which instant it ends. That says where `offset` should be, with errors:
+    The end time of each block gives an estimate of `offset`, which has errors:
 
-    * Exact stamps (`settle_s` 0) may be off to both sides. The offset moves towards what a block
-      says by at most `MAX_SLEW` of the time the block lasts, and so follows the median.
-    * Arrival times (`settle_s` > 0) are only ever late. The offset falls to an earlier one at
+    * Exact stamps (`settle_s` 0) may be early or late. The offset moves towards the estimate by at
+      most `MAX_SLEW` times the block's length, and so follows the median.
+    * Arrival times (`settle_s` > 0) are only ever late. The offset falls to an earlier estimate at
       once and rises at `MAX_SLEW`, and so follows the earliest: the true time plus the shortest
-      way through driver and operating system.
+      delay of driver and operating system.
 
-    Blocks more than `JUMP_S` late mean a gap once they have been late for `settle_s`:
+    Blocks more than `JUMP_S` late are taken for a gap once they have been late for `settle_s`:
 
-        late callback, then a burst        no gap: the burst's last block is in time
+        late callback, then a burst        no gap: the burst's last block is on time
         ....|....|....|          |||....|
         samples lost                       gap: all later blocks are late, by at least the gap
         ....|....|....|    |....|....|....|
 
-    A block more than `JUMP_S` early means that the clock was set back, or that it all began late:
-    the mapping starts anew from there, counted in `steps_back`. Times for later positions are
-    then earlier than before; who needs times that never fall sees to it.
+    A block more than `JUMP_S` early means that the clock was set back, or that the first blocks
+    were late: the mapping starts anew from there, and `steps_back` counts it. Later positions then
+    have earlier times; a caller that needs times that never fall must ensure it.
+
+    Args:
+        sample_rate_hz: rate of the samples that positions count.
+        settle_s: how long blocks must have been late before a gap is assumed.
     """
 
     def __init__(self, sample_rate_hz: int, settle_s: Seconds) -> None:
         self.steps_back = 0
         self._sample_rate_hz = sample_rate_hz
         self._settle_s = settle_s
-        # Offsets in force from a position on, oldest first: the past keeps its times across a
-        # jump. One turn needs the last few only.
+        # (position, offset in force from there on), oldest first: positions before a jump keep
+        # their times. One turn needs only the last few.
         self._offsets: deque[tuple[int, Seconds]] = deque(maxlen=16)
         self._position = 0
-        self._late_since: Seconds | None = None  # None: the last block was in time
-        self._least_late: Seconds = 0.0
+        self._late_since: Seconds | None = None  # None: the last block was on time
+        self._min_late: Seconds = 0.0
         self._broken = False
 
     def break_off(self) -> None:
-        """There was no sound for a while: the next block is believed at once, however late."""
+        """Note an interruption: the next block sets the offset at once, however late it is."""
         self._broken = True
 
     def update(self, position_end: int, time_s: Seconds) -> Seconds:
-        """Take note of a block: the sample before `position_end` was at `time_s`.
+        """Update the mapping with a block: the sample before `position_end` was at `time_s`.
 
         Returns:
-            0.0, or how many seconds of samples are missing before this block. Then insert as many
-            samples, so that the block ends that much later, or `skip` them.
+            Seconds of samples that are missing before this block, 0.0 for none. The caller inserts
+            as many samples, so that the block ends that much later, or calls `skip`.
         """
         offset = time_s - position_end / self._sample_rate_hz
         if not self._offsets:
@@ -73,12 +77,12 @@ class SampleClock:
                 self._late_since = None
                 return late
             if self._late_since is None:
-                self._late_since, self._least_late = time_s, late
-            self._least_late = min(self._least_late, late)
+                self._late_since, self._min_late = time_s, late
+            self._min_late = min(self._min_late, late)
             if time_s - self._late_since < self._settle_s:
                 return 0.0
             self._late_since = None
-            return self._least_late
+            return self._min_late
 
         self._late_since = None
         if late < -JUMP_S:
@@ -90,20 +94,22 @@ class SampleClock:
         return 0.0
 
     def skip(self, position: int, seconds: Seconds) -> None:
-        """From `position` on, time is later by `seconds`, for which there were no samples."""
+        """Let the times from `position` on be later by `seconds`, which have no samples."""
         self._offsets.append((position, self._offsets[-1][1] + seconds))
 
     def time_at(self, position: int) -> Seconds:
-        """Time on the source's clock at the end of the sample before `position`.
+        """Return the time on the source's clock at the end of the sample before `position`.
 
-        Positions may be in the past or to come. (At a jump that is the time before it: where a
-        span of samples begins is better had from its end, less its length.) Raises IndexError
-        before the first `update`.
+        `position` may lie in the past or future. At a jump it is the time before the jump: compute
+        the start of a span of samples from the time of its end, less its length.
+
+        Raises:
+            IndexError: there was no `update` yet.
         """
         for start, offset in reversed(self._offsets):
             if position > start:
                 return offset + position / self._sample_rate_hz
-        # At the very start, or before the jumps that are still known.
+        # At the very start, or before the oldest jump that is kept.
         return self._offsets[0][1] + position / self._sample_rate_hz
 
     def _shift(self, seconds: Seconds) -> None:

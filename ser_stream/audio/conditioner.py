@@ -1,4 +1,4 @@
-"""Audio blocks of any rate and channel count in, 16 kHz mono out."""
+"""Conversion of audio blocks of any sample rate and channel count to 16 kHz mono."""
 
 from __future__ import annotations
 
@@ -11,38 +11,40 @@ from ser_stream.audio.block import AudioBlock, validate
 from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
-CLIPPED = 0.999
+CLIPPING_LEVEL = 0.999
 """Magnitude from which a sample counts as clipped (16-bit full scale is 0.99997)."""
 
-NOT_SOUND = 1e6
-"""Magnitude that no sound has (120 dB over full scale): it would overflow further on."""
+MAX_MAGNITUDE = 1e6
+"""Magnitude that no sound has (120 dB over full scale), and that would overflow later."""
 
 
 class Conditioner:
-    """A streaming object: give it blocks, take samples, `flush` at the end.
+    """Converts a stream block by block; call `flush` at its end.
 
-    The output of all calls and the flush, put together, is bit for bit what resampling the whole
-    stream at once (soxr, HQ) gives: `floor(n * 16000 / rate + 0.5)` samples for n samples in,
-    however they were divided into blocks. 16 kHz mono passes through untouched.
+    The concatenated output of all calls and of `flush` equals, bit for bit, the whole stream
+    resampled at once (soxr, HQ): `floor(n * 16000 / rate + 0.5)` samples for n samples in, however
+    they are divided into blocks. 16 kHz mono passes through unchanged.
 
-    Resampling looks ahead about 37 ms: a call gives less, or more, than its block lasts, and what
-    it gives ends `delay_s` before the block does. When rate or channel count change, what the
-    resampler still holds is given first, and resampling starts anew.
+    Resampling looks ahead about 37 ms: the output of a call may be shorter or longer than its
+    block, and ends `delay_s` before the block does. When the sample rate or channel count changes,
+    the output begins with the samples that the resampler still holds, and resampling starts anew.
 
-    One instant on the chosen channels counts as one sample, here and in the counters, which only
-    grow. A sample which is NaN, infinite or absurdly large on any chosen channel is silence.
+    The values of one instant on the selected channels count as one sample, in the counters too,
+    which never fall. A sample that is NaN, infinite or above `MAX_MAGNITUDE` on any selected
+    channel is replaced by silence.
 
     Args:
-        channel: index of the channel to listen to, from 0, or "mix": the mean of all.
+        channel: index of the channel to listen to, from 0, or "mix" for the mean of all.
     """
 
     def __init__(self, channel: int | Literal["mix"] = "mix") -> None:
         self.channel = channel
         self.bad_samples = 0
-        """Samples replaced by silence because they were no numbers."""
+        """Samples replaced by silence."""
         self.clipped_samples = 0
-        """Samples at or beyond full scale, as the source gave them."""
+        """Samples at or beyond full scale in the source's format."""
         self.format_changes = 0
+        """Changes of sample rate or channel count."""
         self._format: tuple[int, int] | None = None  # sample rate, channels
         self._resampler: soxr.ResampleStream | None = None  # None: already 16 kHz
         self._samples_in = 0  # since the resampler was started
@@ -50,17 +52,17 @@ class Conditioner:
 
     @property
     def delay_s(self) -> Seconds:
-        """How much earlier than the last block the output ends."""
-        if self._resampler is None:
+        """Time by which the output ends before the last block."""
+        if self._resampler is None or self._format is None:
             return 0.0
-        rate_hz = self._format[0]
+        rate_hz, _ = self._format
         return self._samples_in / rate_hz - self._samples_out / SAMPLE_RATE_HZ
 
     def __call__(self, block: AudioBlock) -> np.ndarray:
-        """Samples that are ready now, (n,) float32; n may be 0.
+        """Return the converted samples that are ready, (n,) float32; n may be 0.
 
         Raises:
-            InputError: the block has not the channel, or a format that is not accepted.
+            InputError: the block lacks the channel, or its format is not accepted.
         """
         block_format = (block.sample_rate_hz, block.samples.shape[1])
         if block_format == self._format:
@@ -78,7 +80,7 @@ class Conditioner:
         return np.concatenate([tail, self._resample(self._mono(block.samples))])
 
     def flush(self) -> np.ndarray:
-        """What the resampler still holds, (n,) float32. The next block starts a new stream."""
+        """Return the samples the resampler still holds, (n,) float32, and start a new stream."""
         tail = np.zeros(0, np.float32)
         if self._resampler is not None:
             tail = self._resampler.resample_chunk(tail, last=True)
@@ -94,13 +96,13 @@ class Conditioner:
             )
 
     def _mono(self, samples: np.ndarray) -> np.ndarray:
-        """(n, channels) -> (n,), cleaned and counted."""
+        """(n, channels) -> (n,): select or mix channels, replace bad samples, and count."""
         if self.channel != "mix":
             samples = samples[:, self.channel, np.newaxis]
         magnitude = np.abs(samples).max(axis=1)
-        good = magnitude < NOT_SOUND  # False for NaN, too
+        good = magnitude < MAX_MAGNITUDE  # False for NaN, too
         self.bad_samples += len(good) - np.count_nonzero(good)
-        self.clipped_samples += np.count_nonzero(good & (magnitude >= CLIPPED))
+        self.clipped_samples += np.count_nonzero(good & (magnitude >= CLIPPING_LEVEL))
         if not good.all():
             samples = np.where(good[:, np.newaxis], samples, np.float32(0))
         return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Microphones: which there are, and which one is meant. PortAudio is loaded at the first call."""
+"""Microphones: listing and choosing one. PortAudio is loaded at the first call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from ser_stream.audio.native_stderr import quiet_stderr
+from ser_stream.audio.native_stderr import redirect_native_stderr
 from ser_stream.errors import InputError
 
 log = logging.getLogger("ser_stream.audio")
@@ -26,19 +26,19 @@ class Device:
     """One audio input as PortAudio lists it."""
 
     index: int
-    """PortAudio's number for it: holds until devices are plugged in or out."""
+    """PortAudio's number of the device; it may change when devices are plugged in or out."""
     name: str
     host_api: str
     channels: int
-    """As many as it can give; sound servers claim 32 and more, which they make up."""
+    """Maximum number of channels; sound servers claim 32 and more, which do not exist."""
     default_rate_hz: int
     is_default: bool
 
 
 def list_devices() -> list[Device]:
-    """All audio inputs; none is an empty list.
+    """Return all audio inputs.
 
-    PortAudio looks for devices once: for those plugged in later see `rescan`.
+    PortAudio looks for devices when it starts; `rescan` finds those plugged in later.
 
     Raises:
         InputError: PortAudio is not installed or cannot be started.
@@ -61,15 +61,15 @@ def list_devices() -> list[Device]:
 
 
 def find_device(query: str | int | None = None) -> Device:
-    """The device that is meant.
+    """Return the device that `query` identifies.
 
     Args:
         query: None or "" for the system's default; an index (also as digits); a name; or a part
-            of one name, in upper or lower case. Of devices with exactly this name, the first is
+            of one name, ignoring case. Of several devices with exactly this name, the first is
             taken: PortAudio lists its preferred host API first.
 
     Raises:
-        InputError: there is none, or several, or no device at all, or no PortAudio.
+        InputError: no device or several devices match, or PortAudio cannot be used.
     """
     devices = list_devices()
     if not devices:
@@ -92,16 +92,17 @@ def find_device(query: str | int | None = None) -> Device:
 
 
 def load_portaudio() -> ModuleType:
-    """The module sounddevice, with PortAudio started.
+    """Import sounddevice, which starts PortAudio.
 
-    Raises InputError, saying what to install, where that fails.
+    Raises:
+        InputError: that fails; the message says what to install.
     """
     try:
-        with quiet_stderr():
+        with redirect_native_stderr():
             import sounddevice
     except ImportError as error:
         raise InputError("no Python package sounddevice: pip install sounddevice") from error
-    except OSError as error:  # what sounddevice raises without the library
+    except OSError as error:  # raised by sounddevice where the library is missing
         raise InputError("no PortAudio library: apt install libportaudio2") from error
     except Exception as error:  # sounddevice.PortAudioError, which cannot be named yet
         raise InputError(f"PortAudio cannot be started: {error}") from error
@@ -113,11 +114,14 @@ def load_portaudio() -> ModuleType:
 def rescan() -> None:
     """Let PortAudio look for devices again.
 
-    It does so only when it starts, so it is stopped first: every stream of this process ends.
+    It does so only when it starts, so it is stopped first, which ends all streams of this process.
+
+    Raises:
+        InputError: PortAudio cannot be started again.
     """
     sounddevice = load_portaudio()
-    with quiet_stderr():
-        with suppress(sounddevice.PortAudioError):  # it does not run if its last start failed
+    with redirect_native_stderr():
+        with suppress(sounddevice.PortAudioError):  # not running, where its last start failed
             sounddevice._terminate()
         try:
             sounddevice._initialize()
@@ -126,7 +130,7 @@ def rescan() -> None:
 
 
 def sound_cards() -> str:
-    """The sound cards that Linux knows of, as it lists them; "" where it does not."""
+    """Return the kernel's list of sound cards; "" on systems other than Linux."""
     try:
         return Path("/proc/asound/cards").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -136,7 +140,7 @@ def sound_cards() -> str:
 @ctypes.CFUNCTYPE(
     None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
 )
-def _log_alsa(file, line, function, error, text) -> None:
-    """ALSA's messages, overruns above all, go to the log, not to the terminal (its habit)."""
-    # The arguments that belong into the text are out of Python's reach.
+def _log_alsa(file: bytes, line: int, function: bytes, error: int, text: bytes) -> None:
+    """Log ALSA's messages, mostly overruns, which it would write to the terminal."""
+    # ctypes cannot access the variable arguments that belong into the text.
     log.debug("ALSA, %s: %s", function.decode(), text.decode())

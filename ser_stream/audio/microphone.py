@@ -1,4 +1,4 @@
-"""A microphone as an audio source that comes back by itself when it was unplugged."""
+"""A microphone as an audio source that reconnects after it was unplugged."""
 
 from __future__ import annotations
 
@@ -9,55 +9,58 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
 
 from ser_stream.audio.block import AudioBlock
 from ser_stream.audio.devices import Device, find_device, load_portaudio, rescan, sound_cards
-from ser_stream.audio.native_stderr import quiet_stderr
+from ser_stream.audio.native_stderr import redirect_native_stderr
 from ser_stream.errors import InputError
 from ser_stream.units import Seconds
 
 log = logging.getLogger("ser_stream.audio")
 
 MAX_PENDING_S: Seconds = 10.0
-"""How much audio waits for a slow reader before the oldest is dropped."""
+"""Audio kept for a slow reader; beyond that the oldest is dropped."""
 
 SILENT_CALLBACK_S: Seconds = 3.0
-"""Without a block for so long the microphone is lost. PulseAudio's first may take 2 s."""
+"""Time without a block after which the device is lost. PulseAudio's first may take 2 s."""
 
-OFTEN_FOR_S: Seconds = 60.0
-RARELY_S: Seconds = 30.0
-"""A lost microphone is looked for often for so long, and then at this pace."""
+FREQUENT_RETRY_S: Seconds = 60.0
+"""Time after a loss during which the device is looked for every `reopen_every_s`."""
+
+RARE_RETRY_EVERY_S: Seconds = 30.0
+"""Interval between later attempts."""
 
 MAX_CHANNELS = 8
-"""A device that claims more is a sound server, which would invent them: 2 will do."""
+"""A device that claims more is a sound server, whose channels do not exist: 2 are opened."""
 
 
 class Microphone:
-    """Captures through PortAudio. An `AudioSource`; its clock is 0 when `blocks()` begins.
+    """An `AudioSource` that captures through PortAudio; its clock is 0 when `blocks()` begins.
 
-    `time_s` is when a block arrived, 35 ms after it was spoken with PulseAudio, and less without.
-    The device runs at its own default rate with all its channels: see `Conditioner`.
+    `time_s` is the time of arrival: with PulseAudio 35 ms after the sound, otherwise less. The
+    device runs at its own default rate with all its channels; see `Conditioner`.
 
-    When the device disappears, `blocks()` waits and looks for `device` again every
-    `reopen_every_s`, until it is back; the pause is a gap in `time_s`. After a minute it looks
-    every `RARELY_S` only, and when Linux has other sound cards than before: each look costs 13 KiB
-    that PortAudio, or what is below it, never gives back. Looking for it restarts PortAudio, which
-    ends every other stream of this process: keep to one Microphone.
+    When the device disappears, `blocks()` looks for `device` every `reopen_every_s` until it is
+    back; the pause is a gap in `time_s`. After a minute it looks only every
+    `RARE_RETRY_EVERY_S`, and when the kernel's list of sound cards changes: each attempt leaks
+    13 KiB in PortAudio or below. An attempt restarts PortAudio, which ends every other stream of
+    this process: use one Microphone.
 
-    With PulseAudio or PipeWire there is one device ("default" or "pulse"), and the server decides
-    what it hears; the environment variable PULSE_SOURCE names another source (`pactl list short
-    sources`). If that one disappears while there are others, the server may move the stream to
-    one of them without a word.
+    With PulseAudio or PipeWire there is one device ("default" or "pulse"), and the server selects
+    its source; the environment variable PULSE_SOURCE names another (`pactl list short sources`).
+    If the source disappears while there are others, the server may silently move the stream.
 
     Args:
-        device: see `find_device`. Nothing is opened, or looked for, before `blocks()`.
+        device: see `find_device`. It is not looked for before `blocks()`.
         block_s: length of a block.
-        reopen_every_s: how often to look for a lost device.
-        wait: if the device is not there at first, wait for it as if it had been lost.
+        reopen_every_s: interval between attempts to find a lost device.
+        wait: whether to wait for a device that is missing at the start, as for a lost one.
     """
 
     live = True
-    settle_s: Seconds = 0.5  # what the driver held back, it delivers in a burst well within this
+    settle_s: Seconds = 0.5  # a driver that delays blocks delivers them in a burst well within
 
     def __init__(
         self,
@@ -68,34 +71,34 @@ class Microphone:
     ) -> None:
         self.name = "default microphone" if device is None else f"microphone {device}"
         self.connected = False
-        """Whether blocks are coming."""
+        """Whether blocks are arriving."""
         self.reconnects = 0
-        """How often it came back, or came at last."""
+        """Number of times that the device was found after it had been missing."""
         self.last_error = ""
-        """Why it was not connected last time, for people."""
+        """Why the device was missing last, as a line for people."""
         self.dropped_blocks = 0
-        """Blocks thrown away because the reader was more than `MAX_PENDING_S` behind."""
+        """Blocks dropped because the reader was more than `MAX_PENDING_S` behind."""
         self.overflows = 0
-        """How often PortAudio said that samples were lost before they came here."""
+        """Number of times that PortAudio reported lost samples."""
         self._device = device
         self._block_s = block_s
         self._reopen_every_s = reopen_every_s
         self.waits = wait
-        self._missed = False  # the loss was reported
-        self._lost_at = 0.0  # monotonic: since then, or since there are other cards
+        self._loss_reported = False
+        self._lost_at = 0.0  # monotonic time of the loss, or of the last change of sound cards
         self._started = 0.0
         self._closed = threading.Event()
-        # None: the stream has ended. Each stream has its own queue, so that what an old one says
-        # late is not taken for the new one's.
+        # None marks the end of the stream. Each stream has its own queue, so that a late callback
+        # of an old stream does not reach the new one.
         self._pending: queue.SimpleQueue[AudioBlock | None] = queue.SimpleQueue()
 
     def blocks(self) -> Iterator[AudioBlock | None]:
-        """Blocks, as they come, until `close()`; None each time that the device has been lost.
+        """Yield blocks as they arrive, until `close()`; None each time that the device is lost.
 
-        The device is given back when the iterator ends.
+        The device is released when the iterator ends.
 
         Raises:
-            InputError: the device is not there or cannot be opened, at the start, unless `wait`.
+            InputError: the device is missing or cannot be opened at the start, unless `wait`.
         """
         self._started = time.monotonic()
         for attempt in itertools.count():
@@ -113,12 +116,12 @@ class Microphone:
                     yield from self._capture(device)
                 finally:
                     self.connected = False
-                    with quiet_stderr():
+                    with redirect_native_stderr():
                         stream.close()
                 if not self._closed.is_set():
-                    self._note_loss(f"microphone {device.name!r}: gives no more sound")
+                    self._note_loss(f"microphone {device.name!r}: delivers no more sound")
                     yield None
-            if self._rests():
+            if self._closed_before_next_attempt():
                 return
 
     def close(self) -> None:
@@ -127,7 +130,7 @@ class Microphone:
         self._pending.put(None)
 
     def _capture(self, device: Device) -> Iterator[AudioBlock]:
-        """Blocks until the stream ends, fails or is closed."""
+        """Yield blocks until the stream ends, fails or is closed."""
         pending = self._pending
         while not self._closed.is_set():
             try:
@@ -140,12 +143,16 @@ class Microphone:
                 self._note_connection(device)
             yield block
 
-    def _open(self, device: Device):
-        """A running stream of the device. Raises InputError if it cannot be opened."""
+    def _open(self, device: Device) -> Any:
+        """Return a running stream of the device, with as many channels as possible.
+
+        Raises:
+            InputError: the device cannot be opened.
+        """
         sounddevice = load_portaudio()
-        most = device.channels if device.channels <= MAX_CHANNELS else 2
-        for channels in sorted({most, min(most, 2), 1}, reverse=True):
-            with quiet_stderr():
+        n_channels = device.channels if device.channels <= MAX_CHANNELS else 2
+        for channels in sorted({n_channels, min(n_channels, 2), 1}, reverse=True):
+            with redirect_native_stderr():
                 try:
                     stream = self._new_stream(sounddevice, device, channels)
                 except sounddevice.PortAudioError as failure:
@@ -159,20 +166,20 @@ class Microphone:
                     stream.close()
         raise InputError(f"microphone {device.name!r}: cannot be opened ({error})") from error
 
-    def _new_stream(self, sounddevice, device: Device, channels: int):
+    def _new_stream(self, sounddevice: ModuleType, device: Device, channels: int) -> Any:
         pending = self._pending = queue.SimpleQueue()
-        if self._closed.is_set():  # close() may have spoken to the queue before
+        if self._closed.is_set():  # close() may have used the queue before
             pending.put(None)
         rate_hz = device.default_rate_hz
         block_length = max(1, round(self._block_s * rate_hz))
-        most_pending = max(1, round(MAX_PENDING_S * rate_hz / block_length))
+        max_pending = max(1, round(MAX_PENDING_S * rate_hz / block_length))
 
         def keep(samples, frames, times, status) -> None:
-            # In PortAudio's thread: copy, stamp, and off. (Its own times are unreliable with
-            # PulseAudio.)
+            # This runs in PortAudio's thread and must be quick. PortAudio's own times are
+            # unreliable with PulseAudio.
             now = time.monotonic()
             self.overflows += status.input_overflow
-            if pending.qsize() >= most_pending:
+            if pending.qsize() >= max_pending:
                 with contextlib.suppress(queue.Empty):  # the reader was quicker
                     pending.get_nowait()
                     self.dropped_blocks += 1
@@ -188,29 +195,29 @@ class Microphone:
             finished_callback=lambda: pending.put(None),
         )
 
-    def _rests(self) -> bool:
-        """Wait until it is time to look again; True where it is closed meanwhile."""
+    def _closed_before_next_attempt(self) -> bool:
+        """Wait until the next attempt is due; return whether `close()` came first."""
         cards = sound_cards()
         since = time.monotonic()
-        often = since - self._lost_at < OFTEN_FOR_S
+        frequent = since - self._lost_at < FREQUENT_RETRY_S
         while not self._closed.wait(self._reopen_every_s):
             if sound_cards() != cards:
-                self._lost_at = time.monotonic()  # it may take a moment to be ready
+                self._lost_at = time.monotonic()  # a new card may take a moment to be ready
                 return False
-            if often or time.monotonic() - since >= RARELY_S:
+            if frequent or time.monotonic() - since >= RARE_RETRY_EVERY_S:
                 return False
         return True
 
     def _note_connection(self, device: Device) -> None:
         self.connected = True
         log.info("microphone %r: connected", device.name)
-        if self._missed:
-            self._missed = False
+        if self._loss_reported:
+            self._loss_reported = False
             self.reconnects += 1
 
     def _note_loss(self, error: str) -> None:
         self.last_error = error
-        if not self._missed:  # once, not at every attempt
-            self._missed = True
+        if not self._loss_reported:  # once, not at every attempt
+            self._loss_reported = True
             self._lost_at = time.monotonic()
             log.warning("%s; looking for it every %g s", error, self._reopen_every_s)

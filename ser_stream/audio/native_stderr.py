@@ -1,4 +1,4 @@
-"""What C libraries write to the terminal, while a live view is on it."""
+"""Redirection of what C libraries write to file descriptor 2, past Python's `sys.stderr`."""
 
 from __future__ import annotations
 
@@ -6,66 +6,73 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 _STDERR = 2
 NOISE = ("Expression '", "ALSA lib ", "PaAlsaStream")
-"""How PortAudio and ALSA begin to tell that a device has gone, which we tell ourselves."""
+"""Prefixes of the lines in which PortAudio and ALSA report a lost device; the log says so too."""
+
+_lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def caught(show: Callable[[str], None]) -> Iterator[None]:
-    """Meanwhile lines written to file descriptor 2 go to `show`, by another thread; noise goes.
+def redirect_native_stderr(show: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Keep what is written to file descriptor 2 off the terminal while the context lasts.
 
-    Only where that is a terminal: what is sent to a file stays as it is.
+    Every message of the process is redirected, so without `show` it is for short calls only.
+    Contexts may be nested; contexts of several threads at once must each be inside the one before.
+
+    Args:
+        show: called with each line but `NOISE`, by another thread; None discards everything. With
+            `show`, nothing is redirected unless file descriptor 2 is a terminal: a file or pipe
+            keeps receiving what is written to it.
     """
-    if not os.isatty(_STDERR):
+    if show is None:
+        with _lock, _restored():
+            _point_at(os.open(os.devnull, os.O_WRONLY))
+            yield
+    elif os.isatty(_STDERR):
+        read_end, write_end = os.pipe()
+        thread = threading.Thread(
+            target=_pass_on, args=(read_end, show), name="ser_stream-stderr", daemon=True
+        )
+        thread.start()
+        try:
+            with _restored():
+                _point_at(write_end)
+                yield
+        finally:
+            # The thread ends with the pipe's last write end; a child process may hold another one.
+            thread.join(timeout=1.0)
+    else:
         yield
-        return
-    read_end, write_end = os.pipe()
-    terminal = os.dup(_STDERR)
-    os.dup2(write_end, _STDERR)
-    os.close(write_end)
 
-    def pass_on() -> None:
-        with os.fdopen(read_end, errors="replace") as lines:
-            for line in lines:
-                if line.strip() and not line.startswith(NOISE):
-                    show(line.rstrip("\n"))
 
-    thread = threading.Thread(target=pass_on, name="ser_stream-stderr", daemon=True)
-    thread.start()
+@contextlib.contextmanager
+def _restored() -> Iterator[None]:
+    """Let file descriptor 2 refer to what it does now when the context ends."""
+    try:
+        before = os.dup(_STDERR)
+    except OSError:  # it is closed, as in daemons
+        before = None
     try:
         yield
     finally:
-        os.dup2(terminal, _STDERR)  # closes the pipe's last end here; a child may hold another
-        os.close(terminal)
-        thread.join(timeout=1.0)
+        if before is None:
+            os.close(_STDERR)
+        else:
+            os.dup2(before, _STDERR)
+            os.close(before)
 
 
-_STDERR = 2
+def _point_at(destination: int) -> None:
+    """Let file descriptor 2 take the place of `destination`."""
+    if destination != _STDERR:  # equal where 2 was closed, and so the lowest number free
+        os.dup2(destination, _STDERR)
+        os.close(destination)
 
-_quiet = threading.Lock()
 
-
-@contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Keep off the terminal what JACK and PortAudio write there while trying all there is.
-
-    They write to file descriptor 2, so while this lasts nobody's messages come through: it is for
-    calls that take a moment.
-    """
-    with _quiet:
-        try:
-            terminal = os.dup(_STDERR)
-        except OSError:  # closed, as daemons do
-            terminal = None
-        null = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(null, _STDERR)
-            yield
-        finally:
-            if terminal is not None:
-                os.dup2(terminal, _STDERR)
-                os.close(terminal)
-            os.close(null)
+def _pass_on(read_end: int, show: Callable[[str], None]) -> None:
+    with os.fdopen(read_end, errors="replace") as lines:
+        for line in lines:
+            if line.strip() and not line.startswith(NOISE):
+                show(line.rstrip("\n"))

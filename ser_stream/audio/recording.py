@@ -1,16 +1,17 @@
-"""A sound file as an audio source: at the speed of the reader, or in real time."""
+"""A sound file as an audio source, read at the speed of the reader or in real time."""
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 import struct
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 import soundfile
 
@@ -20,29 +21,32 @@ from ser_stream.units import Seconds
 
 FORMATS = "WAV, FLAC, Ogg Vorbis, Ogg Opus and MP3"
 
-NO_WAV_LENGTH = (0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-"""What stands for the length of the data where the writer never knew it (pipes; killed)."""
+UNKNOWN_WAV_LENGTHS = (0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+"""Data lengths in a WAV header whose writer never knew the length (a pipe) or was killed."""
 
 UNKNOWN_LENGTH = 2**62
-"""From here on, what libsndfile gives as a length means that the file does not say."""
+"""libsndfile reports at least this many samples where a file does not give its length."""
+
+MP3_FRAME_COUNT = re.compile(rb"(?:Xing|Info)\0\0\0[\x01-\x0f]")
+"""The tag in an MP3 file's first frame that gives the number of frames."""
 
 
 class Recording:
-    """Reads a sound file block by block, in constant memory. An `AudioSource`.
+    """An `AudioSource` that reads a sound file block by block, in constant memory.
 
-    `time_s` is exact, counted from the file's first sample. A file that was cut off (full disk,
-    broken download) gives what it holds, then raises an InputError that says where it ends. That
-    is seen in WAV, FLAC and Ogg files, and in MP3 files which say how long they are; where it
-    shows as a decoding error (FLAC), the last `block_s` before it is lost.
+    `time_s` is exact, counted from the file's first sample. From a file that was cut off (full
+    disk, interrupted download) all complete samples are read before an InputError says where it
+    ends. This is detected in WAV, FLAC and Ogg files, and in MP3 files that give their length.
+    Where it shows as a decoding error (FLAC), the last `block_s` before the error is lost.
 
     Args:
         path: a file that libsndfile reads: WAV, FLAC, Ogg Vorbis, Ogg Opus, MP3 and others.
-        realtime: give each block when its last sample would have come from a microphone.
+        realtime: deliver each block when a microphone would have captured its last sample.
         block_s: length of a block; the last may be shorter.
 
     Raises:
-        InputError: the file is missing, is no file, cannot be read, is empty, is not audio, holds
-            no samples, or has a sample rate or channel count that is not accepted.
+        InputError: the file is missing, not a regular file, unreadable, empty, not audio, without
+            samples, or of a sample rate or channel count that is not accepted.
     """
 
     settle_s: Seconds = 0.0
@@ -64,9 +68,10 @@ class Recording:
                 raise InputError(f"{self.name}: holds no samples, only a header")
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """All blocks, from the beginning.
+        """Yield all blocks from the beginning.
 
-        Raises InputError at the place where the file turns out to be cut off or damaged.
+        Raises:
+            InputError: after the last complete block, where the file is cut off or damaged.
         """
         block_length = max(1, round(self._block_s * self.sample_rate_hz))
         length = 0
@@ -86,8 +91,8 @@ class Recording:
                 time_s = length / self.sample_rate_hz
                 captured_at = time.monotonic()
                 if self.live:
-                    # By schedule, not block by block: errors do not add up, and the lag of a slow
-                    # reader shows.
+                    # Due times count from the start of the file, not from the block before: so
+                    # errors do not add up, and a slow reader sees how far it is behind.
                     due_in, captured_at = started + time_s - captured_at, started + time_s
                     if due_in > 0 and self._closed.wait(due_in):
                         return
@@ -98,10 +103,12 @@ class Recording:
         self._closed.set()
 
     @contextmanager
-    def _open(self) -> Iterator[tuple[BinaryIO, soundfile.SoundFile]]:
-        """The file as bytes, and as samples."""
+    def _open(self) -> Iterator[tuple[BufferedReader, soundfile.SoundFile]]:
+        """Open the file twice: as bytes and as samples."""
         with _open_bytes(self.name) as raw:
-            source = _OpenEndedWav(raw) if _wav_data(raw)[1] == 0 else self.name
+            source: _OpenEndedWav | str = self.name
+            if _wav_data(raw)[1] == 0:
+                source = _OpenEndedWav(raw)
             try:
                 file = _ForwardFile(source)
             except soundfile.LibsndfileError as error:
@@ -123,8 +130,8 @@ class Recording:
 class _ForwardFile(soundfile.SoundFile):
     """A sound file that is read once, front to back.
 
-    Believing it seekable, soundfile seeks after every read; a FLAC file that does not say how long
-    it is (written to a pipe) cannot, and would lose its end.
+    soundfile seeks after every read of a seekable file. In a FLAC file without a length, as it is
+    written to a pipe, that fails near the end; so seeking is denied.
     """
 
     def seekable(self) -> bool:
@@ -132,18 +139,18 @@ class _ForwardFile(soundfile.SoundFile):
 
 
 class _OpenEndedWav:
-    """A WAV file whose writer did not come to fill in the length of the data, and left 0.
+    """A WAV file that gives 0 as the length of its data, shown to libsndfile with 0xFFFFFFFF.
 
-    libsndfile takes 0 for no data, but 0xFFFFFFFF for all there is: so this shows it.
+    libsndfile reads no data for a length of 0, and all that is there for 0xFFFFFFFF.
     """
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: BufferedReader) -> None:
         self._raw = raw
         self._length_at = _wav_data(raw)[0] - 4
         self.seek, self.tell = raw.seek, raw.tell
         raw.seek(0)
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: memoryview) -> int:
         start = self._raw.tell()
         count = self._raw.readinto(buffer)
         for place in range(self._length_at - start, self._length_at - start + 4):
@@ -152,8 +159,8 @@ class _OpenEndedWav:
         return count
 
 
-def _open_bytes(name: str) -> BinaryIO:
-    """Raises InputError, clearer than libsndfile's errors, unless there is a file with content."""
+def _open_bytes(name: str) -> BufferedReader:
+    """Open a file that has content. Raises InputError, clearer than libsndfile's messages."""
     try:
         status = os.stat(name)
         if stat.S_ISDIR(status.st_mode):
@@ -171,49 +178,46 @@ def _reason(error: soundfile.LibsndfileError) -> str:
     return error.error_string.removeprefix("Error : ").rstrip(".")
 
 
-def _whole_length(raw: BinaryIO, file: soundfile.SoundFile, length: int) -> float:
-    """Samples that the whole file would have, of which `length` could be read.
+def _whole_length(raw: BufferedReader, file: soundfile.SoundFile, length: int) -> float:
+    """Return how many samples the whole file has, of which `length` could be read.
 
-    Infinite where the file is cut off and does not say; `length` where nothing is missing.
+    Infinite where the file is cut off and gives no length; `length` where nothing is missing.
     """
     size = raw.seek(0, os.SEEK_END)
-    if file.format in ("WAV", "WAVEX", "RF64"):
-        # libsndfile silently takes what is there.
+    if file.format in ("WAV", "WAVEX"):  # libsndfile reports what is there, not what should be
         start, declared = _wav_data(raw)
-        if declared in NO_WAV_LENGTH or declared <= size - start:
+        if declared is None or declared in UNKNOWN_WAV_LENGTHS or declared <= size - start:
             return length
         return length * declared // (size - start)  # whole samples: an odd byte is no cut
     if file.format == "OGG":
         return length if _ogg_is_whole(raw, size) else float("inf")
     if file.format == "MP3":
-        # Without a header for it, the length is a guess. With one it may be some frames off.
+        # Without a frame count, libsndfile's length is a guess; with one, it is off by some frames.
         tolerance = 0.1 * file.samplerate
-        known = _mp3_says_length(raw) and length < file.frames - tolerance
+        known = _mp3_has_frame_count(raw) and length < file.frames - tolerance
         return file.frames if known else length
     return length if file.frames >= UNKNOWN_LENGTH else file.frames
 
 
-def _wav_data(raw: BinaryIO) -> tuple[int, int]:
-    """(first byte, declared number of bytes) of a WAV file's samples; (0, -1) if there are none."""
+def _wav_data(raw: BufferedReader) -> tuple[int, int | None]:
+    """Return the first byte of a WAV file's samples and their declared number of bytes.
+
+    (0, None) for a file that is not RIFF WAVE or has no data chunk.
+    """
     raw.seek(0)
-    riff, _, wave = struct.unpack("4s4s4s", raw.read(12).ljust(12))
-    order = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">"}.get(riff)
-    if order is None or wave != b"WAVE":
-        return 0, -1
-    size_64 = None
+    riff = raw.read(12)
+    if riff[:4] != b"RIFF" or riff[8:] != b"WAVE":
+        return 0, None
     while len(header := raw.read(8)) == 8:
-        name, size = struct.unpack(order + "4sI", header)
+        name, size = struct.unpack("<4sI", header)
         if name == b"data":
-            return raw.tell(), size if size_64 is None else size_64
-        body = raw.tell()
-        if name == b"ds64":  # RF64: sizes that do not fit into 32 bits
-            _, size_64 = struct.unpack("<QQ", raw.read(16).ljust(16))
-        raw.seek(body + size + size % 2)
-    return 0, -1
+            return raw.tell(), size
+        raw.seek(size + size % 2, os.SEEK_CUR)
+    return 0, None
 
 
-def _ogg_is_whole(raw: BinaryIO, size: int) -> bool:
-    """Whether the last page is complete and marked as the last (RFC 3533, section 6)."""
+def _ogg_is_whole(raw: BufferedReader, size: int) -> bool:
+    """Return whether the last page is complete and marked as the last (RFC 3533, section 6)."""
     raw.seek(max(0, size - 65_536))  # a page has 65,307 bytes at most
     tail = raw.read()
     page = tail.rfind(b"OggS")
@@ -224,15 +228,7 @@ def _ogg_is_whole(raw: BinaryIO, size: int) -> bool:
     return bool(flags & 4) and len(tail) >= page + 27 + segments + sum(lengths)
 
 
-def _mp3_says_length(raw: BinaryIO) -> bool:
-    """Whether the first frame is a Xing, Info or VBRI header, which counts the frames."""
+def _mp3_has_frame_count(raw: BufferedReader) -> bool:
+    """Return whether the file gives its number of frames; cover art may lie in front of that."""
     raw.seek(0)
-    tag = raw.read(10)
-    if tag.startswith(b"ID3") and len(tag) == 10:  # an ID3v2 tag; its size has 7 bits per byte
-        raw.seek(
-            10 + sum(byte << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True))
-        )
-    else:
-        raw.seek(0)
-    head = raw.read(4096)
-    return any(name in head for name in (b"Xing", b"Info", b"VBRI"))
+    return MP3_FRAME_COUNT.search(raw.read(2**20)) is not None

@@ -1,4 +1,4 @@
-"""Speech in sound that is there as a whole, found by the detector that listens on the robot."""
+"""Turns in whole recordings, found by the same detector as in a stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ser_stream.audio.voice_activity import FRAME_LENGTH
 
 
 def read_samples(path: str | Path) -> np.ndarray:
-    """A whole recording at 16 kHz mono, (n,) float32, as the recogniser would hear it.
+    """Read a whole recording as the recogniser receives it: 16 kHz mono, (n,) float32.
 
     Raises:
         InputError: see `Recording`.
@@ -24,7 +24,7 @@ def read_samples(path: str | Path) -> np.ndarray:
 
 
 def find_turns(samples: np.ndarray) -> list[Turn]:
-    """All turns of samples (n,), in order."""
+    """Return all turns of samples (n,) at 16 kHz, in order; each has its `end`."""
     detector = TurnDetector(TurnSettings())
     turns = []
     for start in range(0, len(samples) - FRAME_LENGTH + 1, FRAME_LENGTH):
@@ -33,6 +33,10 @@ def find_turns(samples: np.ndarray) -> list[Turn]:
 
 
 def speech_span(samples: np.ndarray) -> tuple[int, int]:
-    """Start of the first turn and end of the last; everything, where no speech is found."""
+    """Return the start of the first turn and the end of the last, in samples.
+
+    Where no speech is found, it is the span of all samples.
+    """
     turns = find_turns(samples)
-    return (turns[0].start, turns[-1].end) if turns else (0, len(samples))
+    ends = [turn.end for turn in turns if turn.end is not None]
+    return (turns[0].start, ends[-1]) if ends else (0, len(samples))

@@ -1,4 +1,4 @@
-"""Quiet sound made louder for the voice activity network, which hears little of it otherwise."""
+"""Automatic gain in front of the voice activity network, which misses quiet speech otherwise."""
 
 from __future__ import annotations
 
@@ -7,31 +7,35 @@ import math
 import numpy as np
 
 from ser_stream.audio.voice_activity import FRAME_LENGTH
-from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
 
-TARGET = 10 ** (-30 / 20)
-"""RMS to which recent sound is brought: -30 dBFS. Louder sound stays as it is."""
-MOST_GAIN = 10 ** (40 / 20)
-"""40 dB: noise of a microphone in an empty room stays below the target."""
-HALF_LIFE: Seconds = 3.0
-"""Of the level of what was heard, where nothing is as loud: so a slammed door is soon forgotten."""
-_DECAY = 0.5 ** (FRAME_LENGTH / SAMPLE_RATE_HZ / HALF_LIFE)
+TARGET_DBFS: Decibels = -30.0
+"""RMS level that recent sound is raised to. Louder sound is left as it is."""
+MAX_GAIN_DB: Decibels = 40.0
+"""Largest gain: a microphone's own noise in an empty room stays below the target."""
+HALF_LIFE_S: Seconds = 3.0
+"""Half-life of the tracked level while nothing is as loud, so that the gain soon recovers from a
+slammed door."""
+
+TARGET_RMS = 10 ** (TARGET_DBFS / 20)
+_MAX_GAIN = 10 ** (MAX_GAIN_DB / 20)
+_DECAY = 0.5 ** (FRAME_LENGTH / SAMPLE_RATE_HZ / HALF_LIFE_S)
 
 
 class SpeechLevel:
-    """Frames of a stream at a level that does not depend on the microphone's gain.
+    """Raises the frames of a stream to a level that does not depend on the microphone's gain.
 
-    The loudest of the recent frames decides, this one included: no frame exceeds the target by
-    being raised.
+    The gain follows from the loudest of the recent frames, the current one included: no frame is
+    raised above the target.
     """
 
     def __init__(self) -> None:
         self._level = 0.0
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
-        """The frame (n,), as loud or louder."""
+        """Return the frame (n,) float32, raised or unchanged."""
         rms = math.sqrt(float(np.dot(frame, frame)) / len(frame))
         self._level = max(rms, self._level * _DECAY)
-        if self._level >= TARGET:
+        if self._level >= TARGET_RMS:
             return frame
-        return frame * np.float32(min(TARGET / max(self._level, 1e-12), MOST_GAIN))
+        return frame * np.float32(min(TARGET_RMS / max(self._level, 1e-12), _MAX_GAIN))

@@ -1,4 +1,4 @@
-"""The stream's last samples, counted from its first one."""
+"""Ring buffer of a stream's last samples, with their times."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
 @dataclass(frozen=True)
 class PushResult:
-    """Positions that a push added.
+    """Positions that a push added to the timeline.
 
     start          start + filled                end
       |  silence filled in  |  samples pushed     |
@@ -21,23 +21,22 @@ class PushResult:
     start: int
     end: int
     filled: int
-    """Zeros put in before the samples, for a gap."""
+    """Zeros inserted before the samples, for a gap."""
     restarted: bool
-    """Sound broke off, or the gap was too long to fill: what lies before `start` is another
-    stream's."""
+    """Whether `start` begins a new stream: after an interruption, or a gap too long to fill."""
 
 
 class Timeline:
-    """A ring of the last `capacity_s` seconds of 16 kHz mono float32 samples.
+    """A ring buffer of the last `capacity_s` seconds of 16 kHz mono float32 samples.
 
-    A position is a count of samples since the beginning; it never falls and is never reused.
-    Filled silence counts as samples; a gap that is too long to fill does not.
+    A position counts samples since the first one; it never falls and is never reused. Filled
+    silence counts as samples; a gap that is too long to fill does not.
 
-    Not for several threads: who pushes also reads, and hands on the copies.
+    Not thread-safe: the thread that pushes also reads, and passes on the copies.
 
     Args:
         capacity_s: how far `read` reaches back.
-        settle_s: the source's; see `SampleClock`.
+        settle_s: the `settle_s` of the source; see `SampleClock`.
         max_fill_s: longest gap that is filled with silence.
     """
 
@@ -55,19 +54,19 @@ class Timeline:
         self._broken = False
 
     def break_off(self) -> None:
-        """No more sound comes for now: what is pushed next is another stream's."""
+        """Note an interruption: the next push begins a new stream."""
         self._broken = True
         self._clock.break_off()
 
     @property
     def steps_back(self) -> int:
-        """How often the source's clock was set back."""
+        """Number of times that the source's clock was set back."""
         return self._clock.steps_back
 
     def push(self, samples: np.ndarray, time_s: Seconds) -> PushResult:
-        """Append samples, (n,) float32, whose last one ends at `time_s` on the source's clock.
+        """Append samples (n,) float32 that end at `time_s` on the source's clock.
 
-        With a `Conditioner` that is `block.time_s - conditioner.delay_s`.
+        With a `Conditioner` that time is `block.time_s - conditioner.delay_s`.
         """
         start = self.position
         missing_s = self._clock.update(start + len(samples), time_s)
@@ -85,10 +84,10 @@ class Timeline:
         return PushResult(start, self.position, filled, restarted)
 
     def read(self, start: int, end: int) -> np.ndarray:
-        """Copy of the samples from `start` up to, not including, `end`: (end - start,) float32.
+        """Return a copy of the samples [start, end): (end - start,) float32.
 
         Raises:
-            IndexError: they are not, or no longer, or not all, there.
+            IndexError: the timeline does not hold all of them.
         """
         oldest = max(0, self.position - len(self._ring))
         if not oldest <= start <= end <= self.position:
@@ -103,9 +102,12 @@ class Timeline:
         return samples
 
     def time_at(self, position: int) -> Seconds:
-        """Time on the source's clock at the end of the sample before `position`.
+        """Return the time on the source's clock at the end of the sample before `position`.
 
-        Falls where the source's clock was set back. Raises IndexError before the first push.
+        Times fall where the source's clock was set back.
+
+        Raises:
+            IndexError: nothing has been pushed yet.
         """
         return self._clock.time_at(position)
 

@@ -1,4 +1,4 @@
-"""Turns: someone speaks from here to there.
+"""Detection of turns, the spans of sound in which someone speaks.
 
 A turn (utterance) begins at a speech onset, minus a pre-roll, and ends after a pause, or when it
 grows too long::
@@ -6,7 +6,7 @@ grows too long::
     speech        ______XXXXXXXXX__XXXXXX________________
     turn               [ pre|                  |post]
     is_speaking         ----XXXXXXXXX__XXXXXX-----------
-                                             <pause> here the end is known
+                                             <pause> the end is known here
 
 Times are positions: samples at 16 kHz since the stream's start.
 """
@@ -24,15 +24,15 @@ from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
 @dataclasses.dataclass(frozen=True)
 class TurnSettings:
-    """When speech begins and ends.
+    """When speech and turns begin and end.
 
     Attributes:
-        threshold: speech begins at this probability.
-        release: and goes on until the probability falls below this one.
-        pre_roll: a turn begins this long before its speech does.
-        post_roll: and ends this long after it.
-        pause: speechless time that ends a turn.
-        max_turn: a turn this long ends, and the next begins at once.
+        threshold: probability of speech at which speech begins.
+        release: probability of speech below which speech ends.
+        pre_roll: time by which a turn begins before its speech.
+        post_roll: time by which a turn ends after its speech.
+        pause: time without speech that ends a turn.
+        max_turn: longest turn; a longer one is split, and the next begins at once.
     """
 
     threshold: float = 0.5
@@ -45,13 +45,13 @@ class TurnSettings:
 
 @dataclasses.dataclass
 class Turn:
-    """One turn, growing until `end` is known.
+    """One turn, which grows until `end` is known.
 
     Attributes:
-        start: position of its first sample, pre-roll included.
-        end: position after its last sample, post-roll included; None while it goes on.
-        onset: position where its first frame of speech begins.
-        speech: for each frame of 512 samples from `onset` on, whether it is speech.
+        start: position of the first sample, pre-roll included.
+        end: position after the last sample, post-roll included; None while the turn goes on.
+        onset: position where the first frame of speech begins.
+        speech: whether each frame of 512 samples from `onset` on is speech.
     """
 
     start: int
@@ -60,24 +60,24 @@ class Turn:
     speech: list[bool] = dataclasses.field(default_factory=list)
 
     def speech_samples(self, start: int, end: int) -> int:
-        """How many samples of the positions [start, end) are speech, to a frame's precision."""
+        """Return how many samples of [start, end) are speech, rounded to whole frames."""
         first = max(0, start - self.onset) // FRAME_LENGTH
         last = -(-max(0, end - self.onset) // FRAME_LENGTH)
         return min(end - start, sum(self.speech[first:last]) * FRAME_LENGTH)
 
 
 class TurnDetector:
-    """Frames of 512 samples in, turns out.
+    """Finds turns in a stream of frames of 512 samples.
 
-    The object holds no samples: the caller keeps those of the last `pre_roll` seconds.
+    It holds no samples: the caller keeps those of the last `pre_roll` seconds.
 
     Attributes:
-        turn: the turn that goes on, or None.
+        turn: the turn in progress, or None.
         speaking: whether the last frame was speech.
     """
 
-    RESET_AFTER: Seconds = 30.0
-    """Without speech for so long, the voice activity network's state is reset."""
+    RESET_AFTER_S: Seconds = 30.0
+    """Time without speech after which the voice activity network's state is reset."""
 
     def __init__(self, settings: TurnSettings, voice_activity: VoiceActivity | None = None):
         self.settings = settings
@@ -85,7 +85,7 @@ class TurnDetector:
         self.reset(0)
 
     def reset(self, position: int) -> None:
-        """Start anew at that position: what came before is forgotten."""
+        """Start anew at that position, forgetting everything before it."""
         self._voice_activity.reset_states()
         self._level = SpeechLevel()
         self._position = position
@@ -95,9 +95,9 @@ class TurnDetector:
         self.speaking = False
 
     def __call__(self, frame: np.ndarray) -> list[Turn]:
-        """Take the next frame (512,) and return the turns that ended with it: none, or one.
+        """Process the next frame (512,) and return the turns that ended with it: none, or one.
 
-        A turn that begins shows in `turn`.
+        A turn that begins is found in `turn`.
         """
         settings = self.settings
         probability = self._voice_activity(self._level(frame))
@@ -109,33 +109,33 @@ class TurnDetector:
             if self.turn is None:
                 self._begin(start)
         if self.turn is None:
-            if self._position - self._quiet_since >= _samples(self.RESET_AFTER):
+            if self._position - self._quiet_since >= _samples(self.RESET_AFTER_S):
                 self._voice_activity.reset_states()
                 self._quiet_since = self._position
             return []
         self.turn.speech.append(self.speaking)
         if self._position - self._quiet_since >= _samples(settings.pause):
-            return [self._finish(self._quiet_since + _samples(settings.post_roll))]
+            end = self._quiet_since + _samples(settings.post_roll)
+            return [self._finish(self.turn, end)]
         if self._position - self.turn.start >= _samples(settings.max_turn):
-            ended = self._finish(self._position)
+            ended = self._finish(self.turn, self._position)
             if self.speaking:
                 self._begin(self._position)
             return [ended]
         return []
 
     def flush(self) -> list[Turn]:
-        """End of the stream: the turn that goes on ends where its speech did, or here."""
+        """End the stream. The turn in progress ends after its last speech, or here."""
         if self.turn is None:
             return []
         end = min(self._position, self._quiet_since + _samples(self.settings.post_roll))
-        return [self._finish(end)]
+        return [self._finish(self.turn, end)]
 
     def _begin(self, onset: int) -> None:
         pre_roll = _samples(self.settings.pre_roll)
         self.turn = Turn(max(onset - pre_roll, self._earliest_start), onset)
 
-    def _finish(self, end: int) -> Turn:
-        turn = self.turn
+    def _finish(self, turn: Turn, end: int) -> Turn:
         turn.end = end
         self.turn = None
         self._earliest_start = end

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ser_stream.asr.worker import STARTING
-from ser_stream.audio.native_stderr import caught
+from ser_stream.audio.native_stderr import redirect_native_stderr
 from ser_stream.emotion import AUDIO_TEXT, INTERVAL, UTTERANCE, EmotionEstimate
 from ser_stream.stream.status import StreamStatus
 from ser_stream.words import Speech
@@ -81,7 +81,7 @@ class LiveView:
 
     def __enter__(self) -> LiveView:
         self._live.start()
-        self._resources.enter_context(caught(self._above))
+        self._resources.enter_context(redirect_native_stderr(self._above))
         return self
 
     def __exit__(self, *_) -> None:

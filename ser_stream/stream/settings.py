@@ -56,7 +56,11 @@ def window_settings(
     Raises:
         InputError: they are not whole steps, or too long; the message names the nearest allowed.
     """
-    step, overlap, frame_s = model.frames_per_step, model.step_overlap_frames, model.features.frame_s
+    step, overlap, frame_s = (
+        model.frames_per_step,
+        model.step_overlap_frames,
+        model.features.frame_s,
+    )
     hop_frames, window_frames = model.hop_frames, model.window_frames
     if hop_s is not None:
         hop_frames = _allowed("hop", hop_s, step, 0, model.window_frames - overlap, frame_s)

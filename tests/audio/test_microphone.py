@@ -23,7 +23,7 @@ from pulse import PulseServer
 from ser_stream.audio import devices, microphone
 from ser_stream.audio.devices import Device, find_device
 from ser_stream.audio.microphone import Microphone
-from ser_stream.audio.native_stderr import quiet_stderr
+from ser_stream.audio.native_stderr import redirect_native_stderr
 from ser_stream.errors import InputError
 
 RATE_HZ = 16_000
@@ -357,15 +357,27 @@ def test_a_missing_library_says_what_to_install(monkeypatch, tmp_path):
         next(Microphone().blocks())
 
 
-def test_quiet_stderr_holds_back_what_c_libraries_write(capfd):
+def test_what_c_libraries_write_is_discarded(capfd):
     import ctypes
 
     libc = ctypes.CDLL(None)
-    with quiet_stderr():
+    with redirect_native_stderr():
         libc.perror(b"chatter")
     libc.perror(b"message")
     captured = capfd.readouterr().err
     assert "message" in captured and "chatter" not in captured
+
+
+def test_a_closed_stderr_is_closed_again_afterwards():
+    program = (
+        "import os\nfrom ser_stream.audio.native_stderr import redirect_native_stderr\n"
+        "os.close(2)\nwith redirect_native_stderr():\n    os.write(2, b'discarded')\n"
+        "try:\n    os.fstat(2)\nexcept OSError:\n    print('closed')\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert shown.stdout == "closed\n"
 
 
 def test_a_loss_is_logged_once(monkeypatch, caplog):
@@ -390,7 +402,7 @@ def test_what_is_long_lost_is_looked_for_now_and_then_and_when_cards_change(monk
     cards = iter(["none"] * 12 + ["USB"] * 99)
     monkeypatch.setattr(devices, "list_devices", list)
     monkeypatch.setattr(microphone, "sound_cards", lambda: next(cards))
-    monkeypatch.setattr(microphone, "OFTEN_FOR_S", 0.0)
+    monkeypatch.setattr(microphone, "FREQUENT_RETRY_S", 0.0)
     mic = Microphone(wait=True, reopen_every_s=0.01)
     looks = []
 
@@ -402,4 +414,4 @@ def test_what_is_long_lost_is_looked_for_now_and_then_and_when_cards_change(monk
     started = time.monotonic()
     assert list(mic.blocks()) == []
     assert len(looks) == 1
-    assert 0.1 <= looks[0] - started < microphone.RARELY_S / 2
+    assert 0.1 <= looks[0] - started < microphone.RARE_RETRY_EVERY_S / 2

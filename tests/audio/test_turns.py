@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser_stream.audio.speech import find_turns
-from ser_stream.audio.speech_level import TARGET, SpeechLevel
+from ser_stream.audio.speech_level import TARGET_RMS, SpeechLevel
 from ser_stream.audio.turns import TurnDetector, TurnSettings
 from ser_stream.audio.voice_activity import FRAME_LENGTH
 
@@ -127,7 +127,7 @@ def test_a_level_follows_what_is_loud_at_once_and_forgets_it_slowly():
     tone = np.sin(np.arange(FRAME_LENGTH)).astype(np.float32)
     quiet = 0.002 * tone
     raised = [np.abs(level(quiet)).max() for _ in range(3)]
-    assert raised == pytest.approx([TARGET * np.sqrt(2)] * 3, rel=0.01)
+    assert raised == pytest.approx([TARGET_RMS * np.sqrt(2)] * 3, rel=0.01)
     np.testing.assert_array_equal(level(tone), tone)
     np.testing.assert_array_equal(level(quiet), quiet)
     for _ in range(frames(30)):

@@ -133,8 +133,8 @@ os.write(2, b"the end\\n")
 
 def test_what_c_libraries_write_to_a_file_stays_there(tmp_path):
     program = (
-        "import os\nfrom ser_stream.audio.native_stderr import caught\n"
-        "with caught(print):\n    os.write(2, b'Expression 1\\n')\n"
+        "import os\nfrom ser_stream.audio.native_stderr import redirect_native_stderr\n"
+        "with redirect_native_stderr(print):\n    os.write(2, b'Expression 1\\n')\n"
     )
     with (tmp_path / "log").open("w") as log:
         subprocess.run([sys.executable, "-c", program], stderr=log, check=True)

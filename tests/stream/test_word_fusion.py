@@ -211,7 +211,9 @@ def test_under_the_floor_or_with_too_little_speech_it_abstains(speech, tiny_can,
 
 def test_a_network_that_fails_says_so_once_and_is_left_out(speech, tiny_can, by_sound, caplog):
     model, info = load_model(tiny_can, kind=BimodalModel)
-    model.forward_with_attention = lambda batch: (_ for _ in ()).throw(RuntimeError("CUDA is out of memory"))
+    model.forward_with_attention = lambda batch: (_ for _ in ()).throw(
+        RuntimeError("CUDA is out of memory")
+    )
     judge = TextScorer(model, info)
     window = stream(speech)[0][-1]
     answers = [judge(window, words_in(window), by_sound[-1]) for _ in range(2)]
@@ -223,7 +225,9 @@ def test_a_network_that_fails_says_so_once_and_is_left_out(speech, tiny_can, by_
 def test_a_network_that_has_failed_is_tried_again(speech, tiny_can, by_sound, caplog, monkeypatch):
     model, info = load_model(tiny_can, kind=BimodalModel)
     explained = model.forward_with_attention
-    model.forward_with_attention = lambda batch: (_ for _ in ()).throw(RuntimeError("CUDA is out of memory"))
+    model.forward_with_attention = lambda batch: (_ for _ in ()).throw(
+        RuntimeError("CUDA is out of memory")
+    )
     monkeypatch.setattr(text_scoring, "AGAIN_AFTER", 0.0)
     judge = TextScorer(model, info)
     window = stream(speech)[0][-1]
