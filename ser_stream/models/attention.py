@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def valid_steps(n_steps: int, lengths: Tensor) -> Tensor:
-    """Mask (batch, n_steps), True where a step lies within its item's length."""
+    """Return a mask (batch, n_steps), True where a step lies within its item's length."""
     return torch.arange(n_steps, device=lengths.device) < lengths[:, None]
 
 
@@ -21,7 +21,7 @@ def mean_over_time(steps: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def sinusoidal_encoding(n_steps: int, dimension: int) -> Tensor:
-    """Positional encoding (n_steps, dimension) of an even dimension.
+    """Return the positional encoding (n_steps, dimension) of an even dimension.
 
     Vaswani et al., "Attention is all you need", 2017, section 3.5: PE(pos, 2i) is the sine and
     PE(pos, 2i + 1) the cosine of pos / 10000^(2i / dimension).
@@ -60,7 +60,7 @@ class AttentiveStatistics(nn.Module):
 
 
 class SelfAttentionEncoder(nn.Module):
-    """Transformer encoder of torch's layers (normalisation behind, ReLU), as Vaswani et al.
+    """Transformer encoder of torch's layers (post-norm, ReLU), as Vaswani et al.
 
     Args:
         positional_encoding: add `sinusoidal_encoding` to what goes in.
@@ -86,7 +86,7 @@ class SelfAttentionEncoder(nn.Module):
     def forward(self, steps: Tensor, mask: Tensor | None = None) -> Tensor:
         """(batch, steps, dimension), mask (batch, steps) -> the same shape.
 
-        Steps outside the mask are attended to by none; what comes out in their place is undefined.
+        No step attends to steps outside the mask; their own output is undefined.
         """
         if self.positional_encoding:
             steps = _with_positions(steps)
@@ -97,7 +97,7 @@ class SelfAttentionEncoder(nn.Module):
 
 
 class CrossAttentionLayer(nn.Module):
-    """`nn.TransformerEncoderLayer`, but for keys and values that are another sequence's."""
+    """`nn.TransformerEncoderLayer` with the keys and values of another sequence."""
 
     def __init__(self, dimension: int, heads: int, feedforward: int, dropout: float):
         super().__init__()
@@ -116,7 +116,7 @@ class CrossAttentionLayer(nn.Module):
         """Queries (batch, K, dimension), keys (batch, T, dimension) -> the queries' shape.
 
         Args:
-            mask: (batch, T), of the keys.
+            mask: (batch, T), False for keys that are not attended to.
         """
         attended, _ = self.attention(
             queries, keys, keys, None if mask is None else ~mask, need_weights=False
@@ -126,10 +126,10 @@ class CrossAttentionLayer(nn.Module):
 
 
 class CrossAttentionEncoder(nn.Module):
-    """Transformer encoder whose every layer takes keys and values from the other sequence as is.
+    """Transformer encoder in which every layer takes keys and values from another sequence.
 
-    As the crossmodal transformer of Tsai et al., "Multimodal transformer for unaligned multimodal
-    language sequences", ACL 2019, section 3.2, with normalisation behind each part instead.
+    It is the crossmodal transformer of Tsai et al., "Multimodal transformer for unaligned
+    multimodal language sequences", ACL 2019, section 3.2, with post-norm instead of pre-norm.
 
     Args:
         positional_encoding: add `sinusoidal_encoding` to both sequences.
@@ -164,10 +164,10 @@ def _with_positions(steps: Tensor) -> Tensor:
 
 
 class GlobalAttention(nn.Module):
-    """Attention by learned queries, each a head: weights = softmax over the steps of q . h.
+    """Attention by learned queries q, one per head: weights = softmax over the steps of q . h.
 
-    Lee, Yoon and Jung, Interspeech 2020, eqs. 4 and 5; with one head, what Mirsamadi, Barsoum and
-    Zhang use in "Automatic speech emotion recognition using recurrent neural networks with local
+    Lee, Yoon and Jung, Interspeech 2020, eqs. 4 and 5; with one head, that of Mirsamadi, Barsoum and
+    Zhang, "Automatic speech emotion recognition using recurrent neural networks with local
     attention", ICASSP 2017.
     """
 
@@ -184,16 +184,16 @@ class GlobalAttention(nn.Module):
 
 
 def aggregate(weights: Tensor, states: Tensor) -> Tensor:
-    """Weighted sums of (batch, steps, dimension) by weights (batch, heads, steps), side by side.
+    """Sum states (batch, steps, dimension) with weights (batch, heads, steps).
 
     Returns:
-        (batch, heads * dimension), the first head's in front.
+        (batch, heads * dimension), the sums of all heads, the first head's in front.
     """
     return (weights @ states).flatten(1)
 
 
 class AttentionPooling(GlobalAttention):
-    """Global attention with one head, and what it aggregates."""
+    """Global attention with one head that returns the weighted sum of the states."""
 
     def forward(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
         """(batch, steps, dimension), mask (batch, steps) -> (batch, dimension)."""

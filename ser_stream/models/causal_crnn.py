@@ -1,8 +1,8 @@
 """The tiny network: causal convolutions, a short bidirectional GRU, attentive statistics.
 
-Ours, built for streaming. The convolutions look back in time only, so a step of 100 ms is final as
-soon as its last frame is heard, and masked padding behind a short window cannot reach it. The
-recurrence runs over the window's 50 steps, not over the stream's past.
+The network is our own, built for streaming. The convolutions look back in time only, so a step of
+100 ms is final as soon as its last frame is there, and padding after a short window cannot reach
+it. The recurrence runs over the window's 50 steps, not over the stream's past.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from ser_stream.models.registry import register
 
 
 class CausalBlock(nn.Module):
-    """Convolution that sees no future, batch normalisation, ReLU, pooling, dropout.
+    """Causal convolution, batch normalisation, ReLU, pooling and dropout.
 
-    Bands are pooled by their maximum, time by its mean: a maximum over time hangs on where frames
-    fall, so that the same sound a few milliseconds later would be another one (Zhang, "Making
-    convolutional networks shift-invariant again", ICML 2019).
+    Bands are pooled by their maximum, time by its mean: a maximum over time depends on where frames
+    begin, so that the answer would change when the same sound comes a few milliseconds later
+    (Zhang, "Making convolutional networks shift-invariant again", ICML 2019).
 
     Args:
+        n_in, n_out: input and output channels.
         kernel: frames and bands that the convolution covers.
         stride, pool: (frames, bands) of the convolution and of the pooling.
     """
@@ -42,7 +43,7 @@ class CausalBlock(nn.Module):
         self.past = kernel - stride[0]
         self.conv = nn.Conv2d(n_in, n_out, kernel, stride, padding=(0, kernel // 2), bias=False)
         self.norm = nn.BatchNorm2d(n_out)
-        # A pooling of one cell is not free: each kind only where it is needed.
+        # A pooling over one cell takes time, too: each kind only where it is needed.
         self.pool = nn.Sequential(
             nn.MaxPool2d((1, pool[1])) if pool[1] > 1 else nn.Identity(),
             nn.AvgPool2d((pool[0], 1)) if pool[0] > 1 else nn.Identity(),
@@ -63,15 +64,15 @@ class CausalCrnn(PoolingModel):
     """Causal CNN front end, GRU and attentive statistics head.
 
     Args:
-        channels: of the four convolution blocks.
+        channels: output channels of the four convolution blocks.
         encoding: dimension of a step.
         hidden: GRU units per direction.
-        dropout: in the head; a quarter of it after each convolution block.
-        affect: whether there is a layer for valence and arousal, see `training.affect`.
+        dropout: dropout of the head; that of the convolution blocks is a quarter of it.
+        affect: whether there is an output layer for valence and arousal.
     """
 
-    # Kernel, stride and pooling of each block, the last two as (frames, bands). Full resolution is
-    # what takes the time, so the first blocks stride.
+    # Kernel, stride and pooling of each block, the last two as (frames, bands). Most of the time
+    # is spent at full resolution, so the first blocks have strides.
     BLOCKS = (
         (5, (2, 2), (1, 1)),
         (3, (1, 2), (5, 1)),
@@ -82,7 +83,7 @@ class CausalCrnn(PoolingModel):
     frames_per_step = 10
     hop_frames = 50
     window_frames = 500
-    # What blocks see of the past, in frames: 3, 2 * 2, 2 * 10, 2 * 10. Rounded up to whole steps.
+    # The blocks look back 3, 2 * 2, 2 * 10 and 2 * 10 frames; rounded up to whole steps.
     context_frames = 50
 
     def __init__(
@@ -103,7 +104,7 @@ class CausalCrnn(PoolingModel):
                 for n_in, n_out, block in zip(sizes[:-1], sizes[1:], self.BLOCKS, strict=True)
             )
         )
-        bands = features.n_mels // 2 ** len(channels)
+        bands = features.dimension // 2 ** len(channels)
         self.encoding = nn.Sequential(nn.Linear(channels[-1] * bands, encoding), nn.ReLU())
         self.dropout = nn.Dropout(dropout)
         self.gru = nn.GRU(encoding, hidden, batch_first=True, bidirectional=True)
@@ -118,7 +119,7 @@ class CausalCrnn(PoolingModel):
     def embed(
         self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
     ) -> Tensor:
-        """(batch, 4 * hidden); there is no `offset`: its memory is of frames."""
+        """See the base, (batch, 4 * hidden). The speaker memory holds frames: no `offset`."""
         hidden = hidden_states(self.gru, self.dropout(steps), lengths)
         mask = None if lengths is None else valid_steps(steps.shape[1], lengths)
         return self.pooling(hidden, mask)

@@ -1,8 +1,8 @@
-"""Weights in eight bits: a quarter of the bytes on disk; networks compute with floats all the same.
+"""Weights in eight bits: a quarter of the bytes on disk. Networks still compute with floats.
 
-Each row of a matrix or filter of a convolution has its own scale, symmetric around zero, as in
-Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
-inference", CVPR 2018. Vectors (biases, normalisation) are few and stay as they are.
+Each row of a matrix and each filter of a convolution has its own scale, symmetric around zero, as
+in Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
+inference", CVPR 2018. Vectors (biases, normalisation) are small and stay floats.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 SCALE = ".scale"
-"""Ends the name of a tensor that holds the scales of another."""
+"""Suffix of the name of a tensor that holds the scales of another one."""
 
 
 def to_eight_bit(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Floating-point tensors of two dimensions and more become int8, each with its scales."""
+    """Return the weights with int8 tensors and their scales in place of matrices of floats."""
     packed = {}
     for name, tensor in weights.items():
         if tensor.dim() < 2 or not tensor.is_floating_point():
@@ -29,7 +29,7 @@ def to_eight_bit(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def from_eight_bit(packed: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Floats again, those of `to_eight_bit` or of any other weights."""
+    """Return the weights as floats; inverse of `to_eight_bit`, for any weights."""
     weights = {}
     for name, tensor in packed.items():
         if name.endswith(SCALE):

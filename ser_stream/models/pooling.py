@@ -1,4 +1,4 @@
-"""What networks have in common that answer from one vector for a window."""
+"""Base of the networks that pool a window into one vector."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from ser_stream.models.base import EmotionModel
 
 
 class PoolingModel(EmotionModel):
-    """Base of networks whose output layers see a window as one vector.
+    """Base of the networks whose output layers are given one vector per window.
 
     Attributes:
-        dropout: of that vector.
-        output: layer of logits.
-        affect: layer of valence and arousal, see `training.affect`; None: there is none.
+        dropout: dropout of that vector.
+        output: output layer of the logits.
+        affect: output layer of valence and arousal, fitted afterwards by `tools/fit_affect.py`, or
+            None.
     """
 
     dropout: nn.Dropout
@@ -23,7 +24,7 @@ class PoolingModel(EmotionModel):
     def embed(
         self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
     ) -> Tensor:
-        """What the output layers see of a window: arguments as `judge`, (batch, n)."""
+        """Return the vector of each window, (batch, n). Arguments as `score`."""
         raise NotImplementedError
 
     def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:

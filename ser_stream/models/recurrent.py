@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -9,17 +11,17 @@ from ser_stream.models.attention import valid_steps
 
 
 def hidden_states(rnn: nn.LSTM | nn.GRU, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-    """States (batch, steps, directions * hidden) of a batch-first recurrent layer.
+    """Return the states (batch, steps, directions * hidden) of a batch-first recurrent layer.
 
-    What torch's packed sequences give, in a tenth of a training step's time on a CPU, where the
-    gradient of a packed sequence has a slow way of its own. Behind an item's length a state has no
-    influence on those before it, so the forward direction may run on. The backward direction is a
-    forward one over each item's valid steps in reverse.
+    They equal those of torch's packed sequences, in a tenth of the time of a training step on a
+    CPU, where the gradient of packed sequences is slow. States after an item's length have no
+    influence on those before, so the forward direction runs over the padding. The backward
+    direction is a forward one over each item's valid steps in reverse.
 
     Args:
         steps: (batch, steps, dimension).
         lengths: (batch,) valid steps; the backward direction begins at an item's own last one, and
-            states behind it are zero. None where all are valid.
+            states after it are zero. None where all are valid.
     """
     if lengths is None:
         return rnn(steps)[0]
@@ -40,7 +42,7 @@ def hidden_states(rnn: nn.LSTM | nn.GRU, steps: Tensor, lengths: Tensor | None =
 
 
 def _reversed(n_steps: int, lengths: Tensor) -> Tensor:
-    """Places (batch, n_steps) that put each item's valid steps in reverse; applied twice, none."""
+    """Return indices (batch, n_steps) that reverse each item's valid steps."""
     place = torch.arange(n_steps, device=lengths.device).expand(len(lengths), n_steps)
     return torch.where(place < lengths[:, None], lengths[:, None] - 1 - place, place)
 
@@ -49,8 +51,8 @@ def _take(states: Tensor, order: Tensor) -> Tensor:
     return states.gather(1, order[..., None].expand(-1, -1, states.shape[2]))
 
 
-def _run(rnn: nn.LSTM | nn.GRU, steps: Tensor, weights: list[Tensor]) -> Tensor:
-    """One direction of one layer, from a state of zeros."""
+def _run(rnn: nn.LSTM | nn.GRU, steps: Tensor, weights: Sequence[Tensor]) -> Tensor:
+    """Run one direction of one layer, starting with a state of zeros."""
     zeros = steps.new_zeros(1, len(steps), rnn.hidden_size)
     settings = (weights, rnn.bias, 1, 0.0, rnn.training, False, True)
     if isinstance(rnn, nn.GRU):

@@ -1,4 +1,4 @@
-"""The same network for other labels."""
+"""A trained network with other labels."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from ser_stream.models.registry import build_model
 def with_labels(
     network: EmotionModel, info: ModelInfo, labels: tuple[str, ...], bias: float | None = None
 ) -> EmotionModel:
-    """A copy of the network that has an output for each of `labels`.
+    """Return a copy of the network that has one output for each of `labels`.
 
-    Outputs for labels that it has keep their weights, those for others begin with the mean of all.
+    Outputs of labels that the network has keep their weights; added outputs start with the mean of
+    all weights.
 
     Args:
-        info: the network's.
-        bias: of the added outputs; None: the mean of the others', as their weights are.
+        info: description of the network.
+        labels: labels of the copy.
+        bias: bias of the added outputs; None for the mean of all biases.
     """
     other = build_model(info.architecture, labels, info.features, info.options)
     weights = network.state_dict()

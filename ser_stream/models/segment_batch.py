@@ -1,9 +1,10 @@
-"""Utterances as segments of sound beside words, padded to a batch."""
+"""Batches of utterances, each cut into segments of sound beside its words."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,22 +13,22 @@ from torch import Tensor
 from ser_stream.features.vocabulary import PADDING
 
 _NO_SOUND = [np.zeros((1, 1), np.float32)]
-"""One segment, one frame."""
+"""Segments in place of sound: one segment of one frame."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SegmentBatch:
-    """What a network that sees words beside sound is given.
+    """Input of a network that takes words beside sound.
 
-    Padding lies behind: behind a segment's frames, behind an utterance's segments, behind its
-    words. What is in its place has no influence.
+    Padding follows a segment's frames, an utterance's segments and an utterance's words. Its
+    values have no influence.
 
     Attributes:
         frames: (batch, segments, frames, dimension) float.
-        frame_lengths: (batch, segments) valid frames of each segment; 0 where there is none.
-        words: (batch, words) numbers of a `Vocabulary`; `PADDING` where there is none.
-        ngrams: (batch, words, ngrams) buckets of the words' n-grams, 0 where there is none, for a
-            network that sees them; else None.
+        frame_lengths: (batch, segments) valid frames of each segment; 0 for padding.
+        words: (batch, words) numbers of a `Vocabulary`; `PADDING` for padding.
+        ngrams: (batch, words, ngrams) buckets of the words' n-grams, 0 for padding; None for a
+            network without n-grams.
     """
 
     frames: Tensor
@@ -36,19 +37,20 @@ class SegmentBatch:
     ngrams: Tensor | None = None
 
     @classmethod
-    def pad(cls, utterances: Sequence[tuple]) -> SegmentBatch:
-        """Utterances, of each its segments and what `Vocabulary.encode` makes of its words.
+    def pad(cls, utterances: Sequence[tuple[Any, ...]]) -> SegmentBatch:
+        """Pad utterances to a batch.
 
         Args:
-            utterances: segments, each (frames, dimension); word numbers (words,); and, in all
-                utterances or in none, the buckets of the words' n-grams (words, ngrams).
+            utterances: tuples of segments, each (frames, dimension); word numbers (words,); and, in
+                all utterances or in none, the buckets of the words' n-grams (words, ngrams). The
+                last two come from `Vocabulary.encode`.
 
         Raises:
             ValueError: an utterance has no segment or no word, or a segment has no frame.
         """
         for segments, words, *_ in utterances:
             if not segments or not len(words) or not all(map(len, segments)):
-                raise ValueError("an utterance has one segment, frame and word at least")
+                raise ValueError("an utterance needs one segment, frame and word at least")
         lengths = [[len(frames) for frames in segments] for segments, *_ in utterances]
         n_segments = max(map(len, lengths))
         n_frames = max(map(max, lengths))
@@ -68,24 +70,25 @@ class SegmentBatch:
 
     @classmethod
     def of_words(cls, texts: Sequence[tuple[np.ndarray, ...]]) -> SegmentBatch:
-        """Words without sound, for a network that looks at words only.
+        """Make a batch of words without sound, for a network that takes words only.
 
         Args:
-            texts: what `Vocabulary.encode` makes of each one's words.
+            texts: the words of each, from `Vocabulary.encode`.
         """
         return cls.pad([(_NO_SOUND, *words) for words in texts])
 
     @property
     def n_segments(self) -> Tensor:
-        """Segments of each utterance, (batch,)."""
+        """Number of segments of each utterance, (batch,)."""
         return (self.frame_lengths > 0).sum(dim=1)
 
     @property
     def n_words(self) -> Tensor:
-        """Words of each utterance, (batch,)."""
+        """Number of words of each utterance, (batch,)."""
         return (self.words != PADDING).sum(dim=1)
 
     def to(self, device: str | torch.device) -> SegmentBatch:
+        """Return the batch on that device."""
         return SegmentBatch(
             self.frames.to(device),
             self.frame_lengths.to(device),
@@ -95,7 +98,7 @@ class SegmentBatch:
 
 
 def _padded_ngrams(ngrams: Sequence[np.ndarray], n_words: int) -> Tensor | None:
-    """Of each utterance (words, ngrams) -> (batch, n_words, ngrams)."""
+    """Pad (words, ngrams) of each utterance to (batch, n_words, ngrams); None without any."""
     if not ngrams:
         return None
     padded = torch.zeros(len(ngrams), n_words, max(a.shape[1] for a in ngrams), dtype=torch.int64)

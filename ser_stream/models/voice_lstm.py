@@ -1,11 +1,17 @@
-"""The default network: what a voice does, against what the same voice did before.
+"""The default network: a pretrained speaker encoder, window statistics and two linear layers.
 
-Three LSTM layers that were trained to tell thousands of speakers apart have learned what a voice
-can do. Mean and deviation of their states over a window say who speaks and how. Who speaks is what
-remains the same from one turn to the next: where there were turns before, their mean is taken off,
-and how it is said remains.
+Three LSTM layers, trained to tell thousands of speakers apart, describe voices. The mean and
+standard deviation of their states over a window depend on who speaks and on how. Who speaks stays
+the same from turn to turn: the speaker memory holds the mean of earlier turns, which is subtracted,
+so that how something is said remains::
 
-The layers look back only, from step to step, so each frame passes them once.
+    log-mel frames  (frames, 40) in dB, as power, at a fixed level
+    LSTM, 3 layers  (frames, 768) states
+    steps           (frames / 10, 1536) means of the states and of their squares over ten frames
+    statistics      (1536,) mean and standard deviation over the window's steps
+    head            - offset of the speaker memory -> 128 -> labels
+
+The layers are unidirectional, so each frame passes them once.
 """
 
 from __future__ import annotations
@@ -26,41 +32,47 @@ from ser_stream.models.pooling import PoolingModel
 from ser_stream.models.registry import register
 
 PRETRAINED = Path(__file__).parent.parent / "weights" / "speaker-encoder" / "encoder.safetensors"
-"""Of Resemblyzer 0.1.4, see NOTICE beside it."""
-LEVEL = 0.01
-"""Mean power of the bands that speech is brought to: of a signal of -30 dBFS, as in Resemblyzer."""
-USUAL_BATCHES = 60
-"""So many show what turns usually have."""
-QUIETEST = 1e-8
-"""Sound of less power than this is not made louder."""
+"""Speaker encoder of Resemblyzer 0.1.4; see NOTICE beside it."""
+TARGET_POWER = 0.01
+"""Mean power of the bands that speech is scaled to, that of a signal of -30 dBFS, as Resemblyzer
+does."""
+STATISTICS_BATCHES = 60
+"""Batches used to estimate the feature statistics."""
+MIN_POWER = 1e-8
+"""Added to the mean power, so that silence is not amplified."""
 
-State = tuple[Tensor, int, list[tuple[Tensor, Tensor]]]
-"""After some steps: sum of their mean powers (batch,), their number, and each layer's state."""
+LayerState = tuple[Tensor, Tensor]
+"""Hidden and cell state of one LSTM layer, (1, batch, hidden) each."""
+State = tuple[Tensor, int, list[LayerState] | None]
+"""State after some steps: the sum of their mean powers (batch,), their number, the layers' states;
+None for layers at the start of a turn."""
 
 
 class SpeakerEncoder(nn.Module):
-    """LSTM layers over mel bands, each one's states given out.
+    """LSTM layers over mel bands, which returns the states of all layers.
 
     Wan, Wang, Papir and Lopez Moreno, "Generalized end-to-end loss for speaker verification",
-    ICASSP 2018; without the projection to an embedding.
+    ICASSP 2018, section 3, without the projection to an embedding.
 
     Args:
-        bands: that it is given.
+        bands: mel bands of a frame.
         hidden: units of a layer.
+        layers: number of layers.
     """
 
     def __init__(self, bands: int, hidden: int, layers: int):
         super().__init__()
+        self.n_hidden = hidden
         sizes = [bands] + [hidden] * (layers - 1)
         self.layers = nn.ModuleList(nn.LSTM(size, hidden, batch_first=True) for size in sizes)
 
     def forward(
-        self, power: Tensor, states: list[tuple[Tensor, Tensor]] | None = None
-    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """(batch, frames, bands) -> (batch, frames, layers * hidden), and where the layers are.
+        self, power: Tensor, states: list[LayerState] | None = None
+    ) -> tuple[Tensor, list[LayerState]]:
+        """(batch, frames, bands) -> (batch, frames, layers * hidden), and each layer's last state.
 
         Args:
-            states: where the layers were after the frames before these; None: there were none.
+            states: each layer's state after the frames before these; None at the start of a turn.
         """
         outputs, ends = [], []
         for number, layer in enumerate(self.layers):
@@ -72,14 +84,19 @@ class SpeakerEncoder(nn.Module):
 
 @register("voice_lstm")
 class VoiceLstm(PoolingModel):
-    """Speaker encoder, statistics over the window, two layers.
+    """Speaker encoder, statistics over the window, and two linear layers.
 
     Args:
-        encoder_hidden, encoder_layers: of the LSTM.
-        hidden: units between the statistics and the answer.
-        dropout: of these; half of it of the statistics.
-        affect: whether there is a layer for valence and arousal, see `training.affect`.
+        encoder_hidden, encoder_layers: units and number of the LSTM layers.
+        hidden: units between the statistics and the output layer.
+        dropout: dropout of these units; that of the statistics is half of it.
+        affect: whether there is an output layer for valence and arousal.
     """
+
+    usual: Tensor
+    """Mean of the statistics (n,) over the training set: the prior of the speaker memory."""
+    spread: Tensor
+    """Their standard deviation (n,)."""
 
     frames_per_step = 10
     hop_frames = 50
@@ -114,21 +131,26 @@ class VoiceLstm(PoolingModel):
         self.affect = nn.Linear(hidden, 2) if affect else None
 
     def load_pretrained(self) -> None:
+        """Load the speaker encoder of Resemblyzer.
+
+        Raises:
+            InputError: the network's sizes are not those of the encoder.
+        """
         weights = {name: tensor.float() for name, tensor in load_file(PRETRAINED).items()}
         try:
             self.encoder.load_state_dict(weights)
         except RuntimeError as error:
             raise InputError(
-                "options of voice_lstm: training begins with an encoder of 40 bands (features: "
-                "n_mels), encoder_hidden 256 and encoder_layers 3; found are "
-                f"{self.features.dimension}, {self.encoder.layers[0].hidden_size} and "
-                f"{len(self.encoder.layers)}"
+                f"options of voice_lstm: found {self.features.dimension} bands (features: n_mels), "
+                f"encoder_hidden {self.encoder.n_hidden} and encoder_layers "
+                f"{len(self.encoder.layers)}; the pretrained encoder has 40, 256 and 3"
             ) from error
 
     def fit_statistics(self, turns: Iterator[tuple[Tensor, Tensor]]) -> None:
-        # Of many batches: one holds a few speakers in as many rooms.
+        """Estimate `usual` and `spread` from the first `STATISTICS_BATCHES` batches."""
+        # One batch is not enough: it holds a few speakers in as many rooms.
         with torch.no_grad():
-            found = [self.statistics(*turn) for turn in itertools.islice(turns, USUAL_BATCHES)]
+            found = [self.statistics(*turn) for turn in itertools.islice(turns, STATISTICS_BATCHES)]
         self.usual = torch.cat(found).mean(dim=0)
         self.spread = torch.cat(found).std(dim=0) + 1e-4
 
@@ -144,25 +166,26 @@ class VoiceLstm(PoolingModel):
         return self.encode_chunk(features, None)[0]
 
     def encode_chunk(self, features: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """A step is the mean of ten frames' states, and of their squares.
+        """See the base. A step holds the means of ten frames' states and of their squares.
 
-        Frames are brought to the level of all that was heard of the turn so far.
+        Frames are scaled by one gain per step, which follows from the turn's mean power so far.
         """
         batch, _, bands = features.shape
         n_steps = self.steps_in(features.shape[1])
         power = torch.pow(10.0, features[:, : n_steps * self.frames_per_step].float() / 10)
         power = power.view(batch, n_steps, self.frames_per_step, bands)
-        heard, count, layers = state or (power.new_zeros(batch), 0, None)
-        levels = power.mean(dim=(2, 3)).cumsum(dim=1) + heard[:, None]
+        power_sum, count, layers = state or (power.new_zeros(batch), 0, None)
+        power_sums = power.mean(dim=(2, 3)).cumsum(dim=1) + power_sum[:, None]
         counts = count + torch.arange(1, n_steps + 1, device=features.device)
-        gains = LEVEL / (levels / counts + QUIETEST)
+        gains = TARGET_POWER / (power_sums / counts + MIN_POWER)
         power = (power * gains[..., None, None]).flatten(1, 2)
         hidden, layers = self.encoder(power, layers)
         hidden = hidden.float().view(batch, n_steps, self.frames_per_step, -1)
         steps = torch.cat([hidden.mean(dim=2), (hidden**2).mean(dim=2)], dim=2)
-        return steps, (levels[:, -1], count + n_steps, layers)
+        return steps, (power_sums[:, -1], count + n_steps, layers)
 
     def statistics(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the mean and standard deviation of the states over the steps, (batch, n)."""
         if lengths is None:
             means = steps.mean(dim=1)
         else:
@@ -184,17 +207,17 @@ class VoiceLstm(PoolingModel):
     def forward(
         self, features: Tensor, lengths: Tensor | None = None, past: Tensor | None = None
     ) -> Tensor:
-        """As of all networks that stream; `past`: see `classify`."""
+        """See the base; `past` as in `classify`."""
         return self.classify(self.encode(features), self.step_lengths(lengths), past)
 
     def classify(
         self, steps: Tensor, lengths: Tensor | None = None, past: Tensor | None = None
     ) -> Tensor:
-        """As of all networks that stream.
+        """See the base.
 
         Args:
-            past: (batch, batch) what each item's speaker said before: how much of which other
-                items is taken off, see `training.talks`. None: nothing.
+            past: (batch, batch) weights of the batch's items in each item's speaker memory; see
+                `ser_stream.data.conversations`. None for an empty memory.
         """
         statistics = self.statistics(steps, lengths)
         offset = None if past is None else past @ (statistics - self.usual)

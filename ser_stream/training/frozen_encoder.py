@@ -104,7 +104,7 @@ class EncodedHead(nn.Module):
         self.labels = network.labels
 
     @property
-    def pretrained(self) -> nn.Module | None:
+    def pretrained_encoder(self) -> nn.Module | None:
         return self.network.pretrained_encoder
 
     def forward(self, steps: Tensor, lengths: Tensor, past: Tensor | None = None) -> Tensor:

@@ -244,7 +244,7 @@ class Trainer:
 
 def _optimizer(model: nn.Module, settings: Optimisation) -> torch.optim.Optimizer:
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
-    pretrained = getattr(model, "pretrained", None)
+    pretrained = getattr(model, "pretrained_encoder", None)
     groups = [{"params": list(model.parameters())}]
     if pretrained is not None and settings.pretrained_rate is not None:
         pretrained.requires_grad_(settings.pretrained_rate > 0)

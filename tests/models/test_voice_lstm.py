@@ -103,13 +103,14 @@ def test_the_encoder_begins_as_it_was_trained_to_tell_speakers_apart():
     assert "Resemblyzer" in network.pretrained_parts[0]
 
 
-def test_an_encoder_of_another_size_cannot_begin_ready(model):
-    with pytest.raises(InputError, match=r"encoder_hidden 256.*found are 40, 16 and 2"):
+def test_pretrained_weights_of_another_size_are_refused(model):
+    found = "found 40 bands .*, encoder_hidden 16 and encoder_layers 2"
+    with pytest.raises(InputError, match=f"{found}; the pretrained encoder has 40, 256 and 3"):
         model.load_pretrained()
 
 
 @pytest.mark.parametrize("rate", (0.0, 0.5))
-def test_what_is_ready_learns_as_fast_as_it_is_told(model, tmp_path, rate):
+def test_the_pretrained_encoder_is_trained_at_the_rate_that_is_set(model, tmp_path, rate):
     turns = torch.from_numpy(FRAMES.reshape(9, 100, 40))
 
     class Batches:
