@@ -1,4 +1,4 @@
-"""Which words of a transcript that still grows will not change any more."""
+"""Detection of the words in a growing transcript that will not change any more."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ser_stream.words import Word
 
 
 class LocalAgreement:
-    """Words that two passes in a row begin with are stable: they stay as they are.
+    """Takes the words for stable that two successive passes begin with.
 
     LocalAgreement-2 of Macháček, Dabre and Bojar, "Turning Whisper into real-time transcription
-    system", IJCNLP-AACL 2023 (Whisper-Streaming), after Liu et al., Interspeech 2020. Here every
-    pass hears the turn from its beginning, and capitals and punctuation do not count: they change
-    with every word that follows::
+    system", IJCNLP-AACL 2023 (Whisper-Streaming), after Liu et al., Interspeech 2020. Here
+    every pass covers the turn from its beginning, and capitals and punctuation are ignored: they
+    change with every word that follows::
 
         pass 1    the meeting is
         pass 2    The meeting begins at          stable: The meeting
@@ -23,20 +23,20 @@ class LocalAgreement:
 
     def __init__(self) -> None:
         self._stable: tuple[Word, ...] = ()
-        self._unsure: tuple[Word, ...] = ()  # of the pass before
+        self._unstable: tuple[Word, ...] = ()  # of the last pass
 
     def __call__(self, words: Sequence[Word]) -> tuple[tuple[Word, ...], int]:
-        """Take a pass's words; return the words to show, and how many of the first are stable."""
-        unsure = self._behind_stable(words)
-        agreed = _common_length(self._unsure, unsure)
-        self._stable += unsure[:agreed]
-        self._unsure = unsure[agreed:]
-        return self._stable + self._unsure, len(self._stable)
+        """Add a pass; return the words to show and how many of them, from the first, are stable."""
+        unstable = self._after_stable(words)
+        agreed = _common_length(self._unstable, unstable)
+        self._stable += unstable[:agreed]
+        self._unstable = unstable[agreed:]
+        return self._stable + self._unstable, len(self._stable)
 
-    def _behind_stable(self, words: Sequence[Word]) -> tuple[Word, ...]:
-        """What this pass has behind the stable words; by time, where it has others in their place.
+    def _after_stable(self, words: Sequence[Word]) -> tuple[Word, ...]:
+        """Return the words of a pass after the stable ones.
 
-        Whisper-Streaming too goes by time there.
+        Where the pass has other words in their place, times decide, as in Whisper-Streaming.
         """
         n_stable = len(self._stable)
         if _common_length(self._stable, words) == n_stable:
@@ -46,7 +46,7 @@ class LocalAgreement:
 
 
 def _common_length(first: Sequence[Word], second: Sequence[Word]) -> int:
-    """How many words both begin with."""
+    """Return the number of words that both begin with."""
     length = 0
     for one, other in zip(first, second, strict=False):
         if spelling(one.text) != spelling(other.text):

@@ -1,4 +1,4 @@
-"""What a speech recogniser is, and how one is opened."""
+"""The interface of speech recognisers, and their settings."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from ser_stream.words import Word
 NONE, POCKETSPHINX, FASTER_WHISPER = "none", "pocketsphinx", "faster_whisper"
 BACKENDS = (NONE, POCKETSPHINX, FASTER_WHISPER)
 
-SHORTEST_WORD: Seconds = 0.01
-"""faster-whisper gives words that end where they begin."""
+MIN_WORD_S: Seconds = 0.01
+"""Shortest word; faster-whisper returns words that end where they begin."""
 
 
 @dataclasses.dataclass(frozen=True)
 class AsrSettings:
-    """Which recogniser, and how it listens.
+    """Settings of a speech recogniser.
 
     Attributes:
         backend: "none", "pocketsphinx", "faster_whisper", or "module:name" of a function of your
             own that takes these settings and returns a `SpeechRecognizer`.
-        model: of faster-whisper a size (tiny, base, small...), a repository of the Hugging Face
-            Hub, or a CTranslate2 folder; "" = base. PocketSphinx has only its own.
-        language: ISO 639-1 code; "" = detected in each segment, where the model can.
-        device, compute_type: of faster-whisper, as CTranslate2 names them.
-        grammar: of PocketSphinx: what can be said, see `ser_stream.asr.pocketsphinx`; "" =
-            anything.
+        model: model of faster-whisper: a size (tiny, base, small...), a repository of the Hugging
+            Face Hub, or a CTranslate2 folder; "" means base. PocketSphinx has only its own.
+        language: ISO 639-1 code; "" to detect it in each segment, where the model can.
+        device, compute_type: settings of faster-whisper, as CTranslate2 names them.
+        grammar: file with the sentences that PocketSphinx accepts, see
+            `ser_stream.asr.pocketsphinx`; "" for open dictation.
     """
 
     backend: str = NONE
@@ -42,28 +42,28 @@ class AsrSettings:
 
     @property
     def spoken_language(self) -> str:
-        """The language that is expected; "" = not known."""
+        """Language that the recogniser expects; "" where it is not known."""
         return self.language or ("en" if self.backend == POCKETSPHINX else "")
 
 
 class SpeechRecognizer(Protocol):
-    """Segments of speech in, words out."""
+    """Recognises the words of segments of speech."""
 
     def recognize(self, samples: np.ndarray, start_s: Seconds) -> tuple[Word, ...]:
-        """The words of one segment of speech, in order; () where there are none.
+        """Return the words of one segment of speech, in order; () where there are none.
 
         Args:
-            samples: (n,) float32 at 16 kHz, full scale +-1; a whole turn, with 0.2 s or more of
-                what is before and behind its speech.
-            start_s: time of the first sample on the stream's clock: words have times on it too.
+            samples: (n,) float32 at 16 kHz, full scale +-1; a whole turn, with 0.2 s or more before
+                and after its speech.
+            start_s: time of the first sample on the stream's clock, on which words have times.
         """
 
 
 def within_segment(words: Iterable[Word], start_s: Seconds, n_samples: int) -> tuple[Word, ...]:
-    """Words cut to the segment that they were heard in; what lies outside of it is dropped.
+    """Return the words cut to their segment; words outside of it are dropped.
 
-    Whisper puts the first word behind a pause up to 10 s too early, and words that it makes up
-    behind the end. Starts never fall, and every word lasts 10 ms or more.
+    Whisper may place the first word after a pause up to 10 s too early, and invents words after the
+    end. In the result, starts never fall, and every word lasts at least `MIN_WORD_S`.
 
     >>> words = [Word("so", -9.0, 0.5), Word("you", 2.0, 3.0)]
     >>> within_segment(words, start_s=0.0, n_samples=16_000)
@@ -75,8 +75,8 @@ def within_segment(words: Iterable[Word], start_s: Seconds, n_samples: int) -> t
     for word in words:
         if word.end_s < start_s or word.start_s >= end_s:
             continue
-        first = min(max(word.start_s, earliest), end_s - SHORTEST_WORD)
-        last = max(min(word.end_s, end_s), first + SHORTEST_WORD)
+        first = min(max(word.start_s, earliest), end_s - MIN_WORD_S)
+        last = max(min(word.end_s, end_s), first + MIN_WORD_S)
         cut.append(dataclasses.replace(word, start_s=first, end_s=last))
         earliest = first
     return tuple(cut)

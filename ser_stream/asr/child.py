@@ -1,8 +1,8 @@
-"""The process that recognises; `ser_stream.asr.process` starts it and talks to it.
+"""Main module of the process that recognises, which `ser_stream.asr.process` starts.
 
-Pickled objects through pipes. In: the settings, then segments (samples, start_s). Out: (READY,) or
-(FAILED, reason), then for each segment (WORDS, words, seconds it took) or (FAILED, reason). Behind
-a failure the process ends: what a recogniser is worth after one, nobody knows.
+Messages are pickled objects in pipes. Input: the settings, then segments (samples, start_s).
+Output: (READY,) or (FAILED, reason), then for each segment (WORDS, words, seconds it took) or
+(FAILED, reason). After a failure the process ends, since the recogniser's state is not known.
 """
 
 from __future__ import annotations
@@ -17,20 +17,24 @@ import time
 import traceback
 from typing import BinaryIO
 
+import numpy as np
+
 from ser_stream.asr.factory import open_recognizer
 from ser_stream.errors import InputError
+from ser_stream.units import Seconds
 
 READY, WORDS, FAILED = "ready", "words", "failed"
 NICENESS = 5
-"""Where cores are short, capture and emotion go first."""
+"""Priority below capture and emotion recognition, where cores are short."""
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us
+    """Recognise segments until the parent process ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends us
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no reply
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries may print: not among the replies
     try:
         _serve(sys.stdin.buffer, replies)
     except BaseException as error:
@@ -42,7 +46,7 @@ def main() -> None:
 
 def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
     recognizer = open_recognizer(pickle.load(requests))
-    segments: queue.SimpleQueue = queue.SimpleQueue()
+    segments: queue.SimpleQueue[tuple[np.ndarray, Seconds]] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(requests, segments), daemon=True).start()
     _send(replies, (READY,))
     while True:
@@ -52,8 +56,8 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
         _send(replies, (WORDS, words, time.monotonic() - started))
 
 
-def _receive(requests: BinaryIO, segments: queue.SimpleQueue) -> None:
-    """Read on while recognition goes on: so the end of the parent is noticed at once."""
+def _receive(requests: BinaryIO, segments: queue.SimpleQueue[tuple[np.ndarray, Seconds]]) -> None:
+    """Read requests during recognition, too, so that the end of the parent is noticed at once."""
     while True:
         try:
             segments.put(pickle.load(requests))
@@ -61,7 +65,7 @@ def _receive(requests: BinaryIO, segments: queue.SimpleQueue) -> None:
             os._exit(0)
 
 
-def _send(replies: BinaryIO, message: tuple) -> None:
+def _send(replies: BinaryIO, message: tuple[object, ...]) -> None:
     pickle.dump(message, replies)
     replies.flush()
 

@@ -1,4 +1,4 @@
-"""Opens a speech recogniser by its settings."""
+"""Checks the settings of speech recognisers and opens one."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ser_stream.errors import InputError
 
 
 def check_settings(settings: AsrSettings) -> None:
-    """Check what can be checked in no time, without importing or loading anything.
+    """Check everything that needs no import and no loading.
 
     Raises:
-        InputError: the backend is not known, its package is missing, or a setting is not for it.
+        InputError: the backend is unknown, its package is missing, or it does not take a setting.
     """
     if ":" in settings.backend or settings.backend == NONE:
         return
@@ -48,12 +48,12 @@ def check_settings(settings: AsrSettings) -> None:
 
 
 def open_recognizer(settings: AsrSettings) -> SpeechRecognizer:
-    """Load the recogniser.
+    """Load a recogniser.
 
     Raises:
-        InputError: it cannot be used as it is set: its package or model is missing, grammar or
-            language are not accepted. One line that says what to do.
-        ValueError: the backend is "none": there is nothing to open.
+        InputError: its package or model is missing, or its grammar or language is not accepted;
+            the message says what to do.
+        ValueError: the backend is "none".
     """
     check_settings(settings)
     if settings.backend == POCKETSPHINX:

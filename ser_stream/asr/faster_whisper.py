@@ -1,19 +1,21 @@
-"""Whisper by way of CTranslate2: open dictation in a hundred languages.
+"""Whisper, run by CTranslate2: open dictation in a hundred languages.
 
 Radford et al., "Robust speech recognition via large-scale weak supervision", ICML 2023. Whisper
-invents text where nobody speaks. What is done against it:
+invents text where nobody speaks. The countermeasures:
 
-* It gets turns, in which the voice activity network heard speech, never an endless stream.
+* It is given turns, in which the voice activity network found speech, never an endless stream.
 * No text carries over from segment to segment (`condition_on_previous_text=False`).
-* A segment that Whisper itself takes for no speech is dropped, and so is one that repeats itself.
-* Silence beside words that look made up is skipped (`hallucination_silence_threshold`).
-* Words are cut to the segment they were heard in, see `within_segment`.
+* Segments without speech according to Whisper itself, and repetitive ones, are dropped.
+* Silence beside words that look invented is skipped (`hallucination_silence_threshold`).
+* Words are cut to their segment, see `within_segment`.
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from faster_whisper import WhisperModel, available_models, download_model
@@ -25,32 +27,33 @@ from ser_stream.words import Word
 
 DEFAULT_MODEL = "base"
 
-NO_SPEECH = 0.6
-MEAN_LOG_PROBABILITY = -1.0
-"""With more of "no speech" and less of this, a segment is no speech (Radford et al., 4.5)."""
-SURELY_NO_SPEECH = 0.9
-"""And with so much of it, however sure Whisper is of the words: its favourite inventions ("Thanks
-for watching!") are likely ones. A choice; nothing was measured."""
-COMPRESSION_RATIO = 2.4
-"""Text that zlib packs better repeats itself (Radford et al., 4.5)."""
-SILENCE: Seconds = 2.0
-"""A pause so long beside words that look made up is skipped."""
+NO_SPEECH_THRESHOLD = 0.6
+MIN_MEAN_LOG_PROBABILITY = -1.0
+"""A segment with a higher probability of "no speech" and a lower mean log-probability of its words
+is dropped (Radford et al., section 4.5)."""
+MAX_NO_SPEECH = 0.9
+"""A segment with a higher probability of "no speech" is dropped, however probable its words: the
+common inventions ("Thanks for watching!") are probable. The value is a guess."""
+MAX_COMPRESSION_RATIO = 2.4
+"""Text that zlib compresses more is repetitive (Radford et al., section 4.5)."""
+HALLUCINATION_SILENCE_S: Seconds = 2.0
+"""Pauses of at least this length beside words that look invented are skipped."""
 
-UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
+UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 """Languages that are written without spaces between words."""
 
 FILES = ("model.bin", "config.json", "tokenizer.json")
 
 
 class FasterWhisper:
-    """A `SpeechRecognizer`.
+    """A `SpeechRecognizer` for the languages of Whisper.
 
     Args:
-        settings: its model, language, device and compute_type.
+        settings: model, language, device and compute_type are used.
 
     Raises:
-        InputError: the model is not there and cannot be downloaded, or is no Whisper; it does not
-            know the language; the device or compute type cannot be used here.
+        InputError: the model is missing and cannot be downloaded, or is not a Whisper model; it
+            does not support the language; or the device or compute type cannot be used.
     """
 
     def __init__(self, settings: AsrSettings):
@@ -59,7 +62,7 @@ class FasterWhisper:
             self._model = WhisperModel(
                 str(folder), device=settings.device, compute_type=settings.compute_type
             )
-            # CUDA libraries that are missing show only when they are used.
+            # Missing CUDA libraries show only when they are used.
             self._model.encode(self._model.feature_extractor(np.zeros(SAMPLE_RATE_HZ, np.float32)))
         except (RuntimeError, ValueError) as error:
             raise InputError(
@@ -78,28 +81,30 @@ class FasterWhisper:
         segments, info = self._model.transcribe(
             samples,
             language=self._language,
-            # The same sound gives the same words; and no second, third... try where time is short.
+            # Deterministic, and without retries at higher temperatures, which take time.
             temperature=0.0,
             word_timestamps=True,
             condition_on_previous_text=False,
-            no_speech_threshold=NO_SPEECH,
-            log_prob_threshold=MEAN_LOG_PROBABILITY,
-            compression_ratio_threshold=COMPRESSION_RATIO,
-            hallucination_silence_threshold=SILENCE,
+            no_speech_threshold=NO_SPEECH_THRESHOLD,
+            log_prob_threshold=MIN_MEAN_LOG_PROBABILITY,
+            compression_ratio_threshold=MAX_COMPRESSION_RATIO,
+            hallucination_silence_threshold=HALLUCINATION_SILENCE_S,
         )
         words: list[Word] = []
         for segment in segments:
             if (
-                segment.no_speech_prob <= SURELY_NO_SPEECH
-                and segment.compression_ratio <= COMPRESSION_RATIO
+                segment.no_speech_prob <= MAX_NO_SPEECH
+                and segment.compression_ratio <= MAX_COMPRESSION_RATIO
             ):
-                words += _words(segment.words, start_s, spaced=info.language not in UNSPACED)
+                words += _words(
+                    segment.words, start_s, spaced=info.language not in UNSPACED_LANGUAGES
+                )
         return within_segment(words, start_s, len(samples))
 
 
-def _words(pieces: list, start_s: Seconds, spaced: bool) -> list[Word]:
-    """Words of faster-whisper, put together again where it splits them: o'clock is two of them."""
-    joined: list[list] = []
+def _words(pieces: Iterable[Any], start_s: Seconds, spaced: bool) -> list[Word]:
+    """Join the pieces of words that faster-whisper splits, such as o'clock."""
+    joined: list[list[Any]] = []
     for piece in pieces:
         if joined and spaced and not piece.word.startswith(" "):
             joined[-1].append(piece)
@@ -117,7 +122,7 @@ def _words(pieces: list, start_s: Seconds, spaced: bool) -> list[Word]:
 
 
 def _model_folder(model: str) -> Path:
-    """Where the model is on this machine; it is downloaded if need be."""
+    """Return the folder of a model on this machine, downloading it where necessary."""
     folder = Path(model)
     if folder.is_dir():
         missing = [name for name in FILES if not (folder / name).is_file()]
@@ -132,11 +137,11 @@ def _model_folder(model: str) -> Path:
             f"asr model: found {model!r}; accepted are a folder, a repository owner/name of the "
             f"Hugging Face Hub, and {', '.join(available_models())}"
         )
-    with contextlib.suppress(OSError):  # no network is asked for what is there already
+    with contextlib.suppress(OSError):  # no network is needed for a model that is there
         return Path(download_model(model, local_files_only=True))
     try:
         return Path(download_model(model))
-    except Exception as error:  # whatever the Hub's client raises: no network, no such repository
+    except Exception as error:  # of any type: no network, no such repository
         reason = str(error).splitlines()[0]
         page = model if "/" in model else f"models?search=faster-whisper-{model}"
         raise InputError(

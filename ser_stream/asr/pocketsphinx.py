@@ -1,11 +1,16 @@
-"""PocketSphinx: words with exact times where what can be said is known; weak where it is not.
+"""PocketSphinx: accurate words and times with a grammar or a known text; poor open dictation.
 
-Its English model is inside its package: no download, no network. On 20 clips of CREMA-D (those
-resynthesised from spectrograms) it got 60 % of the words wrong in open dictation and took 1.6 s for
-each second of speech; with a grammar of the twelve sentences that are said, 8 % and 0.02 s
-(`benchmarks/asr.py`; one core). Use it with a grammar, to align a known text, or to try things out.
+Its English model comes with its package and needs no network. On 20 clips of CREMA-D (resynthesised
+from spectrograms; one core; `benchmarks/asr.py`):
 
-A grammar is a file, known by its ending:
+    ==========================================  ===============  ================
+    search                                      word error rate  real-time factor
+    ==========================================  ===============  ================
+    open dictation                              60 %             1.6
+    a grammar of the twelve sentences           8 %              0.02
+    ==========================================  ===============  ================
+
+A grammar is a file whose ending says its format:
 
 * .jsgf, .gram, .gsym: JSpeech Grammar Format (W3C Note, 2000); its first public rule
 * .lm, .arpa: an n-gram model in the ARPA format
@@ -34,17 +39,18 @@ log = logging.getLogger("ser_stream.asr")
 JSGF, ARPA, SENTENCES = (".jsgf", ".gram", ".gsym"), (".lm", ".arpa"), (".txt",)
 FRAMES_PER_SECOND = 100
 SEARCH = "grammar"
+"""Name that the decoder is given for the grammar."""
 DICTIONARY = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"))
 
 
 class PocketSphinx:
-    """A `SpeechRecognizer` of English.
+    """A `SpeechRecognizer` for English.
 
     Args:
-        grammar: path of a grammar, see above; "" = open dictation.
+        grammar: path of a grammar, see the module's docstring; "" for open dictation.
 
     Raises:
-        InputError: the grammar cannot be read, or holds words that are not in the dictionary.
+        InputError: the grammar cannot be read, or has words that are not in the dictionary.
     """
 
     def __init__(self, grammar: str | Path = ""):
@@ -54,7 +60,7 @@ class PocketSphinx:
             self._decoder = _decoder_with_grammar(Path(grammar))
 
     def recognize(self, samples: np.ndarray, start_s: Seconds) -> tuple[Word, ...]:
-        """See `SpeechRecognizer`. With a grammar that nothing in it fits: ()."""
+        """See `SpeechRecognizer`; () where nothing in the grammar fits."""
         _decode(self._decoder, samples)
         self._decoder.end_utt()
         return _words(self._decoder, start_s, len(samples))
@@ -62,13 +68,13 @@ class PocketSphinx:
 
 @dataclasses.dataclass(frozen=True)
 class Alignment:
-    """When the words of a known text are spoken.
+    """The times of the words of a known text.
 
     Attributes:
-        words: spelt as in the text.
-        complete: every word of the text was found, in order, up to the end. Otherwise words has
-            those that were found: the sound is cut off, or is not of this text.
-        unknown: words of the text that are not in the dictionary: their times are not known.
+        words: words that were found, spelt as in the text.
+        complete: whether every word was found, in order, up to the end. If not, the sound is cut
+            off or has another text.
+        unknown: words of the text that are not in the dictionary and have no times.
     """
 
     words: tuple[Word, ...]
@@ -77,17 +83,18 @@ class Alignment:
 
 
 class Aligner:
-    """Forced alignment of English sound with its text. About 50 times faster than the sound."""
+    """Forced alignment of English speech with its text, about 50 times faster than real time."""
 
     def __init__(self) -> None:
         self._decoder = _decoder(lm=None)
 
     def align(self, samples: np.ndarray, text: str, start_s: Seconds = 0.0) -> Alignment:
-        """Find each word of the text in the sound.
+        """Find the times of the words.
 
         Args:
-            samples: (n,) float32 at 16 kHz; all of the text and nothing else, silence aside.
-            start_s: time of the first sample: words have times on the same clock.
+            samples: (n,) float32 at 16 kHz: the whole text and nothing else, apart from silence.
+            text: what is said.
+            start_s: time of the first sample, on the clock on which words have times.
 
         Raises:
             InputError: not one word of the text is in the dictionary.
@@ -99,12 +106,12 @@ class Aligner:
             raise InputError(f"text to align: no word of {text!r} is in PocketSphinx's dictionary")
         self._decoder.set_align_text(" ".join(map(spelling, known)))
         _decode(self._decoder, samples)
-        on_the_way = _words(self._decoder, start_s, len(samples))
+        partial = _words(self._decoder, start_s, len(samples))
         self._decoder.end_utt()
-        words = _words(self._decoder, start_s, len(samples))  # none, unless the end was reached
+        words = _words(self._decoder, start_s, len(samples))  # () unless the text's end was reached
         found = tuple(
             dataclasses.replace(word, text=as_written)
-            for word, as_written in zip(words or on_the_way, known, strict=False)
+            for word, as_written in zip(words or partial, known, strict=False)
         )
         return Alignment(found, complete=len(words) == len(spelt), unknown=unknown)
 
@@ -114,16 +121,16 @@ def _decoder(**options: str | None) -> pocketsphinx.Decoder:
 
 
 def _decode(decoder: pocketsphinx.Decoder, samples: np.ndarray) -> None:
-    """Search through one segment; its end is left to the caller."""
+    """Search through one segment; the caller ends the utterance."""
     pcm = (np.clip(samples, -1.0, 1.0) * 32767).astype("<i2").tobytes()
-    decoder.reinit_feat()  # or what was heard before would change what is heard now
+    decoder.reinit_feat()  # or earlier segments would change the result
     decoder.start_utt()
     if pcm:
         decoder.process_raw(pcm, full_utt=True)
 
 
 def _words(decoder: pocketsphinx.Decoder, start_s: Seconds, n_samples: int) -> tuple[Word, ...]:
-    """Words of the best path so far, fillers such as <sil> and [NOISE] left out."""
+    """Return the words of the best path so far, without fillers such as <sil> and [NOISE]."""
     if decoder.hyp() is None:
         return ()
     words = (
@@ -160,7 +167,7 @@ def _decoder_with_grammar(path: Path) -> pocketsphinx.Decoder:
 
 
 def sentences_jsgf(sentences: Iterable[str]) -> str:
-    """A grammar of these sentences, each said as a whole.
+    """Return a JSGF grammar that accepts each of these sentences as a whole.
 
     >>> print(sentences_jsgf(["Come here!", "", "Don't."]))
     #JSGF V1.0;
@@ -168,7 +175,7 @@ def sentences_jsgf(sentences: Iterable[str]) -> str:
     public <sentence> = come here | don't;
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no sentence.
     """
     spelt = [" ".join(filter(None, map(spelling, line.split()))) for line in sentences]
     choices = " | ".join(dict.fromkeys(filter(None, spelt)))
@@ -178,7 +185,7 @@ def sentences_jsgf(sentences: Iterable[str]) -> str:
 
 
 def _decoder_with_jsgf(text: str) -> pocketsphinx.Decoder:
-    if not text.lstrip("\ufeff").startswith("#JSGF"):  # its parser prints what it does not know
+    if not text.lstrip("\ufeff").startswith("#JSGF"):  # its parser prints what it cannot parse
         raise ValueError("no JSGF: the first line is not like #JSGF V1.0;")
     decoder = _decoder(lm=None)
     grammar = decoder.parse_jsgf(text)
@@ -194,7 +201,7 @@ def _decoder_with_jsgf(text: str) -> pocketsphinx.Decoder:
 
 
 def _grammar_words(grammar: pocketsphinx.FsgModel) -> list[str]:
-    """Every word of a grammar: the module has no way to list them but to write them to a file."""
+    """Return every word of a grammar. The package can list them only by writing them to a file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "grammar.fsg"
         grammar.writefile(str(path))
@@ -204,7 +211,10 @@ def _grammar_words(grammar: pocketsphinx.FsgModel) -> list[str]:
 
 
 def _decoder_with_ngrams(path: Path) -> pocketsphinx.Decoder:
-    """With a dictionary of the model's words alone: with all of English, loading takes 15 s."""
+    """Open a decoder with an n-gram model and a dictionary of its words only.
+
+    With the whole English dictionary, loading takes 15 s.
+    """
     words = set(_unigrams(path))
     entries = [
         line
@@ -214,10 +224,10 @@ def _decoder_with_ngrams(path: Path) -> pocketsphinx.Decoder:
     missing = sorted(words - {line.partition(" ")[0] for line in entries})
     if not entries:
         raise ValueError("not one word is in the English dictionary (they are in lower case there)")
-    if missing:  # in a model of many words no reason to refuse it
+    if missing:  # a large model with some unknown words is still useful
         log.warning(
-            "asr grammar %s: %d of %d words are not in the dictionary and will not be heard, such "
-            "as %s", path, len(missing), len(words), missing[0],
+            "asr grammar %s: %d of %d words are not in the dictionary and will not be recognised, "
+            "such as %s", path, len(missing), len(words), missing[0],
         )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         dictionary = Path(folder) / "words.dict"
@@ -226,7 +236,7 @@ def _decoder_with_ngrams(path: Path) -> pocketsphinx.Decoder:
 
 
 def _unigrams(path: Path) -> list[str]:
-    """Words of an ARPA file, its sentence ends and <UNK> left out."""
+    """Return the words of an ARPA file, without sentence ends and <UNK>."""
     lines = iter(path.read_text(encoding="utf-8").splitlines())
     if not any(line.strip() == "\\1-grams:" for line in lines):
         raise ValueError("no n-gram model in the ARPA format: no line \\1-grams:")

@@ -1,7 +1,7 @@
-"""The parent's end of the process that recognises.
+"""The process that recognises, seen from the process that listens.
 
-A Python of its own, not a fork (which would inherit threads' locks, and CUDA) and not one of
-`multiprocessing` (which would import the program's main module again, and torch with it).
+It is a new Python interpreter. A fork would inherit threads' locks and CUDA; `multiprocessing`
+would import the program's main module again, and torch with it.
 """
 
 from __future__ import annotations
@@ -21,72 +21,77 @@ from ser_stream.units import Seconds
 from ser_stream.words import Word
 
 
-class ProcessFailed(Exception):  # noqa: N818 - what happened, not whose fault it is
-    """The process has ended, or does not answer and was killed; the message says why."""
+class ProcessFailed(Exception):  # noqa: N818 - a state of the process, not an error of the caller
+    """The process has ended, or did not answer and was killed; the message says why."""
 
 
 class NotTaken(ProcessFailed):
-    """The process had ended before it took the message: the next one can."""
+    """The process ended before it received the message, which the next process can answer."""
 
 
 class RecognizerProcess:
-    """Started at once; usable when `wait_until_ready` has returned.
+    """A process that recognises, usable when `wait_until_ready` has returned.
 
     Args:
-        on_exit: called, from a thread of its own, when the process has ended.
+        settings: settings of the recogniser.
+        on_exit: called when the process has ended, from another thread.
     """
 
     def __init__(self, settings: AsrSettings, on_exit: Callable[[], None]):
         self._settings = settings
         path = [entry or os.getcwd() for entry in sys.path]
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "ser_stream.asr.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # It imports what we can import and, from Python 3.11 on, nothing that happens to lie
-            # in the folder it is started in.
+            # It can import what this process can and, from Python 3.11 on, nothing that happens to
+            # lie in the current folder.
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path), "PYTHONSAFEPATH": "1"},
         )
+        assert process.stdin is not None and process.stdout is not None
+        self._process, self._requests, self._replies = process, process.stdin, process.stdout
         self._on_exit = on_exit
         threading.Thread(target=self._wait, name="ser_stream-asr-exit", daemon=True).start()
 
     @property
     def pid(self) -> int:
+        """Id of the process."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
+        """Whether the process is running."""
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End it at once, whatever it does. May be called from any thread, and again."""
+        """End the process at once. May be called from any thread, and more than once."""
         self._process.kill()
 
     def close(self) -> None:
-        """End it, and free what it held."""
+        """End the process and close its pipes."""
         self.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._requests, self._replies):
             try:
                 pipe.close()
-            except BrokenPipeError:  # what was written last cannot be read any more
+            except BrokenPipeError:  # the last message was not read
                 continue
 
     def wait_until_ready(self, within: Seconds) -> None:
-        """Have it load its recogniser. Raises ProcessFailed."""
+        """Wait until the recogniser is loaded. Raises ProcessFailed."""
         self._ask(self._settings, within)
 
     def recognize(
         self, samples: np.ndarray, start_s: Seconds, within: Seconds
     ) -> tuple[tuple[Word, ...], Seconds]:
-        """The segment's words, and how long they took. Raises ProcessFailed."""
+        """Return a segment's words and the time they took. Raises ProcessFailed."""
         _, words, took_s = self._ask((samples, start_s), within)
         return words, took_s
 
     def _ask(self, message: object, within: Seconds) -> tuple:
-        """Send the message and wait for its reply; a process that is late is killed.
+        """Send the message and wait for its reply; kill the process after the deadline.
 
-        Being killed is what ends the wait: so it ends too where the process cannot even read.
+        Killing ends the wait even where the process does not read its messages.
         """
         late = threading.Event()
 
@@ -97,12 +102,12 @@ class RecognizerProcess:
         deadline = threading.Timer(within, expire)
         deadline.daemon = True
         deadline.start()
-        failure = NotTaken
+        failure: type[ProcessFailed] = NotTaken
         try:
-            pickle.dump(message, self._process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
-            self._process.stdin.flush()
+            pickle.dump(message, self._requests, protocol=pickle.HIGHEST_PROTOCOL)
+            self._requests.flush()
             failure = ProcessFailed
-            reply = pickle.load(self._process.stdout)
+            reply = pickle.load(self._replies)
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             if late.is_set():
                 raise ProcessFailed(f"no answer within {within:g} s: killed") from error
@@ -114,7 +119,7 @@ class RecognizerProcess:
         return reply
 
     def how_it_ended(self) -> str:
-        """Of a process that has ended, or is about to: why."""
+        """Wait until the process has ended, and return how it ended."""
         code = self._process.wait()
         return f"the process was killed by signal {-code}" if code < 0 else f"exit code {code}"
 

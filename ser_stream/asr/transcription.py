@@ -1,4 +1,4 @@
-"""The words of a recording that is there as a whole."""
+"""Transcription and alignment of whole recordings."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from ser_stream.asr.base import SpeechRecognizer
-from ser_stream.audio.speech import find_turns, speech_span
+from ser_stream.audio.speech import speech_span, turn_spans
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word
 
 
 @dataclasses.dataclass(frozen=True)
 class SpokenTurn:
-    """A turn and its words; times are seconds since the recording began.
+    """A turn and its words; times are seconds since the start of the recording.
 
     Attributes:
-        start_s, end_s: of the turn, 0.2 s before and behind its speech included.
+        start_s, end_s: start and end of the turn, with 0.2 s before and after its speech.
+        words: words of the turn, in order.
     """
 
     start_s: Seconds
@@ -27,22 +28,30 @@ class SpokenTurn:
 
     @property
     def text(self) -> str:
+        """The words, separated by spaces."""
         return " ".join(word.text for word in self.words)
 
 
 def transcribe(samples: np.ndarray, recognizer: SpeechRecognizer) -> Iterator[SpokenTurn]:
-    """The turns of samples (n,) float32 at 16 kHz, one after the other, each heard as a whole.
+    """Yield the turns of samples (n,) float32 at 16 kHz, each recognised as a whole.
 
-    Turns in which no word was recognised are among them.
+    Turns without recognised words are included.
     """
-    for turn in find_turns(samples):
-        start_s = turn.start / SAMPLE_RATE_HZ
-        words = recognizer.recognize(samples[turn.start : turn.end], start_s)
-        yield SpokenTurn(start_s, turn.end / SAMPLE_RATE_HZ, words)
+    for start, end in turn_spans(samples):
+        start_s = start / SAMPLE_RATE_HZ
+        words = recognizer.recognize(samples[start:end], start_s)
+        yield SpokenTurn(start_s, end / SAMPLE_RATE_HZ, words)
 
 
 def align(samples: np.ndarray, text: str) -> tuple[list[SpokenTurn], str]:
-    """One turn with the words of a known text, and which of them were not found, "" = none.
+    """Align a known text with the speech of a recording.
+
+    Args:
+        samples: (n,) float32 at 16 kHz.
+        text: what is said.
+
+    Returns:
+        One turn with the words that were found, and a line on the missing ones, "" for none.
 
     Raises:
         InputError: see `Aligner.align`.

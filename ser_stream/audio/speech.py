@@ -32,11 +32,15 @@ def find_turns(samples: np.ndarray) -> list[Turn]:
     return turns + detector.flush()
 
 
+def turn_spans(samples: np.ndarray) -> list[tuple[int, int]]:
+    """Return the start and end of all turns, in samples."""
+    return [(turn.start, turn.end) for turn in find_turns(samples) if turn.end is not None]
+
+
 def speech_span(samples: np.ndarray) -> tuple[int, int]:
     """Return the start of the first turn and the end of the last, in samples.
 
     Where no speech is found, it is the span of all samples.
     """
-    turns = find_turns(samples)
-    ends = [turn.end for turn in turns if turn.end is not None]
-    return (turns[0].start, ends[-1]) if ends else (0, len(samples))
+    spans = turn_spans(samples)
+    return (spans[0][0], spans[-1][1]) if spans else (0, len(samples))

@@ -166,8 +166,8 @@ def _with_positions(steps: Tensor) -> Tensor:
 class GlobalAttention(nn.Module):
     """Attention by learned queries q, one per head: weights = softmax over the steps of q . h.
 
-    Lee, Yoon and Jung, Interspeech 2020, eqs. 4 and 5; with one head, that of Mirsamadi, Barsoum and
-    Zhang, "Automatic speech emotion recognition using recurrent neural networks with local
+    Lee, Yoon and Jung, Interspeech 2020, eqs. 4 and 5; with one head, that of Mirsamadi, Barsoum
+    and Zhang, "Automatic speech emotion recognition using recurrent neural networks with local
     attention", ICASSP 2017.
     """
 

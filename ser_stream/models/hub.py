@@ -16,30 +16,31 @@ FILES = (
     "README.md",
     "LICENSE*",
 )
-"""What is downloaded of a checkpoint, and no more: no pickled weights, no weights for others."""
+"""Files that are downloaded: no pickled weights, no weights of other frameworks."""
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether that may be OWNER/NAME on the Hub.
+    """Return whether `name` may be OWNER/NAME on the Hub.
 
-    A path that begins with a folder which is there is taken for a mistyped folder.
+    A path whose first part is an existing folder is taken for a mistyped folder.
     """
     matched = re.fullmatch(r"(\w[\w.-]*)/\w[\w.-]*", name)
     return matched is not None and not Path(matched.group(1)).exists()
 
 
 def hub_folder(name: str) -> Path:
-    """Folder of a checkpoint in the cache that transformers uses; downloaded where it is not there.
+    """Return the folder of a checkpoint in transformers' cache, downloading what is missing.
 
     Raises:
-        InputError: transformers is not installed, or the Hub cannot be reached or has no such name.
+        InputError: transformers is not installed, the Hub cannot be reached, or it has no such
+            checkpoint.
     """
     require_transformers(f"model {name!r}: no such folder, and a name on the Hugging Face Hub")
     from huggingface_hub import snapshot_download
 
     try:
         folder = Path(snapshot_download(name, allow_patterns=list(FILES), local_files_only=True))
-        if has_weights(folder):  # not a download that was broken off
+        if has_weights(folder):  # the download was completed
             return folder
     except OSError:  # it is not in the cache
         pass
@@ -47,8 +48,8 @@ def hub_folder(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=list(FILES)))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"model {name!r}: no such folder here, nor could it be had from the Hugging Face Hub "
-            f"({type(error).__name__}). If it is one of the Hub's: put config.json, "
+            f"model {name!r}: no such folder, and not available from the Hugging Face Hub "
+            f"({type(error).__name__}). If the Hub has it: put config.json, "
             "preprocessor_config.json, model.safetensors and README.md of "
             f"https://huggingface.co/{name}/tree/main into a folder, by hand or with `hf download "
             f"{name} --local-dir DIR`, and name that folder"
@@ -56,17 +57,17 @@ def hub_folder(name: str) -> Path:
 
 
 def has_weights(folder: Path) -> bool:
-    """Whether the folder holds safetensors, whole or in parts."""
+    """Return whether the folder holds safetensors, in one file or several."""
     return any(
         (folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")
     )
 
 
 def require_transformers(what: str) -> None:
-    """Import transformers.
+    """Check that transformers can be imported.
 
     Args:
-        what: needs it.
+        what: what needs it, as the subject of the error message.
 
     Raises:
         InputError: it is not installed.

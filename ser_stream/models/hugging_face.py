@@ -1,10 +1,10 @@
-"""Any Hugging Face audio classifier: wav2vec 2.0, HuBERT, WavLM, data2vec, Whisper and others.
+"""Hugging Face audio classifiers: wav2vec 2.0, HuBERT, WavLM, data2vec, Whisper and others.
 
-They hear the window's samples, not frames of a spectrogram, and look at all of them at once:
-nothing can be computed before the window is there. So the front end hands on blocks of samples as
-they are, and the head is the whole network, from scratch at every hop::
+Their input is the window's samples, all at once: nothing can be computed before the window is
+complete. So the front end passes on blocks of samples unchanged, and the head is the whole network,
+run from scratch at every hop::
 
-    samples  |--320--|--320--|--320--| ...      encode(): as they are
+    samples  |--320--|--320--|--320--| ...      encode(): unchanged
     window       [--------------------]         classify(): the checkpoint's own preprocessing of
                                                 these samples, then the network
 """
@@ -30,29 +30,32 @@ from ser_stream.models.info import HUGGING_FACE, ModelInfo
 from ser_stream.units import SAMPLE_RATE_HZ
 
 MIN_SAMPLES = SAMPLE_RATE_HZ // 10
-"""Silence is added behind a turn that is shorter: convolutions need some samples to answer at all
-(wav2vec 2.0 takes 400 for its first step)."""
+"""Shorter turns are padded with silence: the convolutions need some samples (wav2vec 2.0: 400 for
+its first step)."""
 
 
 class HuggingFaceModel(EmotionModel):
-    """A checkpoint of transformers in the place of a streaming network.
+    """A checkpoint of transformers with the interface of a streaming network.
 
-    Outputs whose label has no place here are left out, and those of one emotion are added up; the
-    softmax over what remains is that of the checkpoint, renormalised.
+    Outputs whose label is mapped to no emotion are left out, and those of one emotion are added up;
+    the softmax over the remaining labels is that of the checkpoint, renormalised.
 
     Args:
-        network: of transformers' audio classifiers.
-        extractor: its feature extractor, which normalises each window by itself where the
-            checkpoint was trained so.
-        emotions: label of the checkpoint -> one of `labels`, or None where it is left out.
+        labels: labels of the logits.
+        features: settings of the blocks of samples.
+        network: an audio classifier of transformers.
+        extractor: its feature extractor, which normalises each window where the checkpoint was
+            trained so.
+        emotions: label of the checkpoint -> one of `labels`, or None to leave it out.
+        window_frames, hop_frames: blocks of samples in a window and from one answer to the next.
 
     Attributes:
-        masked: windows of different lengths are padded and masked. Otherwise each length is run on
-            its own: a network without a mask, or which normalises over time (`feat_extract_norm:
-            group`), would hear the padding.
+        masked: whether windows of different lengths are padded and masked. If not, each length is
+            run on its own: padding would change the answers of a network without a mask, or one
+            that normalises over time (`feat_extract_norm: group`).
 
     Raises:
-        InputError: `emotions` does not fit to `labels` or to the network's outputs.
+        InputError: `emotions` does not fit `labels` or the network's outputs.
     """
 
     frames_per_step = 1
@@ -69,7 +72,8 @@ class HuggingFaceModel(EmotionModel):
         hop_frames: int,
     ):
         super().__init__(labels, features)
-        names = network.config.id2label
+        config: Any = network.config
+        names: dict[int, str] = config.id2label
         if set(names.values()) != emotions.keys():
             raise InputError(
                 f"options: emotions: found {', '.join(emotions)}; the checkpoint's labels are "
@@ -86,13 +90,13 @@ class HuggingFaceModel(EmotionModel):
         self.masked = (
             extractor.return_attention_mask
             and "attention_mask" in inspect.signature(network.forward).parameters
-            and getattr(network.config, "feat_extract_norm", None) != "group"
+            and getattr(config, "feat_extract_norm", None) != "group"
         )
         self._extractor = extractor
         self._outputs = [[i for i in names if emotions[names[i]] == label] for label in labels]
 
     def encode(self, features: Tensor) -> Tensor:
-        """Blocks of samples (batch, frames, hop_length), as they are."""
+        """Return the blocks of samples (batch, frames, hop_length) unchanged."""
         return features
 
     def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -109,31 +113,31 @@ class HuggingFaceModel(EmotionModel):
         return logits
 
     def _waveforms(self, steps: Tensor, lengths: Tensor | None) -> list[np.ndarray]:
-        """Samples of each item without its padding, `MIN_SAMPLES` at least."""
-        samples = steps.flatten(1).float().cpu().numpy()
+        """Return the samples of each item without its padding, at least `MIN_SAMPLES`."""
+        rows = list(steps.flatten(1).float().cpu().numpy())
         if lengths is not None:
             n_samples = (lengths * self.features.hop_length).tolist()
-            samples = [row[:n] for row, n in zip(samples, n_samples, strict=True)]
-        return [np.pad(row, (0, max(0, MIN_SAMPLES - len(row)))) for row in samples]
+            rows = [row[:n] for row, n in zip(rows, n_samples, strict=True)]
+        return [np.pad(row, (0, max(0, MIN_SAMPLES - len(row)))) for row in rows]
 
     def _logits(self, waveforms: list[np.ndarray], **padding) -> Tensor:
         inputs = self._extractor(
             waveforms, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt", **padding
         )
         if "attention_mask" in inputs and inputs["attention_mask"].all():
-            del inputs["attention_mask"]  # it hides nothing, and attention is slower with one
+            del inputs["attention_mask"]  # nothing is masked, and attention is slower with a mask
         outputs = self.network(**inputs.to(next(self.parameters()).device)).logits.float()
         return torch.stack([outputs[:, i].logsumexp(dim=1) for i in self._outputs], dim=1)
 
 
 def load_checkpoint(folder: Path, info: ModelInfo) -> HuggingFaceModel:
-    """The network of a folder that holds a checkpoint, in float32, ready to infer.
+    """Load a folder's checkpoint in float32, ready for inference.
 
-    No code that comes with a checkpoint is run, and nothing is downloaded.
+    No code that comes with the checkpoint is run, and nothing is downloaded.
 
     Raises:
-        InputError: transformers is not installed, the files are damaged, missing or no audio
-            classifier's, or `info` does not fit to them.
+        InputError: transformers is not installed; files are missing, damaged or not those of an
+            audio classifier; or `info` does not fit them.
     """
     require_safetensors(folder, str(folder))
     require_transformers(f"{folder}: a Hugging Face checkpoint")
@@ -146,6 +150,11 @@ def load_checkpoint(folder: Path, info: ModelInfo) -> HuggingFaceModel:
             f"{folder / 'preprocessor_config.json'}: found sampling_rate {extractor.sampling_rate};"
             f" accepted is {SAMPLE_RATE_HZ}"
         )
+    if not isinstance(info.features, SampleConfig):
+        raise InputError(
+            f"{folder / 'model.json'}: features: found {type(info.features).__name__}; a Hugging "
+            "Face checkpoint takes samples"
+        )
     try:
         model = HuggingFaceModel(info.labels, info.features, network, extractor, **info.options)
     except (TypeError, InputError) as error:
@@ -154,7 +163,7 @@ def load_checkpoint(folder: Path, info: ModelInfo) -> HuggingFaceModel:
 
 
 def _from_transformers(folder: Path) -> tuple[nn.Module, Any]:
-    """Network and feature extractor."""
+    """Load the network and its feature extractor."""
     from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
     local = {"local_files_only": True, "trust_remote_code": False}
@@ -164,13 +173,13 @@ def _from_transformers(folder: Path) -> tuple[nn.Module, Any]:
             network, report = AutoModelForAudioClassification.from_pretrained(
                 folder, use_safetensors=True, output_loading_info=True, **local
             )
-    except Exception as error:  # whatever transformers makes of damaged or foreign files
+    except Exception as error:  # of any type, for damaged or foreign files
         reason = " ".join(str(error).split())
         raise InputError(
             f"{folder}: not a Hugging Face audio classifier that transformers can load: "
             f"{type(error).__name__}: {reason[:300]}"
         ) from error
-    # Drawn at random by transformers, where a file lacks them: answers would be noise. The vector
+    # transformers initialises missing weights at random: answers would be noise. Only the vector
     # that masks steps in training is not needed.
     missing = sorted(k for k in report["missing_keys"] if not k.endswith("masked_spec_embed"))
     if missing:
@@ -183,7 +192,7 @@ def _from_transformers(folder: Path) -> tuple[nn.Module, Any]:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Without transformers' progress bars and warnings: what matters is raised as an error."""
+    """Suppress transformers' progress bars and warnings: what matters is raised as an error."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -1,4 +1,4 @@
-"""What the files of a Hugging Face checkpoint say of it. No torch here."""
+"""Description of a Hugging Face checkpoint, read from its files without torch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ser_stream.models.info import HUGGING_FACE, ModelInfo, TrainingData
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
 DROP = "drop"
-"""Said in place of an emotion, of a label whose scores are left out."""
+"""Given in place of an emotion for a label whose scores are left out."""
 
 WINDOW_S: Seconds = 5.0
 HOP_S: Seconds = 0.5
-LONGEST_WINDOW_S: Seconds = 10.0
-"""The spectrogram transformer (AST) cuts off what is beyond 10.24 s; others take more."""
+MAX_WINDOW_S: Seconds = 10.0
+"""The spectrogram transformer (AST) ignores samples beyond 10.24 s; others take more."""
 
 
 def checkpoint_info(
@@ -32,16 +32,18 @@ def checkpoint_info(
     window_s: Seconds = WINDOW_S,
     hop_s: Seconds = HOP_S,
 ) -> ModelInfo:
-    """The description of a checkpoint that has none of ours.
+    """Return the description of a checkpoint without model.json.
 
     Args:
-        source: what the user called it: its folder, or its name on the Hub.
-        emotions: label of the checkpoint -> emotion or `DROP`; of labels whose own names say it,
-            none is needed.
+        folder: the checkpoint's folder.
+        source: the folder or name on the Hub that the user gave, for messages.
+        emotions: label of the checkpoint -> emotion or `DROP`; needed only for labels that are not
+            emotions themselves.
+        window_s, hop_s: length of a window, and time from one answer to the next.
 
     Raises:
-        InputError: it is not a classifier of emotions, takes another sample rate, holds no
-            safetensors, or one of the arguments is not accepted.
+        InputError: the checkpoint is not a classifier of emotions, takes another sample rate or
+            holds no safetensors, or an argument is not accepted.
     """
     require_safetensors(folder, source)
     config = _read_json(folder / "config.json")
@@ -68,7 +70,7 @@ def checkpoint_info(
         std=(),
         options={
             "emotions": mapping,
-            "window_frames": _frames("window", window_s, LONGEST_WINDOW_S, features),
+            "window_frames": _frames("window", window_s, MAX_WINDOW_S, features),
             "hop_frames": _frames("hop", hop_s, window_s, features),
         },
         training_data=_training_data(folder),
@@ -76,10 +78,10 @@ def checkpoint_info(
 
 
 def require_safetensors(folder: Path, source: str) -> None:
-    """Refuse pickled weights: loading them may run whatever program is hidden in them.
+    """Refuse pickled weights: loading them may run any code they contain.
 
     Raises:
-        InputError: the folder holds no safetensors; it says how to convert.
+        InputError: the folder holds no safetensors; the message says how to convert.
     """
     if not has_weights(folder):
         raise InputError(
@@ -110,13 +112,13 @@ def _check_sample_rate(path: Path) -> None:
     rate_hz = _read_json(path).get("sampling_rate", SAMPLE_RATE_HZ)
     if rate_hz != SAMPLE_RATE_HZ:
         raise InputError(
-            f"{path}: found sampling_rate {rate_hz}; accepted is {SAMPLE_RATE_HZ}, which is what "
-            "models hear here"
+            f"{path}: found sampling_rate {rate_hz}; accepted is {SAMPLE_RATE_HZ}, the sample rate "
+            "of all models"
         )
 
 
 def _output_names(path: Path, config: dict[str, Any]) -> list[str]:
-    """Labels of the checkpoint, one per output, in order."""
+    """Return the labels of the checkpoint, one per output, in order."""
     try:
         names = {int(number): str(name) for number, name in config["id2label"].items()}
         return [names[number] for number in range(len(names))]
@@ -127,7 +129,7 @@ def _output_names(path: Path, config: dict[str, Any]) -> list[str]:
 
 
 def _mapping(names: list[str], emotions: Mapping[str, str], source: str) -> dict[str, str | None]:
-    """Label of the checkpoint -> label here, or None where it is left out."""
+    """Map each label of the checkpoint to an emotion, or to None where it is left out."""
     surplus = emotions.keys() - set(names)
     if surplus:
         raise InputError(
@@ -151,33 +153,32 @@ def _mapping(names: list[str], emotions: Mapping[str, str], source: str) -> dict
     return mapping
 
 
-def _frames(name: str, value_s: Seconds, most_s: Seconds, features: SampleConfig) -> int:
-    """Whole frames nearest to that time."""
-    if not 0.1 <= value_s <= most_s:
-        raise InputError(f"{name}: found {value_s:g} s; accepted are 0.1 to {most_s:g}")
+def _frames(name: str, value_s: Seconds, max_s: Seconds, features: SampleConfig) -> int:
+    """Return the number of frames nearest to that time."""
+    if not 0.1 <= value_s <= max_s:
+        raise InputError(f"{name}: found {value_s:g} s; accepted are 0.1 to {max_s:g}")
     return round(value_s / features.frame_s)
 
 
 def _training_data(folder: Path) -> TrainingData:
-    """What the head of the model card says, which is little at best."""
+    """Read datasets and licence from the head of the model card, which often lacks them."""
     head = _card_head(folder / "README.md")
     datasets = head.get("datasets") or ()
     datasets = (datasets,) if isinstance(datasets, str) else datasets
     licence = head.get("license")
-    said = (
-        f"its card says {licence} of the checkpoint; what the data allow that it was trained on "
-        "is not known here"
+    text = (
+        f"its card says {licence} of the checkpoint; the licence of its training data is not known"
         if licence
-        else "its licence is not known here: its folder has no card that says one; ask its authors"
+        else "its licence is not known here: the folder has no card that names one; ask its authors"
     )
-    return TrainingData(tuple(map(str, datasets)), said, commercial_use=False)
+    return TrainingData(tuple(map(str, datasets)), text, commercial_use=False)
 
 
 def _card_head(path: Path) -> dict[str, Any]:
-    """The YAML between two lines of ---, with which the Hub's model cards begin."""
+    """Read the YAML between two lines of --- at the start of the Hub's model cards."""
     try:
         _, head, _ = path.read_text(encoding="utf-8").split("---\n", 2)
         content = yaml.safe_load(head)
-    except (OSError, ValueError, yaml.YAMLError):  # no card, or one without a head
+    except (OSError, ValueError, yaml.YAMLError):  # no card, or a card without a head
         return {}
     return content if isinstance(content, dict) else {}

@@ -54,7 +54,8 @@ def _take(states: Tensor, order: Tensor) -> Tensor:
 def _run(rnn: nn.LSTM | nn.GRU, steps: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """Run one direction of one layer, starting with a state of zeros."""
     zeros = steps.new_zeros(1, len(steps), rnn.hidden_size)
-    settings = (weights, rnn.bias, 1, 0.0, rnn.training, False, True)
+    # Biases, layers, dropout, training, bidirectional, batch_first.
+    settings = (rnn.bias, 1, 0.0, rnn.training, False, True)
     if isinstance(rnn, nn.GRU):
-        return torch.gru(steps, zeros, *settings)[0]
-    return torch.lstm(steps, (zeros, zeros), *settings)[0]
+        return torch.gru(steps, zeros, list(weights), *settings)[0]
+    return torch.lstm(steps, (zeros, zeros), list(weights), *settings)[0]

@@ -20,7 +20,7 @@ from fake_recognizers import FakeRecognizer
 from paths import ROOT
 from ser_stream.asr.agreement import LocalAgreement
 from ser_stream.asr.base import AsrSettings
-from ser_stream.asr.pace import LONGEST_STEP, SHORTEST_STEP, Pace
+from ser_stream.asr.pace import MAX_STEP_S, MIN_STEP_S, Pace
 from ser_stream.asr.worker import AsrStatus, AsrWorker
 from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.errors import InputError
@@ -101,9 +101,9 @@ def test_stable_words_are_only_ever_added_to(passes):
 
 def test_steps_are_short_where_recognition_is_fast():
     pace = Pace()
-    assert (pace.rtf, pace.step(3.0), pace.trouble) == (0.0, SHORTEST_STEP, "")
+    assert (pace.rtf, pace.step(3.0), pace.trouble) == (0.0, MIN_STEP_S, "")
     pace.note(took_s=0.03, sound_s=3.0)
-    assert (pace.rtf, pace.step(30.0), pace.trouble) == (pytest.approx(0.01), SHORTEST_STEP, "")
+    assert (pace.rtf, pace.step(30.0), pace.trouble) == (pytest.approx(0.01), MIN_STEP_S, "")
 
 
 def test_steps_grow_with_the_turn_and_leave_recognition_idle_a_fifth_of_the_time():
@@ -111,8 +111,8 @@ def test_steps_grow_with_the_turn_and_leave_recognition_idle_a_fifth_of_the_time
     pace.note(took_s=1.0, sound_s=2.0)
     assert pace.step(4.0) == pytest.approx(2.0 / 0.8)
     assert pace.trouble == "partial results only every 2.5 s of speech"
-    assert pace.step(30.0) == LONGEST_STEP
-    assert pace.step(0.5) == SHORTEST_STEP
+    assert pace.step(30.0) == MAX_STEP_S
+    assert pace.step(0.5) == MIN_STEP_S
 
 
 def test_slower_than_speech_is_said_so_and_forgotten_when_it_is_over():

@@ -3,16 +3,16 @@
 Lee, Yoon and Jung, "Multimodal speech emotion recognition using cross attention with aligned audio
 and text", Interspeech 2020. Words and sound are cut into the same segments
 (`ser_stream.features.segments`). Each modality has an encoder and attends to its own states; its
-weights then aggregate the other modality's states of the same segments too::
+attention weights then also aggregate the other modality's states of the same segments::
 
     words ------ TextEncoder ---- H_T ---> weights a_T     c_TT = a_T H_T     c_TA = sg(a_T) H_A
     segments --- AudioEncoder --- H_A ---> weights a_A     c_AA = a_A H_A     c_AT = sg(a_A) H_T
 
     joint classifier [c_TT; c_TA; c_AA; c_AT]       text classifier c_TT       audio classifier c_AA
 
-sg stops the gradient: no modality's attention is trained through the other modality's states.
+sg stops the gradient: a modality's attention is not trained through the other's states.
 
-Tables 3 and 4 (WA / UA on IEMOCAP, seven classes) are these settings:
+The rows of Tables 3 and 4 (WA / UA on IEMOCAP, seven classes) are these settings:
 
     ===========================  ============================================  ===========
     row                          settings                                      the paper's
@@ -26,9 +26,9 @@ Tables 3 and 4 (WA / UA on IEMOCAP, seven classes) are these settings:
                                  as the paper says, align_weight 0
     ===========================  ============================================  ===========
 
-Table 2's own baselines, TextModel and AudioModel, are in `can_baselines`.
+The paper's own baselines of Table 2, TextModel and AudioModel, are in `can_baselines`.
 
-Where the paper is silent or says two things:
+Choices where the paper is silent or contradictory:
 
     =========================  ================================================================
     heads (section 4.2)        each is eqs. 4-9 with queries of its own over whole states, their
@@ -47,8 +47,8 @@ Where the paper is silent or says two things:
     initial weights            torch's
     =========================  ================================================================
 
-The paper gives no parameter counts. Of words, V in the vocabulary, there are 300 (V + 2); the rest,
-for seven labels, is 1,054,741, each LSTM gate with torch's two biases::
+The paper gives no parameter counts. The vectors of V words have 300 (V + 2) parameters; the other
+parts, for seven labels, have 1,054,741, with torch's two biases per LSTM gate::
 
     text BLSTM          440,320     2 directions x 4 gates x 128 x (300 + 128 + 2)
     segment BLSTM       174,080     2 directions x 4 gates x 128 x (40 + 128 + 2)
@@ -61,7 +61,7 @@ for seven labels, is 1,054,741, each LSTM gate with torch's two biases::
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -77,20 +77,21 @@ from ser_stream.models.papers.segment_encoders import AudioEncoder, TextEncoder
 from ser_stream.models.registry import register
 from ser_stream.models.segment_batch import SegmentBatch
 
-ABLATIONS = {
+ABLATIONS: dict[str, dict[str, Any]] = {
     "CAN": {},
     "- stop-gradient": {"stop_gradient": False},
     "- L_align": {"align_weight": 0.0},
     "- stop-gradient, L_align": {"stop_gradient": False, "align_weight": 0.0},
     "- cross attention": {"cross_attention": False, "align_weight": 0.0},
 }
-"""Table 4: row -> options of `CrossAttentionNetwork`."""
+"""Row of Table 4 -> options of `CrossAttentionNetwork`."""
 
 
 class Contexts(NamedTuple):
-    """Context vectors, each (batch, heads * dimension): `ta` are audio's states by text's weights.
+    """Context vectors (eqs. 6-9), each (batch, heads * dimension).
 
-    Without cross attention `ta` and `at` are None.
+    `ta` are the audio's states aggregated by the text's weights. Without cross attention `ta` and
+    `at` are None.
     """
 
     tt: Tensor
@@ -100,13 +101,14 @@ class Contexts(NamedTuple):
 
 
 class CrossAttention(nn.Module):
-    """Global attention of each modality, whose weights aggregate both (eqs. 4-9).
+    """Global attention of each modality, whose weights aggregate both modalities (eqs. 4-9).
 
     Args:
-        dimension: of the states of both modalities.
-        stop_gradient: keep the gradient of what a modality's weights make of the other modality
-            from those weights.
-        cross: False for each modality's own context alone.
+        dimension: dimension of the states of both modalities.
+        heads: attention heads of each modality.
+        stop_gradient: whether the contexts of the other modality have no gradient with respect to
+            the attention weights.
+        cross: whether the weights also aggregate the other modality.
     """
 
     def __init__(self, dimension: int, heads: int, stop_gradient: bool = True, cross: bool = True):
@@ -117,7 +119,12 @@ class CrossAttention(nn.Module):
         self.cross = cross
 
     def forward(self, text: Tensor, audio: Tensor, mask: Tensor) -> Contexts:
-        """States of both (batch, segments, dimension), mask (batch, segments) -> contexts."""
+        """Aggregate the states of both modalities.
+
+        Args:
+            text, audio: states (batch, segments, dimension).
+            mask: (batch, segments), False for padding.
+        """
         by_text, by_audio = self.text(text, mask), self.audio(audio, mask)
         tt, aa = aggregate(by_text, text), aggregate(by_audio, audio)
         if not self.cross:
@@ -130,7 +137,7 @@ class CrossAttention(nn.Module):
 class Predictions(NamedTuple):
     """Logits (batch, labels) of the three classifiers (eqs. 10-12).
 
-    `text` and `audio` are None where they are not trained: without L_align.
+    `text` and `audio` are None without L_align, where they would not be trained.
     """
 
     joint: Tensor
@@ -140,22 +147,22 @@ class Predictions(NamedTuple):
 
 @register("can")
 class CrossAttentionNetwork(BimodalModel):
-    """The network of the paper.
+    """The cross attention network of the paper, with its sizes as defaults (section 4.2).
 
     Args:
-        features: segmentation "aligned" or "equal".
-        vocabulary: the words it knows, in the order of their vectors (`Vocabulary.words`).
-        word_dimension: of a word's vector.
+        features: features of segments; segmentation "aligned" or "equal".
+        vocabulary: known words, in the order of their vectors (`Vocabulary.words`).
+        word_dimension: dimension of a word's vector.
         hidden: LSTM units per direction.
-        heads: of the attention of each modality.
-        dropout: behind each BLSTM.
-        stop_gradient, cross_attention: see the head of this file.
+        heads: attention heads of each modality.
+        dropout: dropout after each BLSTM.
+        stop_gradient, cross_attention: see the docstring of this module.
         align_weight: alpha of eqs. 14 and 15; 0 leaves out L_align and its two classifiers.
-        ngram_buckets, word_dropout: of the n-grams of words, and in front of the text's BLSTM
-            (`TextEncoder`); 0, as in the paper, for none.
+        ngram_buckets: buckets for the n-grams of words; 0, as in the paper, for none.
+        word_dropout: dropout of word vectors; 0, as in the paper, for none.
 
     Raises:
-        InputError: another segmentation, or `align_weight` is negative.
+        InputError: the segmentation is another, or `align_weight` is negative.
     """
 
     def __init__(
@@ -195,13 +202,13 @@ class CrossAttentionNetwork(BimodalModel):
         return self.text.vocabulary
 
     def set_text_branch(self, trained: TextModel) -> None:
-        """Begin with what a network of words alone has learned, from texts that have no sound.
+        """Load the weights of a network of words alone, which was trained on texts without sound.
 
-        Its encoder and attention become those of text, its classifier the one of text where there
-        is one.
+        Encoder and attention of the text, and the text's classifier where there is one, take the
+        trained weights.
 
         Raises:
-            InputError: its labels, its vocabulary or its sizes are others.
+            InputError: labels, vocabulary or sizes of the trained network differ.
         """
         if trained.labels != self.labels:
             raise InputError(
@@ -209,7 +216,9 @@ class CrossAttentionNetwork(BimodalModel):
                 f"{', '.join(self.labels)}"
             )
         if trained.text.vocabulary.words != self.text.vocabulary.words:
-            raise InputError("text branch: its vocabulary is another; give both the same one")
+            raise InputError(
+                "text branch: its vocabulary differs; train both networks with the same one"
+            )
         parts = [(self.text, trained.text), (self.attention.text, trained.attention)]
         if self.align_weight:
             parts.append((self.text_output, trained.output))
@@ -217,27 +226,27 @@ class CrossAttentionNetwork(BimodalModel):
             for own, other in parts:
                 own.load_state_dict(other.state_dict())
         except RuntimeError as error:
-            raise InputError(f"text branch: its sizes are others: {str(error)[:300]}") from error
+            raise InputError(f"text branch: its sizes differ: {str(error)[:300]}") from error
 
     def contexts(self, batch: SegmentBatch) -> Contexts:
-        """Context vectors of each utterance.
+        """Return the context vectors of each utterance.
 
         Raises:
-            ValueError: an utterance has not as many segments as words.
+            ValueError: an utterance's numbers of segments and words differ.
         """
         return self.attention(*self._states(batch))
 
     def attention_weights(self, batch: SegmentBatch) -> tuple[Tensor, Tensor]:
-        """What each word weighs by text's and by audio's attention: (batch, heads, words) each.
+        """Return the attention weights of text and audio, (batch, heads, words) each.
 
         Raises:
-            ValueError: an utterance has not as many segments as words.
+            ValueError: an utterance's numbers of segments and words differ.
         """
         text, audio, mask = self._states(batch)
         return self.attention.text(text, mask), self.attention.audio(audio, mask)
 
     def _states(self, batch: SegmentBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """Of text and of audio (batch, segments, dimension), and their mask (batch, segments)."""
+        """Return the states of text and audio (batch, segments, dimension) and their mask."""
         n_segments = batch.n_segments
         if not torch.equal(n_segments, batch.n_words):
             raise ValueError("an utterance has not as many segments as words; is it cut 'whole'?")
@@ -245,9 +254,10 @@ class CrossAttentionNetwork(BimodalModel):
         return self.text(batch), audio, valid_steps(audio.shape[1], n_segments)
 
     def predictions(self, batch: SegmentBatch) -> Predictions:
-        return self._classified(self.contexts(batch))
+        """Return the logits of the three classifiers."""
+        return self._classify(self.contexts(batch))
 
-    def _classified(self, contexts: Contexts) -> Predictions:
+    def _classify(self, contexts: Contexts) -> Predictions:
         joint = self.joint_output(torch.cat([c for c in contexts if c is not None], dim=1))
         if not self.align_weight:
             return Predictions(joint, None, None)
@@ -257,32 +267,36 @@ class CrossAttentionNetwork(BimodalModel):
         return self.combined(self.predictions(batch))
 
     def forward_with_attention(self, batch: SegmentBatch) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """See `BimodalModel`. The encoders, which cost the most, run once."""
+        """See the base. The encoders, which take most of the time, run once."""
         text, audio, mask = self._states(batch)
-        logits = self.combined(self._classified(self.attention(text, audio, mask)))
+        logits = self.combined(self._classify(self.attention(text, audio, mask)))
         return logits, (self.attention.text(text, mask), self.attention.audio(audio, mask))
 
     def combined(self, predictions: Predictions) -> Tensor:
-        """The logarithm of eq. 15; softmax makes its product of probabilities sum to 1."""
+        """Return the logarithm of eq. 15, (batch, labels), up to the softmax's normalisation."""
         joint, text, audio = predictions
-        if text is None:
+        if text is None or audio is None:
             return joint.log_softmax(dim=1)
         single = text.log_softmax(dim=1) + audio.log_softmax(dim=1)
         return joint.log_softmax(dim=1) + self.align_weight * single
 
-    def loss(self, batch: SegmentBatch, *, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-        """L_total (eqs. 13 and 14).
+    def loss(  # type: ignore[override]  # as in `forward`, the input has a name
+        self, batch: SegmentBatch, *, targets: Tensor, label_smoothing: float = 0.0
+    ) -> Tensor:
+        """Return L_total (eqs. 13 and 14).
 
         Args:
-            targets: as in the base; or (batch, 3) indices where words and sound have emotions of
-                their own, which the paper has not: of the utterance, of its text, of its sound.
+            targets: as in the base; or, not in the paper, (batch, 3) indices of separate labels for
+                the utterance, its text and its sound.
         """
-        own = targets.dim() == 2 and not targets.is_floating_point()
-        joint, text, audio = (
-            None if logits is None
-            else F.cross_entropy(logits.float(), target, label_smoothing=label_smoothing)
-            for logits, target in zip(
-                self.predictions(batch), targets.unbind(1) if own else 3 * [targets], strict=True
-            )
-        )  # fmt: skip
-        return joint if text is None else joint + self.align_weight * (text + audio)
+        separate = targets.dim() == 2 and not targets.is_floating_point()
+        of_both, of_text, of_audio = targets.unbind(1) if separate else 3 * (targets,)
+
+        def error(logits: Tensor, target: Tensor) -> Tensor:
+            return F.cross_entropy(logits.float(), target, label_smoothing=label_smoothing)
+
+        joint, text, audio = self.predictions(batch)
+        if text is None or audio is None:
+            return error(joint, of_both)
+        alignment = error(text, of_text) + error(audio, of_audio)
+        return error(joint, of_both) + self.align_weight * alignment

@@ -94,12 +94,24 @@ class SamePool(nn.Module):
         return F.max_pool2d(x, self.pool)
 
 
+class TrackingBatchNorm(nn.BatchNorm2d):
+    """Batch normalisation that always tracks running statistics, with Keras' defaults."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
+    def __init__(self, channels: int):
+        super().__init__(channels, eps=1e-3, momentum=0.01)
+
+
 class ConvolutionBlock(nn.Module):
     """Convolution 3x3, batch normalisation, max pooling, activation and dropout.
 
-    The paper pools after the activation. Neither activation ever falls, so that the largest cell is
-    the same, and a quarter or a sixteenth of the cells are left. Normalisation may fall, where its
-    weight is negative.
+    The paper pools after the activation. Both activations are monotonic, so pooling first gives the
+    same result, and the activation is computed for a quarter or a sixteenth of the cells.
+    Normalisation is decreasing where its weight is negative, so it stays in front of the pooling.
     """
 
     def __init__(
@@ -107,7 +119,7 @@ class ConvolutionBlock(nn.Module):
     ):
         super().__init__()
         self.conv = nn.Conv2d(n_in, n_out, 3, padding=1)
-        self.norm = nn.BatchNorm2d(n_out, eps=1e-3, momentum=0.01)  # Keras' defaults
+        self.norm = TrackingBatchNorm(n_out)
         self.pool = SamePool(pool)
         self.activation = ACTIVATIONS[activation](inplace=True)
         self.dropout = nn.Dropout(dropout)
@@ -117,42 +129,50 @@ class ConvolutionBlock(nn.Module):
         return self.dropout(self.activation(self.pooled(maps)))
 
     def pooled(self, maps: Tensor) -> Tensor:
+        """Return the pooled maps in front of the activation."""
         return self.pool(self.norm(self.conv(maps)))
 
 
 class FirstBlock(ConvolutionBlock):
-    """The block of one input channel, which normalises after it has pooled: the same numbers.
+    """The block of one input channel, which gives the same result but normalises after pooling.
 
     Its maps are by far the largest, and normalising them takes half of a training step. Two facts
-    spare that. Where a channel's weight in the normalisation is negative, the cell that is largest
-    afterwards is the smallest before: the filter's sign is turned. And mean and variance of what a
-    filter w gives follow from those of the 3x3 patches p it sees: w . E[p] and w . Cov[p] w.
+    avoid that. Where a channel's weight in the normalisation is negative, the maximum afterwards is
+    the minimum before, so the filter's sign is inverted. And the mean and variance of the output of
+    a filter w follow from those of its 3x3 input patches p: w . E[p] and w . Cov[p] w.
     """
 
-    def __init__(self, *args):
-        super().__init__(*args)
-        # Normalisation takes the bias out: its gradient is zero, and here it gets none.
-        self.conv.bias.requires_grad_(False)
+    def __init__(
+        self, n_in: int, n_out: int, pool: tuple[int, int], activation: str, dropout: float
+    ):
+        super().__init__(n_in, n_out, pool, activation, dropout)
+        # Normalisation cancels the bias: its gradient is zero, so none is computed.
+        self._bias.requires_grad_(False)
+
+    @property
+    def _bias(self) -> Tensor:
+        assert self.conv.bias is not None
+        return self.conv.bias
 
     def pooled(self, maps: Tensor) -> Tensor:
         conv, norm = self.conv, self.norm
         sign = norm.weight.detach().sign()
         filters = conv.weight * sign[:, None, None, None]
-        # The bias, which does not move the maximum, is in the moments alone.
+        # The bias does not change which cell is largest; it is added to the mean alone.
         cells = self.pool(F.conv2d(maps, filters, padding=1))
         if self.training:
             mean, variance = _output_moments(maps, filters)
-            whole = sign * mean.detach() + conv.bias
+            whole = sign * mean.detach() + self._bias
             self._track(whole, variance.detach(), maps.numel())
         else:
-            mean, variance = sign * (norm.running_mean - conv.bias), norm.running_var
+            mean, variance = sign * (norm.running_mean - self._bias), norm.running_var
         scale = norm.weight.abs() * (variance + norm.eps).rsqrt()
         shift = norm.bias - mean * scale
         return cells * scale[:, None, None] + shift[:, None, None]
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, n: int) -> None:
-        """As nn.BatchNorm2d does: the running variance is the unbiased one."""
+        """Update the running statistics as nn.BatchNorm2d does, with the unbiased variance."""
         norm = self.norm
         norm.running_mean.lerp_(mean, norm.momentum)
         norm.running_var.lerp_(variance * n / (n - 1), norm.momentum)
@@ -160,7 +180,7 @@ class FirstBlock(ConvolutionBlock):
 
 
 def _output_moments(maps: Tensor, filters: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance (n_out,) of what 3x3 filters, padded, make of maps of one channel."""
+    """Return the mean and variance (n_out,) of padded 3x3 filters' output for one channel."""
     filters = filters.flatten(1)
     with torch.no_grad():
         patches = F.unfold(maps, 3, padding=1).transpose(0, 1).flatten(1)  # (9, cells)
@@ -194,7 +214,7 @@ class BahdanauAttention(nn.Module):
         return energy.softmax(dim=1)
 
     def forward(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The context vector (batch, dimension): the weighted sum of the states."""
+        """Return the context vector (batch, dimension): the weighted sum of the states."""
         return (self.weights(states, mask)[..., None] * states).sum(dim=1)
 
 
@@ -208,12 +228,12 @@ class CnnBlstmAttention(EmotionModel):
     its attention is identically 1.
 
     Args:
-        filters: of the convolution blocks, any number of them; none: a step is a chunk laid flat.
-        chunk_frames, chunk_hop: length of a chunk and frames from one to the next.
+        filters: filters of each convolution block; empty for steps that are flattened chunks.
+        chunk_frames, chunk_hop: frames of a chunk, and frames from one chunk to the next.
         window_chunks: chunks in a window.
-        hidden: LSTM units per direction, and of the attention's first layer.
-        dropout: after each convolution block.
-        attention: False for the last states alone.
+        hidden: LSTM units per direction, and units of the attention's first layer.
+        dropout: dropout after each convolution block.
+        attention: whether there is attention; if not, the output layer is given the last states.
         activation, first_pool, attention_bias, attention_std, attention_scaled, activity_penalty:
             see the head of this file.
 
@@ -251,16 +271,17 @@ class CnnBlstmAttention(EmotionModel):
         self.window_frames = window_chunks * chunk_hop + self.step_overlap_frames
         self.activity_penalty = activity_penalty
 
-        blocks, cells, n_in = [], (chunk_frames, features.dimension), 1
+        blocks: list[ConvolutionBlock] = []
+        rows, columns, n_in = chunk_frames, features.dimension, 1
         for n_out in filters:
             pool = self.POOL if blocks else first_pool
             block = ConvolutionBlock if blocks else FirstBlock
             blocks.append(block(n_in, n_out, pool, activation, dropout))
-            cells = tuple(-(-size // p) for size, p in zip(cells, pool, strict=True))
+            rows, columns = -(-rows // pool[0]), -(-columns // pool[1])
             n_in = n_out
         self.blocks = nn.Sequential(*blocks)
-        self.dimension = n_in * cells[0] * cells[1]
-        """Of a step: 128 for RAVDESS, 256 for IEMOCAP."""
+        self.dimension = n_in * rows * columns
+        """Dimension of a step: 128 for RAVDESS, 256 for IEMOCAP."""
 
         self.blstm = nn.LSTM(self.dimension, hidden, batch_first=True, bidirectional=True)
         self.attention = None
@@ -268,7 +289,7 @@ class CnnBlstmAttention(EmotionModel):
             self.attention = BahdanauAttention(2 * hidden, hidden, attention_bias, attention_scaled)
         self.output = nn.Linear((4 if attention else 2) * hidden, len(labels))
         self.apply(_initialise_as_keras)
-        if attention and attention_std is not None:
+        if self.attention is not None and attention_std is not None:
             nn.init.normal_(self.attention.hidden.weight, std=attention_std)
             nn.init.normal_(self.attention.energy.weight, std=attention_std)
 
@@ -281,9 +302,9 @@ class CnnBlstmAttention(EmotionModel):
         return maps.reshape(len(features), n_steps, self.dimension)
 
     def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return self._judge(steps, lengths)[0]
+        return self._head(steps, lengths)[0]
 
-    def loss(
+    def loss(  # type: ignore[override]  # as in `forward`, the inputs have names
         self,
         features: Tensor,
         lengths: Tensor | None = None,
@@ -291,13 +312,13 @@ class CnnBlstmAttention(EmotionModel):
         targets: Tensor,
         label_smoothing: float = 0.0,
     ) -> Tensor:
-        """Cross-entropy, and the activity penalty.
+        """Return the cross-entropy plus the activity penalty.
 
-        That is `activity_penalty` times the sum of |BLSTM output| over steps and units, averaged
-        over the batch, as Keras has it; without attention, that output is the last states.
+        The penalty is `activity_penalty` times the sum of |BLSTM output| over steps and units,
+        averaged over the batch, as in Keras; without attention, the output is the last states.
         """
         steps = self.encode(self.fill_padding(features, lengths))
-        logits, blstm_output = self._judge(steps, self.step_lengths(lengths))
+        logits, blstm_output = self._head(steps, self.step_lengths(lengths))
         error = F.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
         activity = blstm_output.float().abs().sum() / len(blstm_output)
         return error + self.activity_penalty * activity
@@ -305,7 +326,7 @@ class CnnBlstmAttention(EmotionModel):
     def attention_weights(
         self, features: Tensor, lengths: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """See the base. Chunks overlap, and so do what their weights are spread over."""
+        """See the base. Chunks overlap, and so do the frames that their weights are spread over."""
         if self.attention is None:
             return {}
         steps, lengths = self.encode(features), self.step_lengths(lengths)
@@ -318,8 +339,8 @@ class CnnBlstmAttention(EmotionModel):
             weights[:, start : start + self.chunk_frames] += weight[:, None]
         return {"attention": weights}
 
-    def _judge(self, steps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Logits, and what of the BLSTM they are made of."""
+    def _head(self, steps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the logits and the BLSTM's output that they are computed from."""
         states = hidden_states(self.blstm, steps, lengths)
         last = _last_states(states, lengths)
         if self.attention is None:
@@ -331,7 +352,7 @@ class CnnBlstmAttention(EmotionModel):
 def _last_states(states: Tensor, lengths: Tensor | None) -> Tensor:
     """(batch, steps, 2 * hidden) of a BLSTM -> each direction's last state, (batch, 2 * hidden).
 
-    The forward one's is that of the last valid step, the backward one's that of the first.
+    The forward direction's is that of the last valid step, the backward one's of the first.
     """
     forward, backward = states.chunk(2, dim=2)
     if lengths is None:
@@ -342,7 +363,7 @@ def _last_states(states: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 def _initialise_as_keras(layer: nn.Module) -> None:
-    """Keras' initial weights, and its single LSTM bias: the authors' network is Keras'."""
+    """Initialise as Keras, which the authors used, with its single LSTM bias."""
     if isinstance(layer, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(layer.weight)
         if layer.bias is not None:

@@ -140,7 +140,7 @@ def test_without_attention_the_last_states_give_the_answer():
     assert model.output.in_features == 512
     assert count_as_keras(model) == count_as_keras(small_variant()) - 131_328
     steps = torch.randn(2, 4, model.dimension)
-    logits, penalised = model._judge(steps, torch.tensor([4, 2]))
+    logits, penalised = model._head(steps, torch.tensor([4, 2]))
     _, (first, _) = model.blstm(steps[:1])
     _, (second, _) = model.blstm(steps[1:, :2])
     last = torch.stack([first.flatten(), second.flatten()])  # forward, then backward
