@@ -1,26 +1,26 @@
-"""`ser-stream devices` and `models`."""
+"""The commands `ser-stream devices` and `ser-stream models`."""
 
 from __future__ import annotations
 
 import argparse
 import shutil
 import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ser_stream.errors import InputError
 
+if TYPE_CHECKING:
+    from ser_stream.models.info import ModelInfo
 
-def add(commands) -> None:
-    """Add the commands to those of `argparse`."""
-    _add_devices(commands)
-    _add_models(commands)
+FIELD_WIDTH = 14
+"""Columns of the names in front of what is printed about a model."""
 
 
-def _add_devices(commands) -> None:
+def add(commands: Any) -> None:
+    """Add the commands to the subparsers of `argparse`."""
     devices = commands.add_parser("devices", help="list microphones")
     devices.set_defaults(run=_devices)
-
-
-def _add_models(commands) -> None:
     models = commands.add_parser("models", help="list the models that come with the package")
     models.set_defaults(run=_models)
 
@@ -37,34 +37,53 @@ def _devices(_arguments: argparse.Namespace) -> int:
             f"{mark} {device.index:3}  {device.name}  ({device.host_api}, {device.channels} "
             f"channels, {device.default_rate_hz} Hz)"
         )
-    print("* is what is taken without --device; another: ser-stream listen --device NAME")
+    print("* is the default; to use another: ser-stream listen --device NAME")
     return 0
 
 
 def _models(_arguments: argparse.Namespace) -> int:
-    from ser_stream.features.segments import SegmentConfig
     from ser_stream.models.info import SHIPPED, read_info, shipped_models
 
-    width = shutil.get_terminal_size().columns
+    width = min(shutil.get_terminal_size().columns, 100)
     for name in shipped_models():
-        info = read_info(SHIPPED / name)
-        data = info.training_data
-        option = "--text-model" if isinstance(info.features, SegmentConfig) else "--model"
-        mib = (SHIPPED / name / "model.safetensors").stat().st_size / 2**20
-        about = [
-            f"{option} {name}: {info.architecture}, {mib:.1f} MiB; {', '.join(info.labels)}",
-            _figures(info.results),
-            f"trained on {', '.join(data.corpora)}",
-            data.licence,
-        ]
         print(name)
-        for line in filter(None, about):
-            print(textwrap.fill(line, width, initial_indent="    ", subsequent_indent="      "))
+        for field, text in _about(name, read_info(SHIPPED / name), SHIPPED / name).items():
+            if text:
+                print(_wrapped(field, text, width))
+        print()
+    print("UA: unweighted accuracy, the mean recall of all emotions. All results are in each")
+    print(f"model's card, {SHIPPED.parent.name}/{SHIPPED.name}/NAME/README.md.")
     return 0
 
 
-def _figures(results: dict) -> str:
-    """UA of utterances of speakers that a model never heard; "" where there is none."""
+def _about(name: str, info: ModelInfo, folder: Path) -> dict[str, str]:
+    """Return what is printed about a model: field -> text, "" where there is nothing to say."""
+    from ser_stream.features.segments import SegmentConfig
+
+    with_words = isinstance(info.features, SegmentConfig)
+    option = f"--text-model {name} --asr BACKEND" if with_words else f"--model {name}"
+    mib = (folder / "model.safetensors").stat().st_size / 2**20
+    return {
+        "use": f"ser-stream listen {option}" + (" (or no option)" if name == "default" else ""),
+        "licence": info.training_data.licence,
+        "emotions": ", ".join(info.labels),
+        "UA": _accuracies(info.results),
+        "network": f"{info.architecture}, {mib:.1f} MiB",
+        "trained on": ", ".join(info.training_data.corpora),
+    }
+
+
+def _wrapped(field: str, text: str, width: int) -> str:
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=f"  {field}".ljust(FIELD_WIDTH),
+        subsequent_indent=" " * FIELD_WIDTH,
+    )
+
+
+def _accuracies(results: dict[str, Any]) -> str:
+    """Return the UA of utterances by test speakers, per corpus; "" where none was measured."""
     corpora = results.get("test", {}).get("corpora", {})
     uas = [f"{each['title']} {100 * each['utterance']['ua']:.1f}" for each in corpora.values()]
-    return f"UA, speakers never heard: {', '.join(uas)}" if uas else ""
+    return f"{', '.join(uas)} %, speakers not in training" if uas else ""

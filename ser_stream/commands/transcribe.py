@@ -1,33 +1,44 @@
-"""`ser-stream transcribe`."""
+"""The command `ser-stream transcribe`."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ser_stream.errors import InputError
 
+if TYPE_CHECKING:
+    import numpy as np
 
-def add(commands) -> None:
-    """Add the command to those of `argparse`."""
-    transcribe = commands.add_parser("transcribe", help="write down what is said in a recording")
+    from ser_stream.asr.base import AsrSettings
+    from ser_stream.asr.transcription import SpokenTurn
+
+
+def add(commands: Any) -> None:
+    """Add the command to the subparsers of `argparse`."""
+    transcribe = commands.add_parser(
+        "transcribe", help="print the words of a recording, with times"
+    )
     transcribe.add_argument("file", type=Path, metavar="FILE", help="wav, flac, ogg, opus, mp3")
     transcribe.add_argument(
         "--asr",
         choices=("faster_whisper", "pocketsphinx"),
-        help="recogniser; default faster_whisper, or pocketsphinx with --grammar or --text",
+        help="speech recogniser; default faster_whisper, or pocketsphinx with --grammar or --text",
     )
     transcribe.add_argument(
-        "--asr-model", default="", metavar="NAME|DIR", help="of faster_whisper; default base"
+        "--asr-model", default="", metavar="NAME|DIR", help="model of faster_whisper; default base"
     )
     what = transcribe.add_mutually_exclusive_group()
     what.add_argument(
-        "--grammar", default="", metavar="FILE", help="what may be said: jsgf, arpa, or txt"
+        "--grammar", default="", metavar="FILE", help="sentences that may occur: jsgf, arpa, or txt"
     )
-    what.add_argument("--text", metavar="TEXT", help="what is said: only its times are looked for")
+    what.add_argument(
+        "--text", metavar="TEXT", help="known text, of which only the times are found"
+    )
     transcribe.add_argument(
-        "--language", default="", metavar="CODE", help="such as en; default: detected"
+        "--language", default="", metavar="CODE", help="language, such as en; default: detected"
     )
     transcribe.add_argument("--format", choices=("json", "textgrid", "srt"), default="json")
     transcribe.set_defaults(run=_transcribe)
@@ -62,8 +73,10 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _spoken_turns(settings, text: str | None, samples) -> tuple[Iterable, str]:
-    """Turns with their words, and what is missing in them, "" where nothing is."""
+def _spoken_turns(
+    settings: AsrSettings, text: str | None, samples: np.ndarray
+) -> tuple[Iterable[SpokenTurn], str]:
+    """Return the turns with their words, and a line on missing words, "" for none."""
     from ser_stream.asr.base import POCKETSPHINX
     from ser_stream.asr.factory import open_recognizer
     from ser_stream.asr.transcription import align, transcribe
@@ -71,5 +84,7 @@ def _spoken_turns(settings, text: str | None, samples) -> tuple[Iterable, str]:
     if text is None:
         return transcribe(samples, open_recognizer(settings)), ""
     if settings.backend != POCKETSPHINX:
-        raise InputError(f"--text: goes with --asr {POCKETSPHINX}, not with {settings.backend}")
+        raise InputError(
+            f"--text: goes with --asr {POCKETSPHINX}; found {settings.backend}"
+        )
     return align(samples, text)

@@ -183,9 +183,15 @@ def test_ctrl_c_ends_with_one_line(speech_path):
 def test_models_are_listed():
     code, out, _ = run("models")
     assert code == 0
-    assert out.startswith("default\n    --model default: voice_lstm, 6.7 MiB; neutral, ")
-    assert "UA, speakers never heard: RAVDESS " in out
-    assert "--model open: voice_lstm" in out and "--text-model can-english: can" in out
+    lines = out.splitlines()
+    assert lines[:2] == [
+        "default",
+        "  use         ser-stream listen --model default (or no option)",
+    ]
+    assert "  network     voice_lstm, 6.7 MiB" in lines
+    assert "  licence     all corpora allow commercial use" in lines
+    assert "  UA          CREMA-D 66.1 %, speakers not in training" in lines
+    assert "  use         ser-stream listen --text-model can-english --asr BACKEND" in lines
     assert all(len(line) <= 80 for line in out.splitlines())
 
 
