@@ -51,8 +51,8 @@ def _models(_arguments: argparse.Namespace) -> int:
             if text:
                 print(_wrapped(field, text, width))
         print()
-    print("UA: unweighted accuracy, the mean recall of all emotions. All results are in each")
-    print(f"model's card, {SHIPPED.parent.name}/{SHIPPED.name}/NAME/README.md.")
+    print("UA: unweighted accuracy, the mean recall of all emotions. All results are in")
+    print(f"each model's card, {SHIPPED.parent.name}/{SHIPPED.name}/NAME/README.md.")
     return 0
 
 

@@ -84,7 +84,5 @@ def _spoken_turns(
     if text is None:
         return transcribe(samples, open_recognizer(settings)), ""
     if settings.backend != POCKETSPHINX:
-        raise InputError(
-            f"--text: goes with --asr {POCKETSPHINX}; found {settings.backend}"
-        )
+        raise InputError(f"--text: goes with --asr {POCKETSPHINX}; found {settings.backend}")
     return align(samples, text)

@@ -1,14 +1,13 @@
-"""Spectral descriptors as Sherman, Hazan and Gannot used them for IEMOCAP, for their tables.
+"""Spectral descriptors of Sherman, Hazan and Gannot for IEMOCAP, to reproduce their tables.
 
 "Study of speech emotion recognition using BLSTM with attention", Table I: 46 values for each frame
-of a clip of 5 s, with librosa's settings but for the sample rate.
+of a clip of 5 s, with librosa's settings except for the sample rate.
 
-From the paper: which descriptors, a hop of 512, deltas of width 9. (Its hop of 5120 for the
-centroid must be a slip: the code has 512.) From the authors' public code: clips are padded as in
-`sherman.five_seconds`; windows are librosa's default of 2048; of the contrast the first band alone,
-below 200 Hz; the MFCC's decibels are re 1.0, no lower than 80 dB below the clip's loudest cell; RMS
-is taken over samples, not over the spectrum; and the order of values within a frame, which is that
-of `DESCRIPTORS`.
+From the paper: the descriptors, a hop of 512, deltas of width 9. (Its hop of 5120 for the centroid
+is taken for a typing error: the code has 512.) From the authors' public code: clips are padded as
+in `sherman.five_seconds`; windows are librosa's default of 2048; of the contrast only the first
+band, below 200 Hz; the MFCC's decibels are re 1.0, at least 80 dB below the clip's loudest cell;
+RMS is computed from samples, not from the spectrum; the order of values is that of `DESCRIPTORS`.
 """
 
 from __future__ import annotations
@@ -30,24 +29,24 @@ DESCRIPTORS = {
     "mfcc": 20,
     "mfcc_delta": 20,
 }
-"""Name of a descriptor -> its values per frame, in the order of a frame."""
+"""Descriptor -> number of values per frame, in the order of the values of a frame."""
 
 DELTA_WIDTH = 9
-"""Frames that a delta is the slope of."""
+"""Number of frames over which a delta is the slope."""
 
 
 @dataclasses.dataclass(frozen=True)
 class DescriptorConfig:
-    """Which descriptors, and of which frames, in samples at 16 kHz.
+    """Settings of the descriptors and of their frames, in samples at 16 kHz.
 
     Attributes:
-        hop_length: from one frame to the next.
+        hop_length: samples from the start of one frame to the start of the next.
         n_fft: samples in a frame.
-        leave_out: names in `DESCRIPTORS`; Table II leaves out one at a time. The deltas of MFCC
-            that are left out stay.
+        leave_out: names in `DESCRIPTORS` to leave out, one at a time in Table II. Leaving out the
+            MFCC does not leave out their deltas.
 
     Raises:
-        ValueError: a name is not known, none is left, or the frames could not be.
+        ValueError: a name is unknown, no descriptor is left, or the framing is inconsistent.
     """
 
     hop_length: int = 512
@@ -55,7 +54,7 @@ class DescriptorConfig:
     leave_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "leave_out", tuple(self.leave_out))  # files have lists
+        object.__setattr__(self, "leave_out", tuple(self.leave_out))  # recipes have lists
         if not 0 < self.hop_length <= self.n_fft <= CLIP_SAMPLES // DELTA_WIDTH:
             raise ValueError(
                 f"features: found hop_length {self.hop_length}, n_fft {self.n_fft}; "
@@ -70,7 +69,7 @@ class DescriptorConfig:
 
     @property
     def kept(self) -> tuple[str, ...]:
-        """Names of the descriptors in a frame, in order."""
+        """Names of the descriptors of a frame, in order."""
         return tuple(name for name in DESCRIPTORS if name not in self.leave_out)
 
     @property
@@ -80,16 +79,16 @@ class DescriptorConfig:
 
     @property
     def frame_s(self) -> Seconds:
-        """Time from one frame to the next."""
+        """Time from the start of one frame to the start of the next."""
         return self.hop_length / SAMPLE_RATE_HZ
 
     def frames_in(self, n_samples: int) -> int:
-        """Frames of a signal of any length: those of 5 s, centred as librosa's."""
+        """Return the number of frames of any signal: that of 5 s, centred as in librosa."""
         return CLIP_SAMPLES // self.hop_length + 1
 
 
 def descriptors(samples: np.ndarray, config: DescriptorConfig) -> np.ndarray:
-    """Descriptors of a clip.
+    """Compute the descriptors of a clip.
 
     Args:
         samples: (n,) at 16 kHz; see `sherman.five_seconds`.

@@ -1,8 +1,8 @@
-"""Log-mel spectrograms whose frames never change.
+"""Streaming log-mel spectrograms.
 
 Frames are not centred: frame ``k`` covers the samples ``[k * hop_length, k * hop_length + n_fft)``.
-The decibel reference is fixed (1.0) and there is no floor relative to a maximum, so that a frame
-depends on its own samples alone and may be computed as soon as the last of them is heard::
+The decibel reference is fixed (1.0) and there is no floor relative to a maximum, so a frame depends
+on its own samples only and can be computed as soon as the last of them is there::
 
     samples  |----------------------------------------------->
     frame 0  [   n_fft   ]
@@ -10,7 +10,7 @@ depends on its own samples alone and may be computed as soon as the last of them
     frame 2            [   n_fft   ]
               hop  hop
 
-The numbers are librosa's ``melspectrogram(center=False)`` and ``power_to_db(ref=1, top_db=None)``.
+The values equal librosa's ``melspectrogram(center=False)`` and ``power_to_db(ref=1, top_db=None)``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ import numpy as np
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Hertz, Seconds
 
 AMIN = 1e-10
-"""Power below which the logarithm is cut off, as in librosa."""
+"""Minimum power in front of the logarithm, as in librosa."""
 
 SILENCE: Decibels = -100.0
-"""The least that a band can have, of `AMIN`."""
+"""Level of a band of digital silence, that of `AMIN`."""
 
 WINDOWS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}
-"""Window -> (a, b) of a - b cos(2 pi n / length), periodic as for spectral analysis."""
+"""Window -> (a, b) of the periodic window a - b cos(2 pi n / length)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class LogMelConfig:
     Defaults are those of the default model: 64 bands, 25 ms Hann windows every 10 ms.
 
     Raises:
-        ValueError: a setting that no spectrogram can have.
+        ValueError: the settings are inconsistent or out of range.
     """
 
     n_mels: int = 64
@@ -67,19 +67,19 @@ class LogMelConfig:
 
     @property
     def frame_s(self) -> Seconds:
-        """Time from one frame to the next."""
+        """Time from the start of one frame to the start of the next."""
         return self.hop_length / SAMPLE_RATE_HZ
 
     def frames_in(self, n_samples: int) -> int:
-        """Number of whole frames in a signal of that many samples."""
+        """Return the number of whole frames in a signal of `n_samples` samples."""
         return max(0, (n_samples - self.n_fft) // self.hop_length + 1)
 
     def samples_for(self, n_frames: int) -> int:
-        """Number of samples needed for that many frames."""
+        """Return the number of samples that `n_frames` frames need."""
         return (n_frames - 1) * self.hop_length + self.n_fft if n_frames else 0
 
     def stream(self) -> StreamingLogMel:
-        """What makes frames of a signal that comes in chunks."""
+        """Return an object that computes the frames of a signal given in chunks."""
         return StreamingLogMel(self)
 
 
@@ -91,37 +91,37 @@ SHERMAN = LogMelConfig(
 HE = LogMelConfig(n_mels=40, n_fft=400, win_length=400, hop_length=160, fmin=0.0, fmax=8000.0)
 """Settings of He et al. (section 3.2: 40 bands, 25 ms windows every 10 ms).
 
-The paper is silent on the FFT's length, here the window's, and on window and range, here librosa's
-defaults. Frames are not centred: 7.5 s have 748 of them, not librosa's 751.
+The paper does not give the FFT's length (here the window's), the window and the frequency range
+(here librosa's defaults). Frames are not centred: 7.5 s have 748 frames, not librosa's 751.
 """
 
 JALAL = LogMelConfig(n_mels=23, n_fft=512, win_length=400, hop_length=160, fmin=20.0, fmax=8000.0)
-"""Settings of Jalal et al. (section 4.2: 23 bands, and no more is said).
+"""Settings of Jalal et al. (section 4.2, which gives the 23 bands only).
 
-25 ms every 10 ms from 20 Hz on, as in Kaldi, whose default number of bands is 23 too. Kaldi's
-pre-emphasis, window (Hann's to the power of 0.85) and mel scale are not here.
+25 ms every 10 ms from 20 Hz on, as in Kaldi, whose default number of bands is also 23. Kaldi's
+pre-emphasis, window (Hann's to the power of 0.85) and mel scale are not reproduced.
 """
 
 
 def hertz_to_mel(frequency: np.ndarray) -> np.ndarray:
-    """Slaney's mel scale (Auditory Toolbox, 1998): linear up to 1 kHz, logarithmic above."""
+    """Convert Hz to Slaney's mel scale (Auditory Toolbox, 1998): linear up to 1 kHz, then log."""
     above = 15.0 + 27.0 * np.log(np.maximum(frequency, 1000.0) / 1000.0) / np.log(6.4)
     return np.where(frequency < 1000.0, 3.0 * frequency / 200.0, above)
 
 
 def mel_to_hertz(mel: np.ndarray) -> np.ndarray:
-    """The inverse of `hertz_to_mel`."""
+    """Convert Slaney's mel scale to Hz, the inverse of `hertz_to_mel`."""
     above = 1000.0 * 6.4 ** ((np.maximum(mel, 15.0) - 15.0) / 27.0)
     return np.where(mel < 15.0, 200.0 * mel / 3.0, above)
 
 
-# librosa has the filters and scipy the windows, but importing them takes a second and 100 MB, on
-# every start of a robot. Tests hold ours against theirs.
+# Filters and windows are computed here since importing librosa and scipy takes a second and 100 MB
+# at every start of a robot. Tests compare them with theirs.
 
 
 @lru_cache(maxsize=8)
 def _mel_filters(config: LogMelConfig) -> np.ndarray:
-    """Triangular mel filters (n_fft // 2 + 1, n_mels), each of unit area (Slaney's norm)."""
+    """Return triangular mel filters (n_fft // 2 + 1, n_mels) of unit area (Slaney's norm)."""
     lowest, highest = hertz_to_mel(np.array([config.fmin, config.fmax]))
     edges = mel_to_hertz(np.linspace(lowest, highest, config.n_mels + 2))
     bins = np.linspace(0, SAMPLE_RATE_HZ / 2, config.n_fft // 2 + 1)[:, None]
@@ -132,7 +132,7 @@ def _mel_filters(config: LogMelConfig) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _window(config: LogMelConfig) -> np.ndarray:
-    """Analysis window (n_fft,), zero-padded on both sides as librosa does."""
+    """Return the analysis window (n_fft,), zero-padded on both sides as in librosa."""
     a, b = WINDOWS[config.window]
     window = a - b * np.cos(2 * np.pi * np.arange(config.win_length) / config.win_length)
     before = (config.n_fft - config.win_length) // 2
@@ -140,7 +140,7 @@ def _window(config: LogMelConfig) -> np.ndarray:
 
 
 def log_mel(samples: np.ndarray, config: LogMelConfig) -> np.ndarray:
-    """Log-mel spectrogram of a whole signal.
+    """Compute the log-mel spectrogram of a whole signal.
 
     Args:
         samples: (n,) at 16 kHz, full scale +-1.
@@ -160,16 +160,17 @@ def log_mel(samples: np.ndarray, config: LogMelConfig) -> np.ndarray:
 
 
 def power_to_db(power: np.ndarray) -> np.ndarray:
-    """Decibels re 1.0 of a power, cut off at `AMIN`."""
+    """Convert power to decibels re 1.0, at least those of `AMIN`."""
     return 10.0 * np.log10(np.maximum(power, AMIN))
 
 
 def db_to_power(level: Decibels | np.ndarray) -> np.ndarray:
+    """Convert decibels re 1.0 to power."""
     return 10.0 ** (np.asarray(level) / 10.0)
 
 
 class StreamingLogMel:
-    """The same frames as `log_mel`, from chunks of any size.
+    """Computes the same frames as `log_mel`, from chunks of any size.
 
     >>> mel = StreamingLogMel(LogMelConfig())
     >>> mel(np.zeros(1000, np.float32)).shape, mel(np.zeros(200, np.float32)).shape
@@ -185,7 +186,7 @@ class StreamingLogMel:
         self._pending = np.empty(0, np.float32)  # samples from the start of the next frame on
 
     def __call__(self, chunk: np.ndarray) -> np.ndarray:
-        """Frames completed by `chunk` (n,): (frames, n_mels) float32, often none."""
+        """Return the frames that `chunk` (n,) completes, (frames, n_mels) float32; often none."""
         self._pending = np.concatenate([self._pending, chunk])
         frames = log_mel(self._pending, self.config)
         self._pending = self._pending[len(frames) * self.config.hop_length :]

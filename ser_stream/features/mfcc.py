@@ -1,7 +1,7 @@
-"""Mel-frequency cepstral coefficients, of the same frames as the log-mel spectrogram.
+"""Mel-frequency cepstral coefficients of the frames of the log-mel spectrogram.
 
-The numbers are librosa's ``mfcc(S=power_to_db(...), dct_type=2, norm="ortho")`` of a spectrogram
-without centring, without a floor relative to a maximum.
+The values equal librosa's ``mfcc(S=power_to_db(...), dct_type=2, norm="ortho")`` of a spectrogram
+without centring and without a floor relative to a maximum.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ser_stream.features.log_mel import LogMelConfig, log_mel
 
 @dataclasses.dataclass(frozen=True)
 class MfccConfig(LogMelConfig):
-    """Settings of the log-mel spectrogram, and how many coefficients are made of it.
+    """Settings of the log-mel spectrogram and the number of coefficients.
 
     Raises:
-        ValueError: a setting that no spectrogram can have, or more coefficients than mel bands.
+        ValueError: the settings are inconsistent, or there are more coefficients than mel bands.
     """
 
     n_mfcc: int = 40
@@ -34,12 +34,13 @@ class MfccConfig(LogMelConfig):
 
     @property
     def dimension(self) -> int:
+        """Values per frame."""
         return self.n_mfcc
 
 
 @lru_cache(maxsize=8)
 def _dct(n_bands: int, n_coefficients: int) -> np.ndarray:
-    """The first columns of the orthonormal DCT-II (n_bands, n_coefficients)."""
+    """Return the first columns (n_bands, n_coefficients) of the orthonormal DCT-II."""
     band, coefficient = np.arange(n_bands)[:, None], np.arange(n_coefficients)
     basis = np.cos(np.pi * coefficient * (2 * band + 1) / (2 * n_bands)) * np.sqrt(2 / n_bands)
     basis[:, 0] /= np.sqrt(2)
@@ -47,7 +48,7 @@ def _dct(n_bands: int, n_coefficients: int) -> np.ndarray:
 
 
 def mfcc(samples: np.ndarray, config: MfccConfig) -> np.ndarray:
-    """Coefficients of a whole signal.
+    """Compute the coefficients of a whole signal.
 
     Args:
         samples: (n,) at 16 kHz, full scale +-1.
@@ -60,5 +61,5 @@ def mfcc(samples: np.ndarray, config: MfccConfig) -> np.ndarray:
 
 
 def cepstrum(bands: np.ndarray, config: MfccConfig) -> np.ndarray:
-    """Coefficients (frames, n_mfcc) float32 of log-mel bands (frames, n_mels) in dB."""
+    """Convert log-mel bands (frames, n_mels) in dB to coefficients (frames, n_mfcc) float32."""
     return (bands.astype(np.float64) @ _dct(config.n_mels, config.n_mfcc)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Raw samples as frames, for networks that hear sound itself: blocks that follow on each other."""
+"""Blocks of raw samples as frames, for networks whose input is the waveform."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 class SampleConfig:
     """Settings of blocks of samples at 16 kHz, full scale +-1; 20 ms each by default.
 
-    Frame ``k`` is the samples ``[k * hop_length, (k + 1) * hop_length)``, as they are.
+    Frame ``k`` consists of the samples ``[k * hop_length, (k + 1) * hop_length)``.
 
     Raises:
         ValueError: hop_length is less than 1.
@@ -32,24 +32,24 @@ class SampleConfig:
 
     @property
     def frame_s(self) -> Seconds:
-        """Time from one frame to the next."""
+        """Time from the start of one frame to the start of the next."""
         return self.hop_length / SAMPLE_RATE_HZ
 
     def frames_in(self, n_samples: int) -> int:
-        """Number of whole frames in a signal of that many samples."""
+        """Return the number of whole frames in a signal of `n_samples` samples."""
         return n_samples // self.hop_length
 
     def samples_for(self, n_frames: int) -> int:
-        """Number of samples needed for that many frames."""
+        """Return the number of samples that `n_frames` frames need."""
         return n_frames * self.hop_length
 
     def stream(self) -> StreamingSamples:
-        """What makes frames of a signal that comes in chunks."""
+        """Return an object that computes the frames of a signal given in chunks."""
         return StreamingSamples(self)
 
 
 class StreamingSamples:
-    """Whole frames, from chunks of any size.
+    """Divides chunks of any size into whole frames.
 
     >>> blocks = StreamingSamples(SampleConfig(hop_length=320))
     >>> blocks(np.zeros(1000, np.float32)).shape, blocks(np.zeros(200, np.float32)).shape
@@ -58,10 +58,10 @@ class StreamingSamples:
 
     def __init__(self, config: SampleConfig):
         self.config = config
-        self._pending = np.empty(0, np.float32)  # samples of the next frame that are there already
+        self._pending = np.empty(0, np.float32)  # the first samples of the next frame
 
     def __call__(self, chunk: np.ndarray) -> np.ndarray:
-        """Frames completed by `chunk` (n,): (frames, hop_length) float32, often none."""
+        """Return the frames that `chunk` (n,) completes: (frames, hop_length) float32, or none."""
         samples = np.concatenate([self._pending, chunk])
         whole = self.config.samples_for(self.config.frames_in(len(samples)))
         self._pending = samples[whole:]

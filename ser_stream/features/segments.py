@@ -1,10 +1,10 @@
-"""An utterance's sound, cut into the segments of its words.
+"""Segmentation of an utterance's sound by its words.
 
 Lee, Yoon and Jung, "Multimodal speech emotion recognition using cross attention with aligned audio
 and text", Interspeech 2020, sections 3.1.2, 4.2 and 4.3.2. Word i of the text and segment i of the
-sound cover the same time. The paper's Table 1 ("I like apple"), in units of 10 ms; a word reaches
-halfway into the silence beside it, the first and the last word to the ends of the utterance. Equal
-segments are Table 3's; a network that sees no words takes the whole::
+sound cover the same time. A word's segment reaches halfway into the silence beside it; the first
+and the last one reach to the ends of the utterance. Equal segments are those of Table 3; a network
+without words takes the whole. The paper's Table 1 ("I like apple"), in units of 10 ms::
 
     alignment         <s>                i     like        <sil>             </s>
                 |--------------------|--------|-----|-------------------|-|------------|
@@ -40,16 +40,16 @@ SEGMENTATIONS = ("aligned", "equal", "whole")
 
 @dataclasses.dataclass(frozen=True)
 class SegmentConfig(MfccConfig):
-    """How an utterance is cut, and the MFCC of each segment.
+    """Settings of the segmentation and of the MFCC of each segment.
 
     Defaults are the paper's (section 4.2): 40 coefficients, 25 ms Hamming windows every 10 ms. It
-    is silent on the mel bands: 128 up to 8 kHz are librosa's default. The FFT is as long as the
+    does not give the mel bands: 128 up to 8 kHz are librosa's default. The FFT is as long as the
     window, so that a segment's frames use all of its samples.
 
     Attributes:
-        segmentation: "aligned" with the words; "equal", as many segments of the same length; or
-            "whole", one segment, for a network that sees no words.
-        overlap: of neighbouring segments, as a share of their mean length.
+        segmentation: "aligned" with the words; "equal" for as many segments of the same length; or
+            "whole" for one segment.
+        overlap: overlap of neighbouring segments, as a share of their mean length.
 
     Raises:
         ValueError: a setting that is not accepted.
@@ -74,20 +74,21 @@ class SegmentConfig(MfccConfig):
 
 
 def aligned_segments(words: Sequence[Word], n_samples: int, overlap: float = 0.1) -> np.ndarray:
-    """Spans of samples (words, 2), first and end, one per word.
+    """Return the spans (words, 2) of the words' segments, [start, end) in samples.
 
-    Time that belongs to no word, be it a special token's or left out of the alignment, is divided
-    equally between the words on both sides of it; before the first and behind the last word there
-    is only one to take it. Where an alignment reaches beyond the sound, or words overlap in it,
-    segments still begin in the words' order.
+    Time of no word, whether of a special token or missing from the alignment, is divided equally
+    between the words on both sides. Time before the first word and after the last belongs to that
+    word. Where an alignment reaches beyond the sound, or its words overlap, segments still begin in
+    the words' order.
 
     >>> words = [Word("i", 0.52, 0.76), Word("like", 0.76, 0.89), Word("apple", 1.41, 1.44)]
     >>> (aligned_segments(words, 28_480, overlap=0) / 160).tolist()
     [[0.0, 76.0], [76.0, 115.0], [115.0, 178.0]]
 
     Args:
-        words: at least one, in the order of their starts, no special tokens.
-        n_samples: of the utterance, at 16 kHz.
+        words: at least one word, in the order of their starts, without special tokens.
+        n_samples: length of the utterance at 16 kHz.
+        overlap: see `SegmentConfig`.
 
     Raises:
         InputError: there is no word, a special token is among them, a word ends before it starts,
@@ -96,13 +97,13 @@ def aligned_segments(words: Sequence[Word], n_samples: int, overlap: float = 0.1
     _check_words(words)
     starts, ends = np.array([(word.start_s, word.end_s) for word in words]).T * SAMPLE_RATE_HZ
     inner = np.rint((ends[:-1] + starts[1:]) / 2).astype(np.int64)
-    # A word that lies within another can put its boundary before the one in front of it.
+    # Where a word lies within another, boundaries may be out of order.
     inner = np.maximum.accumulate(np.clip(inner, 0, n_samples))
     return overlapping(np.concatenate([[0], inner, [n_samples]]), overlap)
 
 
 def equal_segments(n_segments: int, n_samples: int, overlap: float = 0.1) -> np.ndarray:
-    """Spans of samples (n_segments, 2), first and end, of the same length but for rounding.
+    """Return spans (n_segments, 2), [start, end) in samples, of equal length up to rounding.
 
     >>> equal_segments(2, 1000).tolist()
     [[0, 525], [475, 1000]]
@@ -112,7 +113,7 @@ def equal_segments(n_segments: int, n_samples: int, overlap: float = 0.1) -> np.
 
 
 def overlapping(boundaries: np.ndarray, overlap: float) -> np.ndarray:
-    """Boundaries (n + 1,) -> spans (n, 2), each drawn out into its neighbours."""
+    """Return the spans (n, 2) between boundaries (n + 1,), extended into their neighbours."""
     reach = np.rint(overlap / 2 * np.diff(boundaries)).astype(np.int64)
     spans = np.stack([boundaries[:-1], boundaries[1:]], axis=1)
     spans[1:, 0] -= reach[:-1]
@@ -125,7 +126,9 @@ def _check_words(words: Sequence[Word]) -> None:
         raise InputError("words: found none; an aligned segmentation needs at least one")
     for word in words:
         if word.is_special:
-            raise InputError(f"words: found the special token {word.text!r}; leave such out")
+            raise InputError(
+                f"words: found the special token {word.text!r}; only words are accepted"
+            )
         if not 0 <= word.start_s <= word.end_s:
             raise InputError(
                 f"words: {word.text!r} is from {word.start_s} s to {word.end_s} s; "
@@ -146,12 +149,13 @@ def segment(
 
     Args:
         samples: (n,) at 16 kHz, full scale +-1.
-        tokens: of its alignment, in order, special tokens among them or not.
+        tokens: words and special tokens of its alignment, in order.
+        config: settings of the segments.
 
     Returns:
-        The words as they are spelt in the alignment, and for each segment (frames, n_mfcc)
-        float32. Words and segments are as many, but where segmentation is "whole". An utterance
-        without words counts as one word of unknown spelling, "", that lasts all of it.
+        The words as spelt in the alignment, and the MFCC of each segment, (frames, n_mfcc) float32.
+        There are as many segments as words, unless segmentation is "whole". An utterance without
+        words counts as one word of unknown spelling, "", with the utterance's length.
 
     Raises:
         InputError: see `aligned_segments`.
@@ -168,6 +172,6 @@ def segment(
 
 
 def _frames(samples: np.ndarray, config: SegmentConfig) -> np.ndarray:
-    """MFCC of a segment; one that is shorter than a frame is filled up with silence to one."""
+    """Return the MFCC of a segment, padded with silence to one frame where it is shorter."""
     missing = config.n_fft - len(samples)
     return mfcc(np.pad(samples, (0, missing)) if missing > 0 else samples, config)

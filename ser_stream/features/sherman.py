@@ -1,14 +1,14 @@
-"""Clips and log-mel spectrograms as Sherman, Hazan and Gannot made them, for their tables.
+"""Clips and log-mel spectrograms of Sherman, Hazan and Gannot, to reproduce their tables.
 
 "Study of speech emotion recognition using BLSTM with attention", section II.A and the authors'
 public code. A value here depends on the whole clip: on its loudest cell, and on how much silence is
-put in front of it. A stream has neither; `log_mel.SHERMAN` is its counterpart there.
+put in front of it. A stream knows neither; `log_mel.SHERMAN` is its counterpart there.
 
 From the paper: 128 bands, STFT window 256, hop 128, FFT 512; clips of 5 s, cut or zero-padded. From
-the code, on which the paper is silent: zeros go in front; Hamming window; bands up to 4 kHz;
-decibels relative to the clip's loudest cell, no lower than -80 dB, and taken after padding, so that
-the zeros are at -80 dB. The code normalises last, each cell by its own statistics over the training
-set; that is the network's and the data set's affair, not done here.
+the code, on which the paper is silent: zeros are put in front; Hamming window; bands up to 4 kHz;
+decibels relative to the clip's loudest cell, at least -80 dB, and computed after padding, so that
+the zeros are at -80 dB. The code then normalises each cell by its own statistics over the training
+set; here the network does that.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Hertz, Seconds
 
 CLIP_SAMPLES = 5 * SAMPLE_RATE_HZ
+"""Length of all clips."""
 
 
 def five_seconds(samples: np.ndarray) -> np.ndarray:
-    """The first 5 s of a signal (n,) at 16 kHz, or all of it with zeros in front: (80000,) float32.
+    """Return the first 5 s of a signal (n,), padded with zeros in front: (80000,) float32.
 
     >>> five_seconds(np.ones(3))[-4:].tolist()
     [0.0, 1.0, 1.0, 1.0]
@@ -35,7 +36,7 @@ def five_seconds(samples: np.ndarray) -> np.ndarray:
 
 
 def load_librosa() -> ModuleType:
-    """Librosa, on first use: a robot has no need of it, and importing it takes a second.
+    """Import librosa on first use: it takes a second, and a robot does not need it.
 
     Raises:
         InputError: it is not installed.
@@ -52,10 +53,10 @@ class ShermanLogMelConfig:
     """Settings of the paper's RAVDESS variant, in samples at 16 kHz, in Hz and in dB.
 
     Attributes:
-        top_db: between a clip's loudest cell and the floor.
+        top_db: distance of the floor from a clip's loudest cell.
 
     Raises:
-        ValueError: a setting that no spectrogram can have.
+        ValueError: the settings are inconsistent or out of range.
     """
 
     n_mels: int = 128
@@ -82,19 +83,19 @@ class ShermanLogMelConfig:
 
     @property
     def frame_s(self) -> Seconds:
-        """Time from one frame to the next."""
+        """Time from the start of one frame to the start of the next."""
         return self.hop_length / SAMPLE_RATE_HZ
 
     def frames_in(self, n_samples: int) -> int:
-        """Frames of a signal of any length: those of 5 s, centred as librosa's."""
+        """Return the number of frames of any signal: that of 5 s, centred as in librosa."""
         return CLIP_SAMPLES // self.hop_length + 1
 
 
 def relative_log_mel(samples: np.ndarray, config: ShermanLogMelConfig) -> np.ndarray:
-    """Log-mel spectrogram of a clip, in dB relative to its own loudest cell.
+    """Compute the log-mel spectrogram of a clip, in dB relative to its own loudest cell.
 
-    Frames are centred, with zeros beyond the ends, as in librosa since 0.9. Silence is 0 dB
-    throughout: all of it is as loud as its loudest cell.
+    Frames are centred, with zeros beyond the ends, as in librosa since 0.9. A silent clip is 0 dB
+    throughout, since all cells equal the loudest.
 
     Args:
         samples: (n,) at 16 kHz; see `five_seconds`.

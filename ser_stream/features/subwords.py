@@ -1,4 +1,4 @@
-"""Words as their character n-grams, so that a word that was never seen has a vector all the same.
+"""Character n-grams of words, by which words that were never seen have a vector.
 
 Bojanowski, Grave, Joulin and Mikolov, "Enriching word vectors with subword information", TACL 5,
 2017, section 3.2: a word between boundary symbols, `<where>`, is the bag of its n-grams, and
@@ -12,13 +12,13 @@ import functools
 import zlib
 
 LENGTHS = (3, 4, 5)
+"""Lengths n of the n-grams."""
 MAX_LETTERS = 24
-"""Of a word; what lies behind is not looked at, as in "noooooo...": a batch is as wide as the
-longest word."""
+"""Letters of a word that are used, since a batch is as wide as its longest word ("noooooo...")."""
 
 
 def ngrams(word: str) -> list[str]:
-    """Character n-grams of a word between its boundaries, shorter ones first.
+    """Return the character n-grams of a word with its boundary symbols, shorter ones first.
 
     >>> ngrams("cat")
     ['<ca', 'cat', 'at>', '<cat', 'cat>', '<cat>']
@@ -29,9 +29,10 @@ def ngrams(word: str) -> list[str]:
 
 @functools.lru_cache(maxsize=100_000)
 def ngram_numbers(word: str, buckets: int) -> tuple[int, ...]:
-    """Buckets of a word's n-grams, numbered from 1 on: 0 stands for none. "" has none.
+    """Return the buckets of a word's n-grams, numbered from 1; 0 is padding. "" has none.
 
     Args:
-        word: as `ser_stream.features.vocabulary.spelling` gives it.
+        word: a word as spelt by `ser_stream.features.vocabulary.spelling`.
+        buckets: number of buckets.
     """
     return tuple(1 + zlib.crc32(ngram.encode()) % buckets for ngram in ngrams(word) if word)

@@ -14,10 +14,10 @@ from ser_stream.errors import InputError
 from ser_stream.features.subwords import ngram_numbers
 
 PADDING, UNKNOWN = 0, 1
-"""Numbers that stand for no word: behind the last word, and any word that is not known."""
+"""Numbers of padding after the last word, and of words that are not in the vocabulary."""
 
 MARKS = ("?", "!")
-"""The only punctuation that can be a word of its own, for networks that are given it."""
+"""The only punctuation that may be a word, for networks trained with it."""
 
 _AROUND = re.compile(r"^[^\w']+|[^\w']+$")
 _PRONUNCIATION = re.compile(r"\(\d+\)$")
@@ -25,10 +25,10 @@ _PRONUNCIATION = re.compile(r"\(\d+\)$")
 
 @functools.lru_cache(maxsize=100_000)
 def spelling(text: str) -> str:
-    """The word as vocabulary and word vectors have it: lower case, no punctuation around it.
+    """Return a word's spelling in vocabularies and word vectors: lower case, no outer punctuation.
 
-    The number that Sphinx, and with it IEMOCAP's alignments, puts behind a word's second and
-    further pronunciations is left out. `MARKS` that stand alone stay.
+    The number that Sphinx, and with it IEMOCAP's alignments, appends to further pronunciations of a
+    word is removed. `MARKS` on their own are kept.
 
     >>> [spelling(word) for word in ("I'M", "Apple,", "the(2)", "...", "why?", "?")]
     ["i'm", 'apple', 'the', '', 'why', '?']
@@ -39,19 +39,18 @@ def spelling(text: str) -> str:
 
 
 class Vocabulary:
-    """The words a network knows, numbered from 2 on; all others share one number, `UNKNOWN`.
+    """The words that a network knows, numbered from 2; all others share the number `UNKNOWN`.
 
     >>> vocabulary = Vocabulary(["like", "apple"])
     >>> vocabulary.numbers(["I", "like", "Apple."]).tolist(), len(vocabulary)
     ([1, 2, 3], 4)
 
     Args:
-        words: as `spelling` gives them.
-        ngram_buckets: of `ser_stream.features.subwords`, for a network that sees the n-grams of
-            words too; 0 for one that does not.
+        words: words as spelt by `spelling`.
+        ngram_buckets: buckets of `ser_stream.features.subwords`; 0 for a network without n-grams.
 
     Raises:
-        InputError: a word is there twice, or is spelt otherwise.
+        InputError: a word occurs twice, or is not spelt as by `spelling`.
     """
 
     def __init__(self, words: Iterable[str], ngram_buckets: int = 0):
@@ -66,18 +65,18 @@ class Vocabulary:
                 raise InputError(f"vocabulary: found {word!r}, expected {spelling(word)!r}")
 
     def __len__(self) -> int:
-        """How many numbers there are, those of padding and unknown words among them."""
+        """Return the number of numbers, including those of padding and unknown words."""
         return UNKNOWN + 1 + len(self.words)
 
     def numbers(self, words: Iterable[str]) -> np.ndarray:
-        """Words in any spelling -> their numbers (words,), int64."""
+        """Return the numbers (words,) int64 of words in any spelling."""
         numbers = [self._numbers.get(spelling(word), UNKNOWN) for word in words]
         return np.array(numbers, np.int64)
 
     def ngrams(self, words: Iterable[str]) -> np.ndarray:
-        """Words in any spelling -> the buckets of their n-grams (words, most), int64, 0 behind.
+        """Return the buckets of the n-grams (words, ngrams) int64 of words in any spelling.
 
-        There is one column at least, of words without letters too.
+        Rows are padded with 0; there is at least one column.
         """
         found = [ngram_numbers(spelling(word), self.ngram_buckets) for word in words]
         numbers = np.zeros((len(found), max([1, *map(len, found)])), np.int64)
@@ -86,9 +85,9 @@ class Vocabulary:
         return numbers
 
     def encode(self, words: Sequence[str]) -> tuple[np.ndarray, ...]:
-        """What `ser_stream.models.segment_batch.SegmentBatch` is given of an utterance's words.
+        """Return the arrays of an utterance's words for `ser_stream.models.segment_batch`.
 
-        Their numbers, and the buckets of their n-grams where there are any.
+        They are the words' numbers and, with `ngram_buckets`, the buckets of their n-grams.
         """
         if not self.ngram_buckets:
             return (self.numbers(words),)
@@ -101,13 +100,13 @@ def count_words(
     max_words: int | None = None,
     ngram_buckets: int = 0,
 ) -> Vocabulary:
-    """The vocabulary of a training set, the most frequent word first.
-
-    Words that are rarer than `min_count` stay unknown. It is they from which the network learns
-    what an unknown word means: with 1, the vector of unknown words would never be trained.
+    """Return the vocabulary of a training set, the most frequent word first.
 
     Args:
-        max_words: keep the most frequent ones only; None keeps all.
+        sentences: the words of each sentence.
+        min_count: rarer words stay unknown. They train the vector of unknown words, which would
+            never be trained with 1.
+        max_words: number of most frequent words to keep; None keeps all.
         ngram_buckets: see `Vocabulary`.
     """
     counts = Counter(spelling(word) for sentence in sentences for word in sentence)
@@ -119,9 +118,15 @@ def count_words(
 def read_word_vectors(
     path: Path, words: Collection[str], dimension: int = 300
 ) -> dict[str, np.ndarray]:
-    """Vectors (dimension,) float32 of those words that a text file of GloVe's has.
+    """Read the vectors (dimension,) float32 of those words that a text file in GloVe's format has.
 
-    A line is a word and its values, between single spaces (glove.6B.300d.txt, glove.840B.300d.txt).
+    A line holds a word and its values, separated by single spaces (glove.6B.300d.txt,
+    glove.840B.300d.txt).
+
+    Args:
+        path: the text file.
+        words: words whose vectors are wanted.
+        dimension: values of a vector.
 
     Raises:
         InputError: the file cannot be read, or a line has another number of values.
@@ -130,7 +135,7 @@ def read_word_vectors(
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
-                # From the right: some of GloVe's words hold spaces.
+                # Split from the right: some of GloVe's words contain spaces.
                 word, *values = line.rstrip("\n").rsplit(" ", dimension)
                 if len(values) != dimension:
                     raise InputError(

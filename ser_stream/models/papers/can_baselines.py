@@ -1,11 +1,11 @@
 """TextModel and AudioModel, the single-modality rows of the CAN paper's Table 2.
 
-"A simple bidirectional LSTM with the global attention following [5]" (section 4.3.1), which is
-Mirsamadi, Barsoum and Zhang, ICASSP 2017. Sizes and dropout are CAN's, the attention has one head
-as in [5]; sound is one sequence of frames, not cut into segments, and none of [5]'s dense layers
-lies in front of the LSTM. On IEMOCAP (WA / UA) the paper has .513 / .443 and .431 / .323.
-
-The table's other two rows are other authors' systems.
+The paper describes them as "a simple bidirectional LSTM with the global attention following [5]"
+(section 4.3.1), where [5] is Mirsamadi, Barsoum and Zhang, ICASSP 2017. Here sizes and dropout are
+CAN's, the attention has one head as in [5], sound is one sequence of frames without segments, and
+the dense layers of [5] in front of the LSTM are left out. The paper's WA / UA on IEMOCAP are
+.513 / .443 (TextModel) and .431 / .323 (AudioModel). The other two rows of the table are systems of
+other authors.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class TextModel(BimodalModel):
     Args:
         vocabulary, word_dimension, hidden, heads, dropout, ngram_buckets: as
             `CrossAttentionNetwork`.
-        word_dropout: of word vectors, see `TextEncoder`.
+        word_dropout: dropout of word vectors, see `TextEncoder`.
     """
 
     def __init__(
@@ -63,10 +63,12 @@ class TextModel(BimodalModel):
         return self.output(aggregate(weights, states))
 
     def score_texts(self, texts: Sequence[Sequence[str]]) -> Tensor:
-        """Logits (texts, labels) of words as a recogniser writes them, of one text at least.
+        """Return logits (texts, labels) of at least one text.
 
-        Question and exclamation marks behind words count where training had them. A text without
-        words counts as one word of unknown spelling.
+        Args:
+            texts: words of each text, as a recogniser writes them. Question and exclamation marks
+                count where the training texts had them. A text without words counts as one word of
+                unknown spelling.
         """
         vocabulary = self.text.vocabulary
         marks = not set(MARKS).isdisjoint(vocabulary.words)
@@ -80,11 +82,11 @@ class AudioModel(BimodalModel):
     """BLSTM over all frames of the utterance, global attention. Words have no influence.
 
     Args:
-        features: segmentation "whole".
+        features: features of segments; segmentation "whole".
         hidden, heads, dropout: as `CrossAttentionNetwork`.
 
     Raises:
-        InputError: another segmentation.
+        InputError: the segmentation is another.
     """
 
     def __init__(
@@ -103,7 +105,7 @@ class AudioModel(BimodalModel):
         self.output = nn.Linear(heads * self.blstm.dimension, len(labels))
 
     def forward(self, batch: SegmentBatch) -> Tensor:
-        """Logits.
+        """Return logits (batch, labels).
 
         Raises:
             ValueError: an utterance has more than one segment.

@@ -1,12 +1,13 @@
 """CAT, the cross attention transformer, its variants, and the LSTM-Transformer of its Table 2.
 
-He, Minematsu and Saito, section 2.3 and Fig. 2; `ilt_cat.py` says where the paper is silent::
+He, Minematsu and Saito, section 2.3 and Fig. 2; `ilt_cat.py` lists our choices where the paper is
+silent::
 
     frames -+-> CNN ------------------> H(C), 75 steps  -+-> CtoL: queries H(C), keys H(L) -+
             |                                            X                                  +-> FC
             +-> 1-D convolution -> BLSTM -> H(L), 150 steps -> LtoC: queries H(L), keys H(C) -+
 
-The rows of Table 2 are options and classes:
+The rows of Table 2 are these classes and options:
 
     ==================  ==================================================================
     CAT                 `Cat(variant="cat")`
@@ -17,7 +18,7 @@ The rows of Table 2 are options and classes:
     CNN-Transformer     `ilt.CnnTransformer`, with positional encoding: the row of Table 1
     ==================  ==================================================================
 
-Besides what is silent for both systems, the paper does not say:
+Further choices where the paper is silent on CAT:
 
     ====================  ==========================================================================
     silent                chosen
@@ -64,7 +65,7 @@ from ser_stream.models.registry import register
 VARIANTS = ("cat", "cnn_to_lstm", "lstm_to_cnn", "cnn_plus_lstm")
 
 LSTM_STEPS = 2
-"""Steps of the LSTM in one step of the front end."""
+"""Steps of the LSTM per step of the front end."""
 
 
 class FrameReduction(nn.Module):
@@ -88,13 +89,13 @@ class Cat(PaddedWindowModel):
     """The proposed network.
 
     Args:
-        variant: a row of Table 2, see the head of this file.
+        variant: a row of Table 2, see the docstring of this module.
         lstm_input: channels of the 1-D convolution.
-        channels, heads, feedforward, layers, dropout, masked: see the head of `ilt_cat.py`.
+        channels, heads, feedforward, layers, dropout, masked: see `ilt_cat.py`.
         positional_encoding: eqs. 3 and 4, added to queries and keys.
 
     Raises:
-        InputError: `variant` is not known, or `channels` do not fit the CNN or `heads`.
+        InputError: `variant` is unknown, or `channels` do not fit the CNN or `heads`.
     """
 
     def __init__(
@@ -128,15 +129,15 @@ class Cat(PaddedWindowModel):
         self.output = nn.Linear(dimension, len(labels))
 
     def encode(self, features: Tensor) -> Tensor:
-        """See the base. A step is [c_k; the LSTM's two inputs]."""
+        """See the base. A step is the concatenation of c_k and the LSTM's two inputs."""
         frames = self.normalise(features)
         return torch.cat([self.cnn(frames), self.reduction(frames)], dim=2)
 
     def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
         steps, lengths = self.pad(steps, lengths)
-        of_cnn = self.output.in_features
-        cnn = steps[..., :of_cnn]
-        inputs = _lstm_inputs(steps[..., of_cnn:])
+        dimension = self.output.in_features
+        cnn = steps[..., :dimension]
+        inputs = _lstm_inputs(steps[..., dimension:])
         cnn_mask = lstm_mask = lstm_lengths = None
         if lengths is not None:
             lstm_lengths = LSTM_STEPS * lengths
@@ -159,20 +160,20 @@ class Cat(PaddedWindowModel):
 class LstmTransformer(PaddedWindowModel):
     """1-D convolution, BLSTM and transformer in sequence: Table 2's LSTM-Transformer.
 
-    The paper only names it. It is read as CAT's branch of the LSTM, at its 50 ms a step, followed
-    by the transformer of the CNN-Transformer.
+    The paper only names it. Here it is CAT's LSTM branch, with steps of 50 ms, followed by the
+    transformer of the CNN-Transformer.
 
     Args:
         lstm_input: channels of the 1-D convolution.
         hidden: LSTM units per direction, half the transformer's dimension.
-        heads, feedforward, layers, dropout, masked: see the head of `ilt_cat.py`.
+        heads, feedforward, layers, dropout, masked: see `ilt_cat.py`.
         positional_encoding: eqs. 3 and 4.
 
     Raises:
         InputError: `hidden` does not fit `heads`.
     """
 
-    context_frames = 0  # the convolution's five frames never leave their step
+    context_frames = 0  # the convolution's five frames lie within a step
 
     def __init__(
         self,
@@ -210,6 +211,6 @@ class LstmTransformer(PaddedWindowModel):
 
 
 def _lstm_inputs(steps: Tensor) -> Tensor:
-    """(batch, steps, 2 * dimension) -> (batch, 2 * steps, dimension): each step's two in turn."""
+    """(batch, steps, 2 * dimension) -> (batch, 2 * steps, dimension): split each step in two."""
     batch, n_steps, dimension = steps.shape
     return steps.reshape(batch, n_steps * LSTM_STEPS, dimension // LSTM_STEPS)

@@ -2,15 +2,15 @@
 
 Sherman, Hazan and Gannot, "Study of speech emotion recognition using BLSTM with attention".
 Four convolution blocks turn each chunk of frames into one vector, a bidirectional LSTM runs over
-the chunks, and Bahdanau attention sums its states up::
+the chunks, and Bahdanau attention forms the weighted sum of its states::
 
     frames   0       64      128     192     256    ...
-    chunk 0  [---------------]                         each chunk on its own ("time-distributed"):
-    chunk 1          [---------------]                 a window that moves by one hop needs one new
-    chunk 2                  [---------------]         chunk, and keeps the others exactly
+    chunk 0  [---------------]                         each chunk separately ("time-distributed"):
+    chunk 1          [---------------]                 for the next window, only one new chunk is
+    chunk 2                  [---------------]         computed
 
-Where the paper and the authors' public code differ, the defaults follow the code, which gave the
-paper's parameter counts; options give the paper's text:
+Where the paper and the authors' public code differ, the defaults follow the code, which has the
+paper's parameter counts; options follow the paper's text:
 
     ==================  ========================  =========================  ===================
     option              default: the code         the text (section II.B)    elsewhere
@@ -33,7 +33,7 @@ each batch normalisation its moving mean and variance. Without the output layer 
     BLSTM, steps of 256 (IEMOCAP)        1,050,624   2 directions x 4 gates x 256 x (256 + 256 + 1)
     attention                              131,328   512 x 256 + 256, no biases
 
-Tables III and IV take parts away or add some. The paper does not say how; this is our reading::
+Tables III and IV remove or add parts. The paper does not say how; this is our reading::
 
     ======================  ==================================================================
     row                     options
@@ -50,10 +50,10 @@ Tables III and IV take parts away or add some. The paper does not say how; this 
                             of 128 for RAVDESS and 157 of 46 for IEMOCAP
     ======================  ==================================================================
 
-With filters=() and chunks as they are, a step would be the whole chunk laid flat: 16384 values, a
-BLSTM of 34 million parameters, and for IEMOCAP one step, over which attention could gain nothing
-where Table IV has it gain 8 points. That reading is there too. The activity penalty is a sum over
-steps: over hundreds of them, 1e-3 outweighs the error itself.
+Another reading of the last row is filters=() with the same chunks. Then a step is a flattened chunk
+of 16384 values, the BLSTM has 34 million parameters, and IEMOCAP has a single step, for which
+attention cannot change anything, whereas it gains 8 points in Table IV. The activity penalty is a
+sum over steps: over hundreds of them, 1e-3 outweighs the cross-entropy.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ ACTIVATIONS = {"elu": nn.ELU, "relu": nn.ReLU}
 
 
 class SamePool(nn.Module):
-    """Max pooling of TensorFlow's padding "same": ceil(size / pool) cells per axis.
+    """Max pooling with TensorFlow's padding "same": ceil(size / pool) cells per axis.
 
-    Half of what is missing is padded in front; torch's `ceil_mode` would put all of it behind.
+    Half of the padding is in front; torch's `ceil_mode` would put all of it at the end.
 
     >>> SamePool((1, 4))(torch.arange(6.0).view(1, 1, 1, 6)).flatten().tolist()
     [2.0, 5.0]
@@ -235,10 +235,10 @@ class CnnBlstmAttention(EmotionModel):
         dropout: dropout after each convolution block.
         attention: whether there is attention; if not, the output layer is given the last states.
         activation, first_pool, attention_bias, attention_std, attention_scaled, activity_penalty:
-            see the head of this file.
+            see the docstring of this module.
 
     Raises:
-        InputError: `activation` is not known.
+        InputError: `activation` is unknown.
     """
 
     POOL = (4, 4)  # of every block but the first

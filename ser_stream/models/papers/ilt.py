@@ -1,6 +1,7 @@
 """ILT, an LSTM integrated with a transformer, and the baselines of its Table 1.
 
-He, Minematsu and Saito, section 2.2 and Fig. 1; `ilt_cat.py` says where the paper is silent::
+He, Minematsu and Saito, section 2.2 and Fig. 1; `ilt_cat.py` lists our choices where the paper is
+silent::
 
     CnnTransformer       CNN -> transformer
     CnnLstmTransformer   CNN -> BLSTM -> transformer
@@ -43,11 +44,11 @@ FUSIONS = ("concatenation", "plus", "trainable_plus")
 
 @register("cnn_transformer")
 class CnnTransformer(PaddedWindowModel):
-    """Baseline 1: Fig. 1 with the LSTM removed (section 3.3).
+    """Baseline 1: Fig. 1 without the LSTM (section 3.3).
 
     Args:
-        channels, heads, feedforward, layers, dropout, masked: see the head of `ilt_cat.py`.
-        positional_encoding: eqs. 3 and 4. Table 1 has both; the better one is the default.
+        channels, heads, feedforward, layers, dropout, masked: see `ilt_cat.py`.
+        positional_encoding: eqs. 3 and 4. Table 1 has both variants; the better one is the default.
 
     Raises:
         InputError: `channels` do not fit the CNN or `heads`.
@@ -83,7 +84,7 @@ class CnnTransformer(PaddedWindowModel):
         return self.output(self.summary(steps, lengths, mask))
 
     def summary(self, steps: Tensor, lengths: Tensor | None, mask: Tensor | None) -> Tensor:
-        """What the FC layer sees of a padded window's steps: (batch, dimension)."""
+        """Return the input of the FC layer, (batch, dimension), of a padded window's steps."""
         return mean_over_time(self.transformer(steps, mask), mask)
 
 
@@ -105,12 +106,12 @@ class Ilt(CnnTransformer):
 
     Args:
         fusion: "concatenation" (eq. 12), "plus" (eq. 13) or "trainable_plus" (eqs. 14-16).
-        alpha: the LSTM's weight in "plus"; the paper does not say which it took.
+        alpha: the LSTM's weight in "plus"; the paper does not give its value.
         positional_encoding: eqs. 3 and 4. Table 1's best row has none.
-        others: as `CnnTransformer`.
+        others: arguments of `CnnTransformer`.
 
     Raises:
-        InputError: `fusion` is not known, or `channels` do not fit the CNN or `heads`.
+        InputError: `fusion` is unknown, or `channels` do not fit the CNN or `heads`.
     """
 
     def __init__(
@@ -139,14 +140,14 @@ class Ilt(CnnTransformer):
         transformer = super().summary(steps, lengths, mask)
         if self.fusion == "concatenation":
             return torch.cat([lstm, transformer], dim=1)
-        of_lstm, of_transformer = self.fusion_weights()
-        return of_lstm * lstm + of_transformer * transformer
+        lstm_weight, transformer_weight = self.fusion_weights()
+        return lstm_weight * lstm + transformer_weight * transformer
 
     def fusion_weights(self) -> tuple[Tensor | float, Tensor | float]:
-        """Weights of LSTM and transformer in a sum; trained, the paper's were 0.65 and 0.35."""
+        """Return the weights of LSTM and transformer; the paper trained 0.65 and 0.35."""
         if self.fusion == "trainable_plus":
-            of_lstm, of_transformer = self.fusion_scores.softmax(dim=0)
-            return of_lstm, of_transformer
+            lstm_weight, transformer_weight = self.fusion_scores.softmax(dim=0)
+            return lstm_weight, transformer_weight
         return self.alpha, 1.0 - self.alpha
 
 

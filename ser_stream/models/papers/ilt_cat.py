@@ -1,43 +1,43 @@
-"""What the two systems of one paper, ILT and CAT, have in common.
+"""Common parts of ILT and CAT, the two systems of one paper.
 
 He, Minematsu and Saito, "Effective integration of transformer for network-based speech emotion
 recognition". `ilt.py` has the networks of its Table 1, `cat.py` those of its Table 2.
 
-The front end is computed once per step of ten frames and kept; recurrence, attention and positions
-(0 is the window's oldest step) are the window's own and run in the head, at every hop::
+The front end is computed once per step of ten frames and kept. Recurrence, attention and positions
+(0 is the window's oldest step) depend on the window and run in the head at every hop::
 
     frames    ....................................................   10 ms, 40 log-mel bands (`HE`)
     CNN       |    |    |    |    |    |    |    |    |    |    |    c_1 ... c_K (eq. 5), 100 ms
     window              [----------------------------------------]   7.5 s: 750 frames, K = 75
     head                 BLSTM, transformer, fusion, FC
 
-The paper gives features, window and what is connected to what, but no sizes. Chosen here:
+The paper gives the features, the window and the connections, but no sizes. Our choices:
 
     ===================  ===========================================================================
     silent               chosen
     ===================  ===========================================================================
     convolution blocks   4, 3x3, `channels` 32-64-128-256
-    activation           ReLU behind the normalisation; the paper names none, and without one the
-                         blocks would be a linear map
-    average pools        2x2, 5x2, 1x2, then all bands that are left (1x5 of 40): c_k is one vector
-                         of `channels[-1]`, its size the transformers' too, and nothing is projected
-    padding in time      all of it in front, so that a step is final once its last frame is heard
-    transformer          `layers` 2, `heads` 4, `feedforward` 512, normalisation behind, as torch's
+    activation           ReLU after the normalisation; the paper names none, and without one the
+                         blocks would be linear
+    average pools        2x2, 5x2, 1x2, then all remaining bands (1x5 of 40): c_k is one vector of
+                         `channels[-1]`, which is the transformers' dimension, too
+    padding in time      all in front, so that a step is final once its last frame is there
+    transformer          `layers` 2, `heads` 4, `feedforward` 512, post-norm, as torch's
     BLSTM                one layer of channels[-1] / 2 per direction: as wide as the transformer,
                          which eqs. 13 and 14 need
-    transformer's        its mean over time: eqs. 12 to 14 fuse it with a vector
+    transformer's        its mean over time, since eqs. 12 to 14 fuse it with a vector
     output
     FC                   one layer
     `dropout`            0.2, in the convolution blocks and the transformers
     ===================  ===========================================================================
 
-**Padding.** The paper pads utterances with zeros to 7.5 s and masks nothing. `masked=False`, the
-default, does so at the front end's output: steps are zero from the end of a turn up to the window's
-75, and the head takes them for steps as any. In the waveform they could not be while a turn goes
-on, since the CNN would have heard the silence. To train and test on zeros in the waveform, pad it
-to `features.samples_for(750)` (7.515 s) and give no lengths: a whole window has no padding.
-Streamed, such a network would meet steps it has not seen. `masked=True` masks the padding, and a
-short turn is answered as if there were nothing behind it.
+**Padding.** The paper pads utterances with zeros to 7.5 s and does not mask them. `masked=False`,
+the default, does so at the front end's output: steps from the end of a turn up to the window's 75
+are zero, and the head uses them like others. The waveform cannot be padded while a turn goes on,
+since the CNN would process the silence. To train and test with zeros in the waveform, pad it to
+`features.samples_for(750)` (7.515 s) and give no lengths: a whole window has no padding. Such a
+network cannot stream: it would be given steps of a kind that were not in training. `masked=True`
+masks the padding, so that it has no influence on short turns.
 """
 
 from __future__ import annotations
@@ -68,16 +68,16 @@ class ConvolutionBlock(nn.Module):
 
 
 class CausalCnn(nn.Sequential):
-    """The CNN of eq. 5: a vector of channels[-1] for each ten frames.
+    """The CNN of eq. 5: one vector of channels[-1] values per ten frames.
 
     Raises:
-        InputError: there are fewer than 8 bands, or not four sizes in `channels`.
+        InputError: there are fewer than 8 bands, or `channels` has not four sizes.
     """
 
-    POOLS = ((2, 2), (5, 2), (1, 2))  # the last block pools all bands that are left
+    POOLS = ((2, 2), (5, 2), (1, 2))  # the last block pools all remaining bands
 
     CONTEXT_FRAMES = 50
-    """Frames in front of a step that it depends on. Each block sees two of its own frames back:
+    """Frames in front of a step that it depends on. Each block looks back two of its own frames:
     2 * (1 + 2 + 10 + 10), rounded up to whole steps."""
 
     def __init__(self, n_mels: int, channels: tuple[int, ...], dropout: float):
@@ -102,7 +102,7 @@ class PaddedWindowModel(EmotionModel):
     """Base of the paper's networks: a window of 7.5 s that is padded where the turn is shorter.
 
     Args:
-        masked: see the head of this file.
+        masked: whether padding is masked; see the docstring of this module.
     """
 
     frames_per_step = 10
@@ -115,10 +115,10 @@ class PaddedWindowModel(EmotionModel):
         self.masked = masked
 
     def pad(self, steps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Steps and lengths as the head is to see them.
+        """Return steps and lengths for the head.
 
-        Unmasked, steps behind an item's length are zero, there are `window_steps` of them, and no
-        lengths are left.
+        If not masked, steps after an item's length are zero, there are at least `window_steps`
+        steps, and the lengths are None.
         """
         if self.masked:
             return steps, lengths
@@ -129,7 +129,7 @@ class PaddedWindowModel(EmotionModel):
 
 
 def check_heads(dimension: int, heads: int) -> None:
-    """Raises InputError where a transformer of that dimension cannot have so many heads."""
+    """Raise InputError unless a transformer of that dimension can have so many heads."""
     if dimension % 2 or dimension % heads:
         raise InputError(
             f"channels: found {dimension} in the last block; it must be even and a multiple of "

@@ -8,32 +8,32 @@ speech emotion recognition", Interspeech 2020, section 3 and Fig. 1::
     attention layer 2            a_att2 = gamma_1 a_1 + gamma_2 a_2 + ...  eqs. 7-9, 3 blocks
                                  sum over time of a_att2 Y -> 1024 -> classes
 
-The BLSTM runs over the frames themselves, in both directions, so there is no front end whose output
-outlives a window: `encode` only normalises, a step is a frame, and each hop computes the whole
-window anew: some 0.4 s on one core, most of a hop of 0.5 s, where the other networks take a tenth.
+The BLSTM runs over the frames themselves, in both directions, so nothing but the normalisation can
+be kept from hop to hop: a step is a frame, and each hop computes the whole window anew. That takes
+some 0.4 s on one core of a hop of 0.5 s, ten times as long as the other networks.
 
-Where the paper is silent:
+Choices where the paper is silent:
 
     ====================  ==========================================================================
     silent                chosen
     ====================  ==========================================================================
-    segments              `window_frames` 500: 5 s, as the other networks of 10 ms frames. Each
-                          epoch hears one of a longer utterance, drawn at random
-    segments to           the mean of the logits of as few segments as hold all of the utterance
+    segments              `window_frames` 500: 5 s, as the other networks of 10 ms frames. From a
+                          longer utterance, each epoch takes one at random
+    segments to           the mean of the logits of the fewest segments that cover the utterance
     utterances
     W_e                   to one energy per frame ("the attention vector over time frames"), without
-                          bias, which the softmax would take out; W_h and W_m have biases
+                          bias, which the softmax would cancel; W_h and W_m have biases
     "projected onto Y"    Y' = a Y: each frame times its weight
-    M of layer 2          the mean of the Y that layer 2 is given
+    M of layer 2          the mean of layer 2's input Y
     frames to classes     the frames that a_att2 weighs are summed over time; then the projection to
-                          1024 and the classifier, both linear, as told
-    initial gamma         uniform in [0, 1): a mixture, in which no block takes another one back
+                          1024 and the classifier, both linear, as described
+    initial gamma         uniform in [0, 1): no block starts with a negative weight
     dropout               none
     padding               masked
     ====================  ==========================================================================
 
-Systems that the paper's Table 1 compares with are other authors' figures; it has no baselines of
-its own. `blocks=0` is ours: the encoder and the mean over time, to see what attention adds.
+The paper has no baselines of its own; its Table 1 compares with other authors' results. `blocks=0`
+is our baseline without attention: the encoder and the mean over time.
 
 Trained parameters, for 4 labels (the paper gives none)::
 
@@ -60,7 +60,7 @@ from ser_stream.models.registry import register
 
 
 class ContextualAttention(nn.Module):
-    """One attention block: each frame is weighed against the mean of all (eqs. 4 and 5)."""
+    """One attention block, which compares each frame with the mean of all (eqs. 4 and 5)."""
 
     def __init__(self, dimension: int, context: int):
         super().__init__()
@@ -69,7 +69,7 @@ class ContextualAttention(nn.Module):
         self.energy = nn.Linear(context, 1, bias=False)  # W_e
 
     def forward(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Weights (batch, frames), summing to 1, of (batch, frames, dimension)."""
+        """Return weights (batch, frames) that sum to 1, of frames (batch, frames, dimension)."""
         mean = mean_over_time(frames, mask)[:, None]
         energy = self.energy(self.frame(frames).tanh() * self.mean(mean).tanh())[..., 0]
         if mask is not None:
@@ -82,11 +82,11 @@ class Moma(EmotionModel):
     """The network of the paper, on its 23 log-mel bands (`JALAL`).
 
     Args:
-        blocks: attention blocks of layer 2; the paper has 3 and leaves their number open
-            (section 5.2). 0: no attention, the mean over time.
+        blocks: attention blocks of layer 2, 3 in the paper (section 5.2 leaves the number open); 0
+            for the mean over time instead of attention.
         hidden: LSTM units per direction.
-        context: dimension that attention compares in.
-        window_frames: the segment that is judged.
+        context: dimension in which attention compares frames.
+        window_frames: frames of a window, the paper's segment.
 
     Raises:
         InputError: `blocks` is negative.
@@ -136,7 +136,7 @@ class Moma(EmotionModel):
     def attention_weights(
         self, features: Tensor, lengths: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """a_att1 and a_att2, what Figures 2 to 5 draw: see the base.
+        """See the base: a_att1 and a_att2, which Figures 2 to 5 show.
 
         a_att1 sums to 1, a_att2 to the sum of the gammas.
         """
@@ -148,7 +148,7 @@ class Moma(EmotionModel):
         return {"attention layer 1": layer1, "attention layer 2": layer2}
 
     def _attend(self, frames: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Y of eq. 6 (batch, frames, dimension), a_att1 and a_att2 (batch, frames)."""
+        """Return Y of eq. 6 (batch, frames, dimension), and a_att1 and a_att2 (batch, frames)."""
         layer1 = self.layer1(frames, mask)
         frames = layer1[..., None] * frames + frames
         views = torch.stack([block(frames, mask) for block in self.layer2], dim=-1)

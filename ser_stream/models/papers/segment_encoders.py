@@ -1,4 +1,4 @@
-"""Encoders of words and of segments of sound, of Lee, Yoon and Jung: figure 1."""
+"""Encoders of words and of segments of sound (Lee, Yoon and Jung, Interspeech 2020, Figure 1)."""
 
 from __future__ import annotations
 
@@ -27,24 +27,27 @@ class Blstm(nn.Module):
         self.lstm = nn.LSTM(dimension, hidden, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(dropout)
         self.dimension = 2 * hidden
-        """Of a state."""
+        """Dimension of a state."""
 
     def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, steps, dimension), lengths (batch,) -> states, zero behind the lengths."""
+        """(batch, steps, dimension), lengths (batch,) -> states, zero after each item's length."""
         return self.dropout(hidden_states(self.lstm, steps, lengths))
 
 
 class TextEncoder(nn.Module):
-    """Word vectors and a BLSTM: states of an utterance's words (section 3.2.1).
+    """Word vectors and a BLSTM over an utterance's words (section 3.2.1).
 
-    Vectors begin at random, about as long as 1, until `set_word_vectors` gives them better ones;
-    all of them are trained. Where the vocabulary has buckets for n-grams, which the paper has not,
-    the mean of a word's n-gram vectors is added to its own: unknown words, which share one vector,
-    differ by it (Bojanowski et al., TACL 2017; fastText takes the mean too).
+    Vectors are initialised at random, with a length of about 1, or by `set_word_vectors`; all are
+    trained. With buckets for n-grams, which the paper does not have, the mean of a word's n-gram
+    vectors is added to its vector, so that unknown words, which share one vector, differ
+    (Bojanowski et al., TACL 2017; fastText uses the mean, too).
 
     Args:
-        dropout: behind the BLSTM.
-        word_dropout: of the values of word vectors, in front of it; 0, as in the paper, for none.
+        vocabulary: known words.
+        dimension: dimension of a word's vector.
+        hidden: LSTM units per direction.
+        dropout: dropout after the BLSTM.
+        word_dropout: dropout of word vectors in front of the BLSTM; 0, as in the paper, for none.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class TextEncoder(nn.Module):
         self.dimension = self.blstm.dimension
 
     def load_word_vectors(self, path: Path) -> None:
-        """Set the vectors of those known words that a text file of GloVe's has.
+        """Set the vectors of those known words that a text file in GloVe's format has.
 
         Raises:
             InputError: see `read_word_vectors`.
@@ -74,7 +77,7 @@ class TextEncoder(nn.Module):
         self.set_word_vectors(read_word_vectors(path, words, self.embedding.embedding_dim))
 
     def set_word_vectors(self, vectors: Mapping[str, np.ndarray]) -> None:
-        """Vectors (dimension,) of known words; other words keep what they have."""
+        """Set vectors (dimension,) of known words; other words keep theirs."""
         with torch.no_grad():
             for word, number in zip(
                 self.vocabulary.words, self.vocabulary.numbers(self.vocabulary.words), strict=True
@@ -83,14 +86,14 @@ class TextEncoder(nn.Module):
                     self.embedding.weight[number] = torch.as_tensor(vectors[word])
 
     def forward(self, batch: SegmentBatch) -> Tensor:
-        """States (batch, words, 2 * hidden)."""
+        """Return the states (batch, words, 2 * hidden)."""
         return self.blstm(self.word_dropout(self.word_vectors(batch)), batch.n_words)
 
     def word_vectors(self, batch: SegmentBatch) -> Tensor:
-        """What the BLSTM is given, (batch, words, dimension).
+        """Return the input of the BLSTM, (batch, words, dimension).
 
         Raises:
-            ValueError: the vocabulary has buckets for n-grams and the batch has no n-grams.
+            ValueError: the vocabulary has buckets for n-grams, but the batch has no n-grams.
         """
         vectors = self.embedding(batch.words)
         if not self.vocabulary.ngram_buckets:
@@ -104,23 +107,22 @@ class TextEncoder(nn.Module):
 
 
 def _vectors(n: int, dimension: int) -> nn.Embedding:
-    """Vectors of deviation 1 / sqrt(dimension) in each value; `PADDING` has zeros."""
+    """Return n vectors of deviation 1 / sqrt(dimension) in each value; that of `PADDING` is 0."""
     embedding = nn.Embedding(n, dimension, padding_idx=PADDING)
     with torch.no_grad():
-        embedding.weight *= dimension**-0.5  # of deviation 1
+        embedding.weight *= dimension**-0.5  # torch's deviation is 1
     return embedding
 
 
 class AudioEncoder(nn.Module):
     """Two BLSTMs: one over each segment's frames, one over the segments (section 3.2.2).
 
-    The first sees each segment on its own; its states are averaged over the segment's own frames,
-    not over the zeros behind them.
+    The first runs over each segment separately; its states are averaged over the segment's own
+    frames, without padding.
     """
 
-    AT_ONCE = 128
-    """Segments that the first one runs over together: those of like length, so that little of what
-    it runs over is padding."""
+    SEGMENTS_AT_ONCE = 128
+    """Segments of similar length that the first BLSTM processes together, with little padding."""
 
     def __init__(self, dimension: int, hidden: int, dropout: float):
         super().__init__()
@@ -129,25 +131,28 @@ class AudioEncoder(nn.Module):
         self.dimension = self.across.dimension
 
     def forward(self, frames: Tensor, batch: SegmentBatch) -> Tensor:
-        """States (batch, segments, 2 * hidden).
+        """Return the states (batch, segments, 2 * hidden).
 
         Args:
-            frames: the batch's, normalised.
+            frames: the batch's normalised frames.
+            batch: lengths of the segments.
         """
         return self.across(self.pooled(frames, batch), batch.n_segments)
 
     def pooled(self, frames: Tensor, batch: SegmentBatch) -> Tensor:
-        """One vector per segment (batch, segments, 2 * hidden), zero where there is none."""
+        """Return a vector per segment (batch, segments, 2 * hidden), zero for padding."""
         there = batch.frame_lengths > 0
         segments, lengths = frames[there], batch.frame_lengths[there]
         order = lengths.argsort()
-        means = torch.cat([self._mean(segments, lengths, i) for i in order.split(self.AT_ONCE)])
+        means = torch.cat(
+            [self._mean(segments, lengths, i) for i in order.split(self.SEGMENTS_AT_ONCE)]
+        )
         vectors = means.new_zeros(*there.shape, self.within.dimension)
         vectors[there] = means[order.argsort()]
         return vectors
 
     def _mean(self, segments: Tensor, lengths: Tensor, chosen: Tensor) -> Tensor:
-        """Mean state (chosen, 2 * hidden) of each chosen segment."""
+        """Return the mean state (chosen, 2 * hidden) of each chosen segment."""
         lengths = lengths[chosen]
         states = self.within(segments[chosen, : int(lengths.max())], lengths)
         return states.sum(dim=1) / lengths[:, None]

@@ -246,7 +246,7 @@ def test_segments_come_out_in_their_places_however_many_run_at_once(monkeypatch)
     model = can().eval()
     batch = SegmentBatch.pad(utterances("CAN"))
     together = model.audio.pooled(batch.frames, batch)
-    monkeypatch.setattr(model.audio, "AT_ONCE", 2)
+    monkeypatch.setattr(model.audio, "SEGMENTS_AT_ONCE", 2)
     torch.testing.assert_close(model.audio.pooled(batch.frames, batch), together)
 
 
