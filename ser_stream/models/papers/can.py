@@ -217,7 +217,7 @@ class CrossAttentionNetwork(BimodalModel):
             )
         if trained.text.vocabulary.words != self.text.vocabulary.words:
             raise InputError(
-                "text branch: its vocabulary differs; train both networks with the same one"
+                "text branch: its vocabulary is another; train both networks with the same one"
             )
         parts = [(self.text, trained.text), (self.attention.text, trained.attention)]
         if self.align_weight:
@@ -226,7 +226,7 @@ class CrossAttentionNetwork(BimodalModel):
             for own, other in parts:
                 own.load_state_dict(other.state_dict())
         except RuntimeError as error:
-            raise InputError(f"text branch: its sizes differ: {str(error)[:300]}") from error
+            raise InputError(f"text branch: its sizes are others: {str(error)[:300]}") from error
 
     def contexts(self, batch: SegmentBatch) -> Contexts:
         """Return the context vectors of each utterance.
