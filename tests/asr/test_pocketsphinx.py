@@ -208,6 +208,6 @@ def test_a_missing_package_says_what_to_install(monkeypatch):
         open_recognizer(AsrSettings("pocketsphinx"))
 
 
-def test_none_is_nothing_to_open():
+def test_the_backend_none_cannot_be_opened():
     with pytest.raises(ValueError, match="nothing to open"):
         open_recognizer(AsrSettings())

@@ -115,7 +115,7 @@ def test_steps_grow_with_the_turn_and_leave_recognition_idle_a_fifth_of_the_time
     assert pace.step(0.5) == MIN_STEP_S
 
 
-def test_slower_than_speech_is_said_so_and_forgotten_when_it_is_over():
+def test_recognition_slower_than_speech_is_reported_while_it_lasts():
     pace = Pace()
     pace.note(took_s=3.0, sound_s=2.0)
     assert pace.trouble == "slower than speech: 1.5 s for each second of it"
@@ -209,7 +209,7 @@ def test_what_fails_in_mid_utterance_says_why_and_results_go_on(worker, first, e
     assert (worker.status.state, worker.status.reason, worker.status.restarts) == ("ready", "", 1)
 
 
-def test_a_process_that_does_not_even_read_has_hung(worker, monkeypatch):
+def test_a_process_that_does_not_read_its_requests_is_killed(worker, monkeypatch):
     monkeypatch.setattr("ser_stream.asr.worker.SOUND_FACTOR", 0.0)
     final(worker)
     os.kill(worker.pid, signal.SIGSTOP)
@@ -246,7 +246,7 @@ def test_settings_that_cannot_be_used_are_refused_at_once():
 # Newest wins
 
 
-def test_of_the_requests_that_wait_the_newest_wins_but_final_ones_are_kept(tmp_path):
+def test_the_newest_waiting_request_wins_unless_the_other_is_final(tmp_path):
     gate = Gate(tmp_path)
     with AsrWorker(gate.settings) as worker:
         worker.submit(sound(1.0), 0.0, 1, final=False)
@@ -360,7 +360,7 @@ def test_pocketsphinx_follows_a_turn_in_a_process_that_has_no_torch(tmp_path):
     assert [r.final for r in results] == [False] * (len(results) - 1) + [True]
 
 
-def test_faster_whisper_runs_in_it_too(tmp_path):
+def test_faster_whisper_runs_in_the_process(tmp_path):
     folder = make_tiny_whisper(tmp_path / "whisper", "Hello there.")
     with AsrWorker(AsrSettings("faster_whisper", str(folder), device="cpu")) as worker:
         assert said(final(worker).words) == "Hello there."

@@ -19,7 +19,7 @@ def run(clock: SampleClock, times, block_length: int, position: int = 0) -> list
 
 @pytest.mark.parametrize("settle_s", [EXACT, ARRIVAL])
 @pytest.mark.parametrize("crystal_ppm", [-100, 0, 100])
-def test_a_day_with_a_poor_crystal_stays_within_20_ms(settle_s, crystal_ppm):
+def test_times_stay_within_20_ms_over_a_day_with_a_poor_crystal(settle_s, crystal_ppm):
     day = np.arange(1, 86_401)
     true_s = 1.7e9 + day * (1 + crystal_ppm * 1e-6)  # when second 1, 2, ... of samples really ended
     jitter_s = np.random.default_rng(0).uniform(0, 0.01, len(day))
@@ -98,7 +98,7 @@ def test_a_loss_shows_once_arrivals_have_been_late_for_the_settling_time(gap_s):
     assert missing[found[0]] == pytest.approx(gap_s, abs=0.02)
 
 
-def test_a_first_arrival_that_is_late_is_forgotten():
+def test_a_late_first_block_does_not_shift_later_times():
     """PulseAudio's first callback may come 2 s late, and what was held back in a burst."""
     arrivals = np.arange(1, 201) * 0.032
     arrivals[arrivals < 2] = 2.0

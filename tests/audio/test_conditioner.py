@@ -98,7 +98,7 @@ def test_what_is_no_number_is_silence_and_counted(bad, rate_hz):
     assert (conditioner.bad_samples, conditioner_of_silenced.bad_samples) == (10, 0)
 
 
-def test_only_the_chosen_channel_is_judged():
+def test_only_the_selected_channel_counts_bad_and_clipped_samples():
     samples = np.zeros((10, 2), np.float32)
     samples[:3, 1] = np.nan
     samples[3:7, 1] = 1.0

@@ -240,7 +240,7 @@ except InputError as error:
 
 
 @pytest.mark.microphone
-def test_what_alsa_says_goes_to_the_log(server):
+def test_alsa_messages_are_logged(server):
     program = """
 import ctypes
 logging.getLogger("ser_stream.audio").setLevel(logging.DEBUG)
@@ -334,7 +334,7 @@ def test_a_device_is_found_by_what_names_it(monkeypatch, query, index):
         (None, ["default", "1 'USB Mic'", "ser-stream devices"]),
     ],
 )
-def test_what_does_not_name_one_device_is_answered_with_what_there_is(monkeypatch, query, says):
+def test_an_ambiguous_or_unknown_device_lists_the_choices(monkeypatch, query, says):
     listed = [_device(1, "USB Mic"), _device(2, "USB Mic 2")]
     monkeypatch.setattr(devices, "list_devices", lambda: listed)
     with pytest.raises(InputError) as error:
@@ -397,7 +397,7 @@ def test_a_loss_is_logged_once(monkeypatch, caplog):
     assert len(caplog.records) == 1
 
 
-def test_what_is_long_lost_is_looked_for_now_and_then_and_when_cards_change(monkeypatch):
+def test_a_long_lost_device_is_looked_for_rarely_and_when_cards_change(monkeypatch):
     """Each look leaves something behind in PortAudio: thousands a day are not free."""
     cards = iter(["none"] * 12 + ["USB"] * 99)
     monkeypatch.setattr(devices, "list_devices", list)

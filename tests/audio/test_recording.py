@@ -78,7 +78,7 @@ def test_time_is_exact_for_any_block_and_rate(tmp_path_factory, block_s, rate_hz
     np.testing.assert_array_equal(np.concatenate([block.samples for block in blocks]), samples)
 
 
-def test_blocks_can_be_had_again(write):
+def test_blocks_can_be_read_twice(write):
     recording = Recording(write())
     np.testing.assert_array_equal(read_all(recording), read_all(recording))
 
@@ -125,7 +125,7 @@ def test_a_flac_file_whose_length_was_never_known_is_read_to_its_end(write):
 
 @pytest.mark.parametrize("extension", FORMATS)
 @pytest.mark.parametrize("share", [0.5, 0.9])
-def test_a_cut_file_gives_what_it_holds_and_then_says_so(write, extension, share):
+def test_a_truncated_file_is_read_to_its_end_and_then_refused(write, extension, share):
     path = write(f"sound.{extension}")
     whole = read_all(Recording(path))
     content = path.read_bytes()
@@ -171,7 +171,7 @@ def test_an_mp3_file_that_does_not_say_how_long_it_is_is_taken_as_it_is(write):
         (b"RIFF\x24\x00\x00\x00WAVE", "not audio that can be read"),
     ],
 )
-def test_what_is_no_recording_is_refused_at_once(tmp_path, content, says):
+def test_a_file_that_is_not_a_recording_is_refused_at_once(tmp_path, content, says):
     path = tmp_path / "sound.wav"
     if content is not None:
         path.write_bytes(content)

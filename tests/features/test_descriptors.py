@@ -85,7 +85,7 @@ def test_leaving_out_everything_is_an_error():
 
 
 @pytest.mark.parametrize("settings", [{"hop_length": 0}, {"hop_length": 4096}, {"n_fft": 16_384}])
-def test_frames_that_could_not_be_are_an_error(settings):
+def test_inconsistent_frame_settings_are_an_error(settings):
     with pytest.raises(ValueError, match="hop_length <= n_fft"):
         DescriptorConfig(**settings)
 

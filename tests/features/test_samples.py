@@ -20,7 +20,7 @@ def test_blocks_are_the_signal_cut_into_frames_whatever_the_chunks(hop_length, s
     np.testing.assert_array_equal(heard, signal[: n_frames * hop_length])
 
 
-def test_a_block_has_a_sample():
+def test_a_hop_length_below_one_sample_is_refused():
     assert SampleConfig().frame_s == 0.02
     with pytest.raises(ValueError, match="hop_length 0; accepted are 1 and up"):
         SampleConfig(0)

@@ -16,24 +16,24 @@ from ser_stream.stream.scoring import new_speaker_memory
 from training_data import FRAMES, a_training_set
 from turns import PLAIN, two_turns
 
-USUAL = np.array([-40.0, -60.0])
+PRIOR = np.array([-40.0, -60.0])
 
 
-def test_before_anything_was_heard_nothing_is_taken_off():
-    memory = SpeakerMemory(USUAL)
+def test_the_offset_is_zero_before_the_first_turn():
+    memory = SpeakerMemory(PRIOR)
     assert memory.offset.tolist() == [0.0, 0.0]
 
 
-def test_the_more_was_heard_the_more_is_taken_off():
-    memory = SpeakerMemory(USUAL)
+def test_the_offset_grows_with_the_length_of_earlier_turns():
+    memory = SpeakerMemory(PRIOR)
     memory.update(np.array([-30.0, -60.0]), 2.0)
     np.testing.assert_allclose(memory.offset, [5.0, 0.0])
     memory.update(np.array([-30.0, -60.0]), 4.0)
     np.testing.assert_allclose(memory.offset, [7.5, 0.0])
 
 
-def test_old_turns_fade_and_an_hour_of_speech_is_no_more_than_its_end():
-    memory = SpeakerMemory(USUAL)
+def test_old_turns_fade_from_the_memory():
+    memory = SpeakerMemory(PRIOR)
     memory.update(np.array([-20.0, -20.0]), 600.0)
     for _ in range(20):
         memory.update(np.array([-30.0, -60.0]), 10.0)
@@ -50,7 +50,7 @@ def remembering():
     return model
 
 
-def test_a_turn_is_heard_against_the_one_before(remembering, speech):
+def test_the_mean_frame_of_the_earlier_turn_is_subtracted(remembering, speech):
     first, second = two_turns(speech)
     ask = judge(remembering)
     for turn, heard in ((first, []), (second, first)):
@@ -66,7 +66,7 @@ def test_a_turn_is_heard_against_the_one_before(remembering, speech):
         ask.logits(turn[-1])
 
 
-def test_what_is_true_of_level_and_colour_is_forgotten_after_a_minute(remembering, speech):
+def test_the_memory_is_reset_after_a_minute_without_speech(remembering, speech):
     _, second = two_turns(speech, FORGET_S + 5)
     ask, fresh = judge(remembering), judge(remembering)
     for window in two_turns(speech)[0]:
@@ -74,7 +74,7 @@ def test_what_is_true_of_level_and_colour_is_forgotten_after_a_minute(rememberin
     np.testing.assert_array_equal(ask.logits(second[0]), fresh.logits(second[0]))
 
 
-def test_a_network_that_does_not_remember_hears_each_turn_by_itself(speech):
+def test_without_speaker_memory_each_turn_is_scored_by_itself(speech):
     first, second = two_turns(speech)
     model = make_model("causal_crnn")
     ask, fresh = judge(model), judge(model)
@@ -83,7 +83,7 @@ def test_a_network_that_does_not_remember_hears_each_turn_by_itself(speech):
     np.testing.assert_array_equal(ask.logits(second[0]), fresh.logits(second[0]))
 
 
-def test_too_short_a_turn_leaves_nothing_behind(remembering, speech):
+def test_a_turn_with_too_little_speech_is_not_remembered(remembering, speech):
     first, second = two_turns(speech)
     ask, fresh = judge(remembering, min_speech=60.0), judge(remembering)
     for window in first:
@@ -91,7 +91,7 @@ def test_too_short_a_turn_leaves_nothing_behind(remembering, speech):
     np.testing.assert_array_equal(ask.logits(second[0]), fresh.logits(second[0]))
 
 
-def test_another_stream_is_another_conversation(tiny_model, speech_path, tmp_path):
+def test_a_new_stream_starts_with_an_empty_memory(tiny_model, speech_path, tmp_path):
     network, info = load_model(tiny_model)
     save_model(tmp_path, network, dataclasses.replace(info, speaker_memory=True))
     recognizer = Recognizer(tmp_path)
@@ -101,7 +101,7 @@ def test_another_stream_is_another_conversation(tiny_model, speech_path, tmp_pat
     assert once == again
 
 
-def test_a_recording_is_added_to_the_memory_of_those_before_it(remembering, speech_path):
+def test_a_recording_is_added_to_the_memory_of_earlier_ones(remembering, speech_path):
     memory = SpeakerMemory(remembering.mean.numpy())
     (_, alone), *_ = stream_logits(remembering, 0.0, speech_path, memory)
     assert np.any(memory.offset)
@@ -174,7 +174,7 @@ def test_confidence_is_fitted_to_conversations_too(tiny_model, speech_path, monk
     assert all(np.any(memory.offset) for _, memory in with_memories)
 
 
-def test_any_network_may_remember_frames():
+def test_any_network_can_have_a_memory_of_frames():
     model = make_model("cnn_blstm_attention")
     model.has_speaker_memory = True
     assert new_speaker_memory(model).offset.shape == (model.features.dimension,)

@@ -72,7 +72,7 @@ def test_unknown_words_have_vectors_of_their_own():
     assert cosine(pear - own, like - model.text.embedding.weight[2], dim=0).abs() < 0.4
 
 
-def test_a_vector_is_the_words_own_and_the_mean_of_its_ngrams():
+def test_a_vector_is_the_sum_of_the_words_own_and_the_mean_of_its_ngrams():
     model = text_model()
     numbers = torch.tensor(ngram_numbers("apple", 500))
     expected = model.text.embedding.weight[3] + model.text.ngrams.weight[numbers].mean(dim=0)
@@ -115,7 +115,7 @@ def test_a_saved_model_answers_unknown_words_as_before(tmp_path):
         torch.testing.assert_close(model.score_texts([["quince"]])[0], logits[1])
 
 
-def test_can_begins_with_what_a_network_of_words_learned_from_texts():
+def test_can_takes_the_weights_of_a_text_model():
     trained = text_model(heads=4).eval()
     can = text_model(CrossAttentionNetwork, SegmentConfig()).eval()
     can.set_text_branch(trained)

@@ -84,7 +84,7 @@ def test_logits_of_a_window_are_those_of_the_pipeline(checkpoints, long_speech, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_padding_behind_a_short_turn_is_not_heard(checkpoints, long_speech, kind):
+def test_padding_after_a_short_turn_has_no_influence(checkpoints, long_speech, kind):
     model, _ = load_model(checkpoints(kind))
     long, short = blocks(long_speech[: 3 * RATE]), blocks(long_speech[4 * RATE : 5 * RATE])
     loud = torch.full((1, 100, 320), 0.9)
@@ -100,7 +100,7 @@ def test_a_mask_is_used_where_the_checkpoint_was_trained_with_one(checkpoints):
 
 
 @pytest.mark.parametrize("kind", ["wav2vec2", "wav2vec2_large", "whisper"])
-def test_a_turn_of_a_single_block_has_an_answer(checkpoints, kind):
+def test_a_turn_of_a_single_block_is_scored(checkpoints, kind):
     model, _ = load_model(checkpoints(kind))
     assert np.isfinite(ask(model, torch.zeros(1, 1, 320))).all()
 
@@ -151,7 +151,7 @@ def test_listen_takes_a_checkpoint_as_it_was_downloaded(checkpoint, speech_path)
     assert "Loading" not in err  # no progress bar
 
 
-def test_the_licence_is_said_once_at_load(checkpoint, speech_path, caplog):
+def test_the_licence_is_logged_once_at_load(checkpoint, speech_path, caplog):
     (checkpoint / "README.md").write_text("---\nlicense: mit\n---\n")
     with caplog.at_level(logging.INFO, logger="ser_stream"):
         list(Recognizer(checkpoint).stream(speech_path))
@@ -225,6 +225,6 @@ def test_code_that_comes_with_a_checkpoint_is_not_run(checkpoint):
         load_model(checkpoint)
 
 
-def test_it_does_not_take_the_place_of_a_network_that_sees_words(checkpoint):
+def test_a_checkpoint_is_refused_as_a_text_model(checkpoint):
     with pytest.raises(InputError, match="'hugging_face'; accepted are can"):
         load_model(checkpoint, kind=BimodalModel)

@@ -50,7 +50,7 @@ def test_a_description_is_read_as_it_was_written(tmp_path):
     assert info.options["emotions"]["other"] is None
 
 
-def test_unknown_labels_are_all_named_and_can_be_said(tmp_path):
+def test_unknown_labels_are_all_named_and_can_be_mapped(tmp_path):
     folder = folder_of(tmp_path, ("LABEL_0", "LABEL_1", "sad"))
     with pytest.raises(InputError, match=r"labels LABEL_0, LABEL_1\. .*LABEL_0=EMOTION"):
         info_of(folder)
@@ -69,7 +69,7 @@ def test_unknown_labels_are_all_named_and_can_be_said(tmp_path):
         ({"hop_s": 6.0}, "hop: found 6 s; accepted are 0.1 to 5"),
     ],
 )
-def test_what_does_not_fit_is_named(tmp_path, options, message):
+def test_the_part_that_does_not_fit_is_named(tmp_path, options, message):
     with pytest.raises(InputError, match=message):
         info_of(folder_of(tmp_path), **options)
 
@@ -118,7 +118,7 @@ def test_licence_and_data_are_those_of_the_model_card(tmp_path):
 
 
 @pytest.mark.parametrize("card", ["", "# A model\n", "---\n: [\n---\n", "---\n- list\n---\n"])
-def test_a_licence_that_no_card_says_is_not_known(tmp_path, card):
+def test_a_licence_that_no_card_names_is_not_known(tmp_path, card):
     data = info_of(folder_of(tmp_path, card=card)).training_data
     assert data.corpora == ()
     assert "its licence is not known here" in data.licence

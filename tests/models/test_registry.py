@@ -63,7 +63,7 @@ def test_a_name_is_registered_once():
             pass
 
 
-def test_an_unknown_name_or_option_is_told():
+def test_an_unknown_name_or_option_is_named():
     with pytest.raises(InputError, match=r"architecture: found 'magic'; accepted are can, .*moma"):
         network_class("magic")
     with pytest.raises(InputError, match=r"options of moma: .*'magic'"):

@@ -41,7 +41,7 @@ def logits(model, frames, against=None):
         return model.score(steps[:, -model.window_steps :], offset=against)[0][0].numpy()
 
 
-def test_a_turn_in_hops_is_the_turn_in_one_piece(model):
+def test_a_turn_encoded_in_hops_equals_the_whole_turn(model):
     taken_off = RNG.normal(0, 0.1, 64).astype(np.float32)
     encoder = TurnEncoder(model, Frames(FRAMES), model.window_steps, taken_off)
     for n_frames in (100, 150, 200, 600, 650, 655, 900):  # with skipped windows, and an end
@@ -49,11 +49,11 @@ def test_a_turn_in_hops_is_the_turn_in_one_piece(model):
         np.testing.assert_allclose(encoder.logits(n_frames), expected, atol=1e-5)
 
 
-def test_a_turn_shorter_than_a_step_has_an_answer(model):
+def test_a_turn_shorter_than_a_step_is_scored(model):
     assert np.isfinite(TurnEncoder(model, Frames(FRAMES[:5]), 50).logits(5)).all()
 
 
-def test_what_follows_changes_no_step(model):
+def test_later_frames_do_not_change_steps(model):
     with torch.inference_mode():
         short = model.encode(torch.from_numpy(FRAMES[None, :300]))
         long = model.encode(torch.from_numpy(FRAMES[None]))
@@ -78,7 +78,7 @@ def test_silence_is_finite(model):
     assert np.isfinite(logits(model, silence)).all()
 
 
-def test_statistics_are_of_the_window_s_frames(model):
+def test_statistics_are_those_of_the_windows_frames(model):
     steps = model.encode(torch.from_numpy(FRAMES[None, :200]))
     power = torch.pow(10.0, torch.from_numpy(FRAMES[None, :200]) / 10)
     levels = power.view(1, 20, 10, 40).mean(dim=(2, 3)).cumsum(1) / torch.arange(1, 21)
@@ -87,7 +87,7 @@ def test_statistics_are_of_the_window_s_frames(model):
     torch.testing.assert_close(model.statistics(steps), expected, atol=2e-3, rtol=1e-3)
 
 
-def test_the_encoder_begins_as_it_was_trained_to_tell_speakers_apart():
+def test_load_pretrained_loads_the_speaker_encoder():
     network = build_model("voice_lstm", LABELS, HE)
     chance = network.encoder.layers[2].weight_hh_l0.clone()
     turns = torch.from_numpy(FRAMES.reshape(9, 100, 40))
@@ -130,7 +130,7 @@ def test_the_pretrained_encoder_is_trained_at_the_rate_that_is_set(model, tmp_pa
     assert any(name.startswith("encoder") for name in changed) == (rate > 0)
 
 
-def test_a_turn_is_heard_against_the_statistics_of_the_one_before(model, speech):
+def test_the_statistics_of_the_earlier_turn_are_subtracted(model, speech):
     first, second = two_turns(speech, features=HE)
     ask = WindowScorer(model, "", ScoringSettings(model.window_steps, 0.0, {}, 0.7))
     for window in first:
@@ -146,7 +146,7 @@ def test_a_turn_is_heard_against_the_statistics_of_the_one_before(model, speech)
     assert not np.allclose(expected, logits(model, frames), atol=1e-3)
 
 
-def test_in_training_a_past_is_what_a_memory_takes_off(model):
+def test_the_offset_in_training_equals_that_of_the_memory(model):
     batch = torch.from_numpy(FRAMES.reshape(3, 300, 40))
     share = 6.0 / (6.0 + 2.0)
     past = torch.zeros(3, 3)

@@ -178,7 +178,7 @@ def test_loss_is_equations_13_and_14():
 # StreamedPredictions
 
 
-def test_answer_is_equation_15_made_to_sum_to_one():
+def test_answer_is_equation_15_normalised():
     model = can(align_weight=0.3).eval()
     batch = SegmentBatch.pad(utterances("CAN"))
     joint, text, audio = (p.detach().double().softmax(1) for p in model.predictions(batch))
@@ -352,7 +352,7 @@ def test_word_vectors_are_put_in_their_places_and_stay_trainable():
         ("can_audio", WHOLE, {"hidden": 8}),
     ],
 )
-def test_a_folder_holds_all_vocabulary_too(tmp_path, architecture, features, options):
+def test_a_saved_model_includes_its_vocabulary(tmp_path, architecture, features, options):
     model = build_model(architecture, LABELS, features, options, BimodalModel).eval()
     info = ModelInfo(
         "tiny", architecture, LABELS, features, (1.0,) * 40, (2.0,) * 40, options
@@ -369,7 +369,7 @@ def test_a_folder_holds_all_vocabulary_too(tmp_path, architecture, features, opt
         load_model(tmp_path)
 
 
-def test_kinds_are_kept_apart():
+def test_models_of_another_kind_are_refused():
     with pytest.raises(InputError, match=r"'causal_crnn', which takes sound alone; .*are can,"):
         build_model("causal_crnn", LABELS, FEATURES, kind=BimodalModel)
     assert not issubclass(CrossAttentionNetwork, EmotionModel)
@@ -386,7 +386,7 @@ def test_wrong_options_are_named():
         CrossAttentionNetwork(LABELS, LogMelConfig(), WORDS)
 
 
-def test_a_batch_that_is_cut_otherwise_is_refused():
+def test_a_batch_of_another_segmentation_is_refused():
     cut = SegmentBatch.pad([utterance([3, 2])])
     whole = SegmentBatch.pad([utterance([3, 2], whole=True)])
     with pytest.raises(ValueError, match="as many segments as words"):
@@ -404,7 +404,7 @@ def test_utterances_without_sound_or_words_are_refused(segments, words):
         SegmentBatch.pad([(frames, np.array(words, np.int64))])
 
 
-def test_a_batch_is_padded_behind():
+def test_padding_follows_the_values_of_a_batch():
     batch = SegmentBatch.pad(utterances("CAN"))
     assert batch.frames.shape == (4, 5, 7, 40) and batch.words.shape == (4, 5)
     assert batch.n_segments.tolist() == batch.n_words.tolist() == [3, 1, 5, 2]

@@ -197,7 +197,7 @@ def test_a_short_turn_in_a_batch_is_answered_as_if_alone():
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=0)
 
 
-def test_in_training_the_level_of_padding_counts_for_nothing():
+def test_the_level_of_padding_has_no_influence_in_training():
     windows = torch.randn(2, 576, 32)
     losses = []
     for level in (0.0, 1e6):

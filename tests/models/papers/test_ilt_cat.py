@@ -141,7 +141,7 @@ def test_a_short_turn_in_a_batch_is_answered_as_if_alone(network):
 
 
 @every_network
-def test_in_training_the_level_of_padding_counts_for_nothing(network):
+def test_the_level_of_padding_has_no_influence_in_training(network):
     """Batch normalisation knows no lengths: whatever lies there is the training set's mean."""
     frames = torch.from_numpy(np.stack([turn(750, 1), turn(750, 2)]))
     lengths = torch.tensor([750, 320])

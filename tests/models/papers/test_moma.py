@@ -177,7 +177,7 @@ def test_a_saved_network_answers_alike_when_loaded(tmp_path):
     torch.testing.assert_close(logits_of(load_model(tmp_path)[0], frames), logits_of(model, frames))
 
 
-def test_blocks_that_cannot_be_are_errors():
+def test_a_negative_number_of_blocks_is_refused():
     with pytest.raises(InputError, match="found -1; accepted are 0 and more"):
         small(blocks=-1)
 
