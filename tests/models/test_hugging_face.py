@@ -1,5 +1,6 @@
 """Hugging Face checkpoints as models, against transformers' own pipeline."""
 
+import dataclasses
 import json
 import logging
 import re
@@ -15,8 +16,11 @@ from command import estimates, run
 from ser_stream.emotion import canonical_label
 from ser_stream.errors import InputError
 from ser_stream.evaluation.streamed import stream_logits
+from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.base import BimodalModel
 from ser_stream.models.checkpoint import load_model
+from ser_stream.models.hugging_face import load_checkpoint
+from ser_stream.models.hugging_face_info import checkpoint_info
 from ser_stream.stream.recognizer import Recognizer
 from tiny_checkpoints import EMOTION2VEC, KINDS, SUPERB, make_checkpoint
 
@@ -228,3 +232,10 @@ def test_code_that_comes_with_a_checkpoint_is_not_run(checkpoint):
 def test_a_checkpoint_is_refused_as_a_text_model(checkpoint):
     with pytest.raises(InputError, match="'hugging_face'; accepted are can"):
         load_model(checkpoint, kind=BimodalModel)
+
+
+def test_a_description_with_features_other_than_samples_is_refused(checkpoint):
+    features = LogMelConfig()
+    info = dataclasses.replace(checkpoint_info(checkpoint, "mine"), features=features)
+    with pytest.raises(InputError, match=r"model.json: features: found LogMelConfig"):
+        load_checkpoint(checkpoint, info)
