@@ -28,7 +28,7 @@ from ser_stream.corpora.registry import read_corpora
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import score
 from ser_stream.evaluation.streamed import MIN_SPEECH_S, draw
-from ser_stream.features.log_mel import SILENCE
+from ser_stream.features.log_mel import SILENCE_DB
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import log_softmax
 from ser_stream.models.checkpoint import load_model
@@ -135,7 +135,7 @@ def _turn(
     model: EmotionModel, corpus: str, target: int, features: TurnFeatures, last: int
 ) -> HeardTurn:
     room = max(model.step_frames, features.n_frames)
-    frames = torch.full((1, room, model.features.dimension), SILENCE)
+    frames = torch.full((1, room, model.features.dimension), SILENCE_DB)
     frames[0, : features.n_frames] = torch.from_numpy(features.read(0, features.n_frames))
     with torch.inference_mode():
         steps = model.encode(frames)[0]

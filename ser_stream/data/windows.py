@@ -25,7 +25,7 @@ from ser_stream.data.augmentation import (
 from ser_stream.data.feature_cache import FeatureStore
 from ser_stream.data.speaker_history import SpeakerHistory
 from ser_stream.distributed import own_part
-from ser_stream.features.log_mel import SILENCE, db_to_power, power_to_db
+from ser_stream.features.log_mel import SILENCE_DB, db_to_power, power_to_db
 from ser_stream.features.speaker_memory import speaker_offset
 from ser_stream.units import Seconds
 
@@ -282,5 +282,5 @@ def pad(items: list[np.ndarray], least_frames: int = 1) -> tuple[Tensor, Tensor]
     features = torch.zeros(len(items), int(lengths.max()), items[0].shape[1])
     for row, frames, length in zip(features, items, lengths, strict=True):
         row[: len(frames)] = torch.from_numpy(frames)
-        row[len(frames) : length] = SILENCE
+        row[len(frames) : length] = SILENCE_DB
     return features, lengths

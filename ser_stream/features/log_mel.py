@@ -22,13 +22,13 @@ import numpy as np
 
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Hertz, Seconds
 
-AMIN = 1e-10
+MIN_POWER = 1e-10
 """Minimum power in front of the logarithm, as in librosa."""
 
-SILENCE: Decibels = -100.0
-"""Level of a band of digital silence, that of `AMIN`."""
+SILENCE_DB: Decibels = -100.0
+"""Level of a band of digital silence, that of `MIN_POWER`."""
 
-WINDOWS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}
+WINDOW_COEFFICIENTS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}
 """Window -> (a, b) of the periodic window a - b cos(2 pi n / length)."""
 
 
@@ -57,7 +57,7 @@ class LogMelConfig:
             )
         if not 0 <= self.fmin < self.fmax <= SAMPLE_RATE_HZ / 2:
             raise ValueError(f"features: fmin < fmax <= {SAMPLE_RATE_HZ // 2} Hz must hold")
-        if self.window not in WINDOWS:
+        if self.window not in WINDOW_COEFFICIENTS:
             raise ValueError(f"features: window {self.window!r}; accepted are hann, hamming")
 
     @property
@@ -133,7 +133,7 @@ def _mel_filters(config: LogMelConfig) -> np.ndarray:
 @lru_cache(maxsize=8)
 def _window(config: LogMelConfig) -> np.ndarray:
     """Return the analysis window (n_fft,), zero-padded on both sides as in librosa."""
-    a, b = WINDOWS[config.window]
+    a, b = WINDOW_COEFFICIENTS[config.window]
     window = a - b * np.cos(2 * np.pi * np.arange(config.win_length) / config.win_length)
     before = (config.n_fft - config.win_length) // 2
     return np.pad(window, (before, config.n_fft - config.win_length - before))
@@ -160,8 +160,8 @@ def log_mel(samples: np.ndarray, config: LogMelConfig) -> np.ndarray:
 
 
 def power_to_db(power: np.ndarray) -> np.ndarray:
-    """Convert power to decibels re 1.0, at least those of `AMIN`."""
-    return 10.0 * np.log10(np.maximum(power, AMIN))
+    """Convert power to decibels re 1.0, at least those of `MIN_POWER`."""
+    return 10.0 * np.log10(np.maximum(power, MIN_POWER))
 
 
 def db_to_power(level: Decibels | np.ndarray) -> np.ndarray:

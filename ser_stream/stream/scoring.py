@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ser_stream.emotion import AUDIO, NO_EXPRESSION, UTTERANCE, EmotionEstimate, valence_arousal
-from ser_stream.features.log_mel import SILENCE
+from ser_stream.features.log_mel import SILENCE_DB
 from ser_stream.features.speaker_memory import FORGET_S, SpeakerMemory
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import Calibration
@@ -110,7 +110,7 @@ class TurnEncoder:
     def _padded_step(self, n_frames: int) -> Tensor:
         """The one step of a turn that is shorter than a step: silence is added behind it."""
         model = self._model
-        frames = torch.full((1, model.step_frames, model.features.dimension), SILENCE)
+        frames = torch.full((1, model.step_frames, model.features.dimension), SILENCE_DB)
         frames[0, :n_frames] = self._frames(0, n_frames)
         return model.encode(frames.to(self._device))
 

@@ -152,6 +152,18 @@ def test_a_whole_wav_file_with_chunks_around_its_data_is_whole(write):
     assert len(read_all(Recording(path))) == LENGTH
 
 
+def test_a_cut_mp3_file_is_noticed_behind_tags_and_cover_art(write):
+    path = write("sound.mp3")
+    content = path.read_bytes()
+    size = 300_000
+    tag = b"ID3\x03\0\0" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0)) + bytes(size)
+    path.write_bytes(tag + content)
+    assert len(read_all(Recording(path))) > 0.99 * LENGTH
+    path.write_bytes(tag + content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"breaks off after 2\.\d\d s of 5\.\d\d s"):
+        read_all(Recording(path))
+
+
 def test_an_mp3_file_that_does_not_say_how_long_it_is_is_taken_as_it_is(write):
     path = write("sound.mp3")
     content = path.read_bytes()
