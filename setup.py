@@ -30,8 +30,14 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (SHARE, ["package.xml"]),
         (f"{SHARE}/config", glob("config/*.yaml")),
-        (f"{SHARE}/config/recipes", glob("config/recipes/*.yaml")),
-        (f"{SHARE}/config/recipes/settings", glob("config/recipes/settings/*.yaml")),
+        *(
+            (f"{SHARE}/{folder}", glob(f"{folder}/*.yaml"))
+            for folder in (
+                "config/recipes/streaming",
+                "config/recipes/settings",
+                *sorted(glob("config/recipes/papers/*")),
+            )
+        ),
         (f"{SHARE}/launch", glob("launch/*.launch.py")),
     ],
     install_requires=[

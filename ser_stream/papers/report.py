@@ -13,12 +13,9 @@ from ser_stream.evaluation.tables import narrow_table
 from ser_stream.papers.run import Folders, read_results, run_experiment
 from ser_stream.papers.summary import Summary, percent
 from ser_stream.papers.tables import Row, Table, get_table
-from ser_stream.recipes.experiment import (
-    Experiment,
-    load_experiment,
-    read_overlays,
-    recipes_folder,
-)
+from ser_stream.recipes.experiment import Experiment
+from ser_stream.recipes.folders import experiment_path, read_overlays
+from ser_stream.recipes.load import load_recipe
 
 NOT_RUN = "not run"
 NO_TIMES = "needs times of words"
@@ -95,7 +92,7 @@ def make_report(
         over.append({"seeds": list(seeds)})
     rows = []
     for row in table.rows:
-        experiment = load_experiment(recipes_folder() / f"{row.recipe}.yaml", *over)
+        experiment = load_recipe(experiment_path(row.recipe), Experiment, overlays=over)
         rows.append(_measure(row, experiment, folders, train, device))
     return Report(table, tuple(on), tuple(rows), tuple(seeds))
 

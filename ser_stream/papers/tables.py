@@ -15,7 +15,7 @@ class Row:
     """One system of a table, on one corpus.
 
     Attributes:
-        recipe: name of the file in config/recipes, without its ending.
+        recipe: name of the experiment, see `experiment_path`.
         paper: "wa" and "ua" as the paper prints them, in percent; what it does not print is left
             out.
     """

@@ -54,15 +54,15 @@ def test_a_folder_without_a_model_says_what_belongs_there(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"labels": None}, "'labels' is missing"),
+        ({"labels": None}, "settings missing: labels"),
         ({"labels": ["smug"]}, "'smug'"),
         ({"format": 99}, "not a model of ser_stream"),
         ({"architecture": "magic"}, "'magic'; accepted are causal_crnn"),
         ({"options": {"wings": 2}}, "wings"),
         ({"options": {}}, "not the weights of causal_crnn"),
-        ({"mean": [1.0]}, "mean has 1 values for 64"),
+        ({"mean": [1.0]}, "mean: found 1 values; accepted are 64"),
         ({"surplus": 1}, "surplus"),
-        ({"features": {"n_mels": 40}}, "mean has 64 values for 40"),
+        ({"features": {"n_mels": 40}}, "mean: found 64 values; accepted are 40"),
         ({"features": {"window": "kaiser"}}, "'kaiser'; accepted are hann, hamming"),
         ({"features": {"fmax": 9000}}, "fmin < fmax <= 8000 Hz"),
         ({"features": {"hop_length": 0}}, "hop_length <= win_length"),

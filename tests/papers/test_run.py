@@ -26,18 +26,15 @@ from ser_stream.models.registry import build_model
 from ser_stream.papers.run import Data, Folders, run_experiment
 from ser_stream.papers.summary import Summary
 from ser_stream.papers.tables import TABLES
-from ser_stream.recipes.experiment import (
-    _set,
-    experiment_from_dict,
-    is_experiment,
-    load_experiment,
-    read_overlays,
-)
+from ser_stream.recipes.experiment import Experiment, _without_unset
+from ser_stream.recipes.folders import experiment_path, read_overlays
+from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.recipes.settings import overlay
 from ser_stream.training import trainer
+from ser_stream.validation import convert
 
-EXPERIMENTS = [path for path in sorted(RECIPES.glob("*.yaml")) if is_experiment(path)]
+EXPERIMENTS = sorted((RECIPES / "papers").glob("*/*.yaml"))
 SETTINGS = sorted((RECIPES / "settings").glob("*.yaml"))
 
 CONTENT = {
@@ -89,7 +86,7 @@ VARIANTS = {
 
 
 def experiment(**changes):
-    return experiment_from_dict({**CONTENT, **changes}, "here")
+    return convert({**CONTENT, **changes}, Experiment, "here")
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +251,9 @@ def test_clips_are_cut_and_padded_to_the_frames_asked_for(corpora, tmp_path):
 
 def test_the_command_trains_prints_and_draws(corpora, tmp_path, capsys):
     recipe = tmp_path / "words.yaml"
-    recipe.write_text(yaml.safe_dump({**CONTENT, **VARIANTS["words"], "name": "words"}))
+    recipe.write_text(
+        yaml.safe_dump({"kind": "experiment", **CONTENT, **VARIANTS["words"], "name": "words"})
+    )
     over = tmp_path / "over.yaml"
     over.write_text(yaml.safe_dump({"protocol": {"name": "random", "test": 0.25}}))
     where = ["--corpora", str(corpora), "--runs", str(tmp_path / "runs"), "--on", str(over)]
@@ -272,8 +271,8 @@ def test_the_command_trains_prints_and_draws(corpora, tmp_path, capsys):
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_shipped_recipes_build_their_networks(path):
-    wanted = load_experiment(path)
-    assert wanted.name == path.stem
+    wanted = load_recipe(path, Experiment)
+    assert experiment_path(wanted.name) == path
     options = dict(wanted.options)
     if wanted.architecture in ("can", "can_text"):
         options["vocabulary"] = ["word"]
@@ -286,18 +285,21 @@ def test_shipped_recipes_build_their_networks(path):
     "path", sorted((RECIPES / "settings").glob("*.yaml")), ids=lambda p: p.stem
 )
 def test_settings_go_over_recipes(path):
-    recipe = RECIPES / ("moma.yaml" if path.stem == "small-moma" else "cnn-transformer.yaml")
+    recipe = experiment_path("moma" if path.stem == "small-moma" else "cnn-transformer")
     names = [path.stem]
     protocol = read_overlays(names)[0].get("protocol", {"validation": 1})
     if protocol.get("validation", 0) == 0:
         names.append("small-budget")  # early stopping has nothing to watch
     over = read_overlays(names)
-    assert load_experiment(recipe, *over).identity != load_experiment(recipe, *over[1:]).identity
+    with_settings, without = (
+        load_recipe(recipe, Experiment, overlays=overlays) for overlays in (over, over[1:])
+    )
+    assert with_settings.identity != without.identity
 
 
 def test_every_row_of_the_tables_has_its_recipe_and_every_recipe_a_row():
     rows = {row.recipe for table in TABLES.values() for row in table.rows}
-    assert rows == {path.stem for path in EXPERIMENTS}
+    assert rows == {load_recipe(path, Experiment).name for path in EXPERIMENTS}
 
 
 def test_numbers_of_the_papers_are_those_of_the_digest():
@@ -371,8 +373,11 @@ def test_a_report_goes_on_where_a_row_needs_times_of_words(corpora, tmp_path):
     [
         ({"optimisation": {"epochs": 1, "patience": 3}}, "need a validation part"),
         ({"colour": 1}, "unknown setting colour"),
-        ({"protocol": {"name": "loso"}}, "here: protocol: protocol: found 'loso'"),
-        ({"features": {"kind": "wav2vec"}}, "features of kind 'wav2vec'; accepted are log_mel"),
+        ({"protocol": {"name": "loso"}}, "here: protocol: found 'loso'; accepted are random"),
+        (
+            {"features": {"kind": "wav2vec"}},
+            r"features\.kind: found 'wav2vec'; accepted are log_mel",
+        ),
         ({"features": {"n_mel": 3}}, "here: .*n_mel"),
         ({"merge": {"calm": "fear"}}, "merge: found calm: fear"),
         ({"seeds": []}, "seeds: found"),
@@ -415,13 +420,14 @@ def test_a_recipe_may_not_extend_itself(tmp_path):
     (tmp_path / "a.yaml").write_text("extends: b.yaml")
     (tmp_path / "b.yaml").write_text("extends: a.yaml")
     with pytest.raises(InputError, match=r"a\.yaml: extends itself"):
-        load_experiment(tmp_path / "a.yaml")
+        load_recipe(tmp_path / "a.yaml")
 
 
 def test_two_processes_train_what_one_does(corpora, cache, tmp_path):
     """Without dropout and batch statistics, averaged gradients are those of the whole batch."""
     recipe = tmp_path / "moma.yaml"
     content = {
+        "kind": "experiment",
         **CONTENT,
         **VARIANTS["MOMA"],
         "name": "moma",
@@ -451,7 +457,8 @@ def test_two_processes_train_a_network_with_batch_statistics(corpora, cache, tmp
     """Torch refuses a network of which a weight that is trained gets no gradient."""
     recipe = tmp_path / "sherman.yaml"
     content = {**CONTENT, **VARIANTS["Sherman's"], "optimisation": {"epochs": 1, "batch_size": 4}}
-    recipe.write_text(yaml.safe_dump({**content, "protocol": {"name": "random", "test": 0.5}}))
+    content["protocol"] = {"name": "random", "test": 0.5}
+    recipe.write_text(yaml.safe_dump({**content, "kind": "experiment"}))
     command = [
         "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
         "-m", "ser_stream.cli", "train", recipe, "--corpora", corpora, "--cache", cache,
@@ -511,8 +518,8 @@ def test_rows_of_iemocap_run_on_a_copy_of_the_corpus(iemocap, tmp_path, capsys):
     sound_only = tmp_path / "sound.yaml"
     sound_only.write_text("options: {hidden: 4, context: 4}\noptimisation: {epochs: 1}\nseeds: [0]")
     where = ["--corpora", str(iemocap), "--runs", str(tmp_path / "runs")]
-    assert main(["train", str(RECIPES / "can.yaml"), *where, "--on", str(words)]) == 0
-    assert main(["train", str(RECIPES / "moma.yaml"), *where, "--on", str(sound_only)]) == 0
+    assert main(["train", str(experiment_path("can")), *where, "--on", str(words)]) == 0
+    assert main(["train", str(experiment_path("moma")), *where, "--on", str(sound_only)]) == 0
     out = capsys.readouterr().out
     assert "can, seed 0, Ses05: WA" in out and "moma, seed 0, Ses05: WA" in out
     runs = [json.loads(path.read_text()) for path in (tmp_path / "runs").glob("*/*/run.json")]
@@ -524,4 +531,4 @@ def test_rows_of_iemocap_run_on_a_copy_of_the_corpus(iemocap, tmp_path, capsys):
 
 def test_a_setting_that_is_left_out_is_no_other_experiment():
     settings = {"fold": None, "optimisation": {"epochs": 8, "pretrained_rate": None}}
-    assert _set(settings) == {"optimisation": {"epochs": 8}}
+    assert _without_unset(settings) == {"optimisation": {"epochs": 8}}

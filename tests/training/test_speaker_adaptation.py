@@ -15,6 +15,7 @@ from ser_stream.models.info import read_info
 from ser_stream.training.speaker_adaptation import SHARE, offset
 
 RECIPE = """
+kind: speech
 name: seven
 architecture: causal_crnn
 labels: [neutral, happy, sad, angry, fear, disgust, surprise]
