@@ -16,10 +16,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import itertools
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 import msgspec
@@ -100,7 +101,7 @@ def _dataclass(content: Any, kind: type[T], place: _Place) -> T:
     missing = [name for name, field in fields.items() if _required(field) and name not in content]
     if missing:
         raise place.error(f"settings missing: {', '.join(missing)}")
-    hints = _hints(kind)
+    hints = _hints(typing.cast(Hashable, kind))
     values = {name: _value(content[name], hints[name], place.field(name)) for name in content}
     try:
         return kind(**values)
@@ -109,7 +110,7 @@ def _dataclass(content: Any, kind: type[T], place: _Place) -> T:
 
 
 @functools.lru_cache(maxsize=64)
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
@@ -163,8 +164,9 @@ def _container(value: Any, hint: Any, place: _Place) -> Any:
         of_one_type = not arguments or arguments[-1] is ... or typing.get_origin(hint) is list
         if not of_one_type and len(value) != len(arguments):
             raise place.not_accepted(value, hint)
-        hints = [arguments[0] if arguments else Any] * len(value) if of_one_type else arguments
-        items = [_value(v, h, place.item(i)) for i, (v, h) in enumerate(zip(value, hints))]
+        hints = itertools.repeat(arguments[0] if arguments else Any) if of_one_type else arguments
+        pairs = zip(value, hints, strict=False)
+        items = [_value(item, of, place.item(i)) for i, (item, of) in enumerate(pairs)]
         return items if typing.get_origin(hint) is list else tuple(items)
     if isinstance(value, dict) and dataclasses.is_dataclass(hint):
         return _dataclass(value, typing.cast(type, hint), place)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, overload
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ser_stream.errors import InputError
+from ser_stream.features.samples import SampleConfig
 from ser_stream.models.base import BimodalModel, EmotionModel, NormalisingModel
 from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
 from ser_stream.models.hugging_face import load_checkpoint
 from ser_stream.models.hugging_face_info import checkpoint_info
 from ser_stream.models.info import (
+    FRAME_FEATURES,
     HUGGING_FACE,
     ModelInfo,
     find_model,
@@ -43,9 +46,25 @@ def save_model(
     info.write(folder)
 
 
+@overload
 def load_model(
-    name_or_folder: str | Path, device: str = "cpu", kind: type[ModelT] = EmotionModel
-) -> tuple[ModelT, ModelInfo]:
+    name_or_folder: str | Path, device: str = "cpu"
+) -> tuple[EmotionModel, ModelInfo]: ...
+
+
+@overload
+def load_model(
+    name_or_folder: str | Path, device: str, kind: type[ModelT]
+) -> tuple[ModelT, ModelInfo]: ...
+
+
+@overload
+def load_model(name_or_folder: str | Path, *, kind: type[ModelT]) -> tuple[ModelT, ModelInfo]: ...
+
+
+def load_model(
+    name_or_folder: str | Path, device: str = "cpu", kind: type[Any] = EmotionModel
+) -> tuple[Any, ModelInfo]:
     """Load a model for inference: a shipped one by its name, any other by its folder.
 
     The folder of a Hugging Face checkpoint and its name on the Hub are accepted too.
@@ -74,6 +93,11 @@ def load_model(
 
 def _build(info: ModelInfo, kind: type[ModelT], path: Path) -> ModelT:
     """Build the network that model.json describes, with fresh weights."""
+    if isinstance(info.features, SampleConfig):
+        raise InputError(
+            f"{path}: features.kind: found samples; accepted with the architecture "
+            f"{info.architecture} are {', '.join(FRAME_FEATURES)}"
+        )
     try:
         return build_model(info.architecture, info.labels, info.features, info.options, kind)
     except (InputError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError,

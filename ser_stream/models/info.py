@@ -25,16 +25,18 @@ SHIPPED = Path(__file__).parent.parent / "weights"
 FORMAT = 1
 HUGGING_FACE = "hugging_face"
 """Architecture of a folder that holds a Hugging Face checkpoint beside model.json."""
-FEATURES: dict[str, type] = {
+FRAME_FEATURES: dict[str, type] = {
     "log_mel": LogMelConfig,
     "segments": SegmentConfig,
     "sherman_log_mel": ShermanLogMelConfig,
     "descriptors": DescriptorConfig,
-    "samples": SampleConfig,
 }
-"""Value of `kind` in the settings of features -> their dataclass."""
+"""Value of `kind` in the settings of features -> their dataclass; features computed by frames."""
+FEATURES: dict[str, type] = {**FRAME_FEATURES, "samples": SampleConfig}
+"""All kinds of features; samples are those of Hugging Face checkpoints."""
+FrameFeatures = Annotated[LogMelConfig, Tagged(FRAME_FEATURES, default="log_mel")]
 Features = Annotated[LogMelConfig | SampleConfig, Tagged(FEATURES, default="log_mel")]
-"""Settings of features of any kind; without `kind` they are those of log-mel spectrograms."""
+"""Settings of features; without `kind` they are those of log-mel spectrograms."""
 TRIGGERS = (INTERVAL, UTTERANCE)
 
 
@@ -159,7 +161,8 @@ def read_info(folder: Path) -> ModelInfo:
         raise InputError(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}") from error
-    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+    found = content.pop("format", None) if isinstance(content, dict) else None
+    if type(found) is not int or found != FORMAT:
         raise InputError(f'{path}: not a model of ser_stream (expected "format": {FORMAT})')
     missing = [name for name in ("calibration", "training_data") if name not in content]
     if missing:  # a model without them could be built, but not be shipped

@@ -15,7 +15,7 @@ from ser_stream.data.forced_alignment import ALIGNERS
 from ser_stream.data.recordings import ClipSettings
 from ser_stream.emotion import canonical_label
 from ser_stream.errors import InputError
-from ser_stream.models.info import Features
+from ser_stream.models.info import FrameFeatures
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.recipes.protocols import Protocol
 
@@ -51,7 +51,7 @@ class Experiment:
     corpora: tuple[str, ...]
     protocol: Protocol
     optimisation: Optimisation
-    features: Features
+    features: FrameFeatures
     merge: dict[str, str] = dataclasses.field(default_factory=dict)
     seeds: tuple[Annotated[int, Meta(ge=0)], ...] = (0,)
     options: dict[str, Any] = dataclasses.field(default_factory=dict)

@@ -74,6 +74,98 @@ def test_a_foreign_or_damaged_description_is_named(folder, changes, message):
         load_model(folder)
 
 
+WRONG = [
+    None, True, -1, 2.5, float("nan"), float("inf"), 10**400, "text", [], [None], ["text"], [[]],
+    {}, {"text": []},
+]  # fmt: skip
+
+
+def fields(content, path=()):
+    """Paths of the fields of model.json; metrics and options are free."""
+    for name, value in content.items():
+        yield (*path, name)
+        if isinstance(value, dict) and name not in ("results", "options"):
+            yield from fields(value, (*path, name))
+        if isinstance(value, list) and value:
+            yield (*path, name, 0)
+
+
+@pytest.mark.parametrize("model", ["default", "can-english", "open"])
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+def test_a_wrong_value_of_any_field_is_an_error_of_one_line(tmp_path, model, wrong):
+    """Or it is read, where the field accepts it."""
+    original = (SHIPPED / model / "model.json").read_text()
+    refused = set()
+    for path in fields(json.loads(original)):
+        content = json.loads(original)
+        place = content
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = wrong
+        (tmp_path / "model.json").write_text(json.dumps(content))
+        try:
+            read_info(tmp_path)
+        except InputError as error:
+            refused.add(path)
+            assert "\n" not in str(error) and str(error).startswith(f"{tmp_path}/model.json: ")
+    required = {("labels",), ("mean",), ("std",), ("features",), ("calibration",), ("format",)}
+    if wrong != {}:  # settings of features have defaults
+        assert required <= refused
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("mean", 3), "loud", r"mean\[3\]: found 'loud'; accepted is a number$"),
+        (("mean", 3), float("nan"), r"mean\[3\]: found nan; accepted is a number$"),
+        (("std", 0), -1, r"std\[0\]: found -1; accepted is a number, 0 or more$"),
+        (("labels", 0), "smug", r"labels: emotion label: found 'smug'; accepted are neutral"),
+        (("labels", 0), "sad", r"labels: found sad, .* sad, .*; accepted are different emotions$"),
+        (("smoothing",), 1, r"smoothing: found 1; accepted is a number, 0 or more and below 1$"),
+        (("speaker_memory",), "yes", r"speaker_memory: found 'yes'; accepted is true or false$"),
+        (("calibration",), {}, r"calibration: found no trigger; accepted are interval and utter"),
+        (
+            ("calibration", "interval", "temperature"), 0,
+            r"calibration\.interval\.temperature: found 0; accepted is a number, above 0$",
+        ),
+        (
+            ("calibration", "interval", "neutral"), [1.0],
+            r"calibration\.interval\.neutral: found 1 values; accepted are 7, one per label, or",
+        ),
+        (
+            ("training_data", "corpora"), "mine",
+            r"training_data\.corpora: found 'mine'; accepted is a list$",
+        ),
+        (
+            ("feature",), {},
+            r"unknown setting feature \(did you mean features\?\); accepted are name, ",
+        ),
+        (
+            ("features", "kind"), "wavelets",
+            r"features\.kind: found 'wavelets'; accepted are log_mel, segments, ",
+        ),
+    ],
+)  # fmt: skip
+def test_an_error_names_the_field_the_value_and_what_is_accepted(folder, path, value, message):
+    content = json.loads((folder / "model.json").read_text())
+    place = content
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+    (folder / "model.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"model\.json: " + message):
+        read_info(folder)
+
+
+@pytest.mark.parametrize("hidden", ["many", -1, 0, 2.5, None, [], {}])
+def test_a_wrong_value_of_an_option_is_an_error_of_one_line(folder, hidden):
+    options = json.loads((folder / "model.json").read_text())["options"]
+    change(folder, options={**options, "hidden": hidden})
+    with pytest.raises(InputError) as error:
+        load_model(folder)
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"PK\x03\x04 a pickle in a zip"])
 def test_weights_that_are_no_safetensors_are_refused(folder, content):
     (folder / "model.safetensors").write_bytes(content)

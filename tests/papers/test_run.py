@@ -23,10 +23,11 @@ from ser_stream.data.forced_alignment import align
 from ser_stream.data.recordings import ClipSettings, add_white_noise, load_clips
 from ser_stream.errors import InputError
 from ser_stream.models.registry import build_model
-from ser_stream.papers.run import Data, Folders, run_experiment
+from ser_stream.papers.data import ExperimentData
+from ser_stream.papers.run import Folders, run_experiment
 from ser_stream.papers.summary import Summary
 from ser_stream.papers.tables import TABLES
-from ser_stream.recipes.experiment import Experiment, _without_unset
+from ser_stream.recipes.experiment import Experiment
 from ser_stream.recipes.folders import experiment_path, read_overlays
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.optimisation import Optimisation
@@ -210,7 +211,7 @@ def test_cells_are_standardised_over_the_training_part(corpora, cache):
     wanted = experiment(**VARIANTS["Sherman's"])
     utterances = wanted.labelled(read_corpora(corpora, ["ravdess"]))
     split = wanted.protocol.splits(utterances, 0)[0]
-    train = Data(wanted, utterances, cache).parts(split)["train"]
+    train = ExperimentData(wanted, utterances, cache).parts(split)["train"]
     mean, std = train.statistics("cell")
     assert mean.shape == std.shape == (626, 128)
     clips = np.stack([train.store.utterance(i) for i in train.members])
@@ -223,7 +224,7 @@ def test_bands_are_standardised_over_all_frames(corpora, cache):
     wanted = experiment()
     utterances = wanted.labelled(read_corpora(corpora, ["ravdess"]))
     split = wanted.protocol.splits(utterances, 0)[0]
-    train = Data(wanted, utterances, cache).parts(split)["train"]
+    train = ExperimentData(wanted, utterances, cache).parts(split)["train"]
     frames = np.concatenate([train.store.utterance(i) for i in train.members]).astype(np.float64)
     for ours, expected in zip(
         train.statistics("band"), (frames.mean(0), frames.std(0)), strict=True
@@ -354,6 +355,21 @@ def test_a_report_holds_the_figures_of_the_runs(corpora, tmp_path, capsys, monke
     assert {row["missing"] for row in report["rows"]} == {"not run"}
 
 
+@pytest.mark.parametrize(
+    ("on", "shown"),
+    [([], True), (["small-budget"], True), (["papers-habit"], True), (["ravdess-emobox"], False)],
+)
+def test_numbers_of_the_paper_are_beside_rows_of_the_same_corpus_and_test_part(
+    tmp_path, capsys, on, shown
+):
+    where = ["--no-train", "--runs", str(tmp_path), "--json", str(tmp_path / "a.json")]
+    assert main(["report", "sherman-3", *where, *(["--on", *on] if on else [])]) == 0
+    rows = {row["recipe"]: row for row in json.loads((tmp_path / "a.json").read_text())["rows"]}
+    assert rows["sherman-ravdess"]["paper"] == ({"wa": 80} if shown else {})
+    if on:
+        assert ("Training differs" in capsys.readouterr().out) == (on != ["papers-habit"])
+
+
 def test_a_report_goes_on_where_a_row_needs_times_of_words(corpora, tmp_path):
     """RAVDESS's sentences are known; when each word is said is not."""
     over, path = tmp_path / "over.yaml", tmp_path / "a.json"
@@ -411,7 +427,9 @@ def test_words_begin_with_vectors_from_a_file(corpora, cache, tmp_path):
     vectors.write_text("the 1 2 3 4\nunheard 0 0 0 0\n")
     wanted = experiment(**VARIANTS["words"], word_vectors=str(vectors))
     utterances = wanted.labelled(read_corpora(corpora, ["ravdess"]))
-    model = Data(wanted, utterances, cache).model(wanted.protocol.splits(utterances, 0)[0])
+    model = ExperimentData(wanted, utterances, cache).model(
+        wanted.protocol.splits(utterances, 0)[0]
+    )
     (number,) = model.text.vocabulary.numbers(["the"])
     assert model.text.embedding.weight[number].tolist() == [1, 2, 3, 4]
 
@@ -527,8 +545,3 @@ def test_rows_of_iemocap_run_on_a_copy_of_the_corpus(iemocap, tmp_path, capsys):
         assert run["utterances"]["test"] == 8 and run["speakers"]["test"] == 2
     n = {run["experiment"]["name"]: sum(run["utterances"].values()) for run in runs}
     assert n == {"can": 39, "moma": 40}
-
-
-def test_a_setting_that_is_left_out_is_no_other_experiment():
-    settings = {"fold": None, "optimisation": {"epochs": 8, "pretrained_rate": None}}
-    assert _without_unset(settings) == {"optimisation": {"epochs": 8}}

@@ -129,5 +129,5 @@ def test_an_offset_of_another_length_is_an_error(calibrated, tmp_path):
     content = json.loads((folder / "model.json").read_text())
     content["calibration"][UTTERANCE]["offset"] = [0.1]
     (folder / "model.json").write_text(json.dumps(content))
-    with pytest.raises(ValueError, match="offset has 1 values for 7 labels"):
+    with pytest.raises(ValueError, match="offset: found 1 values; accepted are 7"):
         read_info(folder)

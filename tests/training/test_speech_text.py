@@ -126,7 +126,8 @@ def recipe(text_branch, tmp_path):
     """For the miniature of RAVDESS in shared_fixtures, and texts of MELD's layout beside it."""
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump({
-        "kind": "speech_text", "name": "pairs", "architecture": "can", "labels": list(LABELS), "corpora": ["ravdess"],
+        "kind": "speech_text", "name": "pairs", "architecture": "can", "labels": list(LABELS),
+        "corpora": ["ravdess"],
         "speakers": {"test": {"ravdess": [1]}, "validation": {"ravdess": [2]}},
         "mix": {"ravdess": 1.0}, "utterances_per_epoch": 8,
         "optimisation": {"epochs": 1, "batch_size": 4},
