@@ -76,7 +76,7 @@ class _Place:
 
     def error(self, text: str) -> InputError:
         prefix = f"{self.source}: {self.path}: " if self.path else f"{self.source}: "
-        return InputError(prefix + text.removeprefix(f"{self.path}: "))
+        return InputError(" ".join((prefix + text.removeprefix(f"{self.path}: ")).splitlines()))
 
     def not_accepted(self, value: object, hint: Any) -> InputError:
         return self.error(f"found {shown(value)}; accepted {_accepted(hint)}")

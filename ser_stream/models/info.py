@@ -19,7 +19,7 @@ from ser_stream.features.sherman import ShermanLogMelConfig
 from ser_stream.files import write_json
 from ser_stream.models.calibration import Calibration
 from ser_stream.models.hub import hub_folder, is_hub_name
-from ser_stream.validation import Tagged, convert
+from ser_stream.validation import Tagged, convert, shown
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 FORMAT = 1
@@ -187,7 +187,7 @@ def _checked(info: ModelInfo, where: str) -> ModelInfo:
         )
     if set(info.calibration) != set(TRIGGERS):
         raise InputError(
-            f"{where}: calibration: found {', '.join(info.calibration) or 'no trigger'}; accepted "
+            f"{where}: calibration: found {shown(list(info.calibration))}; accepted "
             f"are {' and '.join(TRIGGERS)}"
         )
     n_features = 0 if isinstance(info.features, SampleConfig) else info.features.dimension

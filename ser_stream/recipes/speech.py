@@ -15,7 +15,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.recipes.protocols import Protocol
-from ser_stream.validation import convert
+from ser_stream.validation import convert, shown
 
 Count = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -77,11 +77,11 @@ class Recipe:
             get_corpus(corpus)
         for part, corpora in self.speakers.items():
             if part not in PARTS:
-                raise InputError(f"speakers: found {part}; accepted are {', '.join(PARTS)}")
+                raise InputError(f"speakers: found {shown(part)}; accepted are {', '.join(PARTS)}")
             for corpus in corpora:
                 get_corpus(corpus)
         if abs(sum(self.mix.values()) - 1.0) > 1e-6:
-            raise InputError(f"mix: found {self.mix}; accepted are shares that sum to 1")
+            raise InputError(f"mix: found {shown(self.mix)}; accepted are shares that sum to 1")
 
     def split(self, utterances: list[Utterance]) -> dict[str, list[Utterance]]:
         """Divide utterances into the parts "train", "validation" and "test" by speaker.
@@ -141,7 +141,7 @@ def speech_recipe(content: dict[str, Any], where: str) -> Recipe:
     recipe = convert(content, Recipe, where)
     if set(recipe.mix) != set(recipe.corpora):  # a fold's recipe may leave a corpus out
         raise InputError(
-            f"{where}: mix: found {', '.join(recipe.mix)}; mix must give each corpus a share: "
+            f"{where}: mix: found {shown(list(recipe.mix))}; mix must give each corpus a share: "
             f"{', '.join(recipe.corpora)}"
         )
     return recipe

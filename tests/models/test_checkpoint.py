@@ -8,6 +8,7 @@ from ser_stream.errors import InputError
 from ser_stream.models.base import NormalisingModel
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import SHIPPED, read_info, shipped_models
+from ser_stream.validation import shown
 
 
 @pytest.fixture
@@ -75,8 +76,8 @@ def test_a_foreign_or_damaged_description_is_named(folder, changes, message):
 
 
 WRONG = [
-    None, True, -1, 2.5, float("nan"), float("inf"), 10**400, "text", [], [None], ["text"], [[]],
-    {}, {"text": []},
+    None, True, -1, 2.5, float("nan"), float("inf"), 10**400, "text", [], [None], ["two\nlines"],
+    [[]], {}, {"two\nlines": []},
 ]  # fmt: skip
 
 
@@ -90,8 +91,8 @@ def fields(content, path=()):
             yield (*path, name, 0)
 
 
-@pytest.mark.parametrize("model", ["default", "can-english", "open"])
-@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+@pytest.mark.parametrize("model", ["default", "open"])
+@pytest.mark.parametrize("wrong", WRONG, ids=shown)
 def test_a_wrong_value_of_any_field_is_an_error_of_one_line(tmp_path, model, wrong):
     """Or it is read, where the field accepts it."""
     original = (SHIPPED / model / "model.json").read_text()
@@ -123,7 +124,7 @@ def test_a_wrong_value_of_any_field_is_an_error_of_one_line(tmp_path, model, wro
         (("labels", 0), "sad", r"labels: found sad, .* sad, .*; accepted are different emotions$"),
         (("smoothing",), 1, r"smoothing: found 1; accepted is a number, 0 or more and below 1$"),
         (("speaker_memory",), "yes", r"speaker_memory: found 'yes'; accepted is true or false$"),
-        (("calibration",), {}, r"calibration: found no trigger; accepted are interval and utter"),
+        (("calibration",), {}, r"calibration: found \[\]; accepted are interval and utter"),
         (
             ("calibration", "interval", "temperature"), 0,
             r"calibration\.interval\.temperature: found 0; accepted is a number, above 0$",

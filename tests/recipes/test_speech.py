@@ -85,7 +85,7 @@ def test_a_held_out_speaker_that_is_missing_is_named():
         ({"corpora": ["aibo"]}, "'aibo'"),
         ({"mix": {"ravdess": 0.4}}, "mix: found .*0.4.*accepted are shares that sum to 1"),
         ({"mix": {"nemo": 1.0}}, "mix must give each corpus a share"),
-        ({"speakers": {"dev": {}}}, "speakers: found dev"),
+        ({"speakers": {"dev": {}}}, "speakers: found 'dev'; accepted are test, validation"),
         ({"augmentation": {"echo": 1}}, "augmentation: unknown setting echo"),
         ({"optimisation": {"epochs": "many"}}, "epochs: found 'many'"),
         ({"optimisation": {"epochs": 0}}, "epochs: found 0"),
