@@ -27,7 +27,7 @@ def change(folder, **changes):
     path.write_text(json.dumps(content))
 
 
-def test_what_was_saved_is_what_is_loaded(folder, tmp_path):
+def test_a_saved_model_is_loaded_unchanged(folder, tmp_path):
     model, info = load_model(folder)
     save_model(tmp_path / "again", model, info)
     again, info_again = load_model(tmp_path / "again")
@@ -47,7 +47,7 @@ def test_an_unknown_name_lists_the_shipped_ones():
         load_model("nonsense")
 
 
-def test_a_folder_without_a_model_says_what_belongs_there(tmp_path):
+def test_a_folder_without_a_model_is_refused_with_what_it_must_hold(tmp_path):
     with pytest.raises(InputError, match=r"without model.json.*model.safetensors"):
         load_model(tmp_path)
 
@@ -69,7 +69,7 @@ def test_a_folder_without_a_model_says_what_belongs_there(tmp_path):
         ({"features": {"hop_length": 0}}, "hop_length <= win_length"),
     ],
 )
-def test_a_foreign_or_damaged_description_is_named(folder, changes, message):
+def test_a_damaged_model_json_is_refused(folder, changes, message):
     change(folder, **changes)
     with pytest.raises(InputError, match=message):
         load_model(folder)
@@ -187,7 +187,7 @@ def test_missing_weights_are_named(folder):
         load_model(folder)
 
 
-def test_weights_that_are_no_numbers_are_refused(folder):
+def test_weights_with_nan_are_refused(folder):
     model, info = load_model(folder)
     with torch.no_grad():
         model.output.bias[0] = float("nan")
@@ -196,7 +196,7 @@ def test_weights_that_are_no_numbers_are_refused(folder):
         load_model(folder)
 
 
-def test_json_that_is_no_json_is_refused(folder):
+def test_a_model_json_that_is_not_json_is_refused(folder):
     (folder / "model.json").write_text("{")
     with pytest.raises(InputError, match=r"model\.json"):
         load_model(folder)

@@ -96,7 +96,7 @@ def cache(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_an_experiment_judges_every_recording_of_its_test_parts(name, corpora, cache, tmp_path):
+def test_an_experiment_evaluates_every_recording_of_its_test_parts(name, corpora, cache, tmp_path):
     wanted = experiment(**VARIANTS[name])
     folders = Folders(corpora, cache, tmp_path)
     results = run_experiment(wanted, folders, log=lambda _line: None)
@@ -114,7 +114,7 @@ def test_an_experiment_judges_every_recording_of_its_test_parts(name, corpora, c
         assert run["git"] is not None and run["torch"] == torch.__version__
 
 
-def test_a_run_is_reproduced_bit_for_bit_and_not_made_twice(corpora, cache, tmp_path):
+def test_a_run_is_reproduced_bit_for_bit_and_not_repeated(corpora, cache, tmp_path):
     wanted = experiment(protocol={"name": "random", "test": 0.25})
     folders = [Folders(corpora, cache, tmp_path / name) for name in "ab"]
     first, again = (run_experiment(wanted, f, log=lambda _line: None) for f in folders)
@@ -127,7 +127,7 @@ def test_a_run_is_reproduced_bit_for_bit_and_not_made_twice(corpora, cache, tmp_
     assert paths[0].stat().st_mtime_ns == written
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights(corpora, cache, tmp_path, monkeypatch):
+def test_an_interrupted_run_ends_with_the_same_weights(corpora, cache, tmp_path, monkeypatch):
     wanted = experiment(**VARIANTS["early stopping"])
     folders = [Folders(corpora, cache, tmp_path / name) for name in "ab"]
     save = trainer.Trainer._save
@@ -148,7 +148,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(corpora, cache, tmp_
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_a_run_on_other_recordings_is_not_taken_for_this_one(corpora, cache, tmp_path):
+def test_a_run_with_another_test_part_is_refused(corpora, cache, tmp_path):
     """As after a corpus has grown."""
     wanted = experiment(protocol={"name": "random", "test": 0.25})
     folders = Folders(corpora, cache, tmp_path)
@@ -171,7 +171,7 @@ def test_what_is_excluded_is_left_out(corpora):
     assert fewer.identity != wanted.identity
 
 
-def test_a_schedule_notices_a_plateau_of_the_loss():
+def test_the_plateau_schedule_monitors_the_loss():
     """What is watched is its negative, which rises when the loss falls."""
     settings = Optimisation(
         epochs=9, schedule="plateau", monitor="loss", patience=3, plateau_patience=2,
@@ -234,7 +234,7 @@ def test_bands_are_standardised_over_all_frames(corpora, cache):
         train.statistics("cell")
 
 
-def test_white_noise_has_the_ratio_asked_for_and_follows_from_the_key():
+def test_white_noise_has_the_requested_ratio_and_depends_on_the_key():
     speech = np.random.default_rng(0).normal(0, 0.1, 40_000).astype(np.float32)
     noise = add_white_noise(speech, 20.0, "a") - speech
     assert 10 * np.log10(np.mean(speech**2) / np.mean(noise**2)) == pytest.approx(20, abs=0.1)
@@ -250,7 +250,7 @@ def test_clips_are_cut_and_padded_to_the_frames_asked_for(corpora, tmp_path):
     assert (store.utterance(0)[-10:] == -100).all()  # silence
 
 
-def test_the_command_trains_prints_and_draws(corpora, tmp_path, capsys):
+def test_the_commands_train_print_and_plot(corpora, tmp_path, capsys):
     recipe = tmp_path / "words.yaml"
     recipe.write_text(
         yaml.safe_dump({"kind": "experiment", **CONTENT, **VARIANTS["words"], "name": "words"})
@@ -315,7 +315,7 @@ def test_numbers_of_the_papers_are_those_of_the_digest():
     assert found["he-2", "LSTM-Transformer"] == {"wa": 55.19, "ua": 56.4}
 
 
-def test_a_report_says_what_is_missing_and_writes_files(tmp_path, capsys):
+def test_a_report_names_missing_corpora_and_writes_files(tmp_path, capsys):
     where = ["--corpora", str(tmp_path / "nowhere"), "--runs", str(tmp_path / "runs")]
     files = ["--markdown", str(tmp_path / "a.md"), "--json", str(tmp_path / "a.json")]
     assert main(["report", "lee-3", *where, *files]) == 0
@@ -330,7 +330,7 @@ def test_a_report_says_what_is_missing_and_writes_files(tmp_path, capsys):
     assert "settings: found 'mars'; accepted are" in capsys.readouterr().err
 
 
-def test_a_report_holds_the_figures_of_the_runs(corpora, tmp_path, capsys, monkeypatch):
+def test_a_report_holds_the_metrics_of_the_runs(corpora, tmp_path, capsys, monkeypatch):
     """he-2's recipes with small networks, on the miniature."""
     over = tmp_path / "over.yaml"
     small = {key: CONTENT[key] for key in ("labels", "corpora", "protocol", "options")}
@@ -370,7 +370,7 @@ def test_numbers_of_the_paper_are_beside_rows_of_the_same_corpus_and_test_part(
         assert ("Training differs" in capsys.readouterr().out) == (on != ["papers-habit"])
 
 
-def test_a_report_goes_on_where_a_row_needs_times_of_words(corpora, tmp_path):
+def test_a_report_leaves_out_rows_that_need_word_times(corpora, tmp_path):
     """RAVDESS's sentences are known; when each word is said is not."""
     over, path = tmp_path / "over.yaml", tmp_path / "a.json"
     small = {key: CONTENT[key] for key in ("labels", "corpora", "protocol")}
@@ -422,7 +422,7 @@ def test_options_go_with_their_architecture():
     assert other["options"] == {} and other["features"] == {"n_mels": 8, "n_fft": 512}
 
 
-def test_words_begin_with_vectors_from_a_file(corpora, cache, tmp_path):
+def test_pretrained_word_vectors_are_read_from_a_file(corpora, cache, tmp_path):
     vectors = tmp_path / "glove.txt"
     vectors.write_text("the 1 2 3 4\nunheard 0 0 0 0\n")
     wanted = experiment(**VARIANTS["words"], word_vectors=str(vectors))
@@ -441,7 +441,7 @@ def test_a_recipe_may_not_extend_itself(tmp_path):
         load_recipe(tmp_path / "a.yaml")
 
 
-def test_two_processes_train_what_one_does(corpora, cache, tmp_path):
+def test_two_processes_train_the_weights_of_one(corpora, cache, tmp_path):
     """Without dropout and batch statistics, averaged gradients are those of the whole batch."""
     recipe = tmp_path / "moma.yaml"
     content = {
@@ -487,7 +487,7 @@ def test_two_processes_train_a_network_with_batch_statistics(corpora, cache, tmp
     assert len(list(tmp_path.glob("runs/*/seed0-all/result.json"))) == 1
 
 
-def test_words_without_times_are_found_in_the_sound(speech_path, tmp_path):
+def test_forced_alignment_finds_the_times_of_words(speech_path, tmp_path):
     """2-happy.flac is one sentence between 0.8 s of silence on both sides."""
     pytest.importorskip("pocketsphinx")
     text = "That is wonderful! I am so glad that you came today!"
