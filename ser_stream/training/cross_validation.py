@@ -106,8 +106,8 @@ def fold_recipes(recipe: Recipe, utterances: list[Utterance]) -> dict[str, Recip
     return recipes
 
 
-def _by_corpus(speakers: set[tuple[str, str]]) -> dict[str, list[int | str]]:
-    named: dict[str, list[int | str]] = {}
+def _by_corpus(speakers: set[tuple[str, str]]) -> dict[str, list[str]]:
+    named: dict[str, list[str]] = {}
     for corpus, speaker in sorted(speakers):
         named.setdefault(corpus, []).append(speaker)
     return named

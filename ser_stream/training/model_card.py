@@ -92,8 +92,7 @@ def _protocol(report: dict) -> str:
         "robot; one in which no speech is found counts as wrong. All estimates count in WA, UA and "
         "macro-F1, abstaining or not; *answered* is the share that did not abstain. ECE: expected "
         "calibration error. Command: "
-        f"`ser-stream evaluate {report['model']} --recipe "
-        f"config/recipes/streaming/{report['recipe']}.yaml "
+        f"`ser-stream evaluate {report['model']} --recipe config/recipes/{report['recipe']}.yaml "
         f"--part {report['part']} --corpora DIR`."
     )
 
