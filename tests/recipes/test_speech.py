@@ -87,6 +87,10 @@ def test_a_held_out_speaker_that_is_missing_is_named():
         ({"mix": {"nemo": 1.0}}, "mix must give each corpus a share"),
         ({"speakers": {"dev": {}}}, "speakers: found 'dev'; accepted are test, validation"),
         ({"augmentation": {"echo": 1}}, "augmentation: unknown setting echo"),
+        (
+            {"augmentation": {"noise": 5}},
+            "augmentation.noise: found 5; accepted is a number, 0 to 1",
+        ),
         ({"optimisation": {"epochs": "many"}}, "epochs: found 'many'"),
         ({"optimisation": {"epochs": 0}}, "epochs: found 0"),
         ({"optimisation": {"epochs": 1, "batch_size": True}}, "batch_size: found True"),
