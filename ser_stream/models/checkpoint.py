@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ser_stream.errors import InputError
+from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.features.samples import SampleConfig
 from ser_stream.models.base import BimodalModel, EmotionModel, NormalisingModel
 from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
@@ -93,13 +94,14 @@ def load_model(
 
 def _build(info: ModelInfo, kind: type[ModelT], path: Path) -> ModelT:
     """Build the network that model.json describes, with fresh weights."""
-    if isinstance(info.features, SampleConfig):
+    if isinstance(info.features, SampleConfig) and info.architecture != HUGGING_FACE:
         raise InputError(
             f"{path}: features.kind: found samples; accepted with the architecture "
             f"{info.architecture} are {', '.join(FRAME_FEATURES)}"
         )
     try:
-        return build_model(info.architecture, info.labels, info.features, info.options, kind)
+        features = cast(LogMelConfig, info.features)
+        return build_model(info.architecture, info.labels, features, info.options, kind)
     except (InputError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError,
             AttributeError) as error:  # fmt: skip  # values of options that the network cannot have
         raise InputError(f"{path}: {' '.join(str(error).split())[:MAX_REASON]}") from error

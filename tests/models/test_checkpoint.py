@@ -216,3 +216,9 @@ def test_the_default_model_is_small_and_has_the_seven_emotions():
     assert info == read_info(SHIPPED / "default")
     assert set(info.labels) == {"neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"}
     assert sum(p.numel() for p in model.parameters()) < 3_000_000
+
+
+def test_features_of_samples_are_refused_for_a_network_of_frames(folder):
+    change(folder, features={"kind": "samples"}, mean=[], std=[])
+    with pytest.raises(InputError, match=r"features\.kind: found samples; accepted with the arch"):
+        load_model(folder)
