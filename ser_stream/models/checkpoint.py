@@ -26,6 +26,11 @@ from ser_stream.models.info import (
 )
 from ser_stream.models.registry import ARCHITECTURES, ModelT, build_model
 
+OPTION_ERRORS = (
+    ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError,
+)  # fmt: skip
+"""Exceptions of networks whose options have impossible values."""
+
 MAX_REASON = 300
 """Characters of torch's own explanation that an error message repeats."""
 
@@ -102,8 +107,7 @@ def _build(info: ModelInfo, kind: type[ModelT], path: Path) -> ModelT:
     try:
         features = cast(LogMelConfig, info.features)
         return build_model(info.architecture, info.labels, features, info.options, kind)
-    except (InputError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError,
-            AttributeError) as error:  # fmt: skip  # values of options that the network cannot have
+    except OPTION_ERRORS as error:
         raise InputError(f"{path}: {' '.join(str(error).split())[:MAX_REASON]}") from error
 
 
