@@ -9,7 +9,7 @@ SHARE = f"share/{NAME}"
 ASR = ["faster-whisper", "pocketsphinx"]
 DDS = ["cyclonedds>=11"]  # older versions reject the setting PruneDelay, see ser_stream/ros/
 HUGGING_FACE = ["transformers>=4.57"]  # the oldest tested version
-# Plots and room simulation; a robot needs neither. Older versions of matplotlib do not place legends
+# Plots and room simulation; a robot needs neither. Older versions of matplotlib place no legends
 # outside the axes.
 RESEARCH = ["librosa", "matplotlib>=3.7", "pyroomacoustics", "scikit-learn"]
 # Not "attr:" in setup.cfg: with setuptools 79 and newer, colcon then fails to read the metadata.
