@@ -1,4 +1,4 @@
-# make demo and make test set up what they need by themselves, once, in .venv.
+# Every target sets up what it needs, once, in .venv.
 
 VENV := .venv
 IN_VENV := $(VENV)/bin
@@ -6,25 +6,31 @@ INSTALLED := $(VENV)/.installed
 
 # Another Python: make test PYTHON=python3.11
 PYTHON ?=
-# More for pytest: make test ARGS='-k log_mel'
+# Options of pytest: make test ARGS='-k log_mel' runs what is chosen, in one process and without
+# coverage. Without ARGS the whole suite runs in WORKERS processes, and coverage has to reach the
+# floor that pyproject.toml sets.
 ARGS ?=
+WORKERS ?= auto
 
-.PHONY: help demo test lint results clean distclean portaudio sound-server
+.PHONY: help demo test lint mypy screenshot results clean distclean portaudio sound-server
 
 help:
 	@echo "make demo       listen to recordings that come with the package, as if they were live"
-	@echo "make test       run all tests"
-	@echo "make lint       check style"
+	@echo "make test       run all tests; ARGS='-k log_mel' runs some of them"
+	@echo "make lint       check style, types and spelling"
+	@echo "make screenshot make the picture of README.md again"
 	@echo "make results    measure the shipped models on the corpora again: CORPORA=DIR"
 	@echo "make clean      remove caches and builds; make distclean removes $(VENV) too"
 
 demo: $(INSTALLED) portaudio
-	@echo "The voices are a synthesiser's, which feels nothing; files have the names of what it was"
-	@echo "asked for, and most of them sound like something else."
+	@echo "The voices are synthesised. Each file is named after the emotion that was asked for;"
+	@echo "to the model, most of them sound like another one."
 	@$(IN_VENV)/ser-stream listen --realtime --input $(sort $(wildcard ser_stream/demo/*.flac))
 	@echo
 	@echo "With your microphone:  $(IN_VENV)/ser-stream listen"
 	@echo "Which microphones:     $(IN_VENV)/ser-stream devices"
+
+whole_suite = -n $(WORKERS) --dist loadgroup --cov --cov-report=term
 
 # Where ROS 2 is installed, its tests run too.
 test: SHELL := bash
@@ -32,13 +38,29 @@ test: $(INSTALLED) portaudio sound-server
 	@[ -n "$$ROS_DISTRO" ] || for setup in /opt/ros/*/setup.bash; do \
 	    if [ -f "$$setup" ]; then . "$$setup"; fi; \
 	done; \
-	OMP_NUM_THREADS=1 $(IN_VENV)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(IN_VENV)/python -m pytest $(if $(ARGS),$(ARGS),$(whole_suite))
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) mypy
 	@$(IN_VENV)/ruff check .
 	@$(IN_VENV)/ruff format --check .
+	@$(IN_VENV)/codespell
 
-# Tables of docs/results.md, of the weights that are here; ONLY=windows for one of them.
+# The number of mypy's errors may not rise. Once it is 0, the recipe is `@$(IN_VENV)/mypy`.
+# mypy exits with 1 where it found errors, with 2 where it could not run.
+MYPY_MAX := 250
+mypy: $(INSTALLED)
+	@found=$$($(IN_VENV)/mypy); code=$$?; \
+	count=$$(printf '%s\n' "$$found" | grep -c ': error: '); \
+	if [ $$code -gt 1 ] || [ $$count -gt $(MYPY_MAX) ]; then \
+	    printf '%s\n' "$$found" "mypy: found $$count errors; accepted are at most $(MYPY_MAX)" >&2; \
+	    exit 1; \
+	fi
+
+screenshot: $(INSTALLED)
+	@$(IN_VENV)/python -m pip install -q --disable-pip-version-check pyte
+	@$(IN_VENV)/python tools/screenshot.py docs/figures/screenshot.png
+
+# Measure the tables of docs/results.md with the weights that are here; ONLY=folds for one of them.
 ONLY ?=
 results: $(INSTALLED)
 	@[ -d "$(CORPORA)" ] || { echo "make results CORPORA=DIR: found '$(CORPORA)'; needed is the" \
@@ -47,14 +69,15 @@ results: $(INSTALLED)
 	    $(if $(ONLY),--only $(ONLY))
 
 clean:
-	rm -rf build dist install log *.egg-info .pytest_cache .hypothesis .ruff_cache
+	rm -rf build dist install log *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .coverage*
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean
 	rm -rf $(VENV)
 
-# $(call apt_install,PACKAGES): Debian and Ubuntu, as root, without questions. Fails where it cannot;
-# whoever calls it goes on. Package lists are fetched only where they are missing or too old.
+# $(call apt_install,PACKAGES): install Debian or Ubuntu packages as root, without questions. It
+# fails where that is impossible; callers go on with a message. Package lists are fetched only where
+# the installation fails without.
 apt_get = DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=0 \
     -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o DPkg::Lock::Timeout=60
 apt_install = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
@@ -66,8 +89,8 @@ apt_install = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 is_accepted = -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))'
 candidates = $(or $(PYTHON),python3 python3.12 python3.11 python3.10)
 
-# One stamp for all that pip installs: made anew when one of these files changes. A .venv that is
-# there and has pip is kept, whoever made it.
+# The stamp of what pip installs; outdated when one of these files changes. An existing .venv with
+# pip is kept, whoever made it.
 $(INSTALLED): setup.py setup.cfg pyproject.toml constraints.txt
 	@if ! $(IN_VENV)/python -m pip --version >/dev/null 2>&1; then \
 	    python= found=; \
@@ -96,14 +119,14 @@ $(INSTALLED): setup.py setup.cfg pyproject.toml constraints.txt
 	@$(IN_VENV)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@
 
-# sounddevice brings PortAudio along, except on Linux.
+# The sounddevice package includes PortAudio, except on Linux.
 portaudio: $(INSTALLED)
 	@[ "$$(uname)" != Linux ] \
 	|| $(IN_VENV)/python -c 'import ctypes.util as u, sys; sys.exit(not u.find_library("portaudio"))' \
 	|| { $(call apt_install,libportaudio2); } \
 	|| echo "Microphones need PortAudio. On Debian and Ubuntu: sudo apt install libportaudio2"
 
-# A server of their own lets tests play to the microphone. Where it is missing, they are skipped.
+# Microphone tests play recordings to a PulseAudio server of their own, and are skipped without it.
 sound_server = pulseaudio pulseaudio-utils libasound2-plugins
 sound-server:
 	@{ command -v pulseaudio && command -v pactl \

@@ -7,9 +7,9 @@ from setuptools import find_packages, setup
 NAME = "ser_stream"
 SHARE = f"share/{NAME}"
 ASR = ["faster-whisper", "pocketsphinx"]
-DDS = ["cyclonedds>=11"]  # older ones refuse PruneDelay, see ser_stream/ros/dds.py
-HUGGING_FACE = ["transformers>=4.57"]  # the oldest that the tests were run with
-# What draws figures and builds rooms; a robot needs none of it. Older matplotlibs put no legend
+DDS = ["cyclonedds>=11"]  # older versions reject the setting PruneDelay, see ser_stream/ros/
+HUGGING_FACE = ["transformers>=4.57"]  # the oldest tested version
+# Plots and room simulation; a robot needs neither. Older versions of matplotlib place no legends
 # outside the axes.
 RESEARCH = ["librosa", "matplotlib>=3.7", "pyroomacoustics", "scikit-learn"]
 # Not "attr:" in setup.cfg: with setuptools 79 and newer, colcon then fails to read the metadata.
@@ -29,9 +29,10 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (SHARE, ["package.xml"]),
-        (f"{SHARE}/config", glob("config/*.yaml")),
-        (f"{SHARE}/config/recipes", glob("config/recipes/*.yaml")),
-        (f"{SHARE}/config/recipes/settings", glob("config/recipes/settings/*.yaml")),
+        *(
+            (f"{SHARE}/{folder.as_posix()}", [str(path) for path in sorted(folder.glob("*.yaml"))])
+            for folder in sorted({path.parent for path in Path("config").rglob("*.yaml")})
+        ),
         (f"{SHARE}/launch", glob("launch/*.launch.py")),
     ],
     install_requires=[

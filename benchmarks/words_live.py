@@ -23,9 +23,10 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.evaluation.metrics import score_answers
 from ser_stream.evaluation.streamed import draw
-from ser_stream.recipes.speech_text import load_speech_text_recipe
+from ser_stream.recipes.load import load_recipe
+from ser_stream.recipes.speech_text import SpeechTextRecipe
 
-RECIPE = Path(__file__).parent.parent / "config" / "recipes" / "can-english.yaml"
+RECIPE = Path(__file__).parent.parent / "config" / "recipes" / "streaming" / "can-english.yaml"
 SOUND, WORDS = "audio", "audio+text"
 
 
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("validation", "test"), default="test")
     arguments = parser.parse_args()
 
-    voices = load_speech_text_recipe(RECIPE).voices
+    voices = load_recipe(RECIPE, SpeechTextRecipe).voices
     parts = voices.split(read_corpora(arguments.corpora, list(voices.corpora)))
     clips = draw(
         [clip for clip in parts[arguments.part] if clip.corpus == "cremad"], arguments.clips

@@ -1,8 +1,9 @@
-"""Optional parts: tests that need more than Python, and a table that says which of them ran.
+"""Optional parts of the test suite, and how its tests are spread over worker processes.
 
-Mark a test `@pytest.mark.microphone`, `corpora`, `huggingface` or `ros`, and it is skipped, with
-the reason, where the part is missing. A test that uses the fixture `corpora_root` carries its mark
-already.
+An optional part needs more than Python packages: a sound server, ROS 2, corpora. Mark a test
+`@pytest.mark.microphone`, `corpora`, `dds`, `huggingface` or `ros`, and it is skipped, with the
+reason, where the part is missing. Tests with the fixture `corpora_root` get the mark `corpora`
+automatically. A table at the end of each run shows which parts were exercised.
 """
 
 from __future__ import annotations
@@ -11,22 +12,28 @@ import dataclasses
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from ctypes.util import find_library
 from importlib.util import find_spec
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from pulse import missing_programs
 
 pytest_plugins = ["shared_fixtures"]
 
-# For `launch_test`. Looking in it for doctests imports launch, and every logger that is made after
-# that keeps to itself what it is told.
+# How long an example takes depends on what else the machine is doing.
+hypothesis.settings.register_profile("without deadline", deadline=None)
+hypothesis.settings.load_profile("without deadline")
+
+# `support/launch_lifecycle.py` is run by `launch_test`. Collecting its doctests would import ROS's
+# launch, after which loggers no longer propagate to pytest's handlers.
 collect_ignore = ["support"]
 
-# Who runs the tests in the background has SIGINT ignored, and so have the programs they start.
+# A shell starts background jobs with SIGINT ignored, and the programs under test inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -36,9 +43,19 @@ CORPORA_ROOT = Path(
 )
 
 
+# One test at a time of each of these parts, whatever files they are in: they share hardware, ports
+# or real time. A test of several parts belongs to the first.
+EXCLUSIVE_PARTS = ("ros", "dds", "microphone")
+
+
 @dataclasses.dataclass(frozen=True)
 class OptionalPart:
-    """What it is called in the table, and why it is missing here ("" where it is not)."""
+    """A part of the suite that is skipped where its requirements are not installed.
+
+    Attributes:
+        title: Name in the closing table.
+        missing: Returns why the part cannot run here, or "" where it can.
+    """
 
     title: str
     missing: Callable[[], str]
@@ -48,7 +65,8 @@ def _missing_for_microphone() -> str:
     missing = list(missing_programs)
     if find_library("portaudio") is None:
         missing.append("libportaudio2")
-    # What ALSA, and with it PortAudio, reaches PulseAudio through; Debian has a folder per machine.
+    # ALSA, and through it PortAudio, reaches PulseAudio by this plugin. Debian's folder depends on
+    # the architecture.
     plugin = "alsa-lib/libasound_module_pcm_pulse.so"
     if not any(any(Path("/usr").glob(f"{lib}/{plugin}")) for lib in ("lib*", "lib*/*")):
         missing.append("libasound2-plugins")
@@ -74,10 +92,15 @@ def _missing_for_huggingface() -> str:
     return "" if find_spec("transformers") else "no transformers; pip install transformers"
 
 
+def _missing_for_dds() -> str:
+    return "" if find_spec("cyclonedds") else "no cyclonedds; pip install cyclonedds"
+
+
 OPTIONAL_PARTS = {
     "huggingface": OptionalPart("Hugging Face models", _missing_for_huggingface),
     "microphone": OptionalPart("microphone (PulseAudio)", _missing_for_microphone),
     "corpora": OptionalPart("corpora", _missing_for_corpora),
+    "dds": OptionalPart("Cyclone DDS", _missing_for_dds),
     "ros": OptionalPart("ROS 2", _missing_for_ros),
 }
 
@@ -109,20 +132,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.user_properties.append(("optional part", name))
                 if reason:
                     item.add_marker(pytest.mark.skip(reason=reason))
+        item.add_marker(pytest.mark.xdist_group(_worker_group(item)))
+
+
+def _worker_group(item: pytest.Item) -> str:
+    """Name of the tests that run one after another in the same worker process.
+
+    Tests of an exclusive part form one group; all others are grouped by file, so that fixtures of
+    module scope are set up once.
+    """
+    for part in EXCLUSIVE_PARTS:
+        if item.get_closest_marker(part):
+            return part
+    return f"{item.path.parent.name}/{item.path.stem}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Which optional parts were exercised. Parts that are missing say so even without a test."""
+    """Print which optional parts were exercised; missing parts are listed even without a test."""
     if terminalreporter.config.option.collectonly:
         return
+    exercised = Counter(
+        value
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, ())
+        for name, value in report.user_properties
+        if name == "optional part"
+    )
     rows = [("optional part", "exercised or skipped")]
     for name, part in OPTIONAL_PARTS.items():
-        n_run = sum(
-            ("optional part", name) in report.user_properties
-            for outcome in ("passed", "failed")
-            for report in terminalreporter.stats.get(outcome, ())
-        )
-        if n_run:
+        if n_run := exercised[name]:
             rows.append((part.title, f"exercised: {n_run} test{'s' if n_run > 1 else ''}"))
         else:
             rows.append((part.title, f"skipped: {part.missing() or 'no test of it was chosen'}"))

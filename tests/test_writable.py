@@ -34,7 +34,7 @@ def test_adapt_writes_over_nobodys_files(tmp_path, monkeypatch, speech_path, cap
 
 
 def test_a_device_that_is_not_there_is_said_before_the_work(tmp_path, capsys):
-    recipe = "config/recipes/default.yaml"
+    recipe = "config/recipes/streaming/default.yaml"
     command = ["train", recipe, "--corpora", str(tmp_path), "--output", str(tmp_path / "run")]
     assert main([*command, "--device", "gpu"]) == 2
     error = capsys.readouterr().err
@@ -44,8 +44,11 @@ def test_a_device_that_is_not_there_is_said_before_the_work(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (["evaluate", "tiny", "--recipe", "cat.yaml", "--corpora", "."], "a paper's experiment"),
-        (["figures", "default.yaml", "--corpora", "."], "of a model that streams"),
+        (
+            ["evaluate", "tiny", "--recipe", "papers/he/cat.yaml", "--corpora", "."],
+            "a paper's experiment",
+        ),
+        (["figures", "streaming/default.yaml", "--corpora", "."], "of a model that streams"),
     ],
 )
 def test_a_recipe_of_the_other_kind_is_told_from_a_wrong_one(monkeypatch, capsys, command, says):

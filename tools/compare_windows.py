@@ -32,7 +32,8 @@ from ser_stream.features.log_mel import SILENCE_DB
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import log_softmax
 from ser_stream.models.checkpoint import load_model
-from ser_stream.recipes.speech import Recipe, load_recipe
+from ser_stream.recipes.load import load_recipe
+from ser_stream.recipes.speech import Recipe
 from ser_stream.stream.decoding import TurnDecoder
 from ser_stream.stream.windowing import StreamWindower, TurnFeatures, WindowSettings
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
@@ -311,7 +312,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="all figures, as one JSON object")
     arguments = parser.parse_args(argv)
     try:
-        recipe = load_recipe(arguments.recipe)
+        recipe = load_recipe(arguments.recipe, Recipe)
         report = compare(
             arguments.model, recipe, arguments.corpora, arguments.part, arguments.clips
         )

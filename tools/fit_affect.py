@@ -32,7 +32,8 @@ from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import ModelInfo, find_writable
 from ser_stream.models.pooling import PoolingModel
 from ser_stream.models.registry import build_model
-from ser_stream.recipes.speech import Recipe, load_recipe
+from ser_stream.recipes.load import load_recipe
+from ser_stream.recipes.speech import Recipe
 from ser_stream.training.model_card import write_card
 
 INTENSITY = {"strong": 1.0, "low": -1.0}
@@ -217,7 +218,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     model, corpora = arguments.model, arguments.corpora
     try:
-        recipe = load_recipe(arguments.recipe)
+        recipe = load_recipe(arguments.recipe, Recipe)
         if arguments.measure:
             report, end = measure_affect(model, recipe, corpora, arguments.measure), ""
         else:

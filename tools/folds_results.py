@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ser_stream.evaluation.streamed import IN_A_ROW
-from ser_stream.recipes.speech import load_recipe
+from ser_stream.recipes.load import load_recipe
+from ser_stream.recipes.speech import Recipe
 from ser_stream.training.cross_validation import train_folds
 
 RECIPES = ("leave-one-corpus-out", "ravdess-folds", "cremad-folds")
@@ -21,7 +22,7 @@ def folds_table(recipes: Path, corpora: Path) -> tuple[str, dict]:
     for name in RECIPES:
         of_seeds = [
             train_folds(
-                load_recipe(recipes / f"{name}.yaml"), corpora, RUNS / "cache",
+                load_recipe(recipes / f"{name}.yaml", Recipe), corpora, RUNS / "cache",
                 RUNS / f"{name}-seed{seed}", seed,
             )
             for seed in SEEDS

@@ -22,11 +22,13 @@ from ser_stream.evaluation.evaluate import evaluate_model
 from ser_stream.evaluation.robustness import NO_SPEECH, conditions_table, evaluate_conditions
 from ser_stream.evaluation.streamed import IN_A_ROW
 from ser_stream.files import write_json
-from ser_stream.recipes.speech import Recipe, load_recipe
+from ser_stream.recipes.load import load_recipe
+from ser_stream.recipes.speech import Recipe
 from ser_stream.training.model_card import save_report
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "results.md"
+RECIPES = ROOT / "config" / "recipes" / "streaming"
 JSON = ROOT / "docs" / "results"
 MODELS = (
     "default", "tiny", "open", "cnn-blstm-attention-streaming", "cat-streaming", "moma-streaming",
@@ -40,7 +42,7 @@ CLIPS = 40
 
 
 def recipe_of(model: str) -> Recipe:
-    return load_recipe(ROOT / "config" / "recipes" / f"{model}.yaml")
+    return load_recipe(RECIPES / f"{model}.yaml", Recipe)
 
 
 def models(corpora: Path) -> str:
@@ -85,7 +87,7 @@ def streaming(corpora: Path) -> str:
 
 def folds(corpora: Path) -> str:
     """Networks like the default's that never heard the speakers that they are scored on."""
-    table, reports = folds_table(ROOT / "config" / "recipes", corpora)
+    table, reports = folds_table(RECIPES, corpora)
     _keep("folds", reports)
     return table
 

@@ -54,18 +54,19 @@ def _add_drawn(parser: argparse.ArgumentParser) -> None:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from ser_stream.evaluation.evaluate import evaluate_model, print_report, print_summary
     from ser_stream.models.info import find_writable
-    from ser_stream.recipes.speech import load_recipe
-    from ser_stream.recipes.speech_text import is_speech_text_recipe
+    from ser_stream.recipes.load import load_recipe
+    from ser_stream.recipes.speech import Recipe
+    from ser_stream.recipes.speech_text import SpeechTextRecipe
     from ser_stream.training.model_card import save_report
 
     if arguments.save:  # before hours of evaluation
         for model in arguments.models:
             find_writable(model)
-    if is_speech_text_recipe(arguments.recipe):
+    if isinstance(load_recipe(arguments.recipe), SpeechTextRecipe):
         return _evaluate_conversation(arguments)
     if arguments.first:
         raise InputError("--first: goes with the recipe of a model that sees words beside sound")
-    recipe = load_recipe(arguments.recipe)
+    recipe = load_recipe(arguments.recipe, Recipe)
     reports = []
     for model in arguments.models:
         report = evaluate_model(model, recipe, arguments.corpora, arguments.part)
@@ -84,10 +85,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 def _evaluate_conversation(arguments: argparse.Namespace) -> int:
     from ser_stream.evaluation.pair_scores import figures_table
     from ser_stream.evaluation.speech_text import evaluate_speech_text
-    from ser_stream.recipes.speech_text import load_speech_text_recipe
+    from ser_stream.recipes.load import load_recipe
+    from ser_stream.recipes.speech_text import SpeechTextRecipe
     from ser_stream.training.speech_text import save_pair_scores
 
-    recipe, part = load_speech_text_recipe(arguments.recipe), arguments.part
+    recipe, part = load_recipe(arguments.recipe, SpeechTextRecipe), arguments.part
     for model in arguments.models:
         report = evaluate_speech_text(model, recipe, arguments.corpora, part, arguments.first)
         if arguments.save:
@@ -102,14 +104,15 @@ def _evaluate_conversation(arguments: argparse.Namespace) -> int:
 def _robustness(arguments: argparse.Namespace) -> int:
     from ser_stream.data.acoustics import CONDITIONS
     from ser_stream.evaluation.robustness import NO_SPEECH, conditions_table, evaluate_conditions
-    from ser_stream.recipes.speech import load_recipe
+    from ser_stream.recipes.load import load_recipe
+    from ser_stream.recipes.speech import Recipe
 
     accepted = [*CONDITIONS, NO_SPEECH]
     names = arguments.conditions or accepted
     if unknown := [name for name in names if name not in accepted]:
         raise InputError(f"--conditions {unknown[0]}: accepted are {', '.join(accepted)}")
     report = evaluate_conditions(
-        arguments.model, load_recipe(arguments.recipe), arguments.corpora, arguments.part,
+        arguments.model, load_recipe(arguments.recipe, Recipe), arguments.corpora, arguments.part,
         names, arguments.clips,
     )  # fmt: skip
     if arguments.json:

@@ -67,17 +67,21 @@ def _add_import_model(commands) -> None:
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
-    from ser_stream.recipes.speech import load_recipe
+    from ser_stream.recipes.load import load_recipe
+    from ser_stream.recipes.speech import Recipe
     from ser_stream.training.calibrate import calibrate_model
 
-    fitted = calibrate_model(arguments.model, load_recipe(arguments.recipe), arguments.corpora)
+    fitted = calibrate_model(
+        arguments.model, load_recipe(arguments.recipe, Recipe), arguments.corpora
+    )
     for trigger, calibration in fitted.items():
         print(f"{trigger}: temperature {calibration.temperature:g}, floor {calibration.floor:g}")
     return 0
 
 
 def _adapt(arguments: argparse.Namespace) -> int:
-    from ser_stream.recipes.speech import load_recipe
+    from ser_stream.recipes.load import load_recipe
+    from ser_stream.recipes.speech import Recipe
     from ser_stream.training.speaker_adaptation import adapt, measure, print_measured
 
     if bool(arguments.recordings) != bool(arguments.output) or (
@@ -91,7 +95,7 @@ def _adapt(arguments: argparse.Namespace) -> int:
         print(f"{speech_s:.0f} s of speech heard; model written to {arguments.output}")
         print("It is one person's, and remembers no voices: see README, Your own clips")
         return 0
-    recipe = load_recipe(arguments.recipe)
+    recipe = load_recipe(arguments.recipe, Recipe)
     report = measure(arguments.model, recipe, arguments.corpora, arguments.part)
     if arguments.json:
         print(json.dumps(report))

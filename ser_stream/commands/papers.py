@@ -1,13 +1,19 @@
-"""`ser-stream report` and `figures`: the papers' experiments."""
+"""`ser-stream report` and `ser-stream figures`: tables and plots of the papers' experiments."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ser_stream.commands.shared import add_training, device_of
+from ser_stream.commands.shared import add_training, cache_of, device_of
 from ser_stream.errors import InputError
 from ser_stream.files import write_json
+
+if TYPE_CHECKING:
+    from ser_stream.papers.run import Folders
+    from ser_stream.recipes.experiment import Experiment
 
 
 def add(commands) -> None:
@@ -17,27 +23,42 @@ def add(commands) -> None:
 
 
 def _add_report(commands) -> None:
-    report = commands.add_parser("report", help="a paper's table: its numbers and ours")
-    report.add_argument("table", metavar="TABLE", help="such as sherman-3; a wrong name lists them")
-    report.add_argument("--seeds", nargs="+", type=int, default=[], metavar="N")
-    report.add_argument("--no-train", action="store_true", help="show what is there; train nothing")
+    report = commands.add_parser(
+        "report", help="train and print a table of a paper, beside the paper's own numbers"
+    )
+    report.add_argument(
+        "table", metavar="TABLE", help="such as sherman-3; an unknown name lists all tables"
+    )
+    report.add_argument(
+        "--seeds", nargs="+", type=int, default=[], metavar="N",
+        help="random seeds; default: those of the recipes",
+    )  # fmt: skip
+    report.add_argument(
+        "--no-train", action="store_true", help="print existing results and train nothing"
+    )
     report.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown too")
     report.add_argument("--json", type=Path, metavar="FILE", help="write it as JSON too")
     report.add_argument(
-        "--figures", type=Path, metavar="DIR", help="draw its bars and confusion matrices too"
+        "--figures", type=Path, metavar="DIR", help="plot its metrics and confusion matrices too"
     )
     add_training(report, corpora_needed=False)
     report.set_defaults(run=_report)
 
 
 def _add_figures(commands) -> None:
-    figures = commands.add_parser("figures", help="draw what a trained experiment learned")
-    figures.add_argument("recipe", type=Path, metavar="RECIPE", help="of the experiment")
-    figures.add_argument("--seeds", nargs="+", type=int, default=[], metavar="N")
-    figures.add_argument("--output", type=Path, default=Path("figures"), metavar="DIR")
+    figures = commands.add_parser("figures", help="plot what a trained experiment learned")
+    figures.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file of an experiment")
     figures.add_argument(
-        "--examples", type=int, default=1, metavar="N", help="recordings whose attention is drawn"
+        "--seeds", nargs="+", type=int, default=[], metavar="N",
+        help="random seeds; default: those of the recipe",
+    )  # fmt: skip
+    figures.add_argument(
+        "--output", type=Path, default=Path("figures"), metavar="DIR", help="default: figures"
     )
+    figures.add_argument(
+        "--examples", type=int, default=1, metavar="N",
+        help="number of recordings whose attention is plotted",
+    )  # fmt: skip
     add_training(figures)
     figures.set_defaults(run=_figures)
 
@@ -45,18 +66,16 @@ def _add_figures(commands) -> None:
 def _report(arguments: argparse.Namespace) -> int:
     from ser_stream.files import check_file
     from ser_stream.papers.report import make_report, show, to_markdown
-    from ser_stream.papers.run import Folders
 
     for path in filter(None, (arguments.markdown, arguments.json)):
         check_file(path)
     if arguments.corpora is None and not arguments.no_train:
-        raise InputError("--corpora: needed to train what is missing; or --no-train: show the rest")
-    folders = Folders(
-        arguments.corpora or Path(), arguments.cache or arguments.runs / "cache", arguments.runs
-    )
+        raise InputError(
+            "--corpora: needed to train what has no result yet; or --no-train: print what has"
+        )
     report = make_report(
-        arguments.table, arguments.on, arguments.seeds, folders, not arguments.no_train,
-        device_of(arguments),
+        arguments.table, arguments.on, arguments.seeds, folders_of(arguments),
+        not arguments.no_train, device_of(arguments),
     )  # fmt: skip
     show(report)
     if arguments.markdown:
@@ -73,37 +92,40 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _figures(arguments: argparse.Namespace) -> int:
     from ser_stream.papers.experiment_plots import draw_experiment
+    from ser_stream.recipes.experiment import Experiment
+    from ser_stream.recipes.folders import read_overlays
+    from ser_stream.recipes.load import load_recipe
 
-    experiment, folders = _experiment(arguments, arguments.seeds)
+    overlays = read_overlays(arguments.on)
+    if arguments.seeds:
+        overlays.append({"seeds": arguments.seeds})
+    experiment = load_recipe(arguments.recipe, Experiment, overlays=overlays)
+    folders = folders_of(arguments)
     for path in draw_experiment(experiment, folders, arguments.output, arguments.examples):
         print(path)
     return 0
 
 
-def train_experiment(arguments: argparse.Namespace) -> int:
-    """Train what an experiment has not trained yet, for `ser-stream train`."""
+def train_experiment(arguments: argparse.Namespace, experiment: Experiment) -> int:
+    """Train the seeds and folds of an experiment that have no result yet, for `train`."""
     from ser_stream.distributed import is_first
     from ser_stream.papers.run import run_experiment
     from ser_stream.papers.summary import Summary
 
     if arguments.output:
         raise InputError("--output: an experiment has many runs; name their folder with --runs")
-    seeds = [] if arguments.seed is None else [arguments.seed]
-    experiment, folders = _experiment(arguments, seeds)
-    results = run_experiment(experiment, folders, device_of(arguments))
+    if arguments.seed is not None:
+        if arguments.seed < 0:
+            raise InputError(f"--seed: found {arguments.seed}; accepted is 0 or more")
+        experiment = dataclasses.replace(experiment, seeds=(arguments.seed,))
+    results = run_experiment(experiment, folders_of(arguments), device_of(arguments))
     if is_first():
         print(Summary.of(experiment, results))
     return 0
 
 
-def _experiment(arguments: argparse.Namespace, seeds: list[int]):
-    """The experiment that the arguments name, and where its runs are."""
+def folders_of(arguments: argparse.Namespace) -> Folders:
+    """Return the folders of corpora, cached features and runs that the arguments name."""
     from ser_stream.papers.run import Folders
-    from ser_stream.recipes.experiment import load_experiment, read_overlays
 
-    over = read_overlays(arguments.on)
-    if seeds:
-        over.append({"seeds": seeds})
-    cache = arguments.cache or arguments.runs / "cache"
-    folders = Folders(arguments.corpora, cache, arguments.runs)
-    return load_experiment(arguments.recipe, *over), folders
+    return Folders(arguments.corpora or Path(), cache_of(arguments), arguments.runs)

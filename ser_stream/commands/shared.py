@@ -82,6 +82,11 @@ def add_training(parser: argparse.ArgumentParser, corpora_needed: bool = True) -
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or auto; default: cpu")
 
 
+def cache_of(arguments: argparse.Namespace) -> Path:
+    """Return the folder of computed features that --cache and --runs name."""
+    return arguments.cache or arguments.runs / "cache"
+
+
 def device_of(arguments: argparse.Namespace) -> str:
     """What --device names, by torch's name. Raises InputError where it is not there."""
     from ser_stream.stream.settings import torch_device

@@ -6,11 +6,17 @@ All of it works on frames in dB (frames, n_mels); sounds are mixed in the power 
 from __future__ import annotations
 
 import dataclasses
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
 from ser_stream.features.log_mel import db_to_power, power_to_db
 from ser_stream.units import Decibels
+
+Count = Annotated[int, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+NotNegative = Annotated[float, Meta(ge=0)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,26 +50,26 @@ class Augmentation:
             (Park et al., Interspeech 2019).
     """
 
-    prefix: float = 0.3
-    min_frames: int = 80
-    shift: int = 20
+    prefix: Share = 0.3
+    min_frames: Annotated[int, Meta(ge=1)] = 80
+    shift: Count = 20
     gain_db: tuple[float, float] = (-10.0, 8.0)
-    warp: float = 0.1
-    simulated_channel: float = 0.0
-    speaker_history: float = 0.0
-    silence: float = 0.0
-    silence_frames: int = 30
-    noise: float = 0.3
+    warp: Share = 0.1
+    simulated_channel: Share = 0.0
+    speaker_history: Share = 0.0
+    silence: Share = 0.0
+    silence_frames: Count = 30
+    noise: Share = 0.3
     snr_db: tuple[float, float] = (8.0, 30.0)
-    babble: float = 0.0
-    no_speech: float = 0.0
-    tilt_db: float = 0.0
-    low_pass: float = 0.0
-    mixup: float = 0.2
-    time_masks: int = 2
-    time_mask_frames: int = 20
-    band_masks: int = 2
-    band_mask_width: int = 8
+    babble: Share = 0.0
+    no_speech: Share = 0.0
+    tilt_db: NotNegative = 0.0
+    low_pass: Share = 0.0
+    mixup: NotNegative = 0.2
+    time_masks: Count = 2
+    time_mask_frames: Count = 20
+    band_masks: Count = 2
+    band_mask_width: Count = 8
 
     @property
     def leaves_sound(self) -> bool:

@@ -1,36 +1,40 @@
-"""From logits to probabilities that may be believed: temperature, floor and offset."""
+"""Calibration: probabilities from logits, as reliable as they say."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """What turns logits into probabilities that may be believed, for one trigger.
+    """Turns the logits of a model into calibrated probabilities, for one trigger.
 
     Attributes:
-        temperature: logits are divided by it (Guo et al., ICML 2017).
-        floor: with less confidence than this the estimate abstains.
-        neutral: (labels,) mean log-probabilities, before the temperature, of unheard speakers'
-            neutral speech; () where it is not known.
-        offset: (labels,) what is added to the logits for one person's voice; () for anybody's.
+        temperature: divisor of the logits (Guo et al., "On calibration of modern neural networks",
+            ICML 2017).
+        floor: estimates with a confidence below it abstain.
+        neutral: (labels,) mean log-probabilities at temperature 1 of neutral speech of validation
+            speakers; () where they were not measured.
+        offset: (labels,) added to the logits, for the voice of one person; () for any voice.
     """
 
-    temperature: float = 1.0
-    floor: float = 0.0
+    temperature: Annotated[float, Meta(gt=0)] = 1.0
+    floor: Annotated[float, Meta(ge=0)] = 0.0
     neutral: tuple[float, ...] = ()
     offset: tuple[float, ...] = ()
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """(..., labels) logits -> probabilities."""
+        """Return the calibrated probabilities (..., labels) of logits (..., labels)."""
         if self.offset:
             logits = logits + np.array(self.offset)
         return np.exp(log_softmax(logits / self.temperature))
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Return the logarithms of the softmax over the last axis."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))

@@ -1,11 +1,13 @@
-"""What model.json says of a model. No torch here: listing models must be quick."""
+"""The description of a model in model.json. No torch here: listing models must be quick."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from ser_stream.emotion import INTERVAL, UTTERANCE, canonical_label
 from ser_stream.errors import InputError
@@ -17,30 +19,36 @@ from ser_stream.features.sherman import ShermanLogMelConfig
 from ser_stream.files import write_json
 from ser_stream.models.calibration import Calibration
 from ser_stream.models.hub import hub_folder, is_hub_name
+from ser_stream.validation import Tagged, convert, shown
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 FORMAT = 1
 HUGGING_FACE = "hugging_face"
 """Architecture of a folder that holds a Hugging Face checkpoint beside model.json."""
-FEATURES = {
+FRAME_FEATURES: dict[str, type] = {
     "log_mel": LogMelConfig,
     "segments": SegmentConfig,
     "sherman_log_mel": ShermanLogMelConfig,
     "descriptors": DescriptorConfig,
-    "samples": SampleConfig,
 }
-"""Name of a kind of features -> their settings. A description without a name is of log_mel."""
+"""Value of `kind` in the settings of features -> their dataclass; features computed by frames."""
+FEATURES: dict[str, type] = {**FRAME_FEATURES, "samples": SampleConfig}
+"""All kinds of features; samples are those of Hugging Face checkpoints."""
+FrameFeatures = Annotated[LogMelConfig, Tagged(FRAME_FEATURES, default="log_mel")]
+Features = Annotated[LogMelConfig | SampleConfig, Tagged(FEATURES, default="log_mel")]
+"""Settings of features; without `kind` they are those of log-mel spectrograms."""
+TRIGGERS = (INTERVAL, UTTERANCE)
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
-    """Where a model's knowledge is from.
+    """The data a model was trained on.
 
     Attributes:
-        corpora: names and licences, as a person would cite them.
+        corpora: names and licences of the corpora, as a person would cite them.
         licence: what the weights may be used for.
-        commercial_use: whether every corpus allows it.
-        seed: of the training run; None where it is not known.
+        commercial_use: whether every corpus allows commercial use.
+        seed: random seed of the training run; None where it is not known.
     """
 
     corpora: tuple[str, ...] = ()
@@ -51,37 +59,40 @@ class TrainingData:
 
 @dataclasses.dataclass(frozen=True)
 class ModelInfo:
-    """All of a model but its weights.
+    """Everything about a model but its weights.
 
     Attributes:
-        architecture, options: a name in `ser_stream.models.registry`, and its keyword arguments;
-            the vocabulary of a network that sees words is among them.
-        labels: one per output.
-        features: settings of the features it is given.
-        mean, std: (features.dimension,) statistics of each band over the training set, in dB;
-            empty where features are samples, which are not normalised by them.
-        smoothing: of interval estimates, see `TurnDecoder`; calibration is fitted to it.
-        speaker_memory: whether turns are normalised by the turns before, see `SpeakerMemory`.
-        calibration: by trigger, "interval" and "utterance".
-        results: measured figures, for people.
+        architecture, options: name in `ser_stream.models.registry` and its keyword arguments; the
+            vocabulary of a network that sees words is one of them.
+        labels: emotion of each output.
+        features: settings of the input features.
+        mean, std: (features.dimension,) statistics of each feature over the training set, in the
+            unit of the features (dB for log-mel bands); empty for features of kind "samples",
+            which are not normalised by them.
+        smoothing: of interval estimates, see `TurnDecoder`; the calibration holds for this value.
+        speaker_memory: whether turns are normalised by earlier turns, see `SpeakerMemory`.
+        calibration: trigger ("interval" or "utterance") -> calibration.
+        training_data: corpora and licence.
+        results: metrics of evaluations, for people.
     """
 
     name: str
     architecture: str
     labels: tuple[str, ...]
-    features: LogMelConfig | SampleConfig
+    features: Features
     mean: tuple[float, ...]
-    std: tuple[float, ...]
+    std: tuple[Annotated[float, Meta(ge=0)], ...]
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
-    smoothing: float = 0.0
+    smoothing: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     speaker_memory: bool = False
     calibration: dict[str, Calibration] = dataclasses.field(
-        default_factory=lambda: {INTERVAL: Calibration(), UTTERANCE: Calibration()}
+        default_factory=lambda: {trigger: Calibration() for trigger in TRIGGERS}
     )
     training_data: TrainingData = TrainingData()
     results: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
+        """Write model.json into a folder."""
         content = {"format": FORMAT, **dataclasses.asdict(self)}
         kind = next(name for name, config in FEATURES.items() if config is type(self.features))
         content["features"] = {"kind": kind, **content["features"]}
@@ -89,16 +100,16 @@ class ModelInfo:
 
 
 def shipped_models() -> list[str]:
-    """Names of the models that come with the package, `default` first."""
+    """Return the names of the models that come with the package, `default` first."""
     names = (path.parent.name for path in SHIPPED.glob("*/model.json"))
     return sorted(names, key=lambda name: (name != "default", name))
 
 
 def find_model(name_or_folder: str | Path) -> Path:
-    """Folder of a shipped model, the folder that is named, or one of the Hugging Face Hub.
+    """Return the folder of a model: a shipped one, any folder, or one of the Hugging Face Hub.
 
     Raises:
-        InputError: it is none of them.
+        InputError: there is no such model.
     """
     folder = SHIPPED / str(name_or_folder)
     if str(name_or_folder) in shipped_models():
@@ -117,15 +128,15 @@ def find_model(name_or_folder: str | Path) -> Path:
 
 
 def has_description(folder: Path) -> bool:
-    """Whether it is a model of ser_stream, not a bare Hugging Face checkpoint."""
+    """Return whether a folder has a model.json; a bare Hugging Face checkpoint has none."""
     return (folder / "model.json").is_file()
 
 
 def find_writable(name_or_folder: str | Path) -> Path:
-    """As `find_model`, of a model whose model.json is to be changed.
+    """Return the folder of a model whose model.json is going to be changed, see `find_model`.
 
     Raises:
-        InputError: it has none.
+        InputError: there is no such model, or it has no model.json.
     """
     folder = find_model(name_or_folder)
     if not has_description(folder):
@@ -140,61 +151,57 @@ def read_info(folder: Path) -> ModelInfo:
     """Read and check model.json.
 
     Raises:
-        InputError: it is not JSON, or not one of ours.
+        InputError: the file is missing, is not JSON, or a field is unknown, missing or has a value
+            that is not accepted.
     """
     path = folder / "model.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-            raise InputError(f'{path}: not a model of ser_stream (expected "format": {FORMAT})')
-        content["labels"] = tuple(canonical_label(label) for label in content["labels"])
-        content["features"] = read_features(content["features"])
-        content["calibration"] = {
-            trigger: _read_calibration(content["calibration"][trigger], content["labels"])
-            for trigger in (INTERVAL, UTTERANCE)
-        }
-        data = content["training_data"]
-        content["training_data"] = TrainingData(**{**data, "corpora": tuple(data["corpora"])})
-        for name in ("mean", "std"):
-            content[name] = tuple(float(value) for value in content[name])
-            features = content["features"]
-            expected = 0 if isinstance(features, SampleConfig) else features.dimension
-            if len(content[name]) != expected:
-                raise ValueError(
-                    f"{name} has {len(content[name])} values for {expected} of each frame"
-                )
-        return ModelInfo(**content)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except KeyError as error:
-        raise InputError(f"{path}: {error} is missing") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON: {error}") from error
+    found = content.pop("format", None) if isinstance(content, dict) else None
+    if type(found) is not int or found != FORMAT:
+        raise InputError(f'{path}: not a model of ser_stream (expected "format": {FORMAT})')
+    missing = [name for name in ("calibration", "training_data") if name not in content]
+    if missing:  # a model without them could be built, but not be shipped
+        raise InputError(f"{path}: settings missing: {', '.join(missing)}")
+    return _checked(convert(content, ModelInfo, str(path)), str(path))
 
 
-def _read_calibration(settings: dict[str, Any], labels: tuple[str, ...]) -> Calibration:
-    lists = {name: tuple(map(float, settings.get(name, ()))) for name in ("neutral", "offset")}
-    for name, values in lists.items():
-        if values and len(values) != len(labels):
-            raise ValueError(
-                f"calibration: {name} has {len(values)} values for {len(labels)} labels"
-            )
-    return Calibration(**{**settings, **lists})
-
-
-def read_features(settings: dict[str, Any]) -> LogMelConfig | SampleConfig:
-    """Settings of features, of which `kind` says the kind.
+def _checked(info: ModelInfo, where: str) -> ModelInfo:
+    """Return the description with canonical labels, after checking the sizes of its lists.
 
     Raises:
-        ValueError: the kind is not known, or it does not accept a value.
-        TypeError: a setting is not known.
+        InputError: a label is unknown or there twice, a trigger is unknown or missing, or a list
+            has another number of values than there are labels or features.
     """
-    settings = dict(settings)
-    kind = settings.pop("kind", "log_mel")
-    if kind not in FEATURES:
-        raise ValueError(f"features of kind {kind!r}; accepted are {', '.join(FEATURES)}")
-    return FEATURES[kind](
-        **{n: tuple(v) if isinstance(v, list) else v for n, v in settings.items()}
-    )
+    try:
+        labels = tuple(canonical_label(label) for label in info.labels)
+    except InputError as error:
+        raise InputError(f"{where}: labels: {error}") from error
+    if not labels or len(set(labels)) < len(labels):
+        raise InputError(
+            f"{where}: labels: found {', '.join(labels) or '[]'}; accepted are different emotions"
+        )
+    if set(info.calibration) != set(TRIGGERS):
+        raise InputError(
+            f"{where}: calibration: found {shown(list(info.calibration))}; accepted "
+            f"are {' and '.join(TRIGGERS)}"
+        )
+    n_features = 0 if isinstance(info.features, SampleConfig) else info.features.dimension
+    for name, values in (("mean", info.mean), ("std", info.std)):
+        if len(values) != n_features:
+            raise InputError(
+                f"{where}: {name}: found {len(values)} values; accepted are {n_features}, one per "
+                "feature"
+            )
+    for trigger, calibration in info.calibration.items():
+        for name, values in (("neutral", calibration.neutral), ("offset", calibration.offset)):
+            if len(values) not in (0, len(labels)):
+                raise InputError(
+                    f"{where}: calibration.{trigger}.{name}: found {len(values)} values; accepted "
+                    f"are {len(labels)}, one per label, or none"
+                )
+    return dataclasses.replace(info, labels=labels)

@@ -22,14 +22,9 @@ from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.base import EmotionModel, NormalisingModel
 from ser_stream.models.papers.can import CrossAttentionNetwork
 from ser_stream.papers.attention_plots import attention_over_spectrogram, word_weights
+from ser_stream.papers.data import ExperimentData
 from ser_stream.papers.embedding_plots import embedding_maps
-from ser_stream.papers.run import (
-    Data,
-    Folders,
-    FoldResult,
-    load_kept,
-    read_results,
-)
+from ser_stream.papers.run import Folders, FoldResult, load_kept, read_results
 from ser_stream.papers.summary import pooled
 from ser_stream.recipes.experiment import Experiment
 from ser_stream.training.trainer import Labelled
@@ -70,8 +65,8 @@ def draw_experiment(
     first = results[0]
     splits = experiment.protocol.splits(utterances, first.seed)
     split = next(split for split in splits if split.name == first.fold)
-    data = Data(experiment, utterances, folders.cache)
-    model = load_kept(experiment, data, split, folders.run(experiment, first.seed, first.fold))
+    data = ExperimentData(experiment, utterances, folders.cache)
+    model = load_kept(data, split, folders.run(experiment, first.seed, first.fold))
     test = data.parts(split)["test"]
     embeddings, logits, features = _look_inside(model, test)
     maps = [("features, mean and deviation over time", features), ("embeddings", embeddings)]

@@ -1,4 +1,7 @@
-"""A paper's table with our figures beside the paper's: on the terminal, as Markdown, as JSON."""
+"""A table of a paper, measured here: on the terminal, as Markdown and as JSON.
+
+The paper's own numbers are shown where the corpus, the labels and the test part follow the paper.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,25 @@ from ser_stream.evaluation.tables import narrow_table
 from ser_stream.papers.run import Folders, read_results, run_experiment
 from ser_stream.papers.summary import Summary, percent
 from ser_stream.papers.tables import Row, Table, get_table
-from ser_stream.recipes.experiment import (
-    Experiment,
-    load_experiment,
-    read_overlays,
-    recipes_folder,
-)
+from ser_stream.recipes.experiment import Experiment
+from ser_stream.recipes.folders import experiment_path, read_overlays
+from ser_stream.recipes.load import load_recipe
 
 NOT_RUN = "not run"
 NO_TIMES = "needs times of words"
 AS_IN_PAPERS = "papers-habit"
-"""Settings with which the protocol is the paper's own."""
+"""Settings that make the protocol that of the paper."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ReportRow:
-    """A row, and what was measured; where nothing was, why."""
+    """A row with its result.
+
+    Attributes:
+        row: its numbers of the paper are left out where corpus, labels or test part differ.
+        summary: the result; None where there is none.
+        missing: why there is no result.
+    """
 
     row: Row
     summary: Summary | None
@@ -37,12 +43,11 @@ class ReportRow:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """A table, measured.
+    """A table with its results.
 
     Attributes:
-        on: names of settings that went over the recipes'; with any, the paper's numbers are of
-            another protocol.
-        seeds: instead of the recipes', if any.
+        on: names of the settings that go over those of the recipes.
+        seeds: random seeds; (): those of the recipes.
     """
 
     table: Table
@@ -52,11 +57,13 @@ class Report:
 
     @property
     def command(self) -> str:
+        """Command that makes this report."""
         on = f" --on {' '.join(self.on)}" if self.on else ""
         seeds = f" --seeds {' '.join(map(str, self.seeds))}" if self.seeds else ""
         return f"ser-stream report {self.table.name}{on}{seeds} --corpora DIR"
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON."""
         return {
             "table": self.table.name,
             "title": self.table.title,
@@ -79,25 +86,38 @@ class Report:
 def make_report(
     name: str, on: Sequence[str], seeds: Sequence[int], folders: Folders, train: bool, device: str
 ) -> Report:
-    """Measure a table.
+    """Train and evaluate the experiments of a table.
 
     Args:
-        on: settings over the recipes', see `read_overlays`.
-        seeds: instead of the recipes'; none: those.
-        train: what has no result yet; False: only show what is there.
+        on: settings that go over those of the recipes, see `read_overlays`.
+        seeds: random seeds; empty: those of the recipes.
+        train: train what has no result yet; False: only read existing results.
 
     Raises:
-        InputError: the table or the settings are not known, or a recipe does not fit them.
+        InputError: the table or the settings are unknown, or the settings do not fit a recipe.
     """
     table = get_table(name)
-    over = read_overlays(list(on))
+    overlays = read_overlays(list(on))
     if seeds:
-        over.append({"seeds": list(seeds)})
+        overlays.append({"seeds": list(seeds)})
     rows = []
     for row in table.rows:
-        experiment = load_experiment(recipes_folder() / f"{row.recipe}.yaml", *over)
+        own = load_recipe(experiment_path(row.recipe), Experiment)
+        experiment = load_recipe(experiment_path(row.recipe), Experiment, overlays=overlays)
+        if not _has_same_test(experiment, own):
+            row = dataclasses.replace(row, paper={})
         rows.append(_measure(row, experiment, folders, train, device))
     return Report(table, tuple(on), tuple(rows), tuple(seeds))
+
+
+def _has_same_test(experiment: Experiment, own: Experiment) -> bool:
+    """Return whether the experiment is evaluated as in the paper; `own` is the recipe as it is."""
+
+    def test_of(settings: Experiment) -> tuple[object, ...]:
+        protocol = dataclasses.replace(settings.protocol, validation=0)
+        return settings.corpora, settings.labels, settings.merge, settings.exclude, protocol
+
+    return test_of(experiment) == test_of(own)
 
 
 def _measure(
@@ -130,35 +150,34 @@ def _cells(row: ReportRow) -> list[str]:
 
 
 def notes(report: Report) -> list[str]:
-    """What has to be known to read the figures: protocol, deviations, the paper's own habits."""
+    """Return notes that explain the numbers: protocol, deviations, what the paper does."""
     lines = []
     measured = [row.summary for row in report.rows if row.summary]
     for protocol in dict.fromkeys(summary.protocol for summary in measured):
         lines.append(f"Protocol: {protocol}.")
     over = dict.fromkeys(summary.deviation_over for summary in measured)
     for what in filter(None, over):
-        pooled = ", each by itself; means are of all folds' answers together"
+        pooled = "; means are those of the answers of all folds together"
         lines.append(f"±: standard deviation over {what}{pooled if what == 'folds' else ''}.")
-    if set(report.on) - {AS_IN_PAPERS}:
+    if changed := [name for name in report.on if name != AS_IN_PAPERS]:
         lines.append(
-            f"With the settings {', '.join(report.on)} over the recipes': the paper's numbers are "
-            "not of the same protocol."
+            f"Settings over those of the recipes: {', '.join(changed)}. Training differs from the "
+            "paper's; its numbers are left out where corpus, labels or test part differ too."
         )
     if report.table.note:
-        lines.append(f"Of the paper: {report.table.note}.")
+        lines.append(f"About the paper: {report.table.note}.")
     if report.table.name.startswith("jalal"):
         for row in report.rows:
             if row.summary:
                 accuracy, recalls = row.summary.scores.one_against_rest
                 lines.append(
-                    f"By eq. 10, {row.row.title}: UA {accuracy:.1%}, WA {recalls:.1%}, the paper's "
-                    "names."
+                    f"By the paper's eq. 10, {row.row.title}: UA {accuracy:.1%}, WA {recalls:.1%}."
                 )
     return lines
 
 
 def to_markdown(report: Report) -> str:
-    """A heading, the command, the table, and notes."""
+    """Format a report as Markdown: a heading, the command, the table and notes."""
     lines = [f"### {report.table.title}", "", f"`{report.command}`", ""]
     lines += [f"| {' | '.join(HEAD)} |", "|" + "---|" * len(HEAD)]
     lines += [f"| {' | '.join(_cells(row))} |" for row in report.rows]
@@ -166,12 +185,13 @@ def to_markdown(report: Report) -> str:
 
 
 def show(report: Report) -> None:
-    """The same on the terminal."""
+    """Print a report on the terminal."""
     table = narrow_table(report.table.title)
     table.add_column(HEAD[0], min_width=22)
-    for name in HEAD[1:]:  # a header may be broken, a figure not
+    for name in HEAD[1:]:  # headers may wrap, numbers may not
         table.add_column(name.replace(" ", "\n").replace("-", "\n"), justify="right", no_wrap=True)
-    absent: dict[str, list[str]] = {}  # below: in the table they would make WA's column too wide
+    # Reasons are listed below the table, where they do not widen the column of WA.
+    absent: dict[str, list[str]] = {}
     for row in report.rows:
         system, *cells = _cells(row)
         if row.missing:

@@ -1,4 +1,4 @@
-"""What the runs of one experiment come to: mean and deviation over seeds."""
+"""Summary of the runs of an experiment: means and standard deviations over seeds."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ METRICS = ("wa", "ua", "macro_f1")
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """Figures of an experiment.
+    """Metrics of an experiment.
 
-    Folds are pooled: each utterance of the corpus is judged once per seed, and a seed has one WA
-    and one UA. With one seed there is no deviation over seeds, and that over folds is given.
+    The answers of all folds of a seed are pooled: each utterance is evaluated once per seed, and a
+    seed has one WA and one UA. With a single seed the deviation is that over folds.
 
     Attributes:
-        mean, deviation: of each metric, in [0, 1]; the deviation is the sample's, 0 of one value.
-        deviation_over: "seeds", "folds", or "" where there is one value.
-        scores: of all seeds and folds together.
+        mean: metric -> mean over seeds, in [0, 1].
+        deviation: metric -> sample standard deviation, in [0, 1]; 0 of a single value.
+        deviation_over: "seeds", "folds", or "" where there is a single value.
+        scores: scores of all seeds and folds together.
+        epochs: the epochs that were kept, of the maximum number, such as "12 to 31 of 100".
+        hours: duration of all runs.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Summary:
 
     @classmethod
     def of(cls, experiment: Experiment, results: Sequence[FoldResult]) -> Summary:
+        """Summarise the results of an experiment, of which there is one at least."""
         seeds = tuple(sorted({result.seed for result in results}))
         folds = sorted({result.fold for result in results})
         by_seed = [pooled([r.scores for r in results if r.seed == seed]) for seed in seeds]
@@ -69,6 +73,7 @@ class Summary:
         )
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the summary as JSON."""
         return {**dataclasses.asdict(self), "scores": self.scores.to_dict()}
 
     def __str__(self) -> str:
@@ -84,12 +89,12 @@ class Summary:
 
 
 def percent(mean: float, deviation: float) -> str:
-    """Such as 61.3 ± 2.0, in percent; without the deviation where there is none."""
+    """Format a mean and a deviation in percent: 61.3 ± 2.0, or 61.3 where the deviation is 0."""
     return f"{100 * mean:.1f}" + (f" ± {100 * deviation:.1f}" if deviation else "")
 
 
 def pooled(scores: Sequence[Scores]) -> Scores:
-    """All answers together."""
+    """Return the scores of all answers together."""
     return Scores(
         scores[0].labels,
         np.sum([s.confusion for s in scores], axis=0),

@@ -1,6 +1,6 @@
-"""The tables of the four papers: rows, the recipe that gives each, and the paper's own numbers.
+"""The tables of the four papers: their rows, the recipe of each row, and the paper's own numbers.
 
-Rows that quote other authors' systems are not among them. Numbers are percent.
+Rows in which a paper quotes systems of other authors are left out. Numbers are in percent.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ class Row:
     """One system of a table, on one corpus.
 
     Attributes:
-        recipe: name of the file in config/recipes, without its ending.
-        paper: "wa" and "ua" as the paper prints them, in percent; what it does not print is left
-            out.
+        title: name of the system, as in the paper.
+        recipe: name of the experiment, see `experiment_path`.
+        paper: "wa" and "ua" as printed in the paper, in percent; metrics that it does not print
+            are left out.
     """
 
     title: str
@@ -30,7 +31,7 @@ class Table:
     """One table of one paper.
 
     Attributes:
-        note: what a reader must know about the paper's numbers, or "".
+        note: what a reader must know to compare with the paper's numbers; "": nothing.
     """
 
     name: str
@@ -116,7 +117,7 @@ _TABLES = (
     ),
     Table(
         "lee-4",
-        "Lee et al., Table 4: what CAN is without",
+        "Lee et al., Table 4: ablations of CAN",
         (
             _both("can", "CAN", 57.9, 48.7),
             _both("can-no-stop-gradient", "- stop-gradient", 57.0, 46.9),
@@ -171,7 +172,11 @@ TABLES = {table.name: table for table in _TABLES}
 
 
 def get_table(name: str) -> Table:
-    """Raises InputError for a name that is not known."""
+    """Return a table by its name.
+
+    Raises:
+        InputError: the name is unknown.
+    """
     if name not in TABLES:
         raise InputError(f"table: found {name!r}; accepted are {', '.join(TABLES)}")
     return TABLES[name]

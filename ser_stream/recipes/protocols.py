@@ -1,22 +1,24 @@
-"""Which utterances train, which are watched, and which are judged: the papers' protocols by name.
+"""Protocols: how utterances are divided into training, validation and test parts.
 
-    name                     test part                         validation: number
-    =======================  ================================  ===================================
+    name                     test parts                        `validation`, a number
+    =======================  ================================  ====================================
     random                   `test`, a share, at random        share, at random
     k_fold                   each of `folds` parts, at random  share, at random
-    leave_one_session_out    each session                      sessions behind the test session
-    leave_one_speaker_out    each speaker                      speakers behind the test speaker
-    speaker_folds            each of `folds` groups of         groups behind the test group
+    leave_one_session_out    each session                      number of sessions after the test one
+    leave_one_speaker_out    each speaker                      number of speakers after the test one
+    speaker_folds            each of `folds` groups of         number of groups after the test one
                              speakers
-    emobox                   each of EmoBox's folds            folds behind the test fold
-    leave_one_corpus_out     each corpus                       corpora behind the test corpus
+    emobox                   each of EmoBox's folds            number of folds after the test one
+    leave_one_corpus_out     each corpus                       number of corpora after the test one
     sessions                 the sessions in `test`            share of the rest, at random
 
-"Behind" counts on, and from the last to the first. The first two, and the validation part of the
-last, have the same speakers in all parts. `validation: test` watches the test part itself, as some
-papers do: their figures are then those of the epoch that was best on the test part, and reports say
-so. `validation: 0` watches nothing: the last epoch is taken. `only` names the folds that are run,
-where there is no time for all; the figures are of their test parts alone.
+"After" is in the order of the names, and the first follows the last. With `random` and `k_fold` the
+same speakers are in all parts; with `sessions` they are in the training and validation parts.
+
+`validation: 0`: there is no validation part, and the last epoch is evaluated. `validation: test`:
+the test part is the validation part too, as in some papers; the metrics are then those of the epoch
+that is best on the test part, and reports say so. `only` names the folds that are run where there
+is no time for all; the metrics are those of their test parts.
 """
 
 from __future__ import annotations
@@ -38,6 +40,14 @@ GROUPED = (
 )  # fmt: skip
 PROTOCOLS = (*RANDOM, *GROUPED, "sessions")
 ON_TEST = "test"
+"""Value of `validation` that makes the test part the validation part too."""
+
+
+Indices = np.ndarray
+Part = tuple[str, Indices, Indices]
+"""Name of a fold and the indices of its validation and test utterances."""
+Groups = tuple[list[str], dict[str, str]]
+"""Key of each utterance, and key -> name of its group; the groups are the test parts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +55,7 @@ class Split:
     """One fold of a protocol. `validation` may be empty, or be `test` itself.
 
     Attributes:
-        name: of the fold, such as "fold 1" or "speaker ravdess-01".
+        name: name of the fold, such as "fold 1" or "speaker ravdess-01".
     """
 
     name: str
@@ -56,10 +66,11 @@ class Split:
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """A protocol's name and settings: see the head of this file.
+    """Name and settings of a protocol; the docstring of this module explains them.
 
     Raises:
-        InputError: a setting that this protocol does not have, or a value that is not accepted.
+        InputError: the protocol does not have one of the settings, lacks one, or does not accept
+            its value.
     """
 
     name: str
@@ -100,15 +111,15 @@ class Protocol:
 
     @property
     def speakers_are_apart(self) -> bool:
-        """Whether no speaker of the test part is heard in training."""
+        """Whether no speaker of the test part is in the training part."""
         return self.name not in RANDOM
 
     def __str__(self) -> str:
-        """In words, for reports."""
+        """Describe the protocol in words, for reports."""
         if self.name == "random":
             what = f"random, {self.test:.0%} of the utterances are the test part"
         elif self.name == "sessions":
-            what = f"test on {', '.join(self.test)}"
+            what = f"test on {', '.join(self._test_sessions)}"
         else:
             what = {
                 "k_fold": f"{self.folds}-fold cross-validation over utterances",
@@ -120,14 +131,23 @@ class Protocol:
             }[self.name]
         if self.only:
             what += f", of which only {', '.join(self.only)}"
-        watched = {0: "last epoch", ON_TEST: "best epoch ON THE TEST PART, as the paper does"}
-        return f"{what}; {watched.get(self.validation, 'best epoch on a validation part')}"
+        selected = {0: "last epoch", ON_TEST: "best epoch ON THE TEST PART, as the paper does"}
+        return f"{what}; {selected.get(self.validation, 'best epoch on a validation part')}"
+
+    @property
+    def _test_sessions(self) -> tuple[str, ...]:
+        return self.test if isinstance(self.test, tuple) else ()
+
+    def _validation_share(self, n: int) -> int:
+        """Return the size of a validation part that is a share of n utterances."""
+        return round(self.validation * n) if isinstance(self.validation, float) else 0
 
     def splits(self, utterances: Sequence[Utterance], seed: int) -> list[Split]:
-        """The folds, in order. Chance follows from the seed alone, not from earlier draws.
+        """Return the folds, in order. Random draws depend on the seed only.
 
         Raises:
-            InputError: the utterances have no sessions, too few speakers, or a fold has no member.
+            InputError: the utterances have no sessions or too few speakers, a part of a fold is
+                empty, or `only` names a fold that does not exist.
         """
         rng = np.random.default_rng([seed, 20_011])
         if self.name in RANDOM:
@@ -136,22 +156,7 @@ class Protocol:
             parts = [self._by_session(utterances, rng)]
         else:
             parts = self._grouped(utterances)
-        splits = []
-        for name, validation, test in parts:
-            if self.validation == ON_TEST:
-                validation = test
-            held_out = set(validation) | set(test)
-            train = [u for i, u in enumerate(utterances) if i not in held_out]
-            split = Split(
-                name, train, [utterances[i] for i in validation], [utterances[i] for i in test]
-            )
-            if not split.train or not split.test or (self.validation and not split.validation):
-                raise InputError(
-                    f"protocol {self.name}, {name}: found {len(train)} utterances to train, "
-                    f"{len(split.validation)} to validate, {len(split.test)} to test; none may be "
-                    "empty. Is the corpus incomplete?"
-                )
-            splits.append(split)
+        splits = [self._split(utterances, *part) for part in parts]
         unknown = sorted(set(self.only) - {split.name for split in splits})
         if unknown:
             raise InputError(
@@ -160,36 +165,53 @@ class Protocol:
             )
         return [split for split in splits if not self.only or split.name in self.only]
 
-    def _random(self, n: int, rng: np.random.Generator) -> list[tuple]:
+    def _split(
+        self, utterances: Sequence[Utterance], name: str, validation: Indices, test: Indices
+    ) -> Split:
+        """Return a fold, of the indices of its parts, after checking that none is empty."""
+        if self.validation == ON_TEST:
+            validation = test
+        held_out = set(validation) | set(test)
+        train = [u for i, u in enumerate(utterances) if i not in held_out]
+        split = Split(
+            name, train, [utterances[i] for i in validation], [utterances[i] for i in test]
+        )
+        if not split.train or not split.test or (self.validation and not split.validation):
+            raise InputError(
+                f"protocol {self.name}, {name}: found {len(train)} utterances to train, "
+                f"{len(split.validation)} to validate, {len(split.test)} to test; none may be "
+                "empty. Is the corpus incomplete?"
+            )
+        return split
+
+    def _random(self, n: int, rng: np.random.Generator) -> list[Part]:
         order = rng.permutation(n)
-        n_validation = 0
-        if isinstance(self.validation, float):
-            n_validation = round(self.validation * n)
-        if self.name == "random":
+        n_validation = self._validation_share(n)
+        if isinstance(self.test, float):
             n_test = round(self.test * n)
             return [("all", order[n_test : n_test + n_validation], order[:n_test])]
-        parts = []
-        bounds = np.rint(np.linspace(0, n, self.folds + 1)).astype(int)
+        parts: list[Part] = []
+        bounds = np.rint(np.linspace(0, n, (self.folds or 1) + 1)).astype(int)
         for fold, (start, end) in enumerate(itertools.pairwise(bounds), 1):
-            # The rest, from behind the fold on: like the folds, it is in random order.
+            # The validation part is taken from after the fold, where the order is random too.
             rest = np.concatenate([order[end:], order[:start]])
             parts.append((f"fold {fold}", rest[:n_validation], order[start:end]))
         return parts
 
-    def _by_session(self, utterances: Sequence[Utterance], rng: np.random.Generator) -> tuple:
+    def _by_session(self, utterances: Sequence[Utterance], rng: np.random.Generator) -> Part:
         sessions = _sessions(utterances)
-        missing = sorted(set(self.test) - set(sessions))
+        missing = sorted(set(self._test_sessions) - set(sessions))
         if missing:
             raise InputError(
                 f"protocol: test: sessions {', '.join(missing)} are not in the corpus, which has "
                 f"{', '.join(sorted(set(sessions)))}"
             )
-        test = [i for i, session in enumerate(sessions) if session in self.test]
-        rest = rng.permutation([i for i, s in enumerate(sessions) if s not in self.test])
-        n_validation = 0 if self.validation == ON_TEST else round(self.validation * len(rest))
-        return ", ".join(self.test), list(rest[:n_validation]), test
+        is_test = np.array([session in self._test_sessions for session in sessions])
+        rest = rng.permutation(np.flatnonzero(~is_test))
+        validation = rest[: self._validation_share(len(rest))]
+        return ", ".join(self._test_sessions), validation, np.flatnonzero(is_test)
 
-    def _grouped(self, utterances: Sequence[Utterance]) -> list[tuple]:
+    def _grouped(self, utterances: Sequence[Utterance]) -> list[Part]:
         keys, groups = GROUPINGS[self.name](utterances, self.folds)
         names = sorted(set(groups.values()), key=lambda name: (len(name), name))
         n_validation = 0 if self.validation == ON_TEST else int(self.validation)
@@ -197,12 +219,12 @@ class Protocol:
             raise InputError(
                 f"protocol {self.name}: found {len(names)} groups; it needs {2 + n_validation}"
             )
-        of = [groups[key] for key in keys]
-        parts = []
+        group_of = np.array([groups[key] for key in keys])
+        parts: list[Part] = []
         for number, name in enumerate(names):
-            behind = {names[(number + k) % len(names)] for k in range(1, n_validation + 1)}
-            validation = [i for i, group in enumerate(of) if group in behind]
-            parts.append((name, validation, [i for i, group in enumerate(of) if group == name]))
+            after = [names[(number + k) % len(names)] for k in range(1, n_validation + 1)]
+            validation = np.flatnonzero(np.isin(group_of, after))
+            parts.append((name, validation, np.flatnonzero(group_of == name)))
         return parts
 
 
@@ -213,13 +235,13 @@ def _sessions(utterances: Sequence[Utterance]) -> list[str]:
     return [u.session for u in utterances]
 
 
-def _session_groups(utterances: Sequence[Utterance], _folds: None) -> tuple[list, dict]:
+def _session_groups(utterances: Sequence[Utterance], _folds: int | None) -> Groups:
     sessions = _sessions(utterances)
     return sessions, {session: session for session in sessions}
 
 
-def _speaker_groups(utterances: Sequence[Utterance], folds: int | None) -> tuple[list, dict]:
-    """Each speaker, or so many groups into which women and men are dealt in turn."""
+def _speaker_groups(utterances: Sequence[Utterance], folds: int | None) -> Groups:
+    """Group by speaker, or into that many folds of speakers, with as many women as men in each."""
     speakers = [u.speaker for u in utterances]
     if folds is None:
         return speakers, {speaker: f"speaker {speaker}" for speaker in speakers}
@@ -228,7 +250,7 @@ def _speaker_groups(utterances: Sequence[Utterance], folds: int | None) -> tuple
     return speakers, dealt
 
 
-def _emobox_groups(utterances: Sequence[Utterance], _folds: None) -> tuple[list, dict]:
+def _emobox_groups(utterances: Sequence[Utterance], _folds: int | None) -> Groups:
     groups = {
         speaker_name(actor): f"fold {fold}"
         for fold, actors in enumerate(EMOBOX_FOLDS, 1)
@@ -241,12 +263,12 @@ def _emobox_groups(utterances: Sequence[Utterance], _folds: None) -> tuple[list,
     return speakers, groups
 
 
-def _corpus_groups(utterances: Sequence[Utterance], _folds: None) -> tuple[list, dict]:
+def _corpus_groups(utterances: Sequence[Utterance], _folds: int | None) -> Groups:
     corpora = [u.corpus for u in utterances]
     return corpora, {corpus: corpus for corpus in corpora}
 
 
-GROUPINGS: dict[str, Callable] = {
+GROUPINGS: dict[str, Callable[[Sequence[Utterance], int | None], Groups]] = {
     "leave_one_session_out": _session_groups,
     "leave_one_speaker_out": _speaker_groups,
     "speaker_folds": _speaker_groups,

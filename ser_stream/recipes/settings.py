@@ -1,23 +1,20 @@
-"""Settings in YAML files, one of which may extend another, checked against a dataclass."""
+"""YAML files of settings, one of which may extend another."""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
 from ser_stream.errors import InputError
 
-T = TypeVar("T")
-
 MERGED = ("augmentation", "features", "options", "optimisation", "clip")
-"""Settings of which a file that extends another names only those that differ."""
+"""Groups of settings that are merged key by key; an extending file names only what differs."""
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The settings of a file, over those of the file that its `extends` names, if it does.
+    """Read a file, laid over the file that its `extends` names (a path relative to it), if any.
 
     Raises:
         InputError: a file is missing, is not YAML, or extends itself.
@@ -25,27 +22,29 @@ def read_settings(path: Path) -> dict[str, Any]:
     return _read(path, ())
 
 
-def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    if path in seen:
+def _read(path: Path, extending: tuple[Path, ...]) -> dict[str, Any]:
+    if path in extending:
         raise InputError(f"recipe {path}: extends itself")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"recipe {path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    # A ValueError is a date such as 2026-02-31, which YAML takes for one and Python refuses.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"recipe {path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        raise InputError(f"recipe {path}: found {type(content).__name__}, expected settings")
+        raise InputError(f"recipe {path}: found {type(content).__name__}; accepted are settings")
     base = content.pop("extends", None)
     if base is None:
         return content
-    return overlay(_read(path.parent / str(base), (*seen, path)), content)
+    return overlay(_read(path.parent / str(base), (*extending, path)), content)
 
 
 def overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Settings of `below`, replaced by those of `above`; `MERGED` ones are replaced one by one.
+    """Return the settings of `below`, replaced by those of `above`; `MERGED` ones key by key.
 
-    Options belong to an architecture: where that is another, none of them is kept.
+    Options belong to an architecture: where `above` names another architecture, the options of
+    `below` are dropped.
     """
     merged = {**below, **above}
     if merged.get("architecture") != below.get("architecture", merged.get("architecture")):
@@ -55,64 +54,3 @@ def overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         if isinstance(below.get(name), dict) and isinstance(above.get(name), dict):
             merged[name] = {**below[name], **above[name]}
     return merged
-
-
-def of_experiment(settings: dict[str, Any]) -> bool:
-    """Whether settings are of a paper's experiment, and not of a model that streams."""
-    return "protocol" in settings
-
-
-def known(kind: type, content: Any, where: str) -> dict[str, Any]:
-    """A copy of the settings.
-
-    Raises:
-        InputError: they are no settings, or one is not a field of `kind`.
-    """
-    if not isinstance(content, dict):
-        raise InputError(f"{where}: found {content!r}; accepted are settings")
-    names = [field.name for field in dataclasses.fields(kind)]
-    unknown = [name for name in content if name not in names]
-    if unknown:
-        raise InputError(
-            f"{where}: unknown setting {', '.join(map(str, unknown))}; accepted are "
-            f"{', '.join(names)}"
-        )
-    missing = [field.name for field in dataclasses.fields(kind) if _is_missing(field, content)]
-    if missing:
-        raise InputError(f"{where}: settings missing: {', '.join(missing)}")
-    return dict(content)
-
-
-def build(kind: type[T], content: Any, where: str) -> T:
-    """A dataclass of settings from YAML, whose lists become tuples.
-
-    Raises:
-        InputError: an unknown or missing setting, or a value that `kind` does not accept.
-    """
-    settings = known(kind, {} if content is None else content, where)
-    try:
-        return kind(**{name: as_tuple(value) for name, value in settings.items()})
-    except (ValueError, TypeError, InputError) as error:
-        raise InputError(f"{where}: {error}") from error
-
-
-def as_tuple(value: Any) -> Any:
-    return tuple(map(as_tuple, value)) if isinstance(value, list) else value
-
-
-def listed(settings: dict[str, Any], names: tuple[str, ...], where: str) -> None:
-    """Make tuples of these settings, where they are there.
-
-    Raises:
-        InputError: one is not a list.
-    """
-    for name in names:
-        if name in settings:
-            if not isinstance(settings[name], list):
-                raise InputError(f"{where}: {name}: found {settings[name]!r}; accepted is a list")
-            settings[name] = as_tuple(settings[name])
-
-
-def _is_missing(field: dataclasses.Field, content: dict[str, Any]) -> bool:
-    required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    return required and field.name not in content

@@ -1,72 +1,96 @@
-"""The recipe of a model that streams: everything that decides what a training run gives."""
+"""Recipes of models that stream: they learn from corpora of labelled speech."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from ser_stream.corpora.base import Utterance
-from ser_stream.corpora.registry import CORPORA, get_corpus
+from ser_stream.corpora.registry import get_corpus
 from ser_stream.data.augmentation import Augmentation
 from ser_stream.emotion import canonical_label, merge_label
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.recipes.protocols import Protocol
-from ser_stream.recipes.settings import build, known, listed, of_experiment, read_settings
+from ser_stream.validation import convert, shown
+
+Count = Annotated[int, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+PARTS = ("test", "validation")
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Settings of a training run; config/recipes/default.yaml explains them.
+    """Settings of a training run; config/recipes/streaming/crnn.yaml explains most of them.
 
     Attributes:
-        speakers: "test" and "validation" -> corpus -> speakers as the corpus names them.
-        mix: corpus -> share of an epoch's utterances; they sum to 1.
-        noise_folds: folds of ESC-10 whose sounds are added as noise; none = coloured noise only.
-        motors: how many synthetic motors are added to them.
-        channel_simulations: simulated channels of each utterance, see `simulate_channel`.
-        teachers_share: how much of what is learned is teachers' opinion, the rest the label.
-        calibration_clips: to so many recordings of each corpus's validation speakers confidence is
-            fitted; none: to all.
-        eight_bit: the finished weights are rounded to eight bits.
-        smoothing, confidence_floor: of the finished model, see `ModelInfo`.
-        folds: a protocol whose folds are the test speakers in turn, each of a network of its own.
-        folds_of: the corpus that is divided into them; none: all together.
+        architecture, options: name in `ser_stream.models.registry` and its keyword arguments.
+        speakers: "test" and "validation" -> corpus -> speakers, named as in the corpus.
+        mix: corpus -> share of the utterances of an epoch; the shares sum to 1.
+        speeds: factors of speed perturbation; each utterance is stored once per factor.
+        noise_folds: folds of ESC-10 whose sounds are added as noise; empty: coloured noise only.
+        motors: number of synthetic motor sounds among the noises.
+        channel_simulations: simulated channels per utterance, see `simulate_channel`.
+        teachers_share: weight of the teachers' probabilities in the targets; the rest is the
+            weight of the labels.
+        calibration_clips: number of recordings per corpus, of validation speakers, to which the
+            confidence is calibrated; None: all.
+        eight_bit: round the trained weights to eight bits.
+        smoothing, confidence_floor: of the trained model, see `ModelInfo` and `Calibration`.
+        folds: protocol of a cross-validation, in which each fold trains a network of its own;
+            None: one network, tested on `speakers`.
+        folds_of: corpus that the protocol divides; None: all corpora together.
+
+    Raises:
+        InputError: a label, corpus or part is unknown, or the shares do not sum to 1.
     """
 
     name: str
     architecture: str
     labels: tuple[str, ...]
     corpora: tuple[str, ...]
-    speakers: dict[str, dict[str, list]]
-    mix: dict[str, float]
-    utterances_per_epoch: int
+    speakers: dict[str, dict[str, list[int | str]]]
+    mix: dict[str, Share]
+    utterances_per_epoch: Annotated[int, Meta(ge=1)]
     optimisation: Optimisation
-    speeds: tuple[float, ...] = (1.0,)
+    speeds: tuple[Annotated[float, Meta(gt=0)], ...] = (1.0,)
     noise_folds: tuple[int, ...] = ()
-    motors: int = 0
-    channel_simulations: int = 0
-    teachers_share: float = 0.0
-    calibration_clips: int | None = None
+    motors: Count = 0
+    channel_simulations: Count = 0
+    teachers_share: Share = 0.0
+    calibration_clips: Annotated[int, Meta(ge=1)] | None = None
     eight_bit: bool = False
-    smoothing: float = 0.0
-    confidence_floor: float = 0.0
+    smoothing: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    confidence_floor: Share = 0.0
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     features: LogMelConfig = dataclasses.field(default_factory=LogMelConfig)
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
     folds: Protocol | None = None
     folds_of: str | None = None
 
-    def split(self, utterances: list[Utterance]) -> dict[str, list[Utterance]]:
-        """Utterances by part: "train", "validation" and "test", which share no speaker.
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(canonical_label(label) for label in self.labels))
+        for corpus in self.corpora:
+            get_corpus(corpus)
+        for part, corpora in self.speakers.items():
+            if part not in PARTS:
+                raise InputError(f"speakers: found {shown(part)}; accepted are {', '.join(PARTS)}")
+            for corpus in corpora:
+                get_corpus(corpus)
+        if abs(sum(self.mix.values()) - 1.0) > 1e-6:
+            raise InputError(f"mix: found {shown(self.mix)}; accepted are shares that sum to 1")
 
-        Labels are merged into the recipe's (calm into neutral); utterances whose label it has no
-        place for are left out.
+    def split(self, utterances: list[Utterance]) -> dict[str, list[Utterance]]:
+        """Divide utterances into the parts "train", "validation" and "test" by speaker.
+
+        Labels are merged into those of the recipe (calm into neutral); utterances whose label the
+        recipe lacks are left out.
 
         Raises:
-            InputError: a speaker that the recipe names is not in the corpora.
+            InputError: a speaker of the recipe is not in the corpora.
         """
         part_of = {
             _speaker(corpus, speaker): part
@@ -89,10 +113,10 @@ class Recipe:
         return parts
 
     def require_labels(self, labels: tuple[str, ...], model: str) -> None:
-        """Check that a model has the recipe's labels, in whatever order.
+        """Check that a model has the labels of the recipe, in any order.
 
         Raises:
-            InputError: it has others.
+            InputError: the model has other labels.
         """
         if set(labels) != set(self.labels):
             raise InputError(
@@ -102,58 +126,22 @@ class Recipe:
 
 
 def _speaker(corpus: str, speaker: int | str) -> str:
-    """As utterances name a speaker, which the corpus, and a recipe, may name shorter."""
-    if str(speaker).startswith(f"{corpus}-"):
+    """Return the name of a speaker in `Utterance`; recipes may use the corpus's shorter name."""
+    if isinstance(speaker, str) and speaker.startswith(f"{corpus}-"):
         return speaker
-    return CORPORA[corpus].speaker_name(speaker)
+    return get_corpus(corpus).speaker_name(speaker)
 
 
-def load_recipe(path: Path) -> Recipe:
-    """Read a recipe.
+def speech_recipe(content: dict[str, Any], where: str) -> Recipe:
+    """Build a recipe of parsed YAML; `where` names its source in errors.
 
     Raises:
-        InputError: the file is missing, is not YAML, or a setting is unknown, missing or wrong.
+        InputError: a setting is unknown, missing or has a value that is not accepted.
     """
-    content = read_settings(path)
-    if of_experiment(content):
+    recipe = convert(content, Recipe, where)
+    if set(recipe.mix) != set(recipe.corpora):  # a fold's recipe may leave a corpus out
         raise InputError(
-            f"recipe {path}: it is a paper's experiment, for train, report and figures; accepted "
-            "is the recipe of a model that streams, such as config/recipes/default.yaml"
+            f"{where}: mix: found {shown(list(recipe.mix))}; mix must give each corpus a share: "
+            f"{', '.join(recipe.corpora)}"
         )
-    return recipe_from_dict(content, f"recipe {path}")
-
-
-def recipe_from_dict(content: dict[str, Any], where: str) -> Recipe:
-    """Check a recipe's settings; `where` names their source in errors."""
-    settings = known(Recipe, content, where)
-    for name, kind in (
-        ("features", LogMelConfig), ("augmentation", Augmentation), ("optimisation", Optimisation),
-    ):  # fmt: skip
-        settings[name] = build(kind, content.get(name), f"{where}: {name}")
-    if settings.get("folds") is not None:
-        settings["folds"] = build(Protocol, settings["folds"], f"{where}: folds")
-    listed(settings, ("labels", "corpora", "speeds", "noise_folds"), where)
-    counts = {"utterances_per_epoch": settings["utterances_per_epoch"]}
-    if settings.get("calibration_clips") is not None:
-        counts["calibration_clips"] = settings["calibration_clips"]
-    for name, number in counts.items():
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise InputError(
-                f"{where}: {name}: found {number!r}; accepted is a whole number above 0"
-            )
-    settings["labels"] = tuple(canonical_label(label) for label in settings["labels"])
-    for corpus in settings["corpora"]:
-        get_corpus(corpus)
-    for part, corpora in settings["speakers"].items():
-        if part not in ("test", "validation") or not corpora.keys() <= CORPORA.keys():
-            raise InputError(
-                f"{where}: speakers: found {part}: {', '.join(corpora)}; accepted are test and "
-                f"validation, each with speakers of {', '.join(CORPORA)}"
-            )
-    if set(settings["mix"]) != set(settings["corpora"]) or not _sums_to_one(settings["mix"]):
-        raise InputError(f"{where}: mix must give each corpus a share, and the shares sum to 1")
-    return Recipe(**settings)
-
-
-def _sums_to_one(shares: dict[str, float]) -> bool:
-    return abs(sum(shares.values()) - 1.0) < 1e-6
+    return recipe

@@ -1,28 +1,46 @@
-"""The recipe of a network that hears sound and words, trained on pairs of clips and texts."""
+"""Recipes of networks that see speech and words: they learn from pairs of clips and texts."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from ser_stream.corpora.texts import TEXT_CORPORA
 from ser_stream.errors import InputError
-from ser_stream.recipes.settings import read_settings
-from ser_stream.recipes.speech import Recipe, recipe_from_dict
+from ser_stream.recipes.speech import Recipe, speech_recipe
+from ser_stream.validation import convert, shown
 
-OWN = ("texts", "text_branch", "max_error_rate")
+
+@dataclasses.dataclass(frozen=True)
+class _TextSettings:
+    """Settings of the text side of a `SpeechTextRecipe`."""
+
+    texts: tuple[str, ...]
+    text_branch: str
+    max_error_rate: Annotated[float, Meta(ge=0, le=1)]
+
+    def __post_init__(self) -> None:
+        for corpus in self.texts:
+            if corpus not in TEXT_CORPORA:
+                raise InputError(
+                    f"texts: found {shown(corpus)}; accepted is a list of {', '.join(TEXT_CORPORA)}"
+                )
 
 
 @dataclasses.dataclass(frozen=True)
 class SpeechTextRecipe:
-    """Settings of a run.
+    """Settings of a training run on pairs of clips and texts.
+
+    In the YAML file the settings of `voices` and the others stand side by side.
 
     Attributes:
-        voices: of clips, their augmentation, optimisation and network; its `utterances_per_epoch`
-            are pairs.
-        texts: corpora of texts.
-        text_branch: model that the text branch begins with: a name, or a folder.
-        max_error_rate: of simulated recognition errors in training, per word.
+        voices: clips, their augmentation, the optimisation and the network; its
+            `utterances_per_epoch` counts pairs.
+        texts: names of corpora of texts.
+        text_branch: pretrained model of the text branch: its name or folder.
+        max_error_rate: highest rate of simulated recognition errors in training, per word.
     """
 
     voices: Recipe
@@ -31,30 +49,13 @@ class SpeechTextRecipe:
     max_error_rate: float
 
 
-def is_speech_text_recipe(path: Path) -> bool:
-    """Whether a file of settings is such a recipe."""
-    return "text_branch" in read_settings(path)
-
-
-def load_speech_text_recipe(path: Path) -> SpeechTextRecipe:
-    """Read a recipe: settings of `Recipe`, and those above.
+def speech_text_recipe(content: dict[str, Any], where: str) -> SpeechTextRecipe:
+    """Build a recipe of parsed YAML; `where` names its source in errors.
 
     Raises:
-        InputError: the file is missing, is not YAML, or a setting is unknown, missing or wrong.
+        InputError: a setting is unknown, missing or has a value that is not accepted.
     """
-    content = read_settings(path)
-    where = f"recipe {path}"
-    missing = [name for name in OWN if name not in content]
-    if missing:
-        raise InputError(f"{where}: settings missing: {', '.join(missing)}")
-    texts = content["texts"]
-    if not isinstance(texts, list) or not set(texts) <= TEXT_CORPORA.keys():
-        raise InputError(
-            f"{where}: texts: found {texts!r}; accepted is a list of {', '.join(TEXT_CORPORA)}"
-        )
-    voices = {name: value for name, value in content.items() if name not in OWN}
-    recipe = recipe_from_dict(voices, where)
-    rate = content["max_error_rate"]
-    if not isinstance(rate, int | float) or not 0 <= rate <= 1:
-        raise InputError(f"{where}: max_error_rate: found {rate!r}; accepted is a share, 0 to 1")
-    return SpeechTextRecipe(recipe, tuple(texts), str(content["text_branch"]), rate)
+    own = [field.name for field in dataclasses.fields(_TextSettings)]
+    texts = convert({n: v for n, v in content.items() if n in own}, _TextSettings, where)
+    voices = speech_recipe({n: v for n, v in content.items() if n not in own}, where)
+    return SpeechTextRecipe(voices, texts.texts, texts.text_branch, texts.max_error_rate)

@@ -1,76 +1,71 @@
-"""The recipe of a network of words that learns from texts."""
+"""Recipes of networks that see words alone: they learn from corpora of texts."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from ser_stream.corpora.texts import TEXT_CORPORA
 from ser_stream.emotion import BASIC_EMOTIONS
 from ser_stream.errors import InputError
 from ser_stream.recipes.optimisation import Optimisation
-from ser_stream.recipes.settings import build, known, read_settings
+from ser_stream.validation import shown
+
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """Training from the weights that the stage before left.
+    """One stage of training; it starts from the weights of the stage before.
 
     Attributes:
         mix: corpus of texts -> weight of each of its texts in the loss.
-        balance: 0 for labels as they come, 1 for all labels alike: see `soft_targets`.
+        balance: 0 weighs labels as they are distributed, 1 weighs all labels alike; see
+            `soft_targets`.
 
     Raises:
-        InputError: a value that is not accepted.
+        InputError: `mix` is empty or names an unknown corpus.
     """
 
-    mix: dict[str, float]
+    mix: dict[str, Annotated[float, Meta(gt=0, le=1000)]]
     optimisation: Optimisation
-    balance: float = 0.0
+    balance: Share = 0.0
 
     def __post_init__(self) -> None:
-        if (
-            not isinstance(self.mix, dict)
-            or not self.mix
-            or not self.mix.keys() <= TEXT_CORPORA.keys()
-        ):
+        if not self.mix or not self.mix.keys() <= TEXT_CORPORA.keys():
             raise InputError(
-                f"mix: found {self.mix!r}; accepted are weights of {', '.join(TEXT_CORPORA)}"
+                f"mix: found {shown(self.mix)}; accepted are weights of {', '.join(TEXT_CORPORA)}"
             )
-        for corpus, weight in self.mix.items():
-            _check_share(f"mix: {corpus}", weight, 0, 1000)
-            if weight == 0:
-                raise InputError(f"mix: {corpus}: found 0; leave the corpus out")
-        _check_share("balance", self.balance, 0, 1)
 
 
 @dataclasses.dataclass(frozen=True)
 class TextRecipe:
-    """Settings of a training run; config/recipes/text-english.yaml explains them.
+    """Settings of a training run; config/recipes/streaming/text-english.yaml explains them.
 
-    Labels are the seven `BASIC_EMOTIONS`.
+    The labels are the seven `BASIC_EMOTIONS`.
 
     Attributes:
-        evaluated_on: corpus whose dev part chooses the epoch, whose test part is reported.
-        max_words: of the vocabulary.
-        max_error_rate: of simulated recognition errors in training, per word.
+        evaluated_on: corpus whose dev part selects the epoch and whose test part is reported.
+        max_words: size of the vocabulary.
+        max_error_rate: highest rate of simulated recognition errors in training, per word.
         marked: share of the training texts that keep their question and exclamation marks. Where
-            it is above 0, dev counts each text twice, with and without them.
-        options: of `TextModel`; the vocabulary is counted.
-        word_vectors: text file of GloVe's that words begin with, of as many values as
-            `options: word_dimension` says; none: they begin at random.
+            it is above 0, the dev part has each text twice, with and without them.
+        options: keyword arguments of `TextModel`, without the vocabulary, which is counted.
+        word_vectors: file of pretrained word vectors in GloVe's text format, with as many values as
+            `options: word_dimension` says; None: word vectors are initialised at random.
 
     Raises:
-        InputError: a value that is not accepted.
+        InputError: `evaluated_on` is not a corpus of texts, or there is no stage.
     """
 
     name: str
     evaluated_on: str
     stages: tuple[Stage, ...]
-    max_words: int
-    max_error_rate: float
-    marked: float = 0.0
+    max_words: Annotated[int, Meta(ge=1)]
+    max_error_rate: Share
+    marked: Share = 0.0
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     word_vectors: str | None = None
 
@@ -82,51 +77,10 @@ class TextRecipe:
             raise InputError(
                 f"evaluated_on: found {self.evaluated_on!r}; accepted are {', '.join(TEXT_CORPORA)}"
             )
-        if type(self.max_words) is not int or self.max_words < 1:
-            raise InputError(
-                f"max_words: found {self.max_words!r}; accepted is a whole number above 0"
-            )
-        _check_share("max_error_rate", self.max_error_rate, 0, 1)
-        _check_share("marked", self.marked, 0, 1)
+        if not self.stages:
+            raise InputError("stages: found []; accepted is a list of one stage or more")
 
     @property
     def corpora(self) -> list[str]:
-        """All that a stage is trained on, and the one it is judged on."""
+        """Names of the corpora of texts of all stages and of the evaluation."""
         return sorted({self.evaluated_on}.union(*(stage.mix for stage in self.stages)))
-
-
-def is_text_recipe(path: Path) -> bool:
-    """Whether a file of settings is the recipe of a network that learns from texts."""
-    return "stages" in read_settings(path)
-
-
-def load_text_recipe(path: Path) -> TextRecipe:
-    """Read a recipe.
-
-    Raises:
-        InputError: the file is missing, is not YAML, or a setting is unknown, missing or wrong.
-    """
-    where = f"recipe {path}"
-    settings = known(TextRecipe, read_settings(path), where)
-    stages = settings["stages"]
-    if not isinstance(stages, list) or not stages:
-        raise InputError(f"{where}: stages: found {stages!r}; accepted is a list of stages")
-    settings["stages"] = tuple(
-        _stage(stage, f"{where}: stage {number}") for number, stage in enumerate(stages, 1)
-    )
-    try:
-        return TextRecipe(**settings)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
-
-
-def _stage(content: Any, where: str) -> Stage:
-    settings = known(Stage, content, where)
-    optimisation = build(Optimisation, settings.pop("optimisation"), f"{where}: optimisation")
-    return build(Stage, {**settings, "optimisation": optimisation}, where)
-
-
-def _check_share(name: str, value: object, least: float, most: float) -> None:
-    right = isinstance(value, int | float) and not isinstance(value, bool)
-    if not right or not least <= value <= most:
-        raise InputError(f"{name}: found {value!r}; accepted is {least} to {most}")

@@ -8,6 +8,7 @@ from ser_stream.errors import InputError
 from ser_stream.models.base import NormalisingModel
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import SHIPPED, read_info, shipped_models
+from ser_stream.validation import shown
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def change(folder, **changes):
     path.write_text(json.dumps(content))
 
 
-def test_what_was_saved_is_what_is_loaded(folder, tmp_path):
+def test_a_saved_model_is_loaded_unchanged(folder, tmp_path):
     model, info = load_model(folder)
     save_model(tmp_path / "again", model, info)
     again, info_again = load_model(tmp_path / "again")
@@ -46,7 +47,7 @@ def test_an_unknown_name_lists_the_shipped_ones():
         load_model("nonsense")
 
 
-def test_a_folder_without_a_model_says_what_belongs_there(tmp_path):
+def test_a_folder_without_a_model_is_refused_with_what_it_must_hold(tmp_path):
     with pytest.raises(InputError, match=r"without model.json.*model.safetensors"):
         load_model(tmp_path)
 
@@ -54,24 +55,116 @@ def test_a_folder_without_a_model_says_what_belongs_there(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"labels": None}, "'labels' is missing"),
+        ({"labels": None}, "settings missing: labels"),
         ({"labels": ["smug"]}, "'smug'"),
         ({"format": 99}, "not a model of ser_stream"),
         ({"architecture": "magic"}, "'magic'; accepted are causal_crnn"),
         ({"options": {"wings": 2}}, "wings"),
         ({"options": {}}, "not the weights of causal_crnn"),
-        ({"mean": [1.0]}, "mean has 1 values for 64"),
+        ({"mean": [1.0]}, "mean: found 1 values; accepted are 64"),
         ({"surplus": 1}, "surplus"),
-        ({"features": {"n_mels": 40}}, "mean has 64 values for 40"),
+        ({"features": {"n_mels": 40}}, "mean: found 64 values; accepted are 40"),
         ({"features": {"window": "kaiser"}}, "'kaiser'; accepted are hann, hamming"),
         ({"features": {"fmax": 9000}}, "fmin < fmax <= 8000 Hz"),
         ({"features": {"hop_length": 0}}, "hop_length <= win_length"),
     ],
 )
-def test_a_foreign_or_damaged_description_is_named(folder, changes, message):
+def test_a_damaged_model_json_is_refused(folder, changes, message):
     change(folder, **changes)
     with pytest.raises(InputError, match=message):
         load_model(folder)
+
+
+WRONG = [
+    None, True, -1, 2.5, float("nan"), float("inf"), 10**400, "text", [], [None], ["two\nlines"],
+    [[]], {}, {"two\nlines": []},
+]  # fmt: skip
+
+
+def fields(content, path=()):
+    """Paths of the fields of model.json; metrics and options are free."""
+    for name, value in content.items():
+        yield (*path, name)
+        if isinstance(value, dict) and name not in ("results", "options"):
+            yield from fields(value, (*path, name))
+        if isinstance(value, list) and value:
+            yield (*path, name, 0)
+
+
+@pytest.mark.parametrize("model", ["default", "open"])
+@pytest.mark.parametrize("wrong", WRONG, ids=shown)
+def test_a_wrong_value_of_any_field_is_an_error_of_one_line(tmp_path, model, wrong):
+    """Or it is read, where the field accepts it."""
+    original = (SHIPPED / model / "model.json").read_text()
+    refused = set()
+    for path in fields(json.loads(original)):
+        content = json.loads(original)
+        place = content
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = wrong
+        (tmp_path / "model.json").write_text(json.dumps(content))
+        try:
+            read_info(tmp_path)
+        except InputError as error:
+            refused.add(path)
+            assert "\n" not in str(error) and str(error).startswith(f"{tmp_path}/model.json: ")
+    required = {("labels",), ("mean",), ("std",), ("features",), ("calibration",), ("format",)}
+    if wrong != {}:  # settings of features have defaults
+        assert required <= refused
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("mean", 3), "loud", r"mean\[3\]: found 'loud'; accepted is a number$"),
+        (("mean", 3), float("nan"), r"mean\[3\]: found nan; accepted is a number$"),
+        (("std", 0), -1, r"std\[0\]: found -1; accepted is a number, 0 or more$"),
+        (("labels", 0), "smug", r"labels: emotion label: found 'smug'; accepted are neutral"),
+        (("labels", 0), "sad", r"labels: found sad, .* sad, .*; accepted are different emotions$"),
+        (("smoothing",), 1, r"smoothing: found 1; accepted is a number, 0 or more and below 1$"),
+        (("speaker_memory",), "yes", r"speaker_memory: found 'yes'; accepted is true or false$"),
+        (("calibration",), {}, r"calibration: found \[\]; accepted are interval and utter"),
+        (
+            ("calibration", "interval", "temperature"), 0,
+            r"calibration\.interval\.temperature: found 0; accepted is a number, above 0$",
+        ),
+        (
+            ("calibration", "interval", "neutral"), [1.0],
+            r"calibration\.interval\.neutral: found 1 values; accepted are 7, one per label, or",
+        ),
+        (
+            ("training_data", "corpora"), "mine",
+            r"training_data\.corpora: found 'mine'; accepted is a list$",
+        ),
+        (
+            ("feature",), {},
+            r"unknown setting feature \(did you mean features\?\); accepted are name, ",
+        ),
+        (
+            ("features", "kind"), "wavelets",
+            r"features\.kind: found 'wavelets'; accepted are log_mel, segments, ",
+        ),
+    ],
+)  # fmt: skip
+def test_an_error_names_the_field_the_value_and_what_is_accepted(folder, path, value, message):
+    content = json.loads((folder / "model.json").read_text())
+    place = content
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+    (folder / "model.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"model\.json: " + message):
+        read_info(folder)
+
+
+@pytest.mark.parametrize("hidden", ["many", -1, 0, 2.5, None, [], {}])
+def test_a_wrong_value_of_an_option_is_an_error_of_one_line(folder, hidden):
+    options = json.loads((folder / "model.json").read_text())["options"]
+    change(folder, options={**options, "hidden": hidden})
+    with pytest.raises(InputError) as error:
+        load_model(folder)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"PK\x03\x04 a pickle in a zip"])
@@ -94,7 +187,7 @@ def test_missing_weights_are_named(folder):
         load_model(folder)
 
 
-def test_weights_that_are_no_numbers_are_refused(folder):
+def test_weights_with_nan_are_refused(folder):
     model, info = load_model(folder)
     with torch.no_grad():
         model.output.bias[0] = float("nan")
@@ -103,7 +196,7 @@ def test_weights_that_are_no_numbers_are_refused(folder):
         load_model(folder)
 
 
-def test_json_that_is_no_json_is_refused(folder):
+def test_a_model_json_that_is_not_json_is_refused(folder):
     (folder / "model.json").write_text("{")
     with pytest.raises(InputError, match=r"model\.json"):
         load_model(folder)
@@ -123,3 +216,9 @@ def test_the_default_model_is_small_and_has_the_seven_emotions():
     assert info == read_info(SHIPPED / "default")
     assert set(info.labels) == {"neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"}
     assert sum(p.numel() for p in model.parameters()) < 3_000_000
+
+
+def test_features_of_samples_are_refused_for_a_network_of_frames(folder):
+    change(folder, features={"kind": "samples"}, mean=[], std=[])
+    with pytest.raises(InputError, match=r"features\.kind: found samples; accepted with the arch"):
+        load_model(folder)

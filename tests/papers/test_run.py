@@ -23,21 +23,19 @@ from ser_stream.data.forced_alignment import align
 from ser_stream.data.recordings import ClipSettings, add_white_noise, load_clips
 from ser_stream.errors import InputError
 from ser_stream.models.registry import build_model
-from ser_stream.papers.run import Data, Folders, run_experiment
+from ser_stream.papers.data import ExperimentData
+from ser_stream.papers.run import Folders, run_experiment
 from ser_stream.papers.summary import Summary
 from ser_stream.papers.tables import TABLES
-from ser_stream.recipes.experiment import (
-    _set,
-    experiment_from_dict,
-    is_experiment,
-    load_experiment,
-    read_overlays,
-)
+from ser_stream.recipes.experiment import Experiment
+from ser_stream.recipes.folders import experiment_path, read_overlays
+from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.recipes.settings import overlay
 from ser_stream.training import trainer
+from ser_stream.validation import convert
 
-EXPERIMENTS = [path for path in sorted(RECIPES.glob("*.yaml")) if is_experiment(path)]
+EXPERIMENTS = sorted((RECIPES / "papers").glob("*/*.yaml"))
 SETTINGS = sorted((RECIPES / "settings").glob("*.yaml"))
 
 CONTENT = {
@@ -89,7 +87,7 @@ VARIANTS = {
 
 
 def experiment(**changes):
-    return experiment_from_dict({**CONTENT, **changes}, "here")
+    return convert({**CONTENT, **changes}, Experiment, "here")
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +96,7 @@ def cache(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_an_experiment_judges_every_recording_of_its_test_parts(name, corpora, cache, tmp_path):
+def test_an_experiment_evaluates_every_recording_of_its_test_parts(name, corpora, cache, tmp_path):
     wanted = experiment(**VARIANTS[name])
     folders = Folders(corpora, cache, tmp_path)
     results = run_experiment(wanted, folders, log=lambda _line: None)
@@ -116,7 +114,7 @@ def test_an_experiment_judges_every_recording_of_its_test_parts(name, corpora, c
         assert run["git"] is not None and run["torch"] == torch.__version__
 
 
-def test_a_run_is_reproduced_bit_for_bit_and_not_made_twice(corpora, cache, tmp_path):
+def test_a_run_is_reproduced_bit_for_bit_and_not_repeated(corpora, cache, tmp_path):
     wanted = experiment(protocol={"name": "random", "test": 0.25})
     folders = [Folders(corpora, cache, tmp_path / name) for name in "ab"]
     first, again = (run_experiment(wanted, f, log=lambda _line: None) for f in folders)
@@ -129,7 +127,7 @@ def test_a_run_is_reproduced_bit_for_bit_and_not_made_twice(corpora, cache, tmp_
     assert paths[0].stat().st_mtime_ns == written
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights(corpora, cache, tmp_path, monkeypatch):
+def test_an_interrupted_run_ends_with_the_same_weights(corpora, cache, tmp_path, monkeypatch):
     wanted = experiment(**VARIANTS["early stopping"])
     folders = [Folders(corpora, cache, tmp_path / name) for name in "ab"]
     save = trainer.Trainer._save
@@ -150,7 +148,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(corpora, cache, tmp_
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_a_run_on_other_recordings_is_not_taken_for_this_one(corpora, cache, tmp_path):
+def test_a_run_with_another_test_part_is_refused(corpora, cache, tmp_path):
     """As after a corpus has grown."""
     wanted = experiment(protocol={"name": "random", "test": 0.25})
     folders = Folders(corpora, cache, tmp_path)
@@ -173,7 +171,7 @@ def test_what_is_excluded_is_left_out(corpora):
     assert fewer.identity != wanted.identity
 
 
-def test_a_schedule_notices_a_plateau_of_the_loss():
+def test_the_plateau_schedule_monitors_the_loss():
     """What is watched is its negative, which rises when the loss falls."""
     settings = Optimisation(
         epochs=9, schedule="plateau", monitor="loss", patience=3, plateau_patience=2,
@@ -213,7 +211,7 @@ def test_cells_are_standardised_over_the_training_part(corpora, cache):
     wanted = experiment(**VARIANTS["Sherman's"])
     utterances = wanted.labelled(read_corpora(corpora, ["ravdess"]))
     split = wanted.protocol.splits(utterances, 0)[0]
-    train = Data(wanted, utterances, cache).parts(split)["train"]
+    train = ExperimentData(wanted, utterances, cache).parts(split)["train"]
     mean, std = train.statistics("cell")
     assert mean.shape == std.shape == (626, 128)
     clips = np.stack([train.store.utterance(i) for i in train.members])
@@ -226,7 +224,7 @@ def test_bands_are_standardised_over_all_frames(corpora, cache):
     wanted = experiment()
     utterances = wanted.labelled(read_corpora(corpora, ["ravdess"]))
     split = wanted.protocol.splits(utterances, 0)[0]
-    train = Data(wanted, utterances, cache).parts(split)["train"]
+    train = ExperimentData(wanted, utterances, cache).parts(split)["train"]
     frames = np.concatenate([train.store.utterance(i) for i in train.members]).astype(np.float64)
     for ours, expected in zip(
         train.statistics("band"), (frames.mean(0), frames.std(0)), strict=True
@@ -236,7 +234,7 @@ def test_bands_are_standardised_over_all_frames(corpora, cache):
         train.statistics("cell")
 
 
-def test_white_noise_has_the_ratio_asked_for_and_follows_from_the_key():
+def test_white_noise_has_the_requested_ratio_and_depends_on_the_key():
     speech = np.random.default_rng(0).normal(0, 0.1, 40_000).astype(np.float32)
     noise = add_white_noise(speech, 20.0, "a") - speech
     assert 10 * np.log10(np.mean(speech**2) / np.mean(noise**2)) == pytest.approx(20, abs=0.1)
@@ -252,9 +250,11 @@ def test_clips_are_cut_and_padded_to_the_frames_asked_for(corpora, tmp_path):
     assert (store.utterance(0)[-10:] == -100).all()  # silence
 
 
-def test_the_command_trains_prints_and_draws(corpora, tmp_path, capsys):
+def test_the_commands_train_print_and_plot(corpora, tmp_path, capsys):
     recipe = tmp_path / "words.yaml"
-    recipe.write_text(yaml.safe_dump({**CONTENT, **VARIANTS["words"], "name": "words"}))
+    recipe.write_text(
+        yaml.safe_dump({"kind": "experiment", **CONTENT, **VARIANTS["words"], "name": "words"})
+    )
     over = tmp_path / "over.yaml"
     over.write_text(yaml.safe_dump({"protocol": {"name": "random", "test": 0.25}}))
     where = ["--corpora", str(corpora), "--runs", str(tmp_path / "runs"), "--on", str(over)]
@@ -272,8 +272,8 @@ def test_the_command_trains_prints_and_draws(corpora, tmp_path, capsys):
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_shipped_recipes_build_their_networks(path):
-    wanted = load_experiment(path)
-    assert wanted.name == path.stem
+    wanted = load_recipe(path, Experiment)
+    assert experiment_path(wanted.name) == path
     options = dict(wanted.options)
     if wanted.architecture in ("can", "can_text"):
         options["vocabulary"] = ["word"]
@@ -286,18 +286,21 @@ def test_shipped_recipes_build_their_networks(path):
     "path", sorted((RECIPES / "settings").glob("*.yaml")), ids=lambda p: p.stem
 )
 def test_settings_go_over_recipes(path):
-    recipe = RECIPES / ("moma.yaml" if path.stem == "small-moma" else "cnn-transformer.yaml")
+    recipe = experiment_path("moma" if path.stem == "small-moma" else "cnn-transformer")
     names = [path.stem]
     protocol = read_overlays(names)[0].get("protocol", {"validation": 1})
     if protocol.get("validation", 0) == 0:
         names.append("small-budget")  # early stopping has nothing to watch
     over = read_overlays(names)
-    assert load_experiment(recipe, *over).identity != load_experiment(recipe, *over[1:]).identity
+    with_settings, without = (
+        load_recipe(recipe, Experiment, overlays=overlays) for overlays in (over, over[1:])
+    )
+    assert with_settings.identity != without.identity
 
 
 def test_every_row_of_the_tables_has_its_recipe_and_every_recipe_a_row():
     rows = {row.recipe for table in TABLES.values() for row in table.rows}
-    assert rows == {path.stem for path in EXPERIMENTS}
+    assert rows == {load_recipe(path, Experiment).name for path in EXPERIMENTS}
 
 
 def test_numbers_of_the_papers_are_those_of_the_digest():
@@ -312,7 +315,7 @@ def test_numbers_of_the_papers_are_those_of_the_digest():
     assert found["he-2", "LSTM-Transformer"] == {"wa": 55.19, "ua": 56.4}
 
 
-def test_a_report_says_what_is_missing_and_writes_files(tmp_path, capsys):
+def test_a_report_names_missing_corpora_and_writes_files(tmp_path, capsys):
     where = ["--corpora", str(tmp_path / "nowhere"), "--runs", str(tmp_path / "runs")]
     files = ["--markdown", str(tmp_path / "a.md"), "--json", str(tmp_path / "a.json")]
     assert main(["report", "lee-3", *where, *files]) == 0
@@ -327,7 +330,7 @@ def test_a_report_says_what_is_missing_and_writes_files(tmp_path, capsys):
     assert "settings: found 'mars'; accepted are" in capsys.readouterr().err
 
 
-def test_a_report_holds_the_figures_of_the_runs(corpora, tmp_path, capsys, monkeypatch):
+def test_a_report_holds_the_metrics_of_the_runs(corpora, tmp_path, capsys, monkeypatch):
     """he-2's recipes with small networks, on the miniature."""
     over = tmp_path / "over.yaml"
     small = {key: CONTENT[key] for key in ("labels", "corpora", "protocol", "options")}
@@ -352,7 +355,22 @@ def test_a_report_holds_the_figures_of_the_runs(corpora, tmp_path, capsys, monke
     assert {row["missing"] for row in report["rows"]} == {"not run"}
 
 
-def test_a_report_goes_on_where_a_row_needs_times_of_words(corpora, tmp_path):
+@pytest.mark.parametrize(
+    ("on", "shown"),
+    [([], True), (["small-budget"], True), (["papers-habit"], True), (["ravdess-emobox"], False)],
+)
+def test_numbers_of_the_paper_are_beside_rows_of_the_same_corpus_and_test_part(
+    tmp_path, capsys, on, shown
+):
+    where = ["--no-train", "--runs", str(tmp_path), "--json", str(tmp_path / "a.json")]
+    assert main(["report", "sherman-3", *where, *(["--on", *on] if on else [])]) == 0
+    rows = {row["recipe"]: row for row in json.loads((tmp_path / "a.json").read_text())["rows"]}
+    assert rows["sherman-ravdess"]["paper"] == ({"wa": 80} if shown else {})
+    if on:
+        assert ("Training differs" in capsys.readouterr().out) == (on != ["papers-habit"])
+
+
+def test_a_report_leaves_out_rows_that_need_word_times(corpora, tmp_path):
     """RAVDESS's sentences are known; when each word is said is not."""
     over, path = tmp_path / "over.yaml", tmp_path / "a.json"
     small = {key: CONTENT[key] for key in ("labels", "corpora", "protocol")}
@@ -371,8 +389,11 @@ def test_a_report_goes_on_where_a_row_needs_times_of_words(corpora, tmp_path):
     [
         ({"optimisation": {"epochs": 1, "patience": 3}}, "need a validation part"),
         ({"colour": 1}, "unknown setting colour"),
-        ({"protocol": {"name": "loso"}}, "here: protocol: protocol: found 'loso'"),
-        ({"features": {"kind": "wav2vec"}}, "features of kind 'wav2vec'; accepted are log_mel"),
+        ({"protocol": {"name": "loso"}}, "here: protocol: found 'loso'; accepted are random"),
+        (
+            {"features": {"kind": "wav2vec"}},
+            r"features\.kind: found 'wav2vec'; accepted are log_mel",
+        ),
         ({"features": {"n_mel": 3}}, "here: .*n_mel"),
         ({"merge": {"calm": "fear"}}, "merge: found calm: fear"),
         ({"seeds": []}, "seeds: found"),
@@ -401,12 +422,14 @@ def test_options_go_with_their_architecture():
     assert other["options"] == {} and other["features"] == {"n_mels": 8, "n_fft": 512}
 
 
-def test_words_begin_with_vectors_from_a_file(corpora, cache, tmp_path):
+def test_pretrained_word_vectors_are_read_from_a_file(corpora, cache, tmp_path):
     vectors = tmp_path / "glove.txt"
     vectors.write_text("the 1 2 3 4\nunheard 0 0 0 0\n")
     wanted = experiment(**VARIANTS["words"], word_vectors=str(vectors))
     utterances = wanted.labelled(read_corpora(corpora, ["ravdess"]))
-    model = Data(wanted, utterances, cache).model(wanted.protocol.splits(utterances, 0)[0])
+    model = ExperimentData(wanted, utterances, cache).model(
+        wanted.protocol.splits(utterances, 0)[0]
+    )
     (number,) = model.text.vocabulary.numbers(["the"])
     assert model.text.embedding.weight[number].tolist() == [1, 2, 3, 4]
 
@@ -415,13 +438,14 @@ def test_a_recipe_may_not_extend_itself(tmp_path):
     (tmp_path / "a.yaml").write_text("extends: b.yaml")
     (tmp_path / "b.yaml").write_text("extends: a.yaml")
     with pytest.raises(InputError, match=r"a\.yaml: extends itself"):
-        load_experiment(tmp_path / "a.yaml")
+        load_recipe(tmp_path / "a.yaml")
 
 
-def test_two_processes_train_what_one_does(corpora, cache, tmp_path):
+def test_two_processes_train_the_weights_of_one(corpora, cache, tmp_path):
     """Without dropout and batch statistics, averaged gradients are those of the whole batch."""
     recipe = tmp_path / "moma.yaml"
     content = {
+        "kind": "experiment",
         **CONTENT,
         **VARIANTS["MOMA"],
         "name": "moma",
@@ -451,7 +475,8 @@ def test_two_processes_train_a_network_with_batch_statistics(corpora, cache, tmp
     """Torch refuses a network of which a weight that is trained gets no gradient."""
     recipe = tmp_path / "sherman.yaml"
     content = {**CONTENT, **VARIANTS["Sherman's"], "optimisation": {"epochs": 1, "batch_size": 4}}
-    recipe.write_text(yaml.safe_dump({**content, "protocol": {"name": "random", "test": 0.5}}))
+    content["protocol"] = {"name": "random", "test": 0.5}
+    recipe.write_text(yaml.safe_dump({**content, "kind": "experiment"}))
     command = [
         "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
         "-m", "ser_stream.cli", "train", recipe, "--corpora", corpora, "--cache", cache,
@@ -462,7 +487,7 @@ def test_two_processes_train_a_network_with_batch_statistics(corpora, cache, tmp
     assert len(list(tmp_path.glob("runs/*/seed0-all/result.json"))) == 1
 
 
-def test_words_without_times_are_found_in_the_sound(speech_path, tmp_path):
+def test_forced_alignment_finds_the_times_of_words(speech_path, tmp_path):
     """2-happy.flac is one sentence between 0.8 s of silence on both sides."""
     pytest.importorskip("pocketsphinx")
     text = "That is wonderful! I am so glad that you came today!"
@@ -511,8 +536,8 @@ def test_rows_of_iemocap_run_on_a_copy_of_the_corpus(iemocap, tmp_path, capsys):
     sound_only = tmp_path / "sound.yaml"
     sound_only.write_text("options: {hidden: 4, context: 4}\noptimisation: {epochs: 1}\nseeds: [0]")
     where = ["--corpora", str(iemocap), "--runs", str(tmp_path / "runs")]
-    assert main(["train", str(RECIPES / "can.yaml"), *where, "--on", str(words)]) == 0
-    assert main(["train", str(RECIPES / "moma.yaml"), *where, "--on", str(sound_only)]) == 0
+    assert main(["train", str(experiment_path("can")), *where, "--on", str(words)]) == 0
+    assert main(["train", str(experiment_path("moma")), *where, "--on", str(sound_only)]) == 0
     out = capsys.readouterr().out
     assert "can, seed 0, Ses05: WA" in out and "moma, seed 0, Ses05: WA" in out
     runs = [json.loads(path.read_text()) for path in (tmp_path / "runs").glob("*/*/run.json")]
@@ -520,8 +545,3 @@ def test_rows_of_iemocap_run_on_a_copy_of_the_corpus(iemocap, tmp_path, capsys):
         assert run["utterances"]["test"] == 8 and run["speakers"]["test"] == 2
     n = {run["experiment"]["name"]: sum(run["utterances"].values()) for run in runs}
     assert n == {"can": 39, "moma": 40}
-
-
-def test_a_setting_that_is_left_out_is_no_other_experiment():
-    settings = {"fold": None, "optimisation": {"epochs": 8, "pretrained_rate": None}}
-    assert _set(settings) == {"optimisation": {"epochs": 8}}

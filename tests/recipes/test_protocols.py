@@ -44,7 +44,7 @@ ALL = [
 
 
 @pytest.mark.parametrize("protocol", ALL, ids=lambda protocol: protocol.name)
-def test_parts_share_nothing_and_hold_everything(protocol):
+def test_parts_are_disjoint_and_complete(protocol):
     utterances = corpus(sessions=True)
     for split in protocol.splits(utterances, seed=3):
         parts = [split.train, split.validation, split.test]
@@ -57,22 +57,22 @@ def test_parts_share_nothing_and_hold_everything(protocol):
 
 
 @pytest.mark.parametrize("protocol", ALL[1:6], ids=lambda protocol: protocol.name)
-def test_each_utterance_is_judged_once(protocol):
+def test_each_utterance_is_in_one_test_part(protocol):
     utterances = corpus(sessions=True)
-    judged = [u.key for split in protocol.splits(utterances, 0) for u in split.test]
-    assert sorted(judged) == sorted(keys(utterances))
+    tested = [u.key for split in protocol.splits(utterances, 0) for u in split.test]
+    assert sorted(tested) == sorted(keys(utterances))
 
 
 @given(st.integers(10, 300), st.integers(0, 50))
 @settings(deadline=None, max_examples=30)
-def test_random_shares_are_those_asked_for(n, seed):
+def test_random_parts_have_the_shares_of_the_protocol(n, seed):
     utterances = corpus(n, speakers=1)
     (split,) = Protocol("random", test=0.2, validation=0.1).splits(utterances, seed)
     assert len(split.test) == round(0.2 * n)
     assert len(split.validation) == round(0.1 * n)
 
 
-def test_the_shares_of_the_papers():
+def test_cross_validations_have_the_shares_of_the_papers():
     utterances = corpus(100, speakers=1)
     for split in Protocol("k_fold", folds=5, validation=0.25).splits(utterances, 0):
         assert [len(p) for p in (split.train, split.validation, split.test)] == [55, 25, 20]
@@ -80,7 +80,7 @@ def test_the_shares_of_the_papers():
         assert [len(p) for p in (split.train, split.validation, split.test)] == [80, 10, 10]
 
 
-def test_a_seed_gives_the_same_split_and_another_one_another():
+def test_the_seed_alone_decides_the_split():
     utterances, protocol = corpus(), ALL[0]
     first, again, other = (protocol.splits(utterances, seed)[0].test for seed in (1, 1, 2))
     assert first == again
@@ -101,13 +101,13 @@ def test_women_and_men_are_in_every_fold_of_speakers():
         assert len(speakers(split.test)) in (4, 5)
 
 
-def test_the_group_behind_the_test_group_is_watched():
+def test_the_validation_group_is_the_one_after_the_test_group():
     splits = Protocol("emobox", validation=1).splits(corpus(), 0)
     for split, behind in zip(splits, [*splits[1:], splits[0]], strict=True):
         assert keys(split.validation) == keys(behind.test)
 
 
-def test_the_papers_habit_watches_the_test_part_and_says_so():
+def test_validation_on_the_test_part_is_reported():
     protocol = Protocol("random", test=0.2, validation="test")
     (split,) = protocol.splits(corpus(), 0)
     assert split.validation == split.test
@@ -117,12 +117,12 @@ def test_the_papers_habit_watches_the_test_part_and_says_so():
 
 
 @pytest.mark.parametrize("protocol", ALL, ids=lambda protocol: protocol.name)
-def test_a_protocol_says_what_it_is(protocol):
+def test_a_protocol_describes_itself(protocol):
     assert str(protocol).endswith("; best epoch on a validation part")
     assert len(str(protocol)) > 40
 
 
-def test_only_some_folds():
+def test_only_the_named_folds_are_run():
     protocol = Protocol("emobox", only=("fold 2",))
     assert [split.name for split in protocol.splits(corpus(), 0)] == ["fold 2"]
     assert "only fold 2" in str(protocol)

@@ -7,16 +7,13 @@ from paths import RECIPES
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
 from ser_stream.models.registry import build_model
-from ser_stream.recipes.experiment import is_experiment
-from ser_stream.recipes.speech import load_recipe, recipe_from_dict
-from ser_stream.recipes.speech_text import is_speech_text_recipe
-from ser_stream.recipes.text import is_text_recipe
+from ser_stream.recipes.load import load_recipe
+from ser_stream.recipes.speech import Recipe, speech_recipe
 
-OTHERS = (is_experiment, is_text_recipe, is_speech_text_recipe)
 STREAMING = [
     path
-    for path in sorted(RECIPES.glob("*.yaml"))
-    if not any(is_other(path) for is_other in OTHERS)
+    for path in sorted((RECIPES / "streaming").glob("*.yaml"))
+    if isinstance(load_recipe(path), Recipe)
 ]
 
 CONTENT = {
@@ -47,7 +44,7 @@ def test_shipped_recipes_can_be_read_and_their_parts_share_no_speaker(path):
 
 
 def test_a_split_is_by_speaker_and_merges_labels():
-    recipe = recipe_from_dict(CONTENT, "here")
+    recipe = speech_recipe(CONTENT, "here")
     speech = [utterance(speaker, label) for speaker in (1, 2, 3) for label in ("calm", "happy")]
     parts = recipe.split([*speech, utterance(3, "angry")])
     assert [len(parts[name]) for name in ("train", "validation", "test")] == [2, 2, 2]
@@ -69,7 +66,7 @@ def test_a_split_is_by_speaker_and_merges_labels():
 )
 def test_every_corpus_has_its_own_names_of_speakers(corpus, speaker, name):
     content = CONTENT | {"corpora": [corpus], "mix": {corpus: 1.0}}
-    recipe = recipe_from_dict(content | {"speakers": {"test": {corpus: [speaker]}}}, "here")
+    recipe = speech_recipe(content | {"speakers": {"test": {corpus: [speaker]}}}, "here")
     speech = [Utterance(Path("a.wav"), corpus, who, "", "happy", "en") for who in (name, "other")]
     parts = recipe.split(speech)
     assert [u.speaker for u in parts["test"]] == [name]
@@ -77,7 +74,7 @@ def test_every_corpus_has_its_own_names_of_speakers(corpus, speaker, name):
 
 def test_a_held_out_speaker_that_is_missing_is_named():
     with pytest.raises(InputError, match="ravdess-01, ravdess-02 are not in the corpora"):
-        recipe_from_dict(CONTENT, "here").split([utterance(3, "happy")])
+        speech_recipe(CONTENT, "here").split([utterance(3, "happy")])
 
 
 @pytest.mark.parametrize(
@@ -86,9 +83,14 @@ def test_a_held_out_speaker_that_is_missing_is_named():
         ({"colour": "blue"}, r"unknown setting colour; accepted are name, architecture"),
         ({"labels": ["smug"]}, "'smug'"),
         ({"corpora": ["aibo"]}, "'aibo'"),
-        ({"mix": {"ravdess": 0.4}}, "mix must give each corpus a share"),
-        ({"speakers": {"dev": {}}}, "speakers: found dev"),
+        ({"mix": {"ravdess": 0.4}}, "mix: found .*0.4.*accepted are shares that sum to 1"),
+        ({"mix": {"nemo": 1.0}}, "mix must give each corpus a share"),
+        ({"speakers": {"dev": {}}}, "speakers: found 'dev'; accepted are test, validation"),
         ({"augmentation": {"echo": 1}}, "augmentation: unknown setting echo"),
+        (
+            {"augmentation": {"noise": 5}},
+            "augmentation.noise: found 5; accepted is a number, 0 to 1",
+        ),
         ({"optimisation": {"epochs": "many"}}, "epochs: found 'many'"),
         ({"optimisation": {"epochs": 0}}, "epochs: found 0"),
         ({"optimisation": {"epochs": 1, "batch_size": True}}, "batch_size: found True"),
@@ -102,13 +104,13 @@ def test_a_held_out_speaker_that_is_missing_is_named():
 )
 def test_a_wrong_setting_is_named(changes, message):
     with pytest.raises(InputError, match=message):
-        recipe_from_dict({**CONTENT, **changes}, "here")
+        speech_recipe({**CONTENT, **changes}, "here")
 
 
 def test_a_missing_setting_is_named():
     content = {name: value for name, value in CONTENT.items() if name != "mix"}
     with pytest.raises(InputError, match="here: settings missing: mix"):
-        recipe_from_dict(content, "here")
+        speech_recipe(content, "here")
 
 
 @pytest.mark.parametrize("content", ["a: [", "- just\n- a list\n", "\x00"])
@@ -126,5 +128,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_recipe_is_read_from_yaml(tmp_path):
     path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump({**CONTENT, "augmentation": {"gain_db": [-3, 3]}}))
+    path.write_text(
+        yaml.safe_dump({"kind": "speech", **CONTENT, "augmentation": {"gain_db": [-3, 3]}})
+    )
     assert load_recipe(path).augmentation.gain_db == (-3, 3)

@@ -23,7 +23,7 @@ import pytest
 
 from paths import ROOT
 
-# Only where pip finds no wheel (Linux on ARM) is it not a part of what tests need: see setup.py.
+# pip finds no wheel on Linux on ARM: see setup.py.
 pytest.importorskip("cyclonedds")
 from cyclonedds.builtin import (
     BuiltinDataReader,
@@ -40,6 +40,8 @@ from ser_stream.cli import main
 from ser_stream.ros.dds import MessageClasses, network_configuration
 from ser_stream.ros.messages import MESSAGE_TYPES
 from shared_fixtures import deciding
+
+pytestmark = pytest.mark.dds
 
 LOOPBACK = (
     "<CycloneDDS><Domain><General><AllowMulticast>false</AllowMulticast><Interfaces>"

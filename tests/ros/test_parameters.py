@@ -17,8 +17,8 @@ def test_the_configuration_file_is_made_of_the_table():
     }
 
 
-def test_the_readme_lists_every_parameter():
-    assert to_markdown() in (ROOT / "README.md").read_text()
+def test_the_documentation_lists_every_parameter():
+    assert to_markdown() in (ROOT / "docs" / "ros.md").read_text()
 
 
 @pytest.mark.parametrize(

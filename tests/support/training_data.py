@@ -13,6 +13,7 @@ from ser_stream.data.augmentation import (
 from ser_stream.data.windows import TrainingSet
 
 RECIPE = """
+kind: speech
 name: small
 architecture: causal_crnn
 options: {channels: [4, 4, 8, 8], encoding: 16, hidden: 8}

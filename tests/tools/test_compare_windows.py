@@ -11,6 +11,7 @@ from ser_stream.evaluation.streamed import stream_logits
 from ser_stream.models.checkpoint import load_model
 
 RECIPE = """
+kind: speech
 name: seven
 architecture: causal_crnn
 labels: [neutral, happy, sad, angry, fear, disgust, surprise]

@@ -17,6 +17,7 @@ from ser_stream.stream.decoding import TurnMean
 from ser_stream.stream.recognizer import Recognizer
 
 RECIPE = """
+kind: speech
 name: seven
 architecture: causal_crnn
 labels: [neutral, happy, sad, angry, fear, disgust, surprise]

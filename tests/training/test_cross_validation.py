@@ -8,10 +8,11 @@ import pytest
 from paths import RECIPES
 from ser_stream.cli import main
 from ser_stream.corpora.base import Utterance
-from ser_stream.recipes.speech import load_recipe
+from ser_stream.recipes.load import load_recipe
 from ser_stream.training.cross_validation import fold_recipes, pooled
 
 RECIPE = """
+kind: speech
 name: small
 architecture: causal_crnn
 options: {channels: [4, 4, 8, 8], encoding: 16, hidden: 8}
@@ -68,7 +69,7 @@ def utterances():
 
 
 def test_a_corpus_that_is_left_out_has_no_share():
-    recipe = load_recipe(RECIPES / "leave-one-corpus-out.yaml")
+    recipe = load_recipe(RECIPES / "streaming" / "leave-one-corpus-out.yaml")
     validation = {"ravdess": [8, 9], "cremad": [1006], "nemo": ["IC0"]}
     recipe.speakers.clear()
     recipe.speakers["validation"] = validation

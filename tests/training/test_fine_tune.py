@@ -169,5 +169,5 @@ def test_a_model_that_hears_no_frames_cannot_learn_from_clips(own_clips, tmp_pat
 
 
 def test_a_recipe_needs_the_corpora(capsys):
-    assert main(["train", "config/recipes/default.yaml"]) == 2
+    assert main(["train", "config/recipes/streaming/default.yaml"]) == 2
     assert "--corpora" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from ser_stream.features.log_mel import HE
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.registry import build_model
 from ser_stream.models.voice_lstm import VoiceLstm
-from ser_stream.recipes.speech import load_recipe
+from ser_stream.recipes.load import load_recipe
 from ser_stream.training.frozen_encoder import (
     EncodedConversationBatches,
     EncodedHead,
@@ -23,6 +23,7 @@ from ser_stream.training.frozen_encoder import (
 from ser_stream.training.speech import train
 
 RECIPE = """
+kind: speech
 name: small
 architecture: voice_lstm
 options: {hidden: 8}

@@ -15,6 +15,7 @@ from ser_stream.models.info import read_info
 from ser_stream.training.speaker_adaptation import SHARE, offset
 
 RECIPE = """
+kind: speech
 name: seven
 architecture: causal_crnn
 labels: [neutral, happy, sad, angry, fear, disgust, surprise]
@@ -128,5 +129,5 @@ def test_an_offset_of_another_length_is_an_error(calibrated, tmp_path):
     content = json.loads((folder / "model.json").read_text())
     content["calibration"][UTTERANCE]["offset"] = [0.1]
     (folder / "model.json").write_text(json.dumps(content))
-    with pytest.raises(ValueError, match="offset has 1 values for 7 labels"):
+    with pytest.raises(ValueError, match="offset: found 1 values; accepted are 7"):
         read_info(folder)

@@ -37,8 +37,8 @@ from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
 from ser_stream.models.registry import build_model
+from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.optimisation import Optimisation
-from ser_stream.recipes.speech import load_recipe
 from ser_stream.training import trainer
 from ser_stream.training.calibrate import calibrate_to
 from ser_stream.training.distillation import teacher_probabilities

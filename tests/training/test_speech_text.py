@@ -31,7 +31,7 @@ from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import ModelInfo
 from ser_stream.models.registry import build_model
 from ser_stream.models.segment_batch import SegmentBatch
-from ser_stream.recipes.speech_text import load_speech_text_recipe
+from ser_stream.recipes.load import load_recipe
 
 LABELS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
 VOCABULARY = Vocabulary(["good", "bad", "door"])
@@ -126,7 +126,8 @@ def recipe(text_branch, tmp_path):
     """For the miniature of RAVDESS in shared_fixtures, and texts of MELD's layout beside it."""
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump({
-        "name": "pairs", "architecture": "can", "labels": list(LABELS), "corpora": ["ravdess"],
+        "kind": "speech_text", "name": "pairs", "architecture": "can", "labels": list(LABELS),
+        "corpora": ["ravdess"],
         "speakers": {"test": {"ravdess": [1]}, "validation": {"ravdess": [2]}},
         "mix": {"ravdess": 1.0}, "utterances_per_epoch": 8,
         "optimisation": {"epochs": 1, "batch_size": 4},
@@ -215,7 +216,7 @@ def test_what_is_published_live_is_the_mean_with_the_first_estimate():
 
 
 def test_a_first_model_goes_with_words(tmp_path, capsys):
-    where = ["--recipe", "config/recipes/open.yaml", "--corpora", str(tmp_path)]
+    where = ["--recipe", "config/recipes/streaming/open.yaml", "--corpora", str(tmp_path)]
     assert main(["evaluate", "open", "--first", "default", *where]) == 2
     assert "--first: goes with the recipe of a model that sees words" in capsys.readouterr().err
 
@@ -223,12 +224,12 @@ def test_a_first_model_goes_with_words(tmp_path, capsys):
 def test_wrong_settings_are_named(recipe):
     content = yaml.safe_load(recipe.read_text())
     recipe.write_text(yaml.safe_dump({**content, "texts": ["diary"]}))
-    with pytest.raises(InputError, match=r"texts: found \['diary'\]; accepted is a list of goemot"):
-        load_speech_text_recipe(recipe)
+    with pytest.raises(InputError, match=r"texts: found 'diary'; accepted is a list of goemot"):
+        load_recipe(recipe)
     recipe.write_text(yaml.safe_dump({**content, "max_error_rate": 40}))
-    with pytest.raises(InputError, match="max_error_rate: found 40; accepted is a share, 0 to 1"):
-        load_speech_text_recipe(recipe)
+    with pytest.raises(InputError, match="max_error_rate: found 40; accepted is a number, 0 to 1"):
+        load_recipe(recipe)
     del content["texts"]
     recipe.write_text(yaml.safe_dump(content))
     with pytest.raises(InputError, match="settings missing: texts"):
-        load_speech_text_recipe(recipe)
+        load_recipe(recipe)
