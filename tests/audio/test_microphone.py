@@ -23,7 +23,6 @@ from pulse import PulseServer
 from ser_stream.audio import devices, microphone
 from ser_stream.audio.devices import Device, find_device
 from ser_stream.audio.microphone import Microphone
-from ser_stream.audio.native_stderr import redirect_native_stderr
 from ser_stream.errors import InputError
 
 RATE_HZ = 16_000
@@ -355,29 +354,6 @@ def test_a_missing_library_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
     with pytest.raises(InputError, match="apt install libportaudio2"):
         next(Microphone().blocks())
-
-
-def test_what_c_libraries_write_is_discarded(capfd):
-    import ctypes
-
-    libc = ctypes.CDLL(None)
-    with redirect_native_stderr():
-        libc.perror(b"chatter")
-    libc.perror(b"message")
-    captured = capfd.readouterr().err
-    assert "message" in captured and "chatter" not in captured
-
-
-def test_a_closed_stderr_is_closed_again_afterwards():
-    program = (
-        "import os\nfrom ser_stream.audio.native_stderr import redirect_native_stderr\n"
-        "os.close(2)\nwith redirect_native_stderr():\n    os.write(2, b'discarded')\n"
-        "try:\n    os.fstat(2)\nexcept OSError:\n    print('closed')\n"
-    )
-    shown = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    assert shown.stdout == "closed\n"
 
 
 def test_a_loss_is_logged_once(monkeypatch, caplog):

@@ -1,0 +1,38 @@
+"""Redirection of file descriptor 2. On a terminal, it is tested with the live view."""
+
+import ctypes
+import subprocess
+import sys
+
+from ser_stream.audio.native_stderr import redirect_native_stderr
+
+
+def test_what_c_libraries_write_is_discarded(capfd):
+    libc = ctypes.CDLL(None)
+    with redirect_native_stderr():
+        libc.perror(b"chatter")
+    libc.perror(b"message")
+    captured = capfd.readouterr().err
+    assert "message" in captured and "chatter" not in captured
+
+
+def test_a_closed_stderr_is_closed_again_afterwards():
+    program = (
+        "import os\nfrom ser_stream.audio.native_stderr import redirect_native_stderr\n"
+        "os.close(2)\nwith redirect_native_stderr():\n    os.write(2, b'discarded')\n"
+        "try:\n    os.fstat(2)\nexcept OSError:\n    print('closed')\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert shown.stdout == "closed\n"
+
+
+def test_what_c_libraries_write_to_a_file_stays_there(tmp_path):
+    program = (
+        "import os\nfrom ser_stream.audio.native_stderr import redirect_native_stderr\n"
+        "with redirect_native_stderr(print):\n    os.write(2, b'Expression 1\\n')\n"
+    )
+    with (tmp_path / "log").open("w") as log:
+        subprocess.run([sys.executable, "-c", program], stderr=log, check=True)
+    assert (tmp_path / "log").read_text() == "Expression 1\n"
