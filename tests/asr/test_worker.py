@@ -12,28 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from asr_doubles import PATIENCE_S, Gate, waiting_for
 from fake_recognizers import FakeRecognizer
 from paths import ROOT
-from ser_stream.asr.agreement import LocalAgreement
 from ser_stream.asr.base import AsrSettings
-from ser_stream.asr.pace import MAX_STEP_S, MIN_STEP_S, Pace
 from ser_stream.asr.worker import AsrStatus, AsrWorker
 from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.errors import InputError
-from ser_stream.words import Word
 from shared_fixtures import DEMO
 from tiny_whisper import make_tiny_whisper
 
 FAKE = AsrSettings("fake_recognizers:FakeRecognizer")
-
-
-def words(text):
-    """One word a second."""
-    return tuple(Word(word, float(i), i + 1.0) for i, word in enumerate(text.split()))
 
 
 def said(sequence):
@@ -55,74 +45,6 @@ def final(worker, seconds=2.0, first=0.0, turn_id="turn"):
 def next_result(worker):
     (result,) = worker.poll(PATIENCE_S)
     return result
-
-
-# Words that are stable
-
-
-def test_words_are_stable_once_two_passes_agree():
-    agreement = LocalAgreement()
-    passes = ["the meeting is", "The meeting begins at", "The meeting, begins at ten."]
-    found = [agreement(words(text)) for text in passes]
-    assert [stable for _, stable in found] == [0, 2, 4]
-    assert [said(shown) for shown, _ in found] == [
-        "the meeting is", "The meeting begins at", "The meeting begins at ten.",
-    ]  # fmt: skip
-
-
-def test_a_pass_that_contradicts_stable_words_only_adds_what_is_behind_them():
-    agreement = LocalAgreement()
-    agreement(words("he is"))
-    agreement(words("he is gone"))
-    shown, stable = agreement(words("she was gone now"))
-    assert (said(shown), stable) == ("he is gone now", 3)
-
-
-def test_an_empty_pass_takes_nothing_stable_away():
-    agreement = LocalAgreement()
-    agreement(words("he is"))
-    agreement(words("he is"))
-    assert [said(agreement(())[0]), agreement(words("he is gone"))[1]] == ["he is", 2]
-
-
-@given(st.lists(st.lists(st.sampled_from("abc"), max_size=6), max_size=8))
-def test_stable_words_are_only_ever_added_to(passes):
-    agreement = LocalAgreement()
-    before = ()
-    for texts in passes:
-        shown, stable = agreement(words(" ".join(texts)))
-        assert shown[: len(before)] == before
-        assert stable >= len(before)
-        before = shown[:stable]
-
-
-# How often
-
-
-def test_steps_are_short_where_recognition_is_fast():
-    pace = Pace()
-    assert (pace.rtf, pace.step(3.0), pace.trouble) == (0.0, MIN_STEP_S, "")
-    pace.note(took_s=0.03, sound_s=3.0)
-    assert (pace.rtf, pace.step(30.0), pace.trouble) == (pytest.approx(0.01), MIN_STEP_S, "")
-
-
-def test_steps_grow_with_the_turn_and_leave_recognition_idle_a_fifth_of_the_time():
-    pace = Pace()
-    pace.note(took_s=1.0, sound_s=2.0)
-    assert pace.step(4.0) == pytest.approx(2.0 / 0.8)
-    assert pace.trouble == "partial results only every 2.5 s of speech"
-    assert pace.step(30.0) == MAX_STEP_S
-    assert pace.step(0.5) == MIN_STEP_S
-
-
-def test_recognition_slower_than_speech_is_reported_while_it_lasts():
-    pace = Pace()
-    pace.note(took_s=3.0, sound_s=2.0)
-    assert pace.trouble == "slower than speech: 1.5 s for each second of it"
-    for _ in range(10):
-        pace.note(took_s=0.1, sound_s=2.0)
-    assert pace.rtf == pytest.approx(0.05)
-    assert pace.trouble == ""
 
 
 # The process
