@@ -1,7 +1,7 @@
-"""What window, hop and smoothing are worth: one model, recordings streamed, judged in many ways.
+"""Scores of a model by window length, hop and smoothing.
 
-Each recording is heard once, as on the robot, and its longest turn is kept. All else follows from
-that turn's steps: whatever the window, the network's front end gives the same ones.
+Each recording is streamed through the recogniser's own windowing once per window length and hop,
+and its longest turn is kept.
 
     python tools/compare_windows.py MODEL --recipe RECIPE --corpora DIR
 """
@@ -12,172 +12,151 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from ser_stream.audio.recording import Recording
-from ser_stream.audio.turns import Turn, TurnSettings
+from ser_stream.audio.turns import TurnSettings
 from ser_stream.commands.shared import add_clips, add_held_out, print_error, show_tables
 from ser_stream.corpora.base import Utterance
-from ser_stream.corpora.registry import read_corpora
 from ser_stream.errors import InputError
+from ser_stream.evaluation.evaluate import held_out_clips
 from ser_stream.evaluation.metrics import score
-from ser_stream.evaluation.streamed import MIN_SPEECH_S, draw
-from ser_stream.features.log_mel import SILENCE_DB
+from ser_stream.evaluation.streamed import MIN_SPEECH_S
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import log_softmax
 from ser_stream.models.checkpoint import load_model
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.speech import Recipe
 from ser_stream.stream.decoding import TurnDecoder
-from ser_stream.stream.windowing import StreamWindower, TurnFeatures, WindowSettings
+from ser_stream.stream.scoring import TurnEncoder
+from ser_stream.stream.windowing import StreamWindower, Window, WindowSettings
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
 WINDOWS_S = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
 HOPS_S = (0.1, 0.25, 0.5, 1.0)
-WINDOW_S: Seconds = 5.0
-HOP_S: Seconds = 0.5
+DEFAULT_WINDOW_S: Seconds = 5.0
+DEFAULT_HOP_S: Seconds = 0.5
 
 Smoother = Callable[[np.ndarray], np.ndarray]
 """Logits of a turn's windows (windows, labels) -> scores of the same shape, from the past alone."""
 
 
 @dataclasses.dataclass(frozen=True)
-class HeardTurn:
-    """The longest turn of one recording.
+class ScoredTurn:
+    """Windows of the longest turn of a recording, in order; the last one ends with the turn.
 
     Attributes:
-        steps: (steps, dimension) of all its frames.
-        n_frames: that were heard until its end was known; last: where its last window ends.
+        corpus: name of the recording's corpus.
+        target: index of the true label.
+        logits: (windows, labels).
+        after_s: (windows,) time from the onset of speech to the window's end.
+        final: index of the label of the utterance estimate without smoothing.
     """
 
     corpus: str
     target: int
-    turn: Turn
-    steps: Tensor
-    n_frames: int
-    last: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Judged:
-    """A turn's windows, in order, the one at its end last.
-
-    Attributes:
-        logits: (windows, labels).
-        after_s: (windows,) from the onset of speech to the window's end.
-        speech_s: (windows,) how much of each is speech; covers_turn: (windows,) bool.
-    """
-
-    turn: HeardTurn
     logits: np.ndarray
     after_s: np.ndarray
-    speech_s: np.ndarray
-    covers_turn: np.ndarray
+    final: int
 
 
 def compare(
     model: str | Path, recipe: Recipe, corpora: Path, part: str, clips: int | None = None
 ) -> dict:
-    """Figures of a model for each window, hop and smoothing, on speakers that a recipe holds out.
+    """Return the scores of a model for each window, hop and smoothing, on held-out speakers.
 
     Args:
-        clips: so many recordings of each corpus; None: all.
+        clips: number of recordings of each corpus; None: all.
 
     Returns:
-        model, recipe, part, and windows, hops, smoothing: name -> figures, see `_figures`.
+        model, recipe, part, and windows, hops, smoothing: name -> scores, see `_scores`.
 
     Raises:
         InputError: the model or a corpus cannot be read, or model and recipe have other labels.
     """
-    network, info = load_model(model)
+    network, info = load_model(model, kind=EmotionModel)
     recipe.require_labels(info.labels, info.name)
-    utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))[part]
-    heard = list(_heard(network, draw(utterances, clips)))
-    usual = list(_judged(network, heard, WINDOW_S, HOP_S))
-    none = SMOOTHERS["none"]
+    utterances = held_out_clips(recipe, corpora, part, clips).utterances
+    settings = dict.fromkeys(
+        [(window, DEFAULT_HOP_S) for window in WINDOWS_S]
+        + [(DEFAULT_WINDOW_S, hop) for hop in HOPS_S]
+    )
+    turns = {each: _scored_turns(network, utterances, *each) for each in settings}
+    default = turns[DEFAULT_WINDOW_S, DEFAULT_HOP_S]
+    no_smoothing = SMOOTHERS["none"]
     return {
         "model": info.name,
         "recipe": recipe.name,
         "part": part,
         "windows": {
-            f"{window:g}": _figures(info.labels, _judged(network, heard, window, HOP_S), none)
+            f"{window:g}": _scores(info.labels, turns[window, DEFAULT_HOP_S], no_smoothing)
             for window in WINDOWS_S
         },
         "hops": {
-            f"{hop:g}": _figures(info.labels, _judged(network, heard, WINDOW_S, hop), none)
+            f"{hop:g}": _scores(info.labels, turns[DEFAULT_WINDOW_S, hop], no_smoothing)
             for hop in HOPS_S
         },
         "smoothing": {
-            name: _figures(info.labels, usual, smoother) for name, smoother in SMOOTHERS.items()
+            name: _scores(info.labels, default, smoother) for name, smoother in SMOOTHERS.items()
         },
     }
 
 
-def _heard(model: EmotionModel, utterances: list[Utterance]) -> Iterator[HeardTurn]:
-    settings = WindowSettings(model.features, model.window_frames, model.hop_frames, MIN_SPEECH_S)
-    for utterance in tqdm(utterances, desc="listening"):
-        source = Recording(utterance.path)
-        session = StreamWindower(settings, TurnSettings(), settle_s=source.settle_s)
-        windows = [window for block in source.blocks() for window in session.push(block)]
-        ends = {window.features: window.n_frames for window in windows + session.finish()}
-        if ends:
-            features = max(ends, key=ends.get)
+def _scored_turns(
+    model: EmotionModel, utterances: Sequence[Utterance], window_s: Seconds, hop_s: Seconds
+) -> list[ScoredTurn]:
+    """Return the longest turn of each recording in which speech is found."""
+    turns = []
+    for utterance in tqdm(utterances, desc=f"window {window_s:g} s, hop {hop_s:g} s"):
+        windows = _longest_turn(_stream(model, utterance.path, window_s, hop_s))
+        if windows:
             target = model.labels.index(utterance.label)
-            yield _turn(model, utterance.corpus, target, features, ends[features])
+            turns.append(_score_turn(model, windows, utterance.corpus, target, window_s))
+    return turns
 
 
-def _turn(
-    model: EmotionModel, corpus: str, target: int, features: TurnFeatures, last: int
-) -> HeardTurn:
-    room = max(model.step_frames, features.n_frames)
-    frames = torch.full((1, room, model.features.dimension), SILENCE_DB)
-    frames[0, : features.n_frames] = torch.from_numpy(features.read(0, features.n_frames))
-    with torch.inference_mode():
-        steps = model.encode(frames)[0]
-    return HeardTurn(corpus, target, features.turn, steps, features.n_frames, last)
+def _stream(model: EmotionModel, path: Path, window_s: Seconds, hop_s: Seconds) -> list[Window]:
+    """Return all windows of a recording, as the recogniser cuts them."""
+    window_frames, hop_frames = (
+        round(length / model.features.frame_s) for length in (window_s, hop_s)
+    )
+    settings = WindowSettings(model.features, window_frames, hop_frames, MIN_SPEECH_S)
+    source = Recording(path)
+    windower = StreamWindower(settings, TurnSettings(), settle_s=source.settle_s)
+    windows = [window for block in source.blocks() for window in windower.push(block)]
+    return windows + windower.finish()
 
 
-def _judged(
-    model: EmotionModel, turns: list[HeardTurn], window_s: Seconds, hop_s: Seconds
-) -> Iterator[Judged]:
-    config = model.features
-    window, hop = (round(length / config.frame_s) for length in (window_s, hop_s))
-    hop_samples = hop * config.hop_length
-    for heard in turns:
-        turn, ends, speech = heard.turn, [], []
-        for end in [*range(hop, heard.n_frames + 1, hop), heard.last]:
-            position = turn.start + config.samples_for(end)
-            enough = turn.speech_samples(turn.start, position) >= MIN_SPEECH_S * SAMPLE_RATE_HZ
-            is_last = end == heard.last and len(ends) == len(speech)
-            if is_last or (enough and turn.speech_samples(position - hop_samples, position)):
-                ends.append(end)
-                first = position - config.samples_for(window)
-                speech.append(turn.speech_samples(max(turn.start, first), position))
-        ends = np.array(ends)
-        yield Judged(
-            heard,
-            _logits(model, heard.steps, ends, model.steps_in(window)),
-            (turn.start + config.samples_for(1) + (ends - 1) * config.hop_length - turn.onset)
-            / SAMPLE_RATE_HZ,
-            np.array(speech) / SAMPLE_RATE_HZ,
-            ends <= window,
-        )
+def _longest_turn(windows: Sequence[Window]) -> list[Window]:
+    """Return the windows of the turn that is the longest one at its end."""
+    ends = {window.features: window.n_frames for window in windows}
+    longest = max(ends, key=lambda features: ends[features], default=None)
+    return [window for window in windows if window.features is longest]
 
 
-def _logits(model: EmotionModel, steps: Tensor, ends: np.ndarray, window_steps: int) -> np.ndarray:
-    """Logits (windows, labels) of the windows that end with those frames."""
-    lasts = [max(1, model.steps_in(int(end))) for end in ends]
-    parts = [steps[max(0, last - window_steps) : last] for last in lasts]
-    lengths = torch.tensor([len(part) for part in parts])
-    with torch.inference_mode():
-        padded = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
-        return model.classify(padded, lengths).numpy().astype(np.float64)
+def _score_turn(
+    model: EmotionModel, windows: Sequence[Window], corpus: str, target: int, window_s: Seconds
+) -> ScoredTurn:
+    window_steps = model.steps_in(round(window_s / model.features.frame_s))
+    encoder, decoder = TurnEncoder(model, windows[0].features, window_steps), TurnDecoder()
+    logits = []
+    for window in windows:
+        logits.append(encoder.logits(window.n_frames))
+        decoder.window(logits[-1], window.weight_s, window.covers_turn)
+    return ScoredTurn(
+        corpus, target, np.array(logits), np.array([_after_onset(w) for w in windows]),
+        int(decoder.utterance().argmax()),
+    )  # fmt: skip
+
+
+def _after_onset(window: Window) -> Seconds:
+    """Return the time from the onset of speech to the window's last sample."""
+    turn = window.features.turn
+    return (turn.start + window.n_samples - turn.onset) / SAMPLE_RATE_HZ
 
 
 def _none(logits: np.ndarray) -> np.ndarray:
@@ -193,7 +172,7 @@ def _moving_average(weight: float) -> Smoother:
 
 
 def _hidden_markov(stay: float) -> Smoother:
-    """Forward algorithm: an emotion stays with that probability from one window to the next."""
+    """Return the forward algorithm for emotions that stay from window to window with `stay`."""
 
     def smooth(logits: np.ndarray) -> np.ndarray:
         likelihoods = np.exp(log_softmax(logits))
@@ -209,8 +188,8 @@ def _hidden_markov(stay: float) -> Smoother:
     return smooth
 
 
-def _turn_so_far(logits: np.ndarray) -> np.ndarray:
-    """Mean of the log-probabilities since the turn began."""
+def _mean_so_far(logits: np.ndarray) -> np.ndarray:
+    """Return the sum of log-probabilities since the turn began; its best label is the mean's."""
     return np.cumsum(log_softmax(logits), axis=0)
 
 
@@ -222,39 +201,34 @@ SMOOTHERS: dict[str, Smoother] = {
     "moving average 0.9": _moving_average(0.9),
     "HMM, stays 0.7": _hidden_markov(0.7),
     "HMM, stays 0.9": _hidden_markov(0.9),
-    "mean since the turn began": _turn_so_far,
+    "mean since the turn began": _mean_so_far,
 }
 
 
-def _figures(labels: tuple[str, ...], judged: Iterator[Judged], smoother: Smoother) -> dict:
-    """Means over the corpora.
+def _scores(
+    labels: tuple[str, ...], turns: Sequence[ScoredTurn], smoother: Smoother
+) -> dict[str, float]:
+    """Return means over the corpora.
 
     Returns:
         interval_wa, interval_ua: of all windows but each turn's last; utterance_wa, utterance_ua:
-        of the turn's answer as the robot gives it, or, smoothed, of its last window;
-        changes: of the answer, per turn; first_s: from onset to the first answer, median;
-        right_s: to the first right one, median of the turns that have one; ever_right: their share.
+        of the utterance estimate, with smoothing of the turn's last window; changes: of the
+        estimate, per turn; first_s: from onset to the first estimate, median; right_s: to the first
+        correct one, median of the turns that have one; ever_right: their share.
     """
-    by_corpus: dict[str, list[tuple[Judged, np.ndarray, int]]] = {}
-    for turn in judged:
+    by_corpus: dict[str, list[tuple[ScoredTurn, np.ndarray, int]]] = {}
+    for turn in turns:
         answers = smoother(turn.logits).argmax(axis=1)
-        final = _final(turn) if smoother is _none else answers[-1]
-        by_corpus.setdefault(turn.turn.corpus, []).append((turn, answers, int(final)))
-    figures = [_of_corpus(labels, members) for members in by_corpus.values()]
-    return {name: round(float(np.mean([each[name] for each in figures])), 4) for name in figures[0]}
+        final = turn.final if smoother is _none else int(answers[-1])
+        by_corpus.setdefault(turn.corpus, []).append((turn, answers, final))
+    scores = [_scores_of_corpus(labels, members) for members in by_corpus.values()]
+    return {name: round(float(np.mean([each[name] for each in scores])), 4) for name in scores[0]}
 
 
-def _final(turn: Judged) -> int:
-    decoder = TurnDecoder()
-    for logits, speech, covers in zip(turn.logits, turn.speech_s, turn.covers_turn, strict=True):
-        decoder.window(logits, max(speech, 1e-3), bool(covers))
-    return int(decoder.utterance().argmax())
-
-
-def _of_corpus(
-    labels: tuple[str, ...], members: list[tuple[Judged, np.ndarray, int]]
+def _scores_of_corpus(
+    labels: tuple[str, ...], members: list[tuple[ScoredTurn, np.ndarray, int]]
 ) -> dict[str, float]:
-    targets = np.array([turn.turn.target for turn, _, _ in members])
+    targets = np.array([turn.target for turn, _, _ in members])
     finals = score(labels, targets, np.array([final for _, _, final in members]))
     counts = [len(answers) - 1 for _, answers, _ in members]
     intervals = score(
@@ -263,16 +237,17 @@ def _of_corpus(
     right_after = [
         turn.after_s[right.argmax()]
         for turn, answers, _ in members
-        if (right := answers == turn.turn.target).any()
+        if (right := answers == turn.target).any()
     ]
+    changes = [np.count_nonzero(np.diff(answers)) for _, answers, _ in members]
     return {
         "interval_wa": intervals.wa,
         "interval_ua": intervals.ua,
         "utterance_wa": finals.wa,
         "utterance_ua": finals.ua,
-        "changes": np.mean([np.count_nonzero(np.diff(answers)) for _, answers, _ in members]),
-        "first_s": np.median([turn.after_s[0] for turn, _, _ in members]),
-        "right_s": np.median(right_after),
+        "changes": float(np.mean(changes)),
+        "first_s": float(np.median([turn.after_s[0] for turn, _, _ in members])),
+        "right_s": float(np.median(right_after)),
         "ever_right": len(right_after) / len(members),
     }
 
@@ -286,14 +261,14 @@ TITLES = {"windows": "window (s)", "hops": "hop (s)", "smoothing": "smoothing"}
 
 
 def to_markdown(report: dict) -> str:
-    """The three tables; shares in percent."""
+    """Return the three tables; shares in percent."""
     tables = []
     for kind, title in TITLES.items():
         lines = [f"| {title} | {' | '.join(COLUMNS.values())} |", "|---" * (len(COLUMNS) + 1) + "|"]
-        for name, figures in report[kind].items():
+        for name, scores in report[kind].items():
             cells = (
-                f"{figures[column]:.2f}" if column in ("changes", "first_s", "right_s")
-                else f"{100 * figures[column]:.1f}"
+                f"{scores[column]:.2f}" if column in ("changes", "first_s", "right_s")
+                else f"{100 * scores[column]:.1f}"
                 for column in COLUMNS
             )  # fmt: skip
             lines.append(f"| {name} | {' | '.join(cells)} |")
@@ -309,7 +284,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("model", metavar="NAME|DIR")
     add_held_out(parser)
     add_clips(parser)
-    parser.add_argument("--json", action="store_true", help="all figures, as one JSON object")
+    parser.add_argument("--json", action="store_true", help="all scores, as one JSON object")
     arguments = parser.parse_args(argv)
     try:
         recipe = load_recipe(arguments.recipe, Recipe)

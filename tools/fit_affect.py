@@ -1,8 +1,8 @@
-"""Valence and arousal: a linear layer on a finished network, and whether it is worth having.
+"""Fit a linear layer for valence and arousal to a trained network, and keep it if it ranks better.
 
-Emotions have their places on the circumplex; an emotion shown strongly lies farther out and higher
-than the same one shown weakly. That is what a ridge regression from the network's pooled hidden
-states to valence and arousal learns. The network itself stays as it is.
+Each emotion has a place on the circumplex; a strong expression of it has more extreme valence and
+higher arousal than a weak one. A ridge regression from the network's pooled hidden states to
+valence and arousal learns that. The network itself does not change.
 
     python tools/fit_affect.py MODEL --recipe RECIPE --corpora DIR
 """
@@ -37,26 +37,27 @@ from ser_stream.recipes.speech import Recipe
 from ser_stream.training.model_card import write_card
 
 INTENSITY = {"strong": 1.0, "low": -1.0}
-"""How much farther out than usual. Where a corpus has strong and normal only, normal is -1."""
-FARTHER = 0.5
-"""Valence of a strong emotion is so much more than usual, and of a weak one less."""
-HIGHER = 0.25
-"""And so is arousal, by this amount."""
+"""Intensity relative to the usual one."""
+VALENCE_INTENSITY_SCALE = 0.5
+"""Relative change of valence per unit of intensity."""
+AROUSAL_INTENSITY_SHIFT = 0.25
+"""Change of arousal per unit of intensity."""
 RIDGE = 1.0
-"""Penalty per utterance, of standardised hidden states."""
+"""Penalty per utterance, for standardised hidden states."""
 
 
 def fit_affect(model: str, recipe: Recipe, corpora: Path, cache: Path) -> dict:
-    """Give a model the layer, if with it strong emotions rank above normal ones more often.
+    """Add the layer to a model, if it ranks strong expressions above normal ones more often.
 
-    It is fitted to the recipe's training speakers, and judged on its validation speakers.
+    It is fitted to the recipe's training speakers and compared on its validation speakers.
 
     Returns:
-        pairs (of the same words by the same speaker, normal and strong), circumplex, layer: share
-        of pairs whose strong one has more arousal; kept: whether the layer is in the model now.
+        pairs: number of pairs of the same words by the same speaker, normal and strong;
+        circumplex, layer: share of pairs whose strong one has the higher arousal;
+        kept: whether the layer was added to the model.
 
     Raises:
-        InputError: the model is of another architecture, or no corpus has normal and strong.
+        InputError: the model has another architecture, or no corpus has normal and strong.
     """
     folder = find_writable(model)
     network, info = _load(model)
@@ -86,10 +87,10 @@ def fit_affect(model: str, recipe: Recipe, corpora: Path, cache: Path) -> dict:
 
 
 def measure_affect(model: str | Path, recipe: Recipe, corpora: Path, part: str) -> dict:
-    """What the layer that a model has is worth on a part of a recipe's speakers.
+    """Return how the layer of a model ranks pairs of a part of a recipe's speakers.
 
     Returns:
-        pairs, circumplex, layer: as of `fit_affect`.
+        pairs, circumplex, layer: as in `fit_affect`.
 
     Raises:
         InputError: the model has no such layer, or no corpus has normal and strong.
@@ -122,26 +123,33 @@ def _load(model: str | Path) -> tuple[PoolingModel, ModelInfo]:
 def _compared(
     labels: tuple[str, ...], pairs: list[tuple[int, int]], logits: np.ndarray, affect: np.ndarray
 ) -> dict:
-    """Arousal by the circumplex, of `logits`, and by the layer, of `affect` (utterances, 2)."""
-    usual = np.exp(log_softmax(logits)) @ np.array([CIRCUMPLEX[label][1] for label in labels])
+    """Return how circumplex and layer rank pairs, from logits and `affect` (utterances, 2)."""
+    of_circumplex = np.exp(log_softmax(logits)) @ np.array(
+        [CIRCUMPLEX[label][1] for label in labels]
+    )
     return {
         "pairs": len(pairs),
-        "circumplex": round(ranked(usual, pairs), 4),
-        "layer": round(ranked(affect[:, 1], pairs), 4),
+        "circumplex": round(share_ranked(of_circumplex, pairs), 4),
+        "layer": round(share_ranked(affect[:, 1], pairs), 4),
     }
 
 
 def target(utterance: Utterance) -> tuple[float, float]:
-    """Valence and arousal that are learned of an utterance."""
+    """Return the targets of the regression for an utterance: valence and arousal."""
     valence, arousal = CIRCUMPLEX[utterance.label]
-    more = INTENSITY.get(utterance.intensity, 0.0)
-    if utterance.corpus == "ravdess" and utterance.intensity:  # it has no usual, only two
-        more = 0.5 if utterance.intensity == "strong" else -0.5
-    return valence * (1 + FARTHER * more), arousal + HIGHER * more
+    intensity = INTENSITY.get(utterance.intensity, 0.0)
+    if (
+        utterance.corpus == "ravdess" and utterance.intensity
+    ):  # two levels, neither is the usual one
+        intensity = 0.5 if utterance.intensity == "strong" else -0.5
+    return (
+        valence * (1 + VALENCE_INTENSITY_SCALE * intensity),
+        arousal + AROUSAL_INTENSITY_SHIFT * intensity,
+    )
 
 
-def ranked(arousal: np.ndarray, pairs: list[tuple[int, int]]) -> float:
-    """Share of pairs (strong, normal) whose first one has more arousal."""
+def share_ranked(arousal: np.ndarray, pairs: list[tuple[int, int]]) -> float:
+    """Return the share of pairs (strong, normal) whose strong one has the higher arousal."""
     return float(np.mean([arousal[strong] > arousal[normal] for strong, normal in pairs]))
 
 
@@ -151,29 +159,29 @@ def _pairs_of(
     pairs = _pairs(parts[part])
     if not pairs:
         raise InputError(
-            f"recipe {recipe.name}: its {part} speakers say nothing once normally and once "
-            "strongly, which RAVDESS's do"
+            f"recipe {recipe.name}: found no {part} speaker who says the same words normally and "
+            "strongly; needed are speakers of RAVDESS"
         )
     return pairs
 
 
 def _pairs(utterances: list[Utterance]) -> list[tuple[int, int]]:
-    """Indices (strong, normal) of the same words by one speaker with one emotion, of RAVDESS.
+    """Return indices (strong, normal) of RAVDESS utterances that differ in intensity only.
 
-    Names of its files are modality, channel, emotion, intensity, statement, repetition, actor.
+    File names are modality, channel, emotion, intensity, statement, repetition, actor.
     """
-    by_words: dict[tuple[str, ...], dict[str, int]] = {}
+    by_content: dict[tuple[str, ...], dict[str, int]] = {}
     for index, utterance in enumerate(utterances):
         if utterance.corpus == "ravdess":
             parts = utterance.path.stem.split("-")
             same = tuple(parts[:3] + parts[4:])
-            by_words.setdefault(same, {})[utterance.intensity] = index
-    both = (said for said in by_words.values() if {"strong", "normal"} <= said.keys())
+            by_content.setdefault(same, {})[utterance.intensity] = index
+    both = (said for said in by_content.values() if {"strong", "normal"} <= said.keys())
     return [(said["strong"], said["normal"]) for said in both]
 
 
 def _states(network: EmotionModel, store: FeatureStore) -> tuple[np.ndarray, np.ndarray]:
-    """Pooled hidden states (utterances, dimension) and logits (utterances, labels)."""
+    """Return pooled hidden states (utterances, dimension) and logits (utterances, labels)."""
     targets = np.zeros(len(store), np.int64)
     states = np.empty((len(store), network.output.in_features))
     logits = np.empty((len(store), len(network.labels)))
@@ -185,13 +193,13 @@ def _states(network: EmotionModel, store: FeatureStore) -> tuple[np.ndarray, np.
 
 
 def _corpus_weights(recipe: Recipe, utterances: list[Utterance]) -> np.ndarray:
-    """Each corpus counts by its share in the recipe, however many clips it has."""
+    """Return weights (utterances,) that give each corpus its share in the recipe."""
     names = np.array([u.corpus for u in utterances])
     return np.array([recipe.mix[name] / np.mean(names == name) for name in names])
 
 
 def _ridge(states: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(dimension + 1, 2): coefficients of the states, and the constant last."""
+    """Return coefficients (dimension + 1, 2) of the states, and of the constant last."""
     mean, std = states.mean(axis=0), states.std(axis=0) + 1e-6
     inputs = np.c_[(states - mean) / std, np.ones(len(states))]
     penalty = RIDGE * len(states) * np.eye(inputs.shape[1])
@@ -205,15 +213,15 @@ def _ridge(states: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.n
 def main(argv: Sequence[str] | None = None) -> int:
     """Fit or measure the layer, and return the exit code: 0, or 2 for input that cannot be used."""
     parser = argparse.ArgumentParser(
-        description="Give a model a layer for valence and arousal, if that ranks better."
+        description="Add a layer for valence and arousal to a model, if it ranks better."
     )
-    parser.add_argument("model", metavar="NAME|DIR", help="its weights are written to")
+    parser.add_argument("model", metavar="NAME|DIR", help="its weights are rewritten")
     parser.add_argument("--recipe", type=Path, required=True, help="whose speakers are used")
     add_corpora(parser)
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), metavar="DIR")
     parser.add_argument(
         "--measure", choices=("validation", "test"), metavar="PART",
-        help="fit nothing; measure the layer that the model has on validation or test speakers",
+        help="measure the layer that the model has on these speakers; fit nothing",
     )  # fmt: skip
     arguments = parser.parse_args(argv)
     model, corpora = arguments.model, arguments.corpora
@@ -223,7 +231,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             report, end = measure_affect(model, recipe, corpora, arguments.measure), ""
         else:
             report = fit_affect(model, recipe, corpora, arguments.cache)
-            end = ": the model has it now" if report["kept"] else ": the model stays as it was"
+            end = ": the model has it now" if report["kept"] else ": the model is not changed"
     except InputError as error:
         print_error(error)
         return 2

@@ -1,4 +1,4 @@
-"""Tables of networks that never heard the speakers, or the corpus, that they are scored on."""
+"""Tables of networks that were not trained on the speakers, or the corpus, they are scored on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ RUNS = Path("runs")
 
 
 def folds_table(recipes: Path, corpora: Path) -> tuple[str, dict]:
-    """All recipes' tables, and their reports by recipe and seed; runs that are there are read."""
+    """Return the tables of all recipes, and their reports by recipe and seed.
+
+    Finished runs in `RUNS` are read, not trained again.
+    """
     tables, reports = [], {}
     for name in RECIPES:
         of_seeds = [
@@ -34,7 +37,7 @@ def folds_table(recipes: Path, corpora: Path) -> tuple[str, dict]:
 
 def _rows(reports: list[dict]) -> list[str]:
     lines = [
-        "| never heard | n | WA | UA | in a row: WA | UA | ECE | in a row |",
+        "| held out | n | WA | UA | in a row: WA | UA | ECE | in a row |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for fold in sorted(reports[0]["folds"]):

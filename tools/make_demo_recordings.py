@@ -1,8 +1,8 @@
-"""Makes the demo recordings with espeak-ng, so that they are ours to give away.
+"""Make the demo recordings with espeak-ng, which can be distributed without restrictions.
 
-A synthesiser does not feel: voice, pitch, speed and loudness imitate what people do (Murray and
-Arnott, "Toward the simulation of emotion in synthetic speech", JASA 93(2), 1993). The recordings
-show that the path works; they say nothing about accuracy.
+Voice, pitch, speed and loudness imitate emotional speech (Murray and Arnott, "Toward the simulation
+of emotion in synthetic speech", JASA 93(2), 1993). The recordings show that the software works;
+they say nothing about its accuracy.
 
     apt install espeak-ng; python tools/make_demo_recordings.py
 """
@@ -22,8 +22,8 @@ SAMPLE_RATE_HZ = 16_000
 SILENCE_S = 0.8
 PAUSE_S = 0.4
 
-# name: text, voice, pitch (0-99), words a minute, level in dBFS. Between two lines is a pause that
-# ends a turn.
+# Name: text, voice, pitch (0-99), words per minute, level in dBFS. Two lines are two turns, with a
+# pause between them.
 RECORDINGS = {
     "1-neutral": ("The meeting begins at ten o'clock in the small room.", "en-us+m3", 40, 150, -26),
     "2-happy": ("That is wonderful! I am so glad that you came today!", "en-us+f3", 85, 175, -24),
@@ -33,7 +33,7 @@ RECORDINGS = {
 
 
 def speak(text: str, voice: str, pitch: int, speed: int) -> np.ndarray:
-    """Synthesised speech (n,) at 16 kHz."""
+    """Return synthesised speech (n,) at 16 kHz."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/speech.wav"
         command = ["espeak-ng", "-v", voice, "-p", str(pitch), "-s", str(speed), "-w", path, text]
@@ -43,6 +43,7 @@ def speak(text: str, voice: str, pitch: int, speed: int) -> np.ndarray:
 
 
 def main() -> None:
+    """Write the recordings into the package."""
     rng = np.random.default_rng(0)
     for name, (text, voice, pitch, speed, level_dbfs) in RECORDINGS.items():
         pause = np.zeros(round(PAUSE_S * SAMPLE_RATE_HZ), np.float32)

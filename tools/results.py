@@ -1,24 +1,26 @@
-"""Measures the shipped models on the corpora and rewrites their tables in docs/results.md.
+"""Measure the shipped models on the corpora and rewrite their tables in docs/results*.
 
-    make results CORPORA=DIR                 their tables, three quarters of an hour on one core
+    make results CORPORA=DIR                 tables of the shipped models, an hour on one core
     make results CORPORA=DIR ONLY=windows    one of them
-    make results CORPORA=DIR ONLY=folds      trained for it, or in runs/: two and a half hours
+    make results CORPORA=DIR ONLY=folds      networks trained for it, or found in runs/: 2.5 hours
 
-What the papers' systems gave is not measured again: that means training them, by the command that
-stands above each table.
+A table stands between `<!-- make results: NAME -->` and `<!-- end -->` on a page. The papers'
+experiments are not measured here: they need training, by the command above each of their tables.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import compare_windows
 from folds_results import folds_table
 from ser_stream.data.acoustics import CONDITIONS
-from ser_stream.evaluation.evaluate import evaluate_model
+from ser_stream.evaluation.evaluate import evaluate_model, held_out_clips
+from ser_stream.evaluation.plots import draw_evaluation
+from ser_stream.evaluation.report import Report
 from ser_stream.evaluation.robustness import NO_SPEECH, conditions_table, evaluate_conditions
 from ser_stream.evaluation.streamed import IN_A_ROW
 from ser_stream.files import write_json
@@ -27,98 +29,139 @@ from ser_stream.recipes.speech import Recipe
 from ser_stream.training.model_card import save_report
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "results.md"
+DOCS = ROOT / "docs"
 RECIPES = ROOT / "config" / "recipes" / "streaming"
-JSON = ROOT / "docs" / "results"
+JSON = DOCS / "results"
 MODELS = (
     "default", "tiny", "open", "cnn-blstm-attention-streaming", "cat-streaming", "moma-streaming",
 )  # fmt: skip
-COLUMNS = (
-    "model", "corpus", "speakers", "n", "WA", "UA", "in a row, UA", "women, UA", "men, UA", "ECE",
-    "answered", "WA of these",
-)  # fmt: skip
 CLIPS = 40
-"""Of each corpus, for the table of conditions: fifteen of them are streamed."""
+"""Recordings of each corpus in the table of conditions, which are streamed fifteen times."""
+
+MODEL_COLUMNS = (
+    "model", "corpus", "speakers", "n", "WA (95 %)", "UA (95 %)", "in a row: UA (95 %)",
+)  # fmt: skip
+CONFIDENCE_COLUMNS = (
+    "model", "corpus", "ECE", "ECE in a row", "answered", "WA of the answered", "UA of women",
+    "UA of men", "interval WA", "interval UA",
+)  # fmt: skip
 
 
 def recipe_of(model: str) -> Recipe:
+    """Return the recipe of a shipped model."""
     return load_recipe(RECIPES / f"{model}.yaml", Recipe)
 
 
-def models(corpora: Path) -> str:
-    """Each shipped model on the speakers that it never heard."""
-    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+def models(corpora: Path) -> dict[str, str]:
+    """Score each shipped model on its recipe's test speakers; also draw the default's plots."""
+    reports = []
     for model in MODELS:
         report = evaluate_model(model, recipe_of(model), corpora, "test")
         save_report(model, report)
-        lines += rows(report)
-    return "\n".join(lines)
+        if model == "default":
+            draw_evaluation(report, "test speakers of recipe default", DOCS / "figures")
+        reports.append(report)
+    return model_tables(reports)
 
 
-def rows(report: dict) -> Iterator[str]:
-    """A model's rows: one for each corpus."""
-    for entry in report["corpora"].values():
-        figures, by_sex = entry["utterance"], entry["by_sex"]
-        parts = [entry.get(IN_A_ROW), by_sex.get("f"), by_sex.get("m")]
-        uas = (f"{100 * part['ua']:.1f}" if part else "" for part in parts)
-        shares = ("wa", "ua"), ("calibration_error", "answered", "wa_answered")
-        first, last = ([f"{100 * figures[name]:.1f}" for name in names] for names in shares)
-        cells = (
-            report["model"], entry["title"], str(len(entry["speakers"])), str(figures["n"]),
-            *first, *uas, *last,
-        )  # fmt: skip
-        yield f"| {' | '.join(cells)} |"
+def model_tables(reports: Sequence[Report]) -> dict[str, str]:
+    """Return the tables "models" and "confidence", a row per model and corpus."""
+    entries = [(r["model"], entry) for r in reports for entry in r["corpora"].values()]
+    return {
+        "models": markdown(MODEL_COLUMNS, [_accuracies(*entry) for entry in entries]),
+        "confidence": markdown(CONFIDENCE_COLUMNS, [_confidence(*entry) for entry in entries]),
+    }
 
 
-def conditions(corpora: Path) -> str:
-    """The default model through a robot's ear."""
+def _accuracies(model: str, entry: Report) -> Iterator[str]:
+    yield from (model, entry["title"], str(len(entry["speakers"])), str(entry["utterance"]["n"]))
+    for way, metric in (("utterance", "wa"), ("utterance", "ua"), (IN_A_ROW, "ua")):
+        yield _with_interval(entry[way], metric) if way in entry else ""
+
+
+def _with_interval(scores: Report, metric: str) -> str:
+    low, high = scores[f"{metric}_ci95"]
+    return f"{100 * scores[metric]:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _confidence(model: str, entry: Report) -> Iterator[str]:
+    by_sex, alone = entry["by_sex"], entry["utterance"]
+    yield from (model, entry["title"])
+    for scores, name in (
+        (alone, "calibration_error"), (entry.get(IN_A_ROW), "calibration_error"),
+        (alone, "answered"), (alone, "wa_answered"),
+        (by_sex.get("f"), "ua"), (by_sex.get("m"), "ua"),
+        (entry.get("interval"), "wa"), (entry.get("interval"), "ua"),
+    ):  # fmt: skip
+        yield f"{100 * scores[name]:.1f}" if scores else ""
+
+
+def markdown(columns: Sequence[str], rows: Sequence[Iterator[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+
+
+def conditions(corpora: Path) -> dict[str, str]:
+    """Score the default model in noise, in rooms and over bad lines."""
     names = [*CONDITIONS, NO_SPEECH]
-    report = evaluate_conditions("default", recipe_of("default"), corpora, "test", names, CLIPS)
-    _keep("robustness-default", report)
-    return conditions_table(report)
+    clips = held_out_clips(recipe_of("default"), corpora, "test", CLIPS)
+    report = evaluate_conditions("default", clips, corpora, names)
+    write_json(JSON / "robustness-default.json", report)
+    return {"conditions": conditions_table(report)}
 
 
-def streaming(corpora: Path) -> str:
-    """The default model by window, hop and smoothing."""
+def windows(corpora: Path) -> dict[str, str]:
+    """Score the default model by window, hop and smoothing."""
     report = compare_windows.compare("default", recipe_of("default"), corpora, "test")
-    _keep("windows-default", report)
-    return compare_windows.to_markdown(report)
+    write_json(JSON / "windows-default.json", report)
+    return {"windows": compare_windows.to_markdown(report)}
 
 
-def folds(corpora: Path) -> str:
-    """Networks like the default's that never heard the speakers that they are scored on."""
+def folds(corpora: Path) -> dict[str, str]:
+    """Score networks like the default's on speakers and corpora that they were not trained on."""
     table, reports = folds_table(RECIPES, corpora)
-    _keep("folds", reports)
-    return table
+    write_json(JSON / "folds.json", reports)
+    return {"folds": table}
 
 
-TABLES: dict[str, Callable[[Path], str]] = {
+TABLES: dict[str, Callable[[Path], dict[str, str]]] = {
     "models": models,
     "conditions": conditions,
-    "windows": streaming,
+    "windows": windows,
     "folds": folds,
 }
-OF_SHIPPED = ("models", "conditions", "windows")
+OF_SHIPPED_MODELS = ("models", "conditions", "windows")
 
 
-def _keep(name: str, report: dict) -> None:
-    write_json(JSON / f"{name}.json", report)
+def replace_table(docs: Path, name: str, table: str) -> Path:
+    """Replace the table of that name on the one page that has it, and return the page.
+
+    Raises:
+        SystemExit: no page has a place for the table, or several have.
+    """
+    block = re.compile(rf"(<!-- make results: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+    pages = [docs / "results.md", *sorted((docs / "results").glob("*.md"))]
+    found = [page for page in pages for _ in block.findall(page.read_text(encoding="utf-8"))]
+    if len(found) != 1:
+        raise SystemExit(
+            f"{docs}: found {len(found)} places for the table {name}; one is needed, a line "
+            f"'<!-- make results: {name} -->' and a line '<!-- end -->'"
+        )
+    content = found[0].read_text(encoding="utf-8")
+    content = block.sub(lambda match: f"{match[1]}{table}\n{match[2]}", content)
+    found[0].write_text(content, encoding="utf-8")
+    return found[0]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpora", type=Path, required=True)
-    parser.add_argument("--only", nargs="+", choices=TABLES, default=OF_SHIPPED)
+    parser.add_argument("--only", nargs="+", choices=TABLES, default=OF_SHIPPED_MODELS)
     arguments = parser.parse_args()
     for name in arguments.only:
-        table = TABLES[name](arguments.corpora)
-        page = PAGE.read_text(encoding="utf-8")
-        block = re.compile(rf"(<!-- make results: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        page, n = block.subn(lambda match, table=table: f"{match[1]}{table}\n{match[2]}", page)
-        if n != 1:
-            raise SystemExit(f"{PAGE}: found {n} places for the table {name}; one is needed")
-        PAGE.write_text(page, encoding="utf-8")
-        print(f"{PAGE}: {name}")
+        for block, table in TABLES[name](arguments.corpora).items():
+            print(f"{replace_table(DOCS, block, table)}: {block}")
 
 
 if __name__ == "__main__":

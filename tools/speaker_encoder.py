@@ -1,4 +1,4 @@
-"""Makes ser_stream/weights/speaker-encoder/encoder.safetensors of Resemblyzer's weights.
+"""Convert Resemblyzer's weights into ser_stream/weights/speaker-encoder/encoder.safetensors.
 
 pip download --no-deps resemblyzer==0.1.4; unzip Resemblyzer-0.1.4-py3-none-any.whl
 python tools/speaker_encoder.py resemblyzer/pretrained.pt
@@ -17,6 +17,7 @@ HIDDEN, LAYERS, BANDS = 256, 3, 40
 
 
 def main(path: str) -> None:
+    """Convert the pickled weights at `path`."""
     weights = torch.load(path, map_location="cpu", weights_only=True)["model_state"]
     named = {}
     for name in SpeakerEncoder(BANDS, HIDDEN, LAYERS).state_dict():

@@ -1,122 +1,311 @@
-"""`ser-stream evaluate`, and `robustness`: what a model is worth."""
+"""`ser-stream evaluate`: scores models on labelled clips or on a recipe's held-out speakers."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ser_stream.commands.shared import add_clips, add_held_out, show_tables
+from ser_stream.commands.shared import (
+    add_clips,
+    add_corpora,
+    add_part,
+    print_error,
+    print_message,
+    show_tables,
+)
 from ser_stream.errors import InputError
+
+if TYPE_CHECKING:
+    from ser_stream.evaluation.evaluate import LabelledClips
+    from ser_stream.evaluation.report import Report
+    from ser_stream.recipes.speech import Recipe
+    from ser_stream.recipes.speech_text import SpeechTextRecipe
+
+MAX_LISTED = 20
+"""Clips that are listed on stderr one by one; --json has all of them."""
 
 
 def add(commands) -> None:
-    """Add the commands to those of `argparse`."""
-    _add_evaluate(commands)
-    _add_robustness(commands)
-
-
-def _add_evaluate(commands) -> None:
-    evaluate = commands.add_parser("evaluate", help="score a model on speakers it never heard")
-    evaluate.add_argument(
-        "models", nargs="+", metavar="NAME|DIR", help="models; of several, also mean and deviation"
+    """Add the command to those of `argparse`."""
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="score models on labelled clips, or on a recipe's held-out speakers",
+        description="Score models, in one table, on labelled clips (a CSV file with the columns "
+        "path, label and, if there are several, speaker; or a folder with such a labels.csv), or "
+        "on the speakers that a recipe holds out.",
     )
-    add_held_out(evaluate)
+    evaluate.add_argument(
+        "models", nargs="+", metavar="MODEL | CLIPS.csv",
+        help="models: shipped names, model folders, Hugging Face checkpoints (folders or names); "
+        "and the labelled clips, unless --recipe is given",
+    )  # fmt: skip
+    evaluate.add_argument("--recipe", type=Path, help="score on the speakers that it holds out")
+    add_corpora(evaluate, needed=False)
+    add_part(evaluate)
+    add_clips(evaluate)
+    evaluate.add_argument(
+        "--conditions", nargs="*", metavar="NAME",
+        help="score under noise, in rooms and over bad lines, such as clean noise-10dB; without "
+        "names: under all conditions",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--figures", type=Path, metavar="DIR",
+        help="write confusion matrices, coverage against confidence and reliability diagrams (PNG)",
+    )  # fmt: skip
     evaluate.add_argument("--json", action="store_true", help="one JSON object per model")
     evaluate.add_argument(
-        "--save", action="store_true", help="write the figures into model.json and model card"
-    )
+        "--save", action="store_true",
+        help="write the results into model.json and model card; needs --recipe",
+    )  # fmt: skip
     evaluate.add_argument(
         "--first", metavar="NAME|DIR",
-        help="of models that see words beside sound: streaming model that makes the first estimate",
+        help="for models of sound and words: streaming model that makes the first estimate",
     )  # fmt: skip
     evaluate.set_defaults(run=_evaluate)
 
 
-def _add_robustness(commands) -> None:
-    robustness = commands.add_parser(
-        "robustness", help="score a model in noise, rooms and over bad lines"
-    )
-    _add_drawn(robustness)
-    robustness.add_argument(
-        "--conditions", nargs="+", metavar="NAME", help="such as clean noise-10dB; default: all"
-    )
-    robustness.add_argument("--json", action="store_true", help="all scores, as one JSON object")
-    robustness.set_defaults(run=_robustness)
-
-
-def _add_drawn(parser: argparse.ArgumentParser) -> None:
-    """Add a model, and the held-out speakers of whose clips some or all are drawn."""
-    parser.add_argument("model", metavar="NAME|DIR")
-    add_held_out(parser)
-    add_clips(parser)
-
-
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from ser_stream.evaluation.evaluate import evaluate_model, print_report, print_summary
-    from ser_stream.models.info import find_writable
+    from ser_stream.recipes.speech_text import SpeechTextRecipe
+
+    models, table = _models_and_table(arguments.models)
+    _check_options(arguments, models, table)
+    if arguments.save:  # before hours of evaluation
+        from ser_stream.models.info import find_writable
+
+        for model in models:
+            find_writable(model)
+    recipe = _recipe(arguments.recipe)
+    if isinstance(recipe, SpeechTextRecipe):
+        return _evaluate_speech_text(arguments, models, recipe)
+    if arguments.first:
+        raise InputError("--first: goes with the recipe of a model that sees words beside sound")
+    _check_conditions(arguments)
+    return _evaluate_speech(arguments, models, recipe, table)
+
+
+def _recipe(path: Path | None) -> Recipe | SpeechTextRecipe | None:
+    """Read a recipe of sound, or of sound and words; None without a path."""
     from ser_stream.recipes.load import load_recipe
     from ser_stream.recipes.speech import Recipe
     from ser_stream.recipes.speech_text import SpeechTextRecipe
+
+    if path is None:
+        return None
+    recipe = load_recipe(path)
+    return recipe if isinstance(recipe, SpeechTextRecipe) else load_recipe(path, Recipe)
+
+
+def _models_and_table(names: Sequence[str]) -> tuple[list[str], Path | None]:
+    """Separate the table of clips from the models among the positional arguments."""
+    from ser_stream.corpora.own import TABLE
+
+    tables = [
+        name for name in names if name.lower().endswith(".csv") or (Path(name) / TABLE).is_file()
+    ]
+    if len(tables) > 1:
+        raise InputError(
+            f"evaluate: found {len(tables)} tables of clips, {', '.join(tables)}; accepted is one"
+        )
+    models = [name for name in names if name not in tables]
+    if not models:
+        raise InputError(
+            f"evaluate: found no model beside the clips {tables[0]}; name one first: "
+            f"ser-stream evaluate default {tables[0]}"
+        )
+    return models, Path(tables[0]) if tables else None
+
+
+def _check_options(
+    arguments: argparse.Namespace, models: Sequence[str], table: Path | None
+) -> None:
+    if table and arguments.recipe:
+        raise InputError(f"evaluate: found both --recipe and the clips {table}; accepted is one")
+    if not table and not arguments.recipe:
+        raise InputError(
+            "evaluate: found neither clips nor a recipe; name labelled clips (a .csv file, or a "
+            f"folder with labels.csv), as in: ser-stream evaluate {models[0]} CLIPS.csv, or "
+            "--recipe and --corpora"
+        )
+    if arguments.recipe and not arguments.corpora:
+        raise InputError("evaluate: --recipe needs --corpora DIR, the folder of its corpora")
+    for option, given in (("--save", arguments.save), ("--clips", arguments.clips)):
+        if given and table:
+            raise InputError(f"{option}: goes with --recipe, not with the clips {table}")
+    if arguments.save and arguments.clips:
+        raise InputError("--save: goes with all clips, not with --clips")
+
+
+def _check_conditions(arguments: argparse.Namespace) -> None:
+    if arguments.conditions is None:
+        return
+    from ser_stream.data.acoustics import CONDITIONS
+    from ser_stream.evaluation.robustness import NO_SPEECH
+
+    accepted = [*CONDITIONS, NO_SPEECH]
+    if unknown := [name for name in arguments.conditions if name not in accepted]:
+        raise InputError(f"--conditions {unknown[0]}: accepted are {', '.join(accepted)}")
+    if arguments.save or arguments.figures:
+        raise InputError("--conditions: does not go with --save or --figures")
+    if not arguments.corpora:
+        raise InputError(
+            "--conditions: needs --corpora DIR, a folder that holds esc10/, whose sounds are the "
+            "noise"
+        )
+
+
+def _evaluate_speech(
+    arguments: argparse.Namespace, models: list[str], recipe: Recipe | None, table: Path | None
+) -> int:
+    """Score the models on own clips or held-out speakers, and return the exit code."""
+    from ser_stream.evaluation.evaluate import held_out_clips, model_info, own_clips
+
+    infos = {model: model_info(model) for model in models}
+    label_sets = [info.labels for info in infos.values()]
+    labels = _scored_labels(list(infos), label_sets, recipe, arguments.save)
+    if recipe is not None:
+        clips = held_out_clips(recipe, arguments.corpora, arguments.part, arguments.clips)
+    else:
+        assert table is not None
+        clips = own_clips(table)
+    names = {model: info.name for model, info in infos.items()}
+    if len(set(names.values())) < len(names):  # such as seeds of one recipe
+        names = {model: model for model in infos}
+    evaluate = _conditions_report if arguments.conditions is not None else _report
+    reports, failed = [], False
+    for model, name in names.items():
+        try:
+            reports.append({**evaluate(arguments, model, name, clips, labels), "model": name})
+        except InputError as error:
+            print_error(error)
+            failed = True
+    if reports and not arguments.json:
+        _print(arguments, reports, clips.title, recipe is not None and labels is None)
+    return 2 if _print_problems(reports) or failed else 0
+
+
+def _print(
+    arguments: argparse.Namespace, reports: Sequence[Report], title: str, with_summary: bool
+) -> None:
+    """Print the tables of all models."""
+    from ser_stream.evaluation.robustness import conditions_table
+    from ser_stream.evaluation.tables import print_reports, print_summary
+
+    if arguments.conditions is not None:
+        for report in reports:
+            heading = f"{report['model']}:\n\n" if len(reports) > 1 else ""
+            show_tables(heading + conditions_table(report))
+        return
+    print_reports(reports, title)
+    if with_summary and len(reports) > 1:
+        print_summary(reports)
+
+
+def _scored_labels(
+    models: Sequence[str],
+    label_sets: Sequence[Sequence[str]],
+    recipe: Recipe | None,
+    save: bool,
+) -> tuple[str, ...] | None:
+    """Return the labels that all models are scored on; None: their own, which are the same."""
+    from ser_stream.evaluation.evaluate import shared_labels
+
+    if recipe is not None:
+        if save:  # a model card has the results of all of the model's labels
+            for model, labels in zip(models, label_sets, strict=True):
+                recipe.require_labels(tuple(labels), model)
+        label_sets = [recipe.labels, *label_sets]
+    if len(set(map(frozenset, label_sets))) == 1:
+        return None
+    shared = shared_labels(label_sets)
+    print_message(
+        f"models{' and recipe' if recipe else ''} have different labels: scored are those that all "
+        f"have, {', '.join(shared)}; a model's probabilities of others are dropped"
+    )
+    return shared
+
+
+def _report(
+    arguments: argparse.Namespace,
+    model: str,
+    name: str,
+    clips: LabelledClips,
+    labels: tuple[str, ...] | None,
+) -> Report:
+    """Evaluate a model; save, print and plot its report as the options say."""
+    from ser_stream.evaluation.evaluate import evaluate_clips
     from ser_stream.training.model_card import save_report
 
-    if arguments.save:  # before hours of evaluation
-        for model in arguments.models:
-            find_writable(model)
-    if isinstance(load_recipe(arguments.recipe), SpeechTextRecipe):
-        return _evaluate_conversation(arguments)
-    if arguments.first:
-        raise InputError("--first: goes with the recipe of a model that sees words beside sound")
-    recipe = load_recipe(arguments.recipe, Recipe)
-    reports = []
-    for model in arguments.models:
-        report = evaluate_model(model, recipe, arguments.corpora, arguments.part)
-        reports.append(report)
-        if arguments.save:
-            save_report(model, report)
-        if arguments.json:
-            print(json.dumps(report))
-        else:
-            print_report(report)
-    if len(reports) > 1 and not arguments.json:
-        print_summary(reports)
-    return 0
+    report = evaluate_clips(model, clips, labels)
+    if arguments.save:
+        save_report(model, report)
+    if arguments.json:
+        print(json.dumps(report))
+    if arguments.figures:
+        from ser_stream.evaluation.plots import draw_evaluation
+
+        for path in draw_evaluation({**report, "model": name}, clips.title, arguments.figures):
+            print(path, file=sys.stderr)
+    return report
 
 
-def _evaluate_conversation(arguments: argparse.Namespace) -> int:
-    from ser_stream.evaluation.pair_scores import figures_table
+def _conditions_report(
+    arguments: argparse.Namespace,
+    model: str,
+    name: str,
+    clips: LabelledClips,
+    labels: tuple[str, ...] | None,
+) -> Report:
+    """Evaluate a model under the conditions that are named, or all; print JSON if asked for."""
+    from ser_stream.data.acoustics import CONDITIONS
+    from ser_stream.evaluation.robustness import NO_SPEECH, evaluate_conditions
+
+    conditions = arguments.conditions or [*CONDITIONS, NO_SPEECH]
+    report = evaluate_conditions(model, clips, arguments.corpora, conditions, labels)
+    if arguments.recipe:
+        report["clips"] = arguments.clips
+    if arguments.json:
+        print(json.dumps(report))
+    return report
+
+
+def _print_problems(reports: Sequence[Report]) -> bool:
+    """List clips that were not scored on stderr; return whether some could not be read."""
+    for key, what in (
+        ("left_out", "left out for their label"),
+        ("unreadable", "not scored, since they cannot be read"),
+    ):
+        messages = list(dict.fromkeys(m for report in reports for m in report.get(key, ())))
+        if messages:
+            print_message(f"{len(messages)} clips were {what}:")
+        for message in messages[:MAX_LISTED]:
+            print_message(f"  {message}")
+        if len(messages) > MAX_LISTED:
+            print_message(f"  and {len(messages) - MAX_LISTED} more; --json lists all")
+    return any(report.get("unreadable") for report in reports)
+
+
+def _evaluate_speech_text(
+    arguments: argparse.Namespace, models: Sequence[str], recipe: SpeechTextRecipe
+) -> int:
+    from ser_stream.evaluation.pair_scores import scores_table
     from ser_stream.evaluation.speech_text import evaluate_speech_text
-    from ser_stream.recipes.load import load_recipe
-    from ser_stream.recipes.speech_text import SpeechTextRecipe
     from ser_stream.training.speech_text import save_pair_scores
 
-    recipe, part = load_recipe(arguments.recipe, SpeechTextRecipe), arguments.part
-    for model in arguments.models:
+    if arguments.figures or arguments.conditions is not None or arguments.clips:
+        raise InputError(
+            "--figures, --conditions, --clips: do not go with a recipe of sound and words"
+        )
+    part = arguments.part
+    for model in models:
         report = evaluate_speech_text(model, recipe, arguments.corpora, part, arguments.first)
         if arguments.save:
             save_pair_scores(model, part, report)
         if arguments.json:
             print(json.dumps({"model": model, "part": part, "errors": report}))
         else:
-            print("\n".join([f"{model}:", "", *figures_table({part: report})]))
-    return 0
-
-
-def _robustness(arguments: argparse.Namespace) -> int:
-    from ser_stream.data.acoustics import CONDITIONS
-    from ser_stream.evaluation.robustness import NO_SPEECH, conditions_table, evaluate_conditions
-    from ser_stream.recipes.load import load_recipe
-    from ser_stream.recipes.speech import Recipe
-
-    accepted = [*CONDITIONS, NO_SPEECH]
-    names = arguments.conditions or accepted
-    if unknown := [name for name in names if name not in accepted]:
-        raise InputError(f"--conditions {unknown[0]}: accepted are {', '.join(accepted)}")
-    report = evaluate_conditions(
-        arguments.model, load_recipe(arguments.recipe, Recipe), arguments.corpora, arguments.part,
-        names, arguments.clips,
-    )  # fmt: skip
-    if arguments.json:
-        print(json.dumps(report))
-    else:
-        show_tables(conditions_table(report))
+            print("\n".join([f"{model}:", "", *scores_table({part: report})]))
     return 0

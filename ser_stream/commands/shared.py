@@ -1,4 +1,4 @@
-"""What several commands share."""
+"""Options, errors and tables that several commands share."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from ser_stream.errors import InputError
 
 
 def print_error(error: InputError) -> None:
-    """Tell on stderr why input cannot be used."""
+    """Print on stderr why input cannot be used."""
     print(f"ser-stream: error: {error}", file=sys.stderr)
 
 
+def print_message(message: str) -> None:
+    """Print a remark on stderr."""
+    print(f"ser-stream: {message}", file=sys.stderr)
+
+
 def show_tables(markdown: str) -> None:
-    """Print Markdown: on a terminal with its tables drawn, elsewhere as it is."""
+    """Print Markdown; on a terminal, draw its tables."""
     from rich.console import Console
 
     from ser_stream.evaluation.tables import narrow_table
@@ -41,7 +46,7 @@ def show_tables(markdown: str) -> None:
 
 
 def add_corpora(parser: argparse.ArgumentParser, needed: bool = True) -> None:
-    """Add --corpora."""
+    """Add --corpora, the folder of the corpora."""
     parser.add_argument(
         "--corpora", type=Path, required=needed, metavar="DIR",
         help="folder that holds each corpus in a folder of its name, such as ravdess/",
@@ -49,15 +54,28 @@ def add_corpora(parser: argparse.ArgumentParser, needed: bool = True) -> None:
 
 
 def add_held_out(parser: argparse.ArgumentParser) -> None:
-    """Add what names held-out speakers: --recipe, --corpora and --part."""
+    """Add the options that name held-out speakers: --recipe, --corpora and --part."""
     parser.add_argument("--recipe", type=Path, required=True, help="whose speakers are held out")
     add_corpora(parser)
-    parser.add_argument("--part", choices=("validation", "test"), default="test")
+    add_part(parser)
+
+
+def add_part(parser: argparse.ArgumentParser) -> None:
+    """Add --part, the part of a recipe's held-out speakers."""
+    parser.add_argument(
+        "--part", choices=("validation", "test"), default="test",
+        help="which of the recipe's held-out speakers; default: test",
+    )  # fmt: skip
 
 
 def add_clips(parser: argparse.ArgumentParser) -> None:
-    """Add --clips: how many of each corpus are scored."""
-    parser.add_argument("--clips", type=_count, metavar="N", help="of each corpus; default: all")
+    """Add --clips, the number of recordings of each corpus."""
+    parser.add_argument(
+        "--clips",
+        type=_count,
+        metavar="N",
+        help="recordings of each corpus, always the same; default: all",
+    )
 
 
 def _count(text: str) -> int:
@@ -67,17 +85,17 @@ def _count(text: str) -> int:
 
 
 def add_training(parser: argparse.ArgumentParser, corpora_needed: bool = True) -> None:
-    """Add what all training takes."""
+    """Add the options that all training commands take."""
     add_corpora(parser, corpora_needed)
     parser.add_argument(
         "--on", nargs="+", default=[], metavar="NAME",
-        help="settings that go over an experiment's: files of config/recipes/settings, or paths",
+        help="settings that override an experiment's: files of config/recipes/settings, or paths",
     )  # fmt: skip
     parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="of all runs"
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs"
     )
     parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="computed features; default RUNS/cache"
+        "--cache", type=Path, metavar="DIR", help="cache of computed features; default RUNS/cache"
     )
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or auto; default: cpu")
 
@@ -88,7 +106,11 @@ def cache_of(arguments: argparse.Namespace) -> Path:
 
 
 def device_of(arguments: argparse.Namespace) -> str:
-    """What --device names, by torch's name. Raises InputError where it is not there."""
+    """Return torch's name of the device that --device names.
+
+    Raises:
+        InputError: the device is not available.
+    """
     from ser_stream.stream.settings import torch_device
 
     return torch_device(arguments.device or "cpu")

@@ -144,7 +144,7 @@ def _train_text(arguments: argparse.Namespace, recipe: TextRecipe) -> int:
 
 
 def _train_speech_text(arguments: argparse.Namespace, recipe: SpeechTextRecipe) -> int:
-    from ser_stream.evaluation.pair_scores import figures_table
+    from ser_stream.evaluation.pair_scores import scores_table
     from ser_stream.training.speech_text import train_speech_text
 
     output = _output(arguments, recipe.voices.name)
@@ -152,6 +152,6 @@ def _train_speech_text(arguments: argparse.Namespace, recipe: SpeechTextRecipe) 
         recipe, arguments.corpora, cache_of(arguments), output, arguments.seed or 0,
         device_of(arguments),
     )  # fmt: skip
-    print("\n".join(figures_table(info.results)))
+    print("\n".join(scores_table(info.results)))
     print(f"model written to {output / 'model'}")
     return 0

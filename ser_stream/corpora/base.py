@@ -1,4 +1,4 @@
-"""What every corpus reader returns, and the steps that readers share."""
+"""`Utterance`, which every corpus reader returns, and the steps that readers share."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Utterance:
         label: one of `ser_stream.emotion.EMOTIONS`.
         language: ISO 639-1 code.
         intensity: "low", "normal", "strong", or "" where the corpus has none.
-        session: recording session, whose speakers are heard in no other one; MELD's are the parts
-            of its split, which share speakers; or "".
+        session: recording session, whose speakers are in no other session, or ""; of MELD the part
+            of its split, and parts share speakers.
         text: the words said, or "".
-        words: when each word is spoken, special tokens of the alignment among them; () where the
-            corpus does not say.
-        name: unique in the corpus; "" where the file's own name is.
+        words: times of the words, with special tokens of the alignment; () where the corpus gives
+            none.
+        name: unique in the corpus; "" where the file name is unique.
     """
 
     path: Path
@@ -47,7 +47,7 @@ class Utterance:
 
     @property
     def key(self) -> str:
-        """Identifies the recording across machines: corpus and name, or file name less ending."""
+        """Identifier across machines: corpus and name, or file name without its ending."""
         return f"{self.corpus}/{self.name or self.path.stem}"
 
 
@@ -55,19 +55,19 @@ AUDIO_ENDINGS = (".wav", ".flac", ".opus", ".ogg", ".mp3")
 
 
 def check_folder(root: Path, what: str) -> None:
-    """Raise InputError where the corpus's folder does not exist."""
+    """Raise InputError if the corpus folder does not exist."""
     if not root.is_dir():
         raise InputError(f"corpus folder {root}: no such folder; {what}")
 
 
 def audio_files(root: Path, folders: tuple[str, ...], what: str) -> list[Path]:
-    """Sound files in the first of `folders` under `root` that holds any, sorted by name.
+    """Return the sound files of the first of `folders` under `root` that has any, sorted by name.
 
-    Hidden files are passed over: archives made on a Mac put a `._NAME.wav` beside each sound.
+    Hidden files are skipped: archives made on a Mac hold a `._NAME.wav` beside each sound file.
 
     Args:
         folders: glob patterns relative to root, tried in order ("." is the root itself).
-        what: the layout that is looked for, for the error.
+        what: the expected layout, for the error message.
 
     Raises:
         InputError: the root does not exist, or none of the folders holds a sound file.
@@ -87,13 +87,13 @@ def audio_files(root: Path, folders: tuple[str, ...], what: str) -> list[Path]:
 
 
 def sound_file(folder: Path, name: str) -> Path | None:
-    """The sound file in `folder` that is called `name` but for its ending."""
+    """Return the sound file `name` in `folder`, whatever its ending; None if there is none."""
     candidates = (folder / f"{name}{ending}" for ending in AUDIO_ENDINGS)
     return next((path for path in candidates if path.is_file()), None)
 
 
 def check_none_missing(missing: Sequence[str], folder: Path, what: str) -> None:
-    """Raise InputError where the corpus lists sound files that are not in `folder`."""
+    """Raise InputError if the corpus lists sound files that are not in `folder`."""
     if missing:
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise InputError(
@@ -103,7 +103,7 @@ def check_none_missing(missing: Sequence[str], folder: Path, what: str) -> None:
 
 
 def unique(utterances: list[Utterance]) -> list[Utterance]:
-    """The utterances as they are.
+    """Return the utterances unchanged.
 
     Raises:
         InputError: two have the same key.
@@ -120,10 +120,10 @@ def unique(utterances: list[Utterance]) -> list[Utterance]:
 
 
 def read_text(path: Path, what: str) -> str:
-    """A text file of a corpus.
+    """Return the content of a text file.
 
-    Bytes that are not UTF-8 become U+FFFD: comments and texts of older corpora hold some, labels
-    and names do not.
+    Bytes that are not UTF-8 become U+FFFD: they occur in comments and texts of older corpora, not
+    in labels and names.
 
     Raises:
         InputError: the file cannot be read.
@@ -137,15 +137,15 @@ def read_text(path: Path, what: str) -> str:
 def table_rows(
     path: Path, columns: Sequence[str], what: str, delimiter: str = ","
 ) -> list[tuple[str, dict[str, str]]]:
-    """Rows of a table, each with where it is: "FILE, line N".
+    """Return the rows of a table, each with its position: "FILE, line N".
 
     Args:
-        columns: that are needed; there may be more.
+        columns: required columns; others are kept.
 
     Raises:
         InputError: the file cannot be read, is no table, lacks a column, or a row is too short.
     """
-    # Lines are left to csv: a text between quotes may hold their ends.
+    # csv splits the lines: a quoted text may contain line ends.
     reader = csv.DictReader(io.StringIO(read_text(path, what), newline=""), delimiter=delimiter)
     try:
         found = reader.fieldnames or []
@@ -165,7 +165,7 @@ def table_rows(
 
 
 def label_at(label: str, where: str) -> str:
-    """`canonical_label`, with an error that says where the label was found."""
+    """Return `canonical_label`, with the label's position in the error message."""
     try:
         return canonical_label(label)
     except InputError as error:
@@ -173,7 +173,7 @@ def label_at(label: str, where: str) -> str:
 
 
 def gender_of(word: str) -> str:
-    """Female and male -> "f" and "m", all else -> "".
+    """Return "f" for female, "m" for male, "" for anything else.
 
     >>> gender_of("Female"), gender_of("male"), gender_of("")
     ('f', 'm', '')

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from ser_stream.corpora.base import Utterance, audio_files, gender_of, table_rows, unique
+from ser_stream.corpora.registry import register
 from ser_stream.errors import InputError
 
 LAYOUT = "CREMA-D is read from AudioWAV/1001_DFA_ANG_XX.wav, or from a flat folder of such files"
@@ -35,14 +36,23 @@ INTENSITIES = {"LO": "low", "MD": "normal", "HI": "strong"}
 
 
 def speaker_name(actor: int) -> str:
+    """Return `Utterance.speaker` of an actor's number."""
     return f"cremad-{actor}"
 
 
+@register(
+    "cremad",
+    title="CREMA-D",
+    speaker_name=speaker_name,
+    licence="ODbL 1.0",
+    commercial_use=True,
+    speech="acted, English",
+)
 def read(root: Path) -> list[Utterance]:
-    """All utterances of a CREMA-D folder.
+    """Return all utterances of a CREMA-D folder.
 
     Raises:
-        InputError: the layout is not CREMA-D's, or a recording is there twice.
+        InputError: the layout is not CREMA-D's, or a recording is found twice.
     """
     genders = _genders(root / "VideoDemographics.csv")
     utterances = []
@@ -67,7 +77,7 @@ def read(root: Path) -> list[Utterance]:
 
 
 def _genders(table: Path) -> dict[str, str]:
-    """Actor -> "f" or "m", from the corpus's own table where it was downloaded too."""
+    """Return actor -> "f" or "m" from the corpus's own table; empty where the table is missing."""
     if not table.is_file():
         return {}
     rows = table_rows(table, ("ActorID", "Sex"), LAYOUT)

@@ -2,8 +2,8 @@
 
 Burkhardt et al., "A database of German emotional speech", Interspeech 2005. CC0 1.0 as its first
 author published it with audEERING; the site it was first distributed from states no licence. File
-names are speaker, sentence, emotion and version. Bored recordings (81 of the 535) are left out: no
-label here has a place for boredom.
+names are speaker, sentence, emotion and version. Bored recordings (81 of the 535) are left out:
+none of `ser_stream.emotion.EMOTIONS` stands for boredom.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from ser_stream.corpora.base import Utterance, audio_files, unique
+from ser_stream.corpora.registry import register
 from ser_stream.errors import InputError
 
 LAYOUT = "EmoDB is read from wav/03a01Fa.wav, or from a flat folder of such files"
@@ -39,15 +40,27 @@ NAME = re.compile(rf"({'|'.join(GENDERS)})({'|'.join(SENTENCES)})([WLEAFTN])[a-z
 
 
 def speaker_name(speaker: int | str) -> str:
-    """The number may be a text: YAML reads 03 as a number, and 08, which is not octal, as text."""
+    """Return `Utterance.speaker` of a speaker's number.
+
+    YAML reads 03 as a number, but 08, which is no octal number, as text: both are accepted.
+    """
     return f"emodb-{int(speaker):02d}"
 
 
+@register(
+    "emodb",
+    title="EmoDB",
+    speaker_name=speaker_name,
+    licence="CC0 1.0",
+    # CC0 is what audEERING's release says; the first distribution states no licence.
+    commercial_use=False,
+    speech="acted, German",
+)
 def read(root: Path) -> list[Utterance]:
-    """All utterances of an EmoDB folder but the bored ones.
+    """Return all utterances of an EmoDB folder except the bored ones.
 
     Raises:
-        InputError: the layout is not EmoDB's, or a recording is there twice.
+        InputError: the layout is not EmoDB's, or a recording is found twice.
     """
     utterances = []
     for path in audio_files(root, ("wav", "."), LAYOUT):

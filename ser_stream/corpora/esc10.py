@@ -8,11 +8,11 @@ from ser_stream.corpora.base import audio_files
 
 LAYOUT = "ESC-10 is read from CLASS/F-NNNNN-T.wav (or .opus), where F is the fold, 1 to 5"
 VOICES = ("baby_cry", "crying_baby")
-"""Classes that are human voice: no noise to speech."""
+"""Endings of the names of classes that are human voices, which are no noise."""
 
 
 def noise_files(root: Path, folds: tuple[int, ...]) -> list[Path]:
-    """Recordings of these folds that hold no human voice.
+    """Return the recordings of these folds that hold no human voice.
 
     Raises:
         InputError: there are no sound files.

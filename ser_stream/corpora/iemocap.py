@@ -1,12 +1,12 @@
 """IEMOCAP: five sessions, each of a woman and a man in played and improvised dialogues.
 
 Busso et al., "IEMOCAP: interactive emotional dyadic motion capture database", Language Resources
-and Evaluation 42(4), 2008. Given out for research on signing a form. An utterance's label is what
-most of the people who judged it said. Those on which they did not agree (xxx, 2507 of the 10,039)
-or agreed that it is something else (oth, 3) are left out.
+and Evaluation 42(4), 2008. Available for research, on signing a form. An utterance's label is the
+majority vote of its annotators. Utterances without a majority (xxx, 2507 of the 10,039) or with
+another emotion (oth, 3) are left out.
 
-Who speaks is in an utterance's name: Ses01F_impro01_M003 is said by the man of session 1. The F
-behind the session's number says who of the two wore the markers of the motion capture.
+The speaker is in an utterance's name: Ses01F_impro01_M003 is said by the man of session 1. The F
+after the session's number says which of the two wore the motion-capture markers.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ser_stream.corpora.base import (
     sound_file,
     unique,
 )
+from ser_stream.corpora.registry import register
 from ser_stream.errors import InputError
 from ser_stream.words import Word
 
@@ -41,21 +42,29 @@ EVALUATION = re.compile(r"\[.*?\]\s+(\w+)\s+(\w+)\s+\[.*\]$")
 TRANSCRIPTION = re.compile(r"(\w+) \[.*?\]: *(.*)$")
 """Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me."""
 SEGMENT = re.compile(r"(\d+)\s+(\d+)\s+-?\d+\s+(\S+)$")
-"""Frames, the last one inclusive, acoustic score, word: 52 75 -1234567 LIKE."""
+"""First and last frame (inclusive), acoustic score, word: 52 75 -1234567 LIKE."""
 FRAMES_PER_SECOND = 100
 NAME = re.compile(r"(Ses\d\d)[FM]_\w+_([FM])\w+$")
 
 
 def speaker_name(speaker: str) -> str:
-    """Of a session's number and F or M, as in Ses01F, the woman of session 1."""
+    """Return `Utterance.speaker` of session and sex, as in Ses01F, the woman of session 1."""
     return f"iemocap-{speaker}"
 
 
+@register(
+    "iemocap",
+    title="IEMOCAP",
+    speaker_name=speaker_name,
+    licence="IEMOCAP release form, research only",
+    commercial_use=False,
+    speech="acted dialogues, English",
+)
 def read(root: Path) -> list[Utterance]:
-    """All utterances of IEMOCAP that have a label; `words` is () where no alignment is there.
+    """Return all utterances of IEMOCAP that have a label; `words` is () without an alignment.
 
-    The release lacks the alignments of Ses03F_impro07_M030 and of Ses03M_impro03_M001, which is
-    excited; `exclude` in a recipe leaves it out.
+    The release lacks the alignments of Ses03F_impro07_M030 and of Ses03M_impro03_M001 (excited);
+    `exclude` in a recipe leaves an utterance out.
 
     Raises:
         InputError: the layout is not IEMOCAP's, a line cannot be read, a label is not known, an
@@ -78,7 +87,7 @@ def read(root: Path) -> list[Utterance]:
 
 
 def _evaluations(session: Path) -> list[Path]:
-    """Evaluations of the session's dialogues; those of single judges are not needed."""
+    """Return the evaluation files of the session's dialogues, not those of annotators."""
     for folder in FOLDERS:
         if not (session / folder).is_dir():
             raise InputError(f"corpus folder {session}: no folder {folder}; {LAYOUT}")
@@ -90,7 +99,7 @@ def _evaluations(session: Path) -> list[Path]:
 
 
 def _dialogue(session: Path, evaluation: Path) -> tuple[list[Utterance], list[str]]:
-    """Labelled utterances of a dialogue, and the names of those whose sound is missing."""
+    """Return the labelled utterances of a dialogue, and the names of those without sound."""
     dialogue = evaluation.stem
     labels = _labels(evaluation)
     transcription = session / "dialog/transcriptions" / f"{dialogue}.txt"
@@ -103,7 +112,7 @@ def _dialogue(session: Path, evaluation: Path) -> tuple[list[Utterance], list[st
             continue
         if name not in texts:
             raise InputError(f"{transcription}: no utterance {name}, which is in {evaluation}")
-        number, gender = NAME.match(name).groups()
+        number, gender = _session_and_gender(name)
         alignment = session / "sentences/ForcedAlignment" / dialogue / f"{name}.wdseg"
         utterances.append(
             Utterance(
@@ -121,12 +130,19 @@ def _dialogue(session: Path, evaluation: Path) -> tuple[list[Utterance], list[st
     return utterances, missing
 
 
+def _session_and_gender(name: str) -> tuple[str, str]:
+    """Return ("Ses01", "M") of the name Ses01F_impro01_M003, which `NAME` matches."""
+    match = NAME.match(name)
+    assert match is not None
+    return match[1], match[2]
+
+
 def _labels(evaluation: Path) -> dict[str, str]:
-    """Utterance -> label, without those that have none."""
+    """Return utterance -> label, without utterances that have none."""
     found: dict[str, str] = {}
     for number, line in enumerate(read_text(evaluation, LAYOUT).splitlines(), 1):
         where, line = f"{evaluation}, line {number}", line.strip()
-        if not line.startswith("["):  # what single judges said, or a comment
+        if not line.startswith("["):  # a single annotator's vote, or a comment
             continue
         match = EVALUATION.match(line)
         if match is None or NAME.match(match[1]) is None:
@@ -144,13 +160,13 @@ def _labels(evaluation: Path) -> dict[str, str]:
 
 
 def _texts(transcription: Path) -> dict[str, str]:
-    """Utterance -> text. Lines without times are remarks of who wrote it down."""
+    """Return utterance -> text. Lines without times are remarks of the transcriber."""
     matches = map(TRANSCRIPTION.match, read_text(transcription, LAYOUT).splitlines())
     return {match[1]: match[2].strip() for match in matches if match}
 
 
 def _words(alignment: Path) -> tuple[Word, ...]:
-    """Words and special tokens; Sphinx's numbers of pronunciations, as in THE(2), stay."""
+    """Return words and special tokens; pronunciation numbers of Sphinx, as in THE(2), are kept."""
     words = []
     for number, line in enumerate(read_text(alignment, LAYOUT).splitlines(), 1):
         line = line.strip()

@@ -19,6 +19,7 @@ from ser_stream.corpora.base import (
     table_rows,
     unique,
 )
+from ser_stream.corpora.registry import register
 from ser_stream.errors import InputError
 
 FOLDERS = {
@@ -36,26 +37,35 @@ EXTRACT = (
 )
 COLUMNS = ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID")
 WITHOUT_SOUND = {"train/dia125_utt3", "dev/dia110_utt7"}
-"""The distribution's own gaps: the one cannot be decoded, the other is not there
+"""Gaps of the distribution: the first cannot be decoded, the second is missing
 (github.com/declare-lab/MELD, issues 39 and 22). Both are neutral."""
 
 
 def speaker_name(speaker: str) -> str:
+    """Return `Utterance.speaker` of a name in the script."""
     return f"meld-{speaker}"
 
 
+@register(
+    "meld",
+    title="MELD",
+    speaker_name=speaker_name,
+    licence="GPL 3.0; the sound is a television series'",
+    commercial_use=False,
+    speech="a television series, English",
+)
 def read(root: Path) -> list[Utterance]:
-    """All utterances of a MELD folder whose sound there is; `session` is the part of the split.
+    """Return all utterances of a MELD folder that have sound; `session` is the part of the split.
 
     Raises:
-        InputError: the layout is not MELD's, sound is missing that the distribution has, a label
+        InputError: the layout is not MELD's, sound that the distribution has is missing, a label
             is not known, or an utterance is listed twice.
     """
     return unique([u for part in FOLDERS for u in _part(root, part)])
 
 
 def labelled_rows(root: Path, part: str) -> list[tuple[dict[str, str], str]]:
-    """Rows of a part's table, each with its label as it is named here; sound is not needed.
+    """Return the rows of a part's table, each with its canonical label; sound is not needed.
 
     Raises:
         InputError: the layout is not MELD's, or a label is not known.
@@ -98,7 +108,7 @@ def _part(root: Path, part: str) -> list[Utterance]:
 
 
 def _first(raw: Path, part: str, name: str) -> Path:
-    """The file or folder in `raw`, or in the folder that unpacking the part's archive may make."""
+    """Return the file or folder in `raw`, or in the folder that the part's archive unpacks to."""
     for path in (raw / name, raw / part / name):
         if path.exists():
             return path

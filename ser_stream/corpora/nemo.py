@@ -16,6 +16,7 @@ from ser_stream.corpora.base import (
     table_rows,
     unique,
 )
+from ser_stream.corpora.registry import register
 from ser_stream.errors import InputError
 
 LAYOUT = "nEMO is read from data.tsv and samples/*.wav, or the same files in one flat folder"
@@ -23,15 +24,24 @@ COLUMNS = ("file_id", "emotion", "raw_text", "speaker_id", "gender")
 
 
 def speaker_name(speaker: str) -> str:
+    """Return `Utterance.speaker` of a speaker's code."""
     return f"nemo-{speaker}"
 
 
+@register(
+    "nemo",
+    title="nEMO",
+    speaker_name=speaker_name,
+    licence="CC BY-NC-SA 4.0",
+    commercial_use=False,
+    speech="acted, Polish",
+)
 def read(root: Path) -> list[Utterance]:
-    """All utterances of an nEMO folder.
+    """Return all utterances of an nEMO folder.
 
     Raises:
         InputError: the layout is not nEMO's, a sound file is not in the table, the table lists one
-            that is missing, a label is not known, or a recording is there or listed twice.
+            that is missing, a label is not known, or a recording is found or listed twice.
     """
     files = audio_files(root, ("samples", "."), LAYOUT)
     table = root / "data.tsv"

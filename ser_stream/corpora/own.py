@@ -1,7 +1,8 @@
-"""Anybody's own clips: a table of sound files, their emotions and their speakers."""
+"""A user's own clips: a CSV table of sound files, their emotions and their speakers."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from ser_stream.corpora.base import Utterance, label_at, table_rows, unique
@@ -14,30 +15,71 @@ LAYOUT = (
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class OwnClips:
+    """The clips that a table lists.
+
+    Attributes:
+        utterances: clips that can be used, in the order of the table.
+        unknown_labels: one message per clip whose label is no known emotion.
+        missing_files: one message per clip whose sound file does not exist.
+    """
+
+    utterances: list[Utterance]
+    unknown_labels: list[str]
+    missing_files: list[str]
+
+
+def table_of(path: Path) -> Path:
+    """Return the table itself, or `labels.csv` of a folder."""
+    return path / TABLE if path.is_dir() else path
+
+
 def read(path: Path) -> list[Utterance]:
-    """Utterances of a table, or of `labels.csv` in a folder, in its order.
+    """Return the utterances of a table, or of `labels.csv` in a folder, in its order.
 
     Raises:
-        InputError: it cannot be read, lacks a column, lists a file that is not there or a label
-            that is not known.
+        InputError: the table cannot be read or lacks a column, a sound file does not exist, or a
+            label is not known.
     """
-    table = path / TABLE if path.is_dir() else path
+    clips = read_usable(path)
+    for problem in clips.unknown_labels + clips.missing_files:
+        raise InputError(problem)
+    return clips.utterances
+
+
+def read_usable(path: Path) -> OwnClips:
+    """Return the usable utterances of a table, and one message for each clip that is not usable.
+
+    Raises:
+        InputError: the table cannot be read, lacks a column, lists no clip or lists one twice.
+    """
+    table = table_of(path)
     rows = table_rows(table, ("path", "label"), LAYOUT)
     if not rows:
         raise InputError(f"{table}: it lists no clips; {LAYOUT}")
-    utterances = [
-        Utterance(
-            path=table.parent / row["path"].strip(),
-            corpus="own",
-            speaker=(row.get("speaker") or "").strip(),
-            gender="",
-            label=label_at(row["label"], where),
-            language="",
-            name=row["path"].strip(),
+    clips = OwnClips([], [], [])
+    for where, row in rows:
+        name = row["path"].strip()
+        try:
+            label = label_at(row["label"], where)
+        except InputError as error:
+            clips.unknown_labels.append(str(error))
+            continue
+        sound = table.parent / name
+        if not sound.is_file():
+            clips.missing_files.append(f"{where}: found path {name!r}, where no file is; {LAYOUT}")
+            continue
+        clips.utterances.append(
+            Utterance(
+                path=sound,
+                corpus="own",
+                speaker=(row.get("speaker") or "").strip(),
+                gender="",
+                label=label,
+                language="",
+                name=name,
+            )
         )
-        for where, row in rows
-    ]
-    for utterance, (where, _) in zip(utterances, rows, strict=True):
-        if not utterance.path.is_file():
-            raise InputError(f"{where}: found path {utterance.name!r}, where no file is; {LAYOUT}")
-    return unique(utterances)
+    unique(clips.utterances)
+    return clips

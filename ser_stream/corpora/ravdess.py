@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from ser_stream.corpora.base import Utterance, audio_files, unique
+from ser_stream.corpora.registry import register
 from ser_stream.errors import InputError
 
 LAYOUT = "RAVDESS is read from Actor_NN/03-01-EE-II-SS-RR-AA.wav (or .flac)"
@@ -28,14 +29,23 @@ EMOBOX_FOLDS = (
 
 
 def speaker_name(actor: int) -> str:
+    """Return `Utterance.speaker` of an actor's number."""
     return f"ravdess-{actor:02d}"
 
 
+@register(
+    "ravdess",
+    title="RAVDESS",
+    speaker_name=speaker_name,
+    licence="CC BY-NC-SA 4.0",
+    commercial_use=False,
+    speech="acted, English",
+)
 def read(root: Path) -> list[Utterance]:
-    """All utterances of a RAVDESS folder.
+    """Return all utterances of a RAVDESS folder.
 
     Raises:
-        InputError: the layout is not RAVDESS's, or a recording is there twice.
+        InputError: the layout is not RAVDESS's, or a recording is found twice.
     """
     utterances = []
     for path in audio_files(root, ("Actor_*", "."), LAYOUT):

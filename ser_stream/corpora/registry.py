@@ -1,68 +1,106 @@
-"""Corpora by name."""
+"""Speech corpora by name.
+
+A reader registers itself with `register`. Its module is imported when its corpus is asked for, so
+importing this module imports no reader.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ser_stream.corpora import cremad, emodb, iemocap, meld, nemo, ravdess, savee, tess
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
+
+READERS = ("ravdess", "cremad", "nemo", "iemocap", "emodb", "tess", "savee", "meld")
+"""Names of the corpora; each is also the name of its reader's module in this folder."""
+
+Reader = Callable[[Path], list[Utterance]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Corpus:
-    """How a corpus is read, and what its licence lets a model trained on it be used for.
+    """How a corpus is read, and what its licence permits.
 
     Attributes:
-        speaker_name: a speaker as the corpus, and a recipe, names them -> `Utterance.speaker`.
-        speech: what kind, in which language, for model cards.
+        title: name of the corpus as people write it.
+        read: corpus folder -> its labelled utterances.
+        speaker_name: a speaker as the corpus and recipes name them -> `Utterance.speaker`.
+        licence: as a person would cite it.
+        commercial_use: whether a model trained on it may be used commercially.
+        speech: kind of speech and its language, for model cards.
     """
 
     title: str
-    read: Callable[[Path], list[Utterance]]
+    read: Reader
     speaker_name: Callable[[Any], str]
     licence: str
     commercial_use: bool
     speech: str
 
 
-CORPORA = {
-    "ravdess": Corpus(
-        "RAVDESS", ravdess.read, ravdess.speaker_name, "CC BY-NC-SA 4.0", False, "acted, English"
-    ),
-    "cremad": Corpus(
-        "CREMA-D", cremad.read, cremad.speaker_name, "ODbL 1.0", True, "acted, English"
-    ),
-    "nemo": Corpus("nEMO", nemo.read, nemo.speaker_name, "CC BY-NC-SA 4.0", False, "acted, Polish"),
-    "iemocap": Corpus(
-        "IEMOCAP", iemocap.read, iemocap.speaker_name, "IEMOCAP release form, research only", False,
-        "acted dialogues, English",
-    ),
-    # CC0 is what audEERING's release says; the first distribution says nothing.
-    "emodb": Corpus("EmoDB", emodb.read, emodb.speaker_name, "CC0 1.0", False, "acted, German"),
-    "tess": Corpus(
-        "TESS", tess.read, tess.speaker_name, "CC BY-NC-ND 4.0", False, "acted, English"
-    ),
-    "savee": Corpus(
-        "SAVEE", savee.read, savee.speaker_name, "research only", False, "acted, English"
-    ),
-    "meld": Corpus(
-        "MELD", meld.read, meld.speaker_name, "GPL 3.0; the sound is a television series'", False,
-        "a television series, English",
-    ),
-}  # fmt: skip
+_registered: dict[str, Corpus] = {}
+
+
+def register(
+    name: str,
+    *,
+    title: str,
+    speaker_name: Callable[[Any], str],
+    licence: str,
+    commercial_use: bool,
+    speech: str,
+) -> Callable[[Reader], Reader]:
+    """Return a decorator that registers a reader; for the arguments see `Corpus`."""
+
+    def decorate(read: Reader) -> Reader:
+        _registered[name] = Corpus(title, read, speaker_name, licence, commercial_use, speech)
+        return read
+
+    return decorate
+
+
+class _Corpora(Mapping[str, Corpus]):
+    """Name -> corpus, in the order of `READERS`; a lookup imports the reader."""
+
+    def __getitem__(self, name: str) -> Corpus:
+        if name not in READERS:
+            raise KeyError(name)
+        if name not in _registered:
+            importlib.import_module(f"ser_stream.corpora.{name}")
+        return _registered[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in READERS
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(READERS)
+
+    def __len__(self) -> int:
+        return len(READERS)
+
+
+CORPORA: Mapping[str, Corpus] = _Corpora()
 
 
 def get_corpus(name: str) -> Corpus:
-    """Raises InputError for a name that is not known."""
+    """Return the corpus of that name.
+
+    Raises:
+        InputError: the name is not known.
+    """
     if name not in CORPORA:
         raise InputError(f"corpus: found {name!r}; accepted are {', '.join(CORPORA)}")
     return CORPORA[name]
 
 
 def read_corpora(root: Path, names: list[str]) -> list[Utterance]:
-    """Utterances of several corpora, each in the folder of its name under `root`."""
+    """Return the utterances of several corpora, each in the folder of its name under `root`.
+
+    Raises:
+        InputError: a name is not known, or a corpus cannot be read.
+    """
     return [utterance for name in names for utterance in get_corpus(name).read(root / name)]

@@ -1,8 +1,8 @@
-"""SAVEE, its sound: four men, fifteen sentences per emotion, six emotions and neutral.
+"""SAVEE, the sound files: four men, fifteen sentences per emotion, six emotions and neutral.
 
 Haq and Jackson, "Multimodal emotion recognition", in Machine Audition, IGI Global 2010. Free of
 charge for research only. File names are emotion and number of the sentence, in a folder per
-speaker. The sentences differ between emotions, and file names do not say them.
+speaker. The sentences differ between emotions, and file names do not give them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from ser_stream.corpora.base import Utterance, audio_files, unique
+from ser_stream.corpora.registry import register
 from ser_stream.errors import InputError
 
 LAYOUT = (
@@ -25,14 +26,23 @@ NAME = re.compile(rf"(DC|JE|JK|KL)_({'|'.join(EMOTION_CODES)})\d\d$")
 
 
 def speaker_name(speaker: str) -> str:
+    """Return `Utterance.speaker` of a speaker's initials."""
     return f"savee-{speaker}"
 
 
+@register(
+    "savee",
+    title="SAVEE",
+    speaker_name=speaker_name,
+    licence="research only",
+    commercial_use=False,
+    speech="acted, English",
+)
 def read(root: Path) -> list[Utterance]:
-    """All utterances of a SAVEE folder.
+    """Return all utterances of a SAVEE folder.
 
     Raises:
-        InputError: the layout is not SAVEE's, or a recording is there twice.
+        InputError: the layout is not SAVEE's, or a recording is found twice.
     """
     utterances = []
     for path in audio_files(root, ("AudioData/??", "ALL", "."), LAYOUT):

@@ -1,7 +1,7 @@
 """TESS: two actresses, one aged 64 (OAF) and one 26 (YAF), 200 words, six emotions and neutral.
 
 Pichora-Fuller and Dupuis, "Toronto emotional speech set (TESS)", 2010. CC BY-NC-ND 4.0. File names
-are actress, word, emotion. All is said as "Say the word ...".
+are actress, word, emotion. Every sentence is "Say the word ...".
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from ser_stream.corpora.base import Utterance, audio_files, unique
+from ser_stream.corpora.registry import register
 from ser_stream.errors import InputError
 
 LAYOUT = (
@@ -26,14 +27,23 @@ NAME = re.compile(rf"(OAF?|YAF)_([A-Za-z]+)_({'|'.join(EMOTION_CODES)})$")
 
 
 def speaker_name(actress: str) -> str:
+    """Return `Utterance.speaker` of an actress."""
     return f"tess-{actress}"
 
 
+@register(
+    "tess",
+    title="TESS",
+    speaker_name=speaker_name,
+    licence="CC BY-NC-ND 4.0",
+    commercial_use=False,
+    speech="acted, English",
+)
 def read(root: Path) -> list[Utterance]:
-    """All utterances of a TESS folder.
+    """Return all utterances of a TESS folder.
 
     Raises:
-        InputError: the layout is not TESS's, or a recording is there twice.
+        InputError: the layout is not TESS's, or a recording is found twice.
     """
     utterances = []
     for path in audio_files(root, ("[OY]AF_*", "."), LAYOUT):

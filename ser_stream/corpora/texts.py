@@ -15,9 +15,9 @@ Both are mapped onto `ser_stream.emotion.BASIC_EMOTIONS`:
     surprise  surprise, confusion, curiosity, realization
     ========  ============================================================================
 
-which is its authors' own grouping by Ekman's emotions (Demszky et al., "GoEmotions: a dataset of
-fine-grained emotions", ACL 2020, appendix). MELD has these seven already. Only the official splits
-are used: train, dev, test.
+This is its authors' own grouping by Ekman's emotions (Demszky et al., "GoEmotions: a dataset of
+fine-grained emotions", ACL 2020, appendix). MELD has these seven already. The official splits are
+used: train, dev, test.
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from ser_stream.corpora import meld
 from ser_stream.corpora.base import check_folder, read_text
-from ser_stream.corpora.registry import CORPORA
 from ser_stream.errors import InputError
 from ser_stream.features.spoken import spoken_words
 
@@ -46,7 +44,7 @@ EKMAN = {
     "surprise": "surprise confusion curiosity realization",
 }
 GOEMOTIONS = {name: label for label, names in EKMAN.items() for name in names.split()}
-"""Label of GoEmotions, of its 28 and of its 7 -> one of `BASIC_EMOTIONS`."""
+"""GoEmotions label, of its 28 or of its 7 -> one of `BASIC_EMOTIONS`."""
 GOEMOTIONS_LAYOUT = (
     "GoEmotions is read from train.tsv, dev.tsv and test.tsv (text, numbers of its emotions with "
     "commas between them, id; tabs between these three) and labels.txt or emotions.txt (a label a "
@@ -56,14 +54,14 @@ GOEMOTIONS_LAYOUT = (
 
 @dataclasses.dataclass(frozen=True)
 class LabelledText:
-    """What somebody wrote or said, and the emotion in it.
+    """A written text, or a transcript, and its emotions.
 
     Attributes:
         text: as the corpus has it.
-        emotions: one of `BASIC_EMOTIONS` for each label that it was given; nearly always one. Of
-            several, each counts the same: see `shares`.
-        part: of the official split, one of `PARTS`.
-        corpus: name, a key of `TEXT_CORPORA`.
+        emotions: one of `BASIC_EMOTIONS` for each label of the text, nearly always one; several
+            count equally, see `shares`.
+        part: part of the official split, one of `PARTS`.
+        corpus: a key of `TEXT_CORPORA`.
     """
 
     text: str
@@ -72,16 +70,16 @@ class LabelledText:
     corpus: str
 
     def words(self, marks: bool = False) -> list[str]:
-        """As a recogniser would give them (`spoken_words`); "" where there is no word."""
+        """Return the words as a recogniser gives them (`spoken_words`); [""] if there are none."""
         return spoken_words(self.text, marks) or [""]
 
     @property
     def label(self) -> str | None:
-        """The one emotion; None where there are several different ones."""
+        """The emotion; None for a text with several different ones."""
         return self.emotions[0] if len(set(self.emotions)) == 1 else None
 
     def shares(self, labels: tuple[str, ...]) -> list[float]:
-        """Soft label: share of each emotion in the labels given, in the order of `labels`.
+        """Return the soft label: the share of each emotion, in the order of `labels`.
 
         >>> text = LabelledText("Wow, thanks!", ("happy", "happy", "surprise"), "train", "")
         >>> [round(share, 2) for share in text.shares(("happy", "surprise", "sad"))]
@@ -91,14 +89,14 @@ class LabelledText:
 
 
 def read_goemotions(root: Path) -> list[LabelledText]:
-    """All comments of GoEmotions, of either layout: 28 labels, or Ekman's.
+    """Return all comments of GoEmotions, in the layout with 28 labels or with Ekman's seven.
 
     A sixth of the comments has several of the 28 labels, a tenth several of the seven. They are
-    kept, each label with an equal share: raters saw both emotions. Whoever needs one label a text
-    (as a test does) takes those whose `label` is not None.
+    kept, each label with an equal share: the raters saw both emotions. An evaluation that needs one
+    label per text takes those whose `label` is not None.
 
     Raises:
-        InputError: the layout is another, or a label is not known.
+        InputError: the layout is not GoEmotions', or a label is not known.
     """
     check_folder(root, GOEMOTIONS_LAYOUT)
     folder = root / "data" if (root / "data").is_dir() else root
@@ -142,13 +140,15 @@ def _comments(path: Path, part: str, emotions: list[str]) -> list[LabelledText]:
 
 
 def read_meld(root: Path) -> list[LabelledText]:
-    """All utterances of MELD's three tables, in the layout of `ser_stream.corpora.meld`.
+    """Return all utterances of MELD's three tables, in the layout of `ser_stream.corpora.meld`.
 
-    Sound is not needed, so the two utterances without it are among them.
+    Sound files are not needed, so the two utterances without sound are included.
 
     Raises:
         InputError: the layout is not MELD's, or a label is not known.
     """
+    from ser_stream.corpora import meld
+
     return [
         LabelledText(row["Utterance"], (label,), part, "meld")
         for part in PARTS
@@ -158,7 +158,7 @@ def read_meld(root: Path) -> list[LabelledText]:
 
 @dataclasses.dataclass(frozen=True)
 class TextCorpus:
-    """How a corpus of texts is read, and what a model trained on it may be used for."""
+    """How a corpus of texts is read, and what its licence permits; see `registry.Corpus`."""
 
     title: str
     read: Callable[[Path], list[LabelledText]]
@@ -168,15 +168,15 @@ class TextCorpus:
 
 TEXT_CORPORA = {
     "goemotions": TextCorpus("GoEmotions", read_goemotions, "Apache 2.0", commercial_use=True),
-    "meld": TextCorpus("MELD", read_meld, "GPL 3.0", CORPORA["meld"].commercial_use),
+    "meld": TextCorpus("MELD", read_meld, "GPL 3.0", commercial_use=False),
 }
 
 
 def read_texts(root: Path, names: list[str]) -> list[LabelledText]:
-    """Texts of several corpora, each in the folder of its name under `root`.
+    """Return the texts of several corpora, each in the folder of its name under `root`.
 
     Raises:
-        InputError: a name is not known, or a corpus's layout is another.
+        InputError: a name is not known, or a corpus cannot be read.
     """
     for name in names:
         if name not in TEXT_CORPORA:

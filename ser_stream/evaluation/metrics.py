@@ -1,23 +1,36 @@
-"""WA, UA, macro-F1, weighted F1 and the confusion matrix.
+"""WA, UA, F1, confusion matrix, calibration error, coverage, and confidence intervals.
 
-WA (weighted accuracy) is the share of all utterances that are right; UA (unweighted accuracy) is
-the mean of the per-class recalls, over the classes that occur. Both as the field uses them.
+WA (weighted accuracy) is the share of all utterances that are recognised correctly; UA (unweighted
+accuracy) is the mean of the per-class recalls, over the classes that occur. Both as in the
+literature on speech emotion recognition.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
+from typing import Any
 
 import numpy as np
+
+Z_95 = 1.959963984540054
+"""Quantile 0.975 of the standard normal distribution."""
+
+BOOTSTRAP_SAMPLES = 10_000
+CALIBRATION_BINS = 15
+
+COVERAGE_FLOORS = (0.0, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Confidence floors of the curve of accuracy against coverage."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """Figures of one evaluation.
+    """Confusion matrix of one evaluation, and the metrics that follow from it.
 
     Attributes:
         confusion: (labels, labels) counts; row = true label, column = predicted label.
-        no_speech: (labels,) counts of those that got no answer at all: they count as wrong.
+        no_speech: (labels,) counts of utterances in which no speech was found. They have no
+            prediction and count as wrong.
     """
 
     labels: tuple[str, ...]
@@ -26,7 +39,7 @@ class Scores:
 
     @property
     def counts(self) -> np.ndarray:
-        """(labels,) how often each label occurs."""
+        """(labels,) number of utterances of each label."""
         return self.confusion.sum(axis=1) + self.no_speech
 
     @property
@@ -35,7 +48,7 @@ class Scores:
 
     @property
     def recalls(self) -> np.ndarray:
-        """(labels,) recall of each label, NaN for one that never occurs."""
+        """(labels,) recall of each label, NaN for a label that does not occur."""
         counts, right = self.counts, np.diag(self.confusion)
         return np.divide(right, counts, out=np.full(len(counts), np.nan), where=counts > 0)
 
@@ -54,23 +67,24 @@ class Scores:
 
     @property
     def weighted_f1(self) -> float:
-        """Mean F1 over the labels, each weighted by how often it occurs: MELD's usual figure."""
+        """Mean F1 over the labels, weighted by their counts, as usually reported for MELD."""
         occurs = self.counts > 0
         return float(np.average(self._f1[occurs], weights=self.counts[occurs]))
 
     @property
     def _f1(self) -> np.ndarray:
-        """(labels,), NaN for one that neither occurs nor is predicted."""
-        claimed = self.confusion.sum(axis=0) + self.counts
+        """(labels,), NaN for a label that neither occurs nor is predicted."""
+        predicted_or_true = self.confusion.sum(axis=0) + self.counts
         right = np.diag(self.confusion)
-        return np.divide(2 * right, claimed, out=np.full(len(right), np.nan), where=claimed > 0)
+        undefined = np.full(len(right), np.nan)
+        return np.divide(2 * right, predicted_or_true, out=undefined, where=predicted_or_true > 0)
 
     @property
     def one_against_rest(self) -> tuple[float, float]:
-        """Accuracy, and mean of the two recalls, of each label against all others; their means.
+        """Mean over the labels of one-against-rest accuracy, and of one-against-rest mean recall.
 
-        Jalal et al., eq. 10, which calls the first UA and the second WA, the reverse of the field's
-        use. True negatives count, so that guessing among four labels gives 0.625 and 0.5.
+        Jalal et al., eq. 10, call the first UA and the second WA, the reverse of the usual names.
+        True negatives count, so guessing among four labels gives 0.625 and 0.5.
         """
         positives, n = self.counts, self.n
         true_positives = np.diag(self.confusion)
@@ -82,7 +96,8 @@ class Scores:
             recalls = (true_positives / positives + true_negatives / negatives) / 2
         return float(np.mean(accuracy)), float(np.nanmean(recalls))
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
+        """Return the metrics under the keys that `evaluation.report` documents."""
         return {
             "n": self.n,
             "wa": round(self.wa, 4),
@@ -101,7 +116,11 @@ def score(
     predicted: np.ndarray,
     no_speech: np.ndarray | None = None,
 ) -> Scores:
-    """Compare label indices, both (n,). `no_speech`: see `Scores`."""
+    """Return the scores of predicted label indices (n,) against the true ones (n,).
+
+    Args:
+        no_speech: see `Scores`; None: none.
+    """
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (truth, predicted), 1)
     if no_speech is None:
@@ -110,20 +129,95 @@ def score(
 
 
 def score_answers(labels: tuple[str, ...], truth: np.ndarray, answers: np.ndarray) -> Scores:
-    """As `score`, of answers of which -1 is none at all."""
-    heard = answers >= 0
-    no_speech = np.bincount(truth[~heard], minlength=len(labels))
-    return score(labels, truth[heard], answers[heard], no_speech)
+    """Return `score` of predictions (n,) among which -1 stands for "no speech found"."""
+    has_answer = answers >= 0
+    no_speech = np.bincount(truth[~has_answer], minlength=len(labels))
+    return score(labels, truth[has_answer], answers[has_answer], no_speech)
 
 
-def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
-    """Expected calibration error of n answers: confidence (n,), right (n,) bool.
+def calibration_error(
+    confidence: np.ndarray, right: np.ndarray, bins: int = CALIBRATION_BINS
+) -> float:
+    """Return the expected calibration error of n answers: confidence (n,), right (n,) bool.
 
     Naeini, Cooper and Hauskrecht, AAAI 2015; bins of equal width.
     """
+    parts = reliability(confidence, right, bins)
+    gaps = [part["n"] * abs(part["confidence"] - part["accuracy"]) for part in parts]
+    return float(sum(gaps) / len(confidence))
+
+
+def reliability(
+    confidence: np.ndarray, right: np.ndarray, bins: int = CALIBRATION_BINS
+) -> list[dict[str, Any]]:
+    """Return mean confidence, accuracy and n of each bin of confidence that is not empty.
+
+    Args:
+        confidence: (n,) in [0, 1].
+        right: (n,) bool, whether the answer is correct.
+        bins: number of bins of equal width.
+    """
     index = np.minimum((confidence * bins).astype(int), bins - 1)
-    error = 0.0
-    for number in np.unique(index):
-        members = index == number
-        error += members.mean() * abs(confidence[members].mean() - right[members].mean())
-    return float(error)
+    return [
+        {
+            "confidence": float(confidence[index == number].mean()),
+            "accuracy": float(right[index == number].mean()),
+            "n": int(np.count_nonzero(index == number)),
+        }
+        for number in np.unique(index)
+    ]
+
+
+def coverage(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, float]]:
+    """Return the coverage and its accuracy at each of `COVERAGE_FLOORS` that an answer reaches.
+
+    Args:
+        confidence: (n,) in [0, 1].
+        right: (n,) bool, whether the answer is correct.
+    """
+    curve = []
+    for floor in COVERAGE_FLOORS:
+        sure = confidence >= floor
+        if sure.any():
+            answered, wa = float(sure.mean()), float(right[sure].mean())
+            curve.append({"floor": floor, "answered": round(answered, 4), "wa": round(wa, 4)})
+    return curve
+
+
+def wilson_interval(right: int, n: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of a share, from `right` successes in `n` trials.
+
+    Wilson, JASA 22(158), 1927. Stays within 0 and 1, and is sound for few trials; assumes that the
+    trials are independent.
+
+    Raises:
+        ValueError: n is not positive, or right is not between 0 and n.
+
+    >>> [round(end, 3) for end in wilson_interval(6, 17)]
+    [0.173, 0.587]
+    """
+    if not 0 <= right <= n or n == 0:
+        raise ValueError(f"wilson_interval: found {right} of {n}; accepted are 0 to n of n > 0")
+    share = right / n
+    centre = share + Z_95**2 / (2 * n)
+    margin = Z_95 * math.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n * n))
+    scale = 1 + Z_95**2 / n
+    return max(0.0, (centre - margin) / scale), min(1.0, (centre + margin) / scale)
+
+
+def ua_interval(scores: Scores, seed: int = 0) -> tuple[float, float]:
+    """Return the 95 % confidence interval of UA: stratified percentile bootstrap over utterances.
+
+    Each label keeps its count n, and its utterances are drawn again with replacement; the number of
+    correct ones is then binomial. Recalls of 0 and 1 are replaced by 0.5 / (n + 1) and its
+    complement, or a label with few utterances would look certain. As Wilson's interval does, it
+    assumes independent utterances: recordings of few speakers are not, and another set of speakers
+    can differ by more.
+    """
+    counts = scores.counts[scores.counts > 0]
+    nearly_zero = 0.5 / (counts + 1)
+    recalls = np.clip(scores.recalls[scores.counts > 0], nearly_zero, 1 - nearly_zero)
+    rng = np.random.default_rng(seed)
+    drawn = rng.binomial(counts, recalls, (BOOTSTRAP_SAMPLES, len(counts))) / counts
+    low, high = np.quantile(drawn.mean(axis=1), (0.025, 0.975))
+    return min(float(low), scores.ua), max(float(high), scores.ua)

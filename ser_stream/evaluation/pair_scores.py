@@ -1,4 +1,4 @@
-"""What a network that sees words beside sound makes of pairs of clips and texts."""
+"""Scores of a network of sound and words on pairs of clips and texts."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from ser_stream.data.pairs import NEUTRAL, EvaluationPairs
 from ser_stream.emotion import UTTERANCE
 from ser_stream.evaluation.metrics import score_answers
 from ser_stream.evaluation.streamed import stream_logits
+from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import Calibration
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.papers.can import CrossAttentionNetwork
 from ser_stream.stream.decoding import mean_scores
 
 ANSWERS = ("joint", "text", "sound")
-"""The network's, and those of its branches alone."""
+"""Predictions of the network, and of its branches alone."""
 FIRST, LIVE = "first", "live"
-"""A streaming model's answer to the clip, and its mean with the joint one: published live."""
+"""Prediction of a streaming model, and its mean with the joint one, which is published live."""
 
 AudioPredictions = Sequence[dict[str, float] | None]
 
 
 def audio_predictions(model: str | Path, clips: Sequence[Path]) -> AudioPredictions:
-    """Scores that a model which streams gives clips: of each the longest turn's.
+    """Return the probabilities of a streaming model for each clip, those of its longest turn.
 
-    None where nobody was heard to speak.
+    None for a clip in which no speech was found.
 
     Raises:
         InputError: there is no such model, or a clip cannot be read.
     """
-    network, info = load_model(model)
-    answers = []
+    network, info = load_model(model, kind=EmotionModel)
+    answers: list[dict[str, float] | None] = []
     for clip in tqdm(clips, desc=info.name):
         turns = [
             (window.speech_s, logits)
@@ -52,21 +53,21 @@ def audio_predictions(model: str | Path, clips: Sequence[Path]) -> AudioPredicti
     return answers
 
 
-def figures(
+def score_pairs(
     model: CrossAttentionNetwork,
     pairs: EvaluationPairs,
     calibration: Calibration,
     first: AudioPredictions | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """What the network, and each of its branches alone, makes of pairs, by kind of pair.
+    """Return the scores of the network, and of each branch alone, by kind of pair.
 
     Args:
-        calibration: of the network's answer.
-        first: a streaming model's answers to the clips, of which each is in two pairs.
+        calibration: of the joint prediction.
+        first: predictions of a streaming model for the clips; each clip is in two pairs.
 
     Returns:
-        kind ("all", "same emotion", "neutral words", "neutral voice") -> who answers (`ANSWERS`,
-        and with `first` also `FIRST` and `LIVE`) -> scores, against the pair's emotion.
+        kind ("all", "same emotion", "neutral words", "neutral voice") -> prediction (`ANSWERS`,
+        with `first` also `FIRST` and `LIVE`) -> scores against the pair's emotion.
     """
     labels = model.labels
     logits = {name: np.empty((len(pairs.targets), len(labels))) for name in ANSWERS}
@@ -103,8 +104,8 @@ def figures(
 
 
 def _best(labels: tuple[str, ...], scores: dict[str, float] | None) -> int:
-    """Index of the best label; -1 where nobody was heard, or for a label that is none of these."""
-    best = max(scores, key=scores.get) if scores else None
+    """Return the index of the best label; -1 without scores, or if it is not among `labels`."""
+    best = max(scores, key=lambda label: scores[label]) if scores else None
     return labels.index(best) if best in labels else -1
 
 
@@ -114,8 +115,8 @@ HEADINGS = {
 }  # fmt: skip
 
 
-def figures_table(results: dict[str, Any]) -> list[str]:
-    """Lines of Markdown: WA and UA of each answer, by part, words heard and kind of pair."""
+def scores_table(results: dict[str, Any]) -> list[str]:
+    """Return Markdown lines: WA and UA of each prediction, by part, recognition errors and kind."""
     rows = [
         (part, rate, kind, answers)
         for part, by_rate in results.items()

@@ -1,24 +1,26 @@
-"""The papers' figures of results: confusion matrices, training curves, ablations.
+"""Plots of evaluations: confusion matrix, coverage against confidence, reliability diagram.
 
-t-SNE maps are in `figures_embedding`, what attention looks at in `figures_attention`. Each function
-is given arrays and returns a matplotlib figure that belongs to the caller alone: no pyplot, so no
-window, no display and no state that threads would share. `save` writes it.
+Each function returns a matplotlib figure that belongs to the caller alone. pyplot is not used: it
+needs a display and keeps state that threads would share. The colours and helpers are shared with
+the plots of the papers' experiments, `ser_stream.papers.*_plots`.
 """
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
+from ser_stream.emotion import UTTERANCE
 from ser_stream.errors import InputError
-from ser_stream.evaluation.metrics import Scores
+from ser_stream.evaluation.metrics import CALIBRATION_BINS, Scores, wilson_interval
+from ser_stream.evaluation.report import EstimateScores, Report
 
 COLOURS = {
     "neutral": "#000000", "calm": "#88CCEE", "happy": "#DDCC77", "excited": "#999933",
@@ -29,57 +31,66 @@ COLOURS = {
 09-002), safe for the colour-blind, with black for neutral in place of its pale grey."""
 
 SERIES = [COLOURS[label] for label in ("sad", "angry", "disgust", "happy", "calm", "fear")]
-"""Colours of what is no emotion, in their order: runs, ours and the paper's, text and audio."""
-
-LINES = ("-", "--")
-"""Of the one or two quantities in a panel of training curves."""
+"""Colours of series that are not emotions, in this order: corpora, runs, text and audio."""
 
 TITLE_CHARACTER_INCHES = 0.1
 """Average width of a character of a title (12 points)."""
+
+CAPTION_CHARACTER_INCHES = 0.062
+"""Average width of a character of a caption (8 points)."""
+
+MARKERS = "osD^vXP*"
+"""Markers of series, so that they can be told apart without colours."""
 
 NO_ANSWER = "no answer"
 
 
 def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
-    """Write `path`.png (150 dpi) and `path`.svg, making the folder; returns both paths.
+    """Write `path`.png (150 dpi) and `path`.svg, make their folder, and return both paths.
 
     Raises:
-        InputError: they cannot be written.
+        InputError: a file cannot be written.
     """
-    png, svg = Path(f"{path}.png"), Path(f"{path}.svg")  # with_suffix would cut "CAT, v1.2"
+    return _write(figure, path, "png"), _write(figure, path, "svg")
+
+
+def _write(figure: Figure, path: str | Path, kind: str) -> Path:
+    file = Path(f"{path}.{kind}")  # with_suffix would cut "CAT, v1.2"
     try:
-        png.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(png, dpi=150)
-        figure.savefig(svg)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, dpi=150)
     except OSError as error:
         raise InputError(f"figure: cannot write {path}: {error.strerror}") from error
-    return png, svg
+    return file
 
 
 def plain(text: str) -> str:
-    """Text that matplotlib shows as it is: two dollars in a transcript are no formula."""
+    """Return the text escaped for matplotlib, which takes what is between dollars for a formula."""
     return text.replace("$", r"\$")
 
 
 def heading(title: str, width_inches: float) -> str:
-    """A title in as many lines as it needs; matplotlib would cut it off."""
+    """Return a title broken into lines that fit the width; matplotlib would cut it off."""
     return plain(textwrap.fill(title, int(width_inches / TITLE_CHARACTER_INCHES)))
 
 
 def series_colours(n: int) -> list[str]:
-    """The first n colours of `SERIES`, from the start again where there are more."""
+    """Return n colours of `SERIES`, from the start again when they run out."""
     return [SERIES[i % len(SERIES)] for i in range(n)]
 
 
-def confusion(scores: Scores, title: str) -> Figure:
-    """Confusion matrix, each cell with its share of the row and its count.
+def confusion(scores: Scores, title: str, caption: str = "") -> Figure:
+    """Return a confusion matrix, each cell with its share of the row and its count.
 
-    Rows are the labels that occur, columns all labels that may be answered; where some utterances
-    got no answer, a last column has them. So a row's shares sum to 100 % and the diagonal is the
-    recall.
+    Rows are the labels that occur, columns all labels that can be predicted. Utterances in which
+    no speech was found, if any, are in a last column. So a row's shares sum to 100 %, and the
+    diagonal has the recalls.
+
+    Args:
+        caption: protocol of the evaluation, in small print below.
 
     Raises:
-        InputError: there is no utterance in it.
+        InputError: the matrix is empty.
     """
     if scores.n == 0:
         raise InputError("confusion: found no utterance; accepted are 1 and more")
@@ -108,136 +119,147 @@ def confusion(scores: Scores, title: str) -> Figure:
         f"{scores.n} utterances"
     )
     figure.colorbar(image, format=PercentFormatter(1, symbol=" %"), label="share of true emotion")
+    _add_caption(figure, caption)
     return figure
 
 
-def training_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], title: str) -> Figure:
-    """Loss and accuracies after each epoch, of one run or of several drawn over each other.
+def _add_caption(figure: Figure, caption: str) -> None:
+    """Put the protocol of the evaluation in small print below the figure."""
+    if caption:
+        width = int(figure.get_size_inches()[0] / CAPTION_CHARACTER_INCHES)
+        figure.supxlabel(plain(textwrap.fill(caption, width)), fontsize=8, color="0.35")
 
-    A run has a colour, a quantity a kind of line.
+
+def coverage_curves(scores: Mapping[str, EstimateScores], title: str, caption: str = "") -> Figure:
+    """Return coverage against the confidence floor, and accuracy against coverage.
+
+    Coverage is the share of the utterances whose confidence reaches the floor.
 
     Args:
-        runs: name -> lines of its metrics.jsonl: epoch, loss, and where they are known
-            validation_wa, validation_ua, validation_loss and learning_rate. Of an epoch that was
-            trained twice, since the run was interrupted, the last line counts.
-
-    Raises:
-        InputError: no run, or a run without lines or with a line that lacks epoch or loss.
+        scores: title of each corpus -> its scores with `coverage`, see `evaluation.report`.
+        caption: protocol of the evaluation, in small print below.
     """
-    if not runs or not all(runs.values()):
-        raise InputError("training curves: found no run or no epochs; accepted are 1 and more")
-    required = ("epoch", "loss")
-    for name, records in runs.items():
-        missing = [key for key in required if any(key not in record for record in records)]
-        if missing:
-            raise InputError(
-                f"training curves: in run {name!r}, found lines without {', '.join(missing)}; "
-                f"accepted are lines of metrics.jsonl with {', '.join(required)}"
-            )
-    panels = {
-        "loss (nats)": {"loss": "training", "validation_loss": "validation"},
-        "validation accuracy": {"validation_wa": "WA", "validation_ua": "UA"},
-        "learning rate": {"learning_rate": "learning rate"},
-    }
-    known = {key for records in runs.values() for record in records for key in record}
-    panels = {name: curves for name, curves in panels.items() if known & curves.keys()}
-    width = 0.6 + 4.2 * len(panels)
-    figure = Figure((width, 4.0), layout="constrained")
-    figure.suptitle(heading(title, width))
-    grid = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axes, (name, curves) in zip(grid, panels.items(), strict=True):
-        for colour, records in zip(series_colours(len(runs)), runs.values(), strict=True):
-            _draw_run(axes, records, curves, colour)
-        axes.set(xlabel="epoch", ylabel=name)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure = Figure((9.0, 4.6), layout="constrained")
+    figure.suptitle(heading(title, 9.0))
+    against_floor, against_coverage = figure.subplots(1, 2)
+    series = zip(series_colours(len(scores)), MARKERS, scores.items(), strict=False)
+    for colour, marker, (name, entry) in series:
+        points = entry["coverage"]
+        floors, answered, wa = (
+            [point[key] for point in points] for key in ("floor", "answered", "wa")
+        )
+        label = plain(f"{name} (n = {entry['n']})")
+        style = {"color": colour, "marker": marker, "markersize": 5, "label": label}
+        against_floor.plot(floors, answered, **style)
+        against_coverage.plot(answered, wa, **style)
+    against_floor.set(xlabel="confidence floor", ylabel="coverage: share of utterances answered")
+    against_coverage.set(xlabel="coverage", ylabel="WA of the answered utterances")
+    for axes in (against_floor, against_coverage):
+        _percent_axes(axes)
         axes.grid(alpha=0.3)
-        if "validation_wa" in curves:
-            axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-        styles = [
-            Line2D([], [], color="0.3", linestyle=line, label=meaning)
-            for line, (key, meaning) in zip(LINES, curves.items(), strict=False)
-            if key in known
-        ]
-        if len(curves) > 1:
-            axes.legend(handles=styles)
-    if len(runs) > 1:
-        handles = [
-            Line2D([], [], color=colour, label=plain(name))
-            for colour, name in zip(series_colours(len(runs)), runs, strict=True)
-        ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(runs), 5))
+    against_coverage.legend(loc="lower left", frameon=False)
+    _add_caption(figure, caption)
     return figure
 
 
-def _draw_run(
-    axes: Axes, records: Sequence[Mapping[str, float]], curves: Mapping[str, str], colour: str
-) -> None:
-    by_epoch = {record["epoch"]: record for record in records}
-    epochs = sorted(by_epoch)
-    for line, key in zip(LINES, curves, strict=False):
-        values = [by_epoch[epoch].get(key, np.nan) for epoch in epochs]
-        if not np.isnan(values).all():
-            # A run of one epoch has no line: a dot shows it.
-            marker = "." if len(epochs) == 1 else None
-            axes.plot(epochs, values, color=colour, linestyle=line, marker=marker)
-
-
-def ablation_bars(
-    rows: Sequence[str],
-    ours: Mapping[str, tuple[float, float]],
-    paper: Mapping[str, float | None],
-    metric: str,
-    title: str,
+def reliability_diagrams(
+    scores: Mapping[str, EstimateScores], title: str, caption: str = ""
 ) -> Figure:
-    """A table's rows from top to bottom: our mean and deviation, beside them the paper's figure.
+    """Return, for each corpus, accuracy against confidence and the number of utterances per bin.
+
+    On the dotted diagonal confidence is as high as accuracy. Error bars are Wilson's 95 %
+    intervals.
 
     Args:
-        rows: names of all rows, in the table's order.
-        ours: row -> mean and standard deviation over runs (0 of a single one), shares in [0, 1];
-            rows that were not measured may be missing.
-        paper: row -> the paper's figure, a share in [0, 1]; None or missing where it has none.
-        metric: what the shares are: "WA", "UA".
+        scores: title of each corpus -> its scores with `reliability`, see `evaluation.report`.
+        caption: protocol of the evaluation, in small print below.
+    """
+    width = max(4.6, 3.4 * len(scores))
+    figure = Figure((width, 5.2), layout="constrained")
+    figure.suptitle(heading(title, width))
+    grid = figure.subplots(
+        2, len(scores), squeeze=False, sharex=True, sharey="row", height_ratios=(3, 1)
+    )
+    for column, colour, (name, entry) in zip(
+        grid.T, series_colours(len(scores)), scores.items(), strict=True
+    ):
+        _draw_reliability(column[0], column[1], entry, colour)
+        column[0].set_title(
+            plain(f"{name}, n = {entry['n']}\nECE {100 * entry['calibration_error']:.1f} %"),
+            fontsize=10,
+        )
+    grid[0, 0].set_ylabel("accuracy")
+    grid[1, 0].set_ylabel("utterances")
+    _add_caption(figure, caption)
+    return figure
+
+
+def _draw_reliability(above: Axes, below: Axes, scores: EstimateScores, colour: str) -> None:
+    bins = scores["reliability"]
+    confidence, accuracy, n = (
+        np.array([each[key] for each in bins]) for key in ("confidence", "accuracy", "n")
+    )
+    intervals = [
+        wilson_interval(round(share * count), int(count))
+        for share, count in zip(accuracy, n, strict=True)
+    ]
+    low, high = np.array(intervals).T
+    errors = np.maximum([accuracy - low, high - accuracy], 0)
+    above.plot([0, 1], [0, 1], color="0.3", linestyle=":")
+    above.errorbar(
+        confidence, accuracy, errors, color=colour, marker="o", markersize=5, capsize=2,
+        elinewidth=0.8,
+    )  # fmt: skip
+    _percent_axes(above)
+    above.grid(alpha=0.3)
+    below.bar(confidence, n, width=0.8 / CALIBRATION_BINS, color=colour)
+    below.set(xlabel="confidence")
+    below.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    below.spines[["top", "right"]].set_visible(False)
+
+
+def _percent_axes(axes: Axes) -> None:
+    """Show 0 to 100 % on both axes."""
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_evaluation(report: Report, clips: str, folder: Path) -> list[Path]:
+    """Write the plots of a model's utterance estimates as PNG files and return their paths.
+
+    MODEL-confusion-CORPUS.png of each corpus, MODEL-coverage.png and MODEL-reliability.png.
+
+    Args:
+        report: see `evaluation.report`.
+        clips: what was scored, for the captions.
 
     Raises:
-        InputError: no figure, one of a row that is not among `rows`, or one outside [0, 1].
+        InputError: a file cannot be written.
     """
-    printed = {row: share for row, share in paper.items() if share is not None}
-    unknown = sorted((ours.keys() | paper.keys()) - set(rows))
-    if unknown:
-        raise InputError(f"ablation bars: found {unknown}; accepted are the rows {list(rows)}")
-    if not ours and not printed:
-        raise InputError("ablation bars: found no figure; accepted are 1 and more, ours or printed")
-    for share in [number for pair in ours.values() for number in pair] + list(printed.values()):
-        if not 0 <= share <= 1:
-            raise InputError(f"ablation bars: found {share}; accepted are shares in [0, 1]")
+    model = report["model"]
+    name = re.sub(r"[^\w.-]+", "-", model)  # a checkpoint of the Hugging Face Hub is OWNER/NAME
+    scores = {entry["title"]: entry[UTTERANCE] for entry in report["corpora"].values()}
+    caption = f"{clips}; streamed, one answer per recording, each without earlier recordings"
+    paths = [
+        _write(
+            confusion(_scores_of(entry[UTTERANCE]), f"{model}, {entry['title']}", caption),
+            folder / f"{name}-confusion-{corpus}",
+            "png",
+        )
+        for corpus, entry in report["corpora"].items()
+    ]
+    for kind, draw, title in (
+        ("coverage", coverage_curves, "coverage and accuracy by confidence"),
+        ("reliability", reliability_diagrams, "reliability of the confidence"),
+    ):
+        figure = draw(scores, f"{model}: {title}", caption)
+        paths.append(_write(figure, folder / f"{name}-{kind}", "png"))
+    return paths
 
-    figure = Figure((8.5, 1.6 + 0.55 * len(rows)), layout="constrained")
-    figure.suptitle(heading(title, 8.5))
-    axes = figure.add_subplot()
-    at = {row: y for y, row in enumerate(rows)}
-    if ours:
-        means, deviations = np.array(list(ours.values())).T
-        axes.barh(
-            [at[row] - 0.1 for row in ours], means, xerr=deviations, height=0.45, capsize=4,
-            color=SERIES[4], ecolor="0.2", label="ours, mean and standard deviation",
-        )  # fmt: skip
-    if printed:
-        # Below the bar, whose error bar it would hide.
-        axes.plot(
-            list(printed.values()), [at[row] + 0.25 for row in printed], "D", color=SERIES[1],
-            label="paper",
-        )  # fmt: skip
-    for row, y in at.items():
-        mean, deviation = ours.get(row, (None, 0.0))
-        texts = [] if mean is None else [f"{100 * mean:.1f}"]
-        if deviation:  # one run has none
-            texts[0] += f" ± {100 * deviation:.1f}"
-        texts += [f"paper {100 * printed[row]:.1f}"] if row in printed else []
-        axes.annotate("\n".join(texts), (1.02, y), xycoords=("axes fraction", "data"), va="center")
-    axes.set_yticks(range(len(rows)), [plain(row) for row in rows])
-    axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel=plain(metric))
-    axes.set_xlim(0, 1.05 * axes.dataLim.x1)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    return figure
+
+def _scores_of(entry: EstimateScores) -> Scores:
+    return Scores(
+        tuple(entry["labels"]), np.array(entry["confusion"]), np.array(entry["no_speech"])
+    )

@@ -1,10 +1,11 @@
-"""Scores a model through a robot's ear: the same speakers under each condition."""
+"""Evaluation under acoustic conditions: noise, rooms, levels and bad transmission lines."""
 
 from __future__ import annotations
 
 import dataclasses
 import tempfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,97 +14,120 @@ from tqdm import tqdm
 
 from ser_stream.corpora import esc10
 from ser_stream.corpora.base import Utterance
-from ser_stream.corpora.registry import CORPORA, read_corpora
+from ser_stream.corpora.registry import CORPORA
 from ser_stream.data.acoustics import CONDITIONS, Surroundings
 from ser_stream.data.feature_cache import read_samples
-from ser_stream.evaluation.evaluate import score_stream
-from ser_stream.evaluation.streamed import IN_A_ROW, draw, stream_logits
+from ser_stream.errors import InputError
+from ser_stream.evaluation.evaluate import LabelledClips, by_corpus, score_stream
+from ser_stream.evaluation.report import EstimateScores, Report
+from ser_stream.evaluation.streamed import IN_A_ROW, MIN_SPEECH_S, stream_logits
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
-from ser_stream.recipes.speech import Recipe
-from ser_stream.stream.windowing import WindowSettings
 from ser_stream.units import SAMPLE_RATE_HZ
 
-FOLDS = (4, 5)
-"""Of ESC-10: what no recipe of ours trains with."""
+NOISE_FOLDS = (4, 5)
+"""Folds of ESC-10 that no recipe trains with."""
 NO_SPEECH = "no-speech"
 """Name of the condition in which nobody speaks."""
 
 
 def evaluate_conditions(
     model: str | Path,
-    recipe: Recipe,
+    clips: LabelledClips,
     corpora: Path,
-    part: str,
     conditions: list[str],
-    clips: int | None = None,
-) -> dict:
-    """Figures of a model on the speakers that a recipe holds out, under each condition.
+    labels: Sequence[str] | None = None,
+) -> Report:
+    """Return the scores of a model on the same recordings under each condition.
 
     Args:
-        conditions: names of `CONDITIONS`, and `NO_SPEECH`.
-        clips: so many of each corpus, drawn at random but always the same; None: all.
+        corpora: folder with ESC-10, whose sounds are the noise.
+        conditions: names of `CONDITIONS`, or `NO_SPEECH`.
+        labels: that are scored, see `LabelProjection`; None: the model's.
 
     Returns:
-        model, recipe, part, clips, conditions (name -> corpus -> scores of the utterance
-        estimates, of a model that remembers voices also `IN_A_ROW`), and, for `NO_SPEECH`,
-        false_estimates, see there.
+        model, the source of the clips, conditions (name -> corpus -> scores of the utterance
+        estimates, with a speaker memory also `IN_A_ROW`), left_out and unreadable, see
+        `evaluation.report`, and, with `NO_SPEECH`, the result of `false_estimates`.
 
     Raises:
-        InputError: a corpus cannot be read, labels differ, or a room needs pyroomacoustics.
+        InputError: no clip is left to score, there is no ESC-10, or a room needs pyroomacoustics.
     """
-    network, info = load_model(model)
-    recipe.require_labels(info.labels, info.name)
-    chosen = draw(recipe.split(read_corpora(corpora, list(recipe.corpora)))[part], clips)
-    around = Surroundings(corpora, FOLDS, [u.path for u in chosen])
-    report = {
-        "model": info.name, "recipe": recipe.name, "part": part, "clips": clips,
-        "conditions": {},
-    }  # fmt: skip
+    network, info = load_model(model, kind=EmotionModel)
+    if labels is None or set(labels) == set(info.labels):
+        labels = info.labels
+    clips = _readable(clips).with_labels(labels)
+    surroundings = Surroundings(corpora, NOISE_FOLDS, [u.path for u in clips.utterances])
+    report: Report = {"model": info.name, **clips.source, "conditions": {}}
+    for key, messages in (("left_out", clips.left_out), ("unreadable", clips.unreadable)):
+        if messages:
+            report[key] = messages
     for name in conditions:
         if name == NO_SPEECH:
             report["false_estimates"] = false_estimates(network, info, corpora)
             continue
         with tempfile.TemporaryDirectory() as folder:
-            heard = [_heard(u, name, around, Path(folder)) for u in tqdm(chosen, desc=name)]
+            simulated = [
+                _simulated(utterance, name, surroundings, Path(folder))
+                for utterance in tqdm(clips.utterances, desc=name)
+            ]
             report["conditions"][name] = {
-                corpus: _scores(network, info, members)
-                for corpus in recipe.corpora
-                if (members := [u for u in heard if u.corpus == corpus])
+                corpus: _scores(network, info, members, labels)
+                for corpus, members in by_corpus(simulated).items()
             }
     return report
 
 
-def _scores(network: EmotionModel, info: ModelInfo, utterances: list[Utterance]) -> dict:
-    report = score_stream(network, info, utterances, network.has_speaker_memory)
+def _readable(clips: LabelledClips) -> LabelledClips:
+    """Return the clips whose sound can be read; the others are listed in `unreadable`."""
+    readable, unreadable = [], list(clips.unreadable)
+    for utterance in clips.utterances:
+        try:
+            read_samples(utterance.path)
+        except InputError as error:
+            unreadable.append(str(error))
+        else:
+            readable.append(utterance)
+    return dataclasses.replace(clips, utterances=readable, unreadable=unreadable)
+
+
+def _scores(
+    network: EmotionModel, info: ModelInfo, utterances: list[Utterance], labels: Sequence[str]
+) -> EstimateScores:
+    in_a_row = network.has_speaker_memory and all(u.speaker for u in utterances)
+    report = score_stream(network, info, utterances, in_a_row, labels)
     scores = report["utterance"]
-    return scores | {IN_A_ROW: report[IN_A_ROW]} if network.has_speaker_memory else scores
+    return scores | {IN_A_ROW: report[IN_A_ROW]} if in_a_row else scores
 
 
-def _heard(utterance: Utterance, condition: str, around: Surroundings, folder: Path) -> Utterance:
+def _simulated(
+    utterance: Utterance, condition: str, surroundings: Surroundings, folder: Path
+) -> Utterance:
+    """Return the utterance with a copy of its recording under the condition, in `folder`."""
     rng = np.random.default_rng(zlib.crc32(f"{condition} {utterance.key}".encode()))
-    samples = CONDITIONS[condition](read_samples(utterance.path), around, rng)
+    samples = CONDITIONS[condition](read_samples(utterance.path), surroundings, rng)
     path = folder / f"{utterance.key.replace('/', '-')}.wav"
     soundfile.write(path, samples, SAMPLE_RATE_HZ, subtype="FLOAT")
     return dataclasses.replace(utterance, path=path)
 
 
 def false_estimates(network: EmotionModel, info: ModelInfo, corpora: Path) -> dict:
-    """What is said, not abstaining, of sounds that hold no voice: ESC-10, folds 4 and 5.
+    """Count estimates with sufficient confidence for sounds without a voice (ESC-10, folds 4, 5).
 
-    As in a live stream, less speech than `WindowSettings.min_speech` is too little to answer.
+    As in a live stream, windows and turns with less speech than `MIN_SPEECH_S` do not count.
 
     Returns:
-        hours, estimates, per_hour, and by_sound: class -> estimates.
+        hours, estimates, per_hour, and by_sound: class -> number of estimates.
     """
-    seconds, by_sound = 0.0, {}
-    for path in esc10.noise_files(corpora / "esc10", FOLDS):
+    seconds = 0.0
+    by_sound: dict[str, int] = {}
+    for path in esc10.noise_files(corpora / "esc10", NOISE_FOLDS):
         seconds += len(read_samples(path)) / SAMPLE_RATE_HZ
         for window, logits in stream_logits(network, info.smoothing, path):
             calibration = info.calibration[window.trigger]
             sure = calibration.probabilities(logits).max() >= calibration.floor
-            if sure and window.speech_s >= WindowSettings.min_speech:
+            if sure and window.speech_s >= MIN_SPEECH_S:
                 by_sound[path.parent.name] = by_sound.get(path.parent.name, 0) + 1
     n, hours = sum(by_sound.values()), seconds / 3600
     return {
@@ -115,14 +139,14 @@ def false_estimates(network: EmotionModel, info: ModelInfo, corpora: Path) -> di
 
 
 def conditions_table(report: dict) -> str:
-    """Markdown: UA of the utterance estimates, in percent, and what it is against the first.
+    """Return a Markdown table: UA of utterance estimates in percent, and its change from the first.
 
-    Of a model that remembers voices, also the mean of a speaker's recordings in a row.
+    With a speaker memory, also the mean of a speaker's recordings in a row.
     """
-    lines = []
+    lines: list[str] = []
     if conditions := report["conditions"]:
         first, clean = next(iter(conditions.items()))
-        columns = ["condition", *(CORPORA[corpus].title for corpus in clean)]
+        columns = ["condition", *map(_title, clean)]
         columns += ["mean", f"against {first}"]
         rows = [[name] for name in conditions]
         for row, scores in zip(rows, conditions.values(), strict=True):
@@ -146,6 +170,10 @@ def conditions_table(report: dict) -> str:
             f"{false['estimates']} estimates, {false['per_hour']:g} per hour."
         )]  # fmt: skip
     return "\n".join(lines)
+
+
+def _title(corpus: str) -> str:
+    return CORPORA[corpus].title if corpus in CORPORA else f"{corpus} clips"
 
 
 def _mean_ua(scores: dict[str, dict]) -> float:

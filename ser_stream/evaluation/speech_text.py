@@ -17,7 +17,7 @@ from ser_stream.data.feature_cache import load_features, read_samples
 from ser_stream.data.pairs import EvaluationPairs, Pairs, Texts
 from ser_stream.data.windows import TrainingSet
 from ser_stream.emotion import UTTERANCE
-from ser_stream.evaluation.pair_scores import AudioPredictions, audio_predictions, figures
+from ser_stream.evaluation.pair_scores import AudioPredictions, audio_predictions, score_pairs
 from ser_stream.features.log_mel import log_mel
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
@@ -115,7 +115,7 @@ class _Data:
     ) -> dict[str, dict]:
         """Of the pairs of a part, by share of words that are recognised wrongly."""
         return {
-            f"{rate:.0%}": figures(model, self.judged(part, rate), calibration, first)
+            f"{rate:.0%}": score_pairs(model, self.judged(part, rate), calibration, first)
             for rate in ERROR_RATES
         }
 

@@ -1,4 +1,4 @@
-"""Labelled clips through the real stream: the logits that the recogniser would have."""
+"""Logits of recordings that are streamed as the recogniser streams them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ MIN_SPEECH_S = 0.7
 def stream_logits(
     model: EmotionModel, smoothing: float, path: Path, memory: SpeakerMemory | None = None
 ) -> Iterator[tuple[Window, np.ndarray]]:
-    """Each window of a recording, and its logits (labels,), as the recogniser has them.
+    """Yield each window of a recording and its logits (labels,), as in the recogniser.
 
     Args:
-        memory: of recordings before it, which this one is added to; None: there were none.
+        memory: speaker memory of earlier recordings, to which this one is added; None: empty.
+
+    Raises:
+        InputError: the recording cannot be read.
     """
     for window, (logits,) in stream_logits_after(model, smoothing, path, [memory]):
         yield window, logits
@@ -35,21 +38,28 @@ def stream_logits(
 def stream_logits_after(
     model: EmotionModel, smoothing: float, path: Path, memories: Sequence[SpeakerMemory | None]
 ) -> Iterator[tuple[Window, list[np.ndarray]]]:
-    """`stream_logits` after each of several with_memories: the recording itself is heard once."""
+    """Yield each window with one array of logits (labels,) per speaker memory; see `stream_logits`.
+
+    The recording is read and cut into windows once.
+    """
     settings = WindowSettings(model.features, model.window_frames, model.hop_frames, MIN_SPEECH_S)
     source = Recording(path)
-    session = StreamWindower(settings, TurnSettings(), settle_s=source.settle_s)
-    judge_settings = ScoringSettings(model.window_steps, smoothing, {}, MIN_SPEECH_S)
-    judges = [WindowScorer(model, "", judge_settings, memory) for memory in memories]
+    windower = StreamWindower(settings, TurnSettings(), settle_s=source.settle_s)
+    scoring = ScoringSettings(model.window_steps, smoothing, {}, MIN_SPEECH_S)
+    scorers = [WindowScorer(model, "", scoring, memory) for memory in memories]
     for block in source.blocks():
-        for window in session.push(block):
-            yield window, [judge.logits(window) for judge in judges]
-    for window in session.finish():
-        yield window, [judge.logits(window) for judge in judges]
+        for window in windower.push(block):
+            yield window, [scorer.logits(window) for scorer in scorers]
+    for window in windower.finish():
+        yield window, [scorer.logits(window) for scorer in scorers]
 
 
 def draw(utterances: list[Utterance], clips: int | None) -> list[Utterance]:
-    """So many of each corpus, those with the lowest checksums of their keys; None: all."""
+    """Return `clips` utterances of each corpus, those with the lowest checksums of their keys.
+
+    Args:
+        clips: number of each corpus; None: all utterances, in their order.
+    """
     if clips is None:
         return utterances
     by_corpus: dict[str, list[Utterance]] = {}
@@ -59,7 +69,7 @@ def draw(utterances: list[Utterance], clips: int | None) -> list[Utterance]:
 
 
 def in_hashed_order(utterances: list[Utterance]) -> list[Utterance]:
-    """In an order that is always the same, and has nothing to do with what is said."""
+    """Return the utterances in a fixed pseudo-random order, by the checksums of their keys."""
     return sorted(utterances, key=lambda u: zlib.crc32(u.key.encode()))
 
 
@@ -72,7 +82,7 @@ def with_memories(
     """
     memories = {u.speaker: new_speaker_memory(model) for u in utterances} if in_a_row else {}
     for utterance in in_hashed_order(utterances):
-        yield utterance, [None] + ([memories[utterance.speaker]] if in_a_row else [])
+        yield utterance, [None, memories[utterance.speaker]] if in_a_row else [None]
 
 
 IN_A_ROW = "in a row"
@@ -83,3 +93,4 @@ ABOUT = {
     INTERVAL: "interval estimates, one per window",
     IN_A_ROW: "utterances, recordings of a speaker in a row",
 }
+"""Kind of estimates -> its description in tables."""

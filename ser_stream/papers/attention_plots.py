@@ -1,6 +1,6 @@
-"""Figures of what attention looks at: frames of a spectrogram, words of a text.
+"""Plots of attention weights over the frames of a spectrogram and over words.
 
-As in `figures`, each function is given arrays and returns a figure of the caller's own.
+As in `evaluation.plots`, each function returns a figure that belongs to the caller alone.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word
 
 CHARACTER_INCHES = 0.09
-"""Width of an average character of a label (9 points), with some space."""
+"""Average width of a character of a label (9 points), with some space."""
 
 LABEL_POINTS = 9
 LABEL_WIDTH = 10
-"""Characters of a line of a panel's label: more would reach into its neighbour's."""
+"""Maximum characters per line of a panel's label; longer lines would overlap the next panel."""
 
 DYNAMIC_RANGE_DB = 80.0
-"""What lies further below the loudest cell of a spectrogram is drawn as silence."""
+"""Cells further below the loudest cell of a spectrogram are drawn as silence."""
 
 
 def attention_over_spectrogram(
@@ -38,22 +38,22 @@ def attention_over_spectrogram(
     phones: Sequence[Word] = (),
     waveform: np.ndarray | None = None,
 ) -> Figure:
-    """Waveform, log-mel spectrogram, attention, words and phones on one time axis.
+    """Plot waveform, log-mel spectrogram, attention, words and phones on one time axis.
 
-    Jalal et al., Figures 2 to 5. A frame is drawn around the middle of the sound it covers, one
-    hop wide. Boundaries of words (lines) and of phones (dots) run through all panels. A dotted line
-    shows what every frame would weigh if all weighed the same.
+    As Jalal et al., Figures 2 to 5. A frame is drawn around the middle of the sound it covers, one
+    hop wide. Boundaries of words (solid) and of phones (dotted) run through all panels. A dotted
+    line shows the weight of every frame under uniform attention.
 
     Args:
         log_mel: (frames, bands) dB, before normalisation.
-        weights: name of an attention layer -> (frames,); each has a panel, with a scale of its own.
-        features: what `log_mel` was computed with.
-        words, phones: from the sound's start on; special tokens are grey.
-        waveform: (n,) the samples, full scale +-1.
+        weights: name of an attention layer -> (frames,); each has its own panel and scale.
+        features: settings with which `log_mel` was computed.
+        words, phones: with times from the sound's start; special tokens are grey.
+        waveform: (n,) samples, full scale +-1.
 
     Raises:
-        InputError: a length that does not fit, no layer, or a word that starts behind the sound or
-            ends before it starts.
+        InputError: lengths do not fit, there is no layer, or a word starts after the end of the
+            sound or ends before its start.
     """
     _check_spectrogram(log_mel, weights, features)
     end_s = features.samples_for(len(log_mel)) / SAMPLE_RATE_HZ
@@ -67,7 +67,7 @@ def attention_over_spectrogram(
     heights = [1.0] * (waveform is not None) + [2.0] + [1.0] * len(weights)
     heights += [_height(track, upright[name]) for name, track in tracks.items()]
     figure = Figure((width + 1.5, sum(heights) + 1.0), layout="constrained")
-    panels = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    panels = _panels(figure, heights)
     panels[0].set_title(heading(title, width))
     rows = iter(panels)
 
@@ -83,7 +83,7 @@ def attention_over_spectrogram(
         axes.stairs(levels, edges_s, baseline=None, color=colour)
         axes.axhline(np.mean(levels), color="0.3", linestyle=":")
         axes.set_ylabel(f"{textwrap.fill(plain(name), LABEL_WIDTH)}\n(weight)")
-    # Lines of phones leave out the words' row, where they would cross the text.
+    # Phone boundaries are not drawn in the words' row, where they would cross the text.
     _draw_boundaries(panels, words, "-")
     _draw_boundaries([*panels[: len(panels) - len(tracks)], panels[-1]], phones, ":")
     for name, track in tracks.items():
@@ -92,6 +92,12 @@ def attention_over_spectrogram(
     panels[-1].set_xlabel("time (s)")
     figure.align_ylabels()
     return figure
+
+
+def _panels(figure: Figure, heights: Sequence[float]) -> list[Axes]:
+    """Return panels one above another, with these relative heights and a common x axis."""
+    grid = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)
+    return list(grid[:, 0])
 
 
 def _check_times(words: Sequence[Word], end_s: Seconds) -> None:
@@ -130,7 +136,7 @@ def _draw_spectrogram(
         extent=(edges_s[0], edges_s[-1], -0.5, features.n_mels - 0.5),
         vmin=loudest - DYNAMIC_RANGE_DB, vmax=loudest,
     )  # fmt: skip
-    # Peaks of the bands are evenly spaced in mel, between fmin and fmax, which have none.
+    # Centres of the bands are evenly spaced in mel, strictly between fmin and fmax.
     lowest, highest = hertz_to_mel(np.array([features.fmin, features.fmax]))
     ticks_hz = np.array([250, 500, 1000, 2000, 4000, 8000])
     bands = (hertz_to_mel(ticks_hz) - lowest) / (highest - lowest) * (features.n_mels + 1) - 1
@@ -138,26 +144,26 @@ def _draw_spectrogram(
     axes.set_yticks(bands[shown], [f"{hertz / 1000:g}" for hertz in ticks_hz[shown]])
     axes.set_ylim(-0.5, features.n_mels - 0.5)
     axes.set_ylabel("frequency\n(kHz, mel scale)")
-    # An inset keeps the panel as wide as the others: they share the time axis.
+    # An inset keeps the panel as wide as the others, which share its time axis.
     axes.figure.colorbar(image, cax=axes.inset_axes((1.01, 0, 0.012, 1)), label="dB re 1")
 
 
 def _draw_waveform(axes: Axes, waveform: np.ndarray) -> None:
     times_s = np.arange(len(waveform)) / SAMPLE_RATE_HZ
-    # An image within the SVG: as a path, a second has 16,000 points.
+    # Rasterised in the SVG: as a path, each second has 16,000 points.
     axes.plot(times_s, waveform, color="0.3", linewidth=0.5, rasterized=True)
     axes.set_ylabel("amplitude\n(full scale 1)")
 
 
 def _draw_boundaries(panels: Sequence[Axes], track: Sequence[Word], line: str) -> None:
-    # A set: where a word ends and the next one starts there is one line.
+    # In a set, the end of a word and the start of the next one are one line.
     for time_s in {time_s for word in track for time_s in (word.start_s, word.end_s)}:
         for axes in panels:
             axes.axvline(time_s, color="0.5", linewidth=0.8, linestyle=line)
 
 
 def _must_be_upright(track: Sequence[Word], inches_per_second: float) -> bool:
-    """Whether a text is wider than what lies between its boundaries."""
+    """Return whether a text is wider than the space between its boundaries."""
     return any(
         CHARACTER_INCHES * len(word.text) > inches_per_second * (word.end_s - word.start_s)
         for word in track
@@ -165,7 +171,7 @@ def _must_be_upright(track: Sequence[Word], inches_per_second: float) -> bool:
 
 
 def _height(track: Sequence[Word], upright: bool) -> float:
-    """Inches."""
+    """Return the height of a track in inches."""
     longest = max(len(word.text) for word in track)
     return 0.2 + CHARACTER_INCHES * longest if upright else 0.35
 
@@ -182,18 +188,18 @@ def _draw_track(axes: Axes, track: Sequence[Word], name: str, upright: bool) -> 
 
 
 def word_weights(words: Sequence[str], text: np.ndarray, audio: np.ndarray, title: str) -> Figure:
-    """How much each word weighs by text's and by audio's attention: what CAN crosses.
+    """Plot the attention weights of words from text and from audio, which CAN exchanges.
 
-    Bars show the mean over heads; with more heads than one, a strip for each modality shows every
-    head. A dotted line shows what every word would weigh if all weighed the same. (Lee, Yoon and
-    Jung, 2020, print no such figure: it shows the weights of their eqs. 4 and 5.)
+    Bars show the mean over heads; with several heads, a strip per modality shows each head. A
+    dotted line shows the weight under uniform attention. The weights are those of eqs. 4 and 5 of
+    Lee, Yoon and Jung, 2020, who print no such figure.
 
     Args:
-        words: as many as segments.
+        words: one per segment.
         text, audio: (heads, words), or (words,) for one head; each head's weights sum to 1.
 
     Raises:
-        InputError: no word, or weights of another shape.
+        InputError: there is no word, or weights have another shape.
     """
     weights = {"text": np.atleast_2d(text), "audio": np.atleast_2d(audio)}
     n_words = len(words)
@@ -209,7 +215,7 @@ def word_weights(words: Sequence[str], text: np.ndarray, audio: np.ndarray, titl
     upright = longest > width / n_words
     heights = [2.0, *(0.3 + 0.2 * len(heads) for heads in strips.values())]
     figure = Figure((width + 1.8, sum(heights) + 0.9 + longest * upright), layout="constrained")
-    panels = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    panels = _panels(figure, heights)
     for offset, colour, (name, heads) in zip(
         (-0.2, 0.2), series_colours(2), weights.items(), strict=True
     ):
@@ -223,7 +229,7 @@ def word_weights(words: Sequence[str], text: np.ndarray, audio: np.ndarray, titl
     highest = max((heads.max() for heads in strips.values()), default=1.0)
     for axes, (name, heads) in zip(panels[1:], strips.items(), strict=True):
         image = axes.imshow(heads, aspect="auto", cmap="Blues", vmin=0, vmax=highest)
-        axes.set_yticks(range(len(heads)), range(1, len(heads) + 1))
+        axes.set_yticks(range(len(heads)), [str(head + 1) for head in range(len(heads))])
         axes.set_ylabel(f"{name},\nhead")
         axes.figure.colorbar(image, cax=axes.inset_axes((1.01, 0, 0.012, 1)), label="weight")
     panels[-1].set_xticks(

@@ -1,6 +1,6 @@
-"""t-SNE maps: which emotions a network's embeddings, or the features before it, keep apart.
+"""t-SNE maps: which emotions a network's embeddings, or its input features, keep apart.
 
-As in `figures`, each function is given arrays and returns a figure of the caller's own.
+As in `evaluation.plots`, each function returns a figure that belongs to the caller alone.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from ser_stream.errors import InputError
 from ser_stream.evaluation.plots import COLOURS, heading
 
 MARKERS = dict(zip(EMOTIONS, "osD^vXP<>*", strict=True))
-"""Emotion -> its marker: Sherman et al., Fig. 4, too give each a colour and a shape."""
+"""Emotion -> its marker, beside its colour, as in Sherman et al., Fig. 4."""
 
 PANEL_INCHES = 4.8
 
 
 def embedding_map(points: np.ndarray, labels: Sequence[str], title: str, seed: int = 0) -> Figure:
-    """t-SNE map of one set of points: `embedding_maps` with one panel."""
+    """Return the t-SNE map of one set of points: `embedding_maps` with one panel."""
     return embedding_maps([(title, points)], labels, seed)
 
 
 def embedding_maps(
     panels: Sequence[tuple[str, np.ndarray]], labels: Sequence[str], seed: int = 0
 ) -> Figure:
-    """t-SNE maps side by side of the same utterances, features beside learned embeddings.
+    """Return t-SNE maps of the same utterances side by side, such as features and embeddings.
 
     Args:
-        panels: title and points (n, d) of each; every panel has a map of its own.
-        labels: (n,) the emotion of each point, of `EMOTIONS`.
-        seed: of t-SNE. The same seed and points give the same map.
+        panels: title and points (n, d) of each panel; each is mapped independently.
+        labels: (n,) emotion of each point, one of `EMOTIONS`.
+        seed: random state of t-SNE; the same seed and points give the same map.
 
     Raises:
-        InputError: fewer than 4 points, points that are not (n, d), not finite or all the same, or
-            labels that are not known or not as many.
+        InputError: there are fewer than 4 points, points are not (n, d), not finite or all equal,
+            or labels are not known or of another number.
     """
     if not panels:
         raise InputError("embedding map: found no panel; accepted are 1 and more")
-    labels = np.asarray(labels)
-    unknown = sorted(set(labels.tolist()) - set(EMOTIONS))
+    labels = [str(label) for label in labels]
+    unknown = sorted(set(labels) - set(EMOTIONS))
     if unknown:
         raise InputError(
             f"embedding map: found labels {', '.join(map(repr, unknown))}; "
@@ -56,7 +56,7 @@ def embedding_maps(
     ):
         at = _t_sne(title, np.asarray(points), len(labels), seed)
         for label in present:
-            x, y = at[labels == label].T
+            x, y = at[[each == label for each in labels]].T
             axes.scatter(
                 x, y, s=34, c=COLOURS[label], marker=MARKERS[label], label=label,
                 edgecolors="white", linewidths=0.4, alpha=0.85,
@@ -66,7 +66,7 @@ def embedding_maps(
             xlabel="t-SNE, dimension 1",
             ylabel="t-SNE, dimension 2",
         )
-        axes.set(xticks=[], yticks=[])  # only the neighbourhood of points means something
+        axes.set(xticks=[], yticks=[])  # only neighbourhoods have a meaning in a t-SNE map
         axes.set_aspect("equal", adjustable="datalim")
     handles = figure.axes[0].collections
     columns = min(len(present), 4 * len(panels))
@@ -75,7 +75,7 @@ def embedding_maps(
 
 
 def _t_sne(title: str, points: np.ndarray, n_labels: int, seed: int) -> np.ndarray:
-    """(n, d) -> (n, 2)."""
+    """Map points (n, d) to the plane, (n, 2)."""
     if points.ndim != 2 or len(points) != n_labels or n_labels < 4 or points.shape[1] < 2:
         raise InputError(
             f"embedding map {title!r}: found points {points.shape} and {n_labels} labels; accepted "
@@ -86,6 +86,6 @@ def _t_sne(title: str, points: np.ndarray, n_labels: int, seed: int) -> np.ndarr
             f"embedding map {title!r}: found points that are not finite or all the same; accepted "
             "are finite ones that differ"
         )
-    # A point has about as many neighbours as the perplexity says; 30 is scikit-learn's default.
+    # Perplexity is about the number of neighbours of a point; 30 is scikit-learn's default.
     perplexity = min(30.0, (n_labels - 1) / 3)
     return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(points)

@@ -36,7 +36,7 @@ class TextScorer:
 
     The answer is the mean of the network's scores and the first estimate's, whose network hears
     better. Other weights, and products, were no better on validation speakers
-    (`docs/experiments.md`).
+    (`docs/history.md`).
 
     An order of magnitude slower than `WindowScorer`: CAN needs 60 ms of one core for 5 s.
 

@@ -14,7 +14,7 @@ import torch
 
 from ser_stream.corpora.registry import CORPORA
 from ser_stream.emotion import INTERVAL, UTTERANCE
-from ser_stream.evaluation.pair_scores import figures_table
+from ser_stream.evaluation.pair_scores import scores_table
 from ser_stream.evaluation.speech_text import _Data
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.files import write_json
@@ -137,7 +137,7 @@ def write_card(folder: Path, info: ModelInfo) -> None:
             "",
             "## Figures: speakers and texts that training never met, in percent",
             "",
-            *figures_table(info.results),
+            *scores_table(info.results),
             "",
         ]
     )

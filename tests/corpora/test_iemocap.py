@@ -88,7 +88,7 @@ def test_an_utterance_that_is_not_aligned_has_no_words(tmp_path):
     assert iemocap.read(tmp_path)[0].words == ()
 
 
-def test_what_single_judges_said_and_a_macs_hidden_files_are_not_needed(tmp_path):
+def test_votes_of_single_annotators_and_hidden_files_are_ignored(tmp_path):
     evaluations = release(tmp_path) / "dialog/EmoEvaluation"
     text(evaluations / "Categorical/Ses01F_impro01_e2_cat.txt", "nothing to be read")
     text(evaluations / "._Ses01F_impro01.txt", b"\x00\x05\x16\x07")

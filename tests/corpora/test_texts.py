@@ -67,7 +67,7 @@ def test_every_label_has_one_basic_emotion_and_every_basic_emotion_a_label():
         ({"dev": "Yes\t-1\tid\n"}, "found labels '-1'"),
     ],
 )
-def test_what_is_not_goemotions_is_named(tmp_path, parts, message):
+def test_a_file_that_is_not_goemotions_is_named(tmp_path, parts, message):
     goemotions(tmp_path, **parts)
     with pytest.raises(InputError, match=message):
         read_goemotions(tmp_path)
@@ -118,7 +118,7 @@ def test_words_are_as_a_recogniser_writes_them(written, expected):
     assert [spelling(word) for word in expected] == expected
 
 
-def test_marks_are_words_behind_words_where_they_are_asked_for():
+def test_punctuation_marks_are_separate_words_on_request():
     assert spoken_words("?! What?! [NAME]!!! 'Why?' he said.", marks=True)[:2] == ["what", "?"]
     assert spoken_words("Hey!! 'Why?' he said.", marks=True) == "hey ! why ? he said".split()
     assert spoken_words("?!", marks=True) == []

@@ -108,7 +108,7 @@ def test_a_room_goes_on_sounding_for_its_time(around):
 @pytest.mark.corpora
 def test_robustness_of_a_model_on_real_speech(corpora_root, capsys):
     arguments = [
-        "robustness",
+        "evaluate",
         "default",
         "--recipe",
         "config/recipes/streaming/default.yaml",
@@ -153,7 +153,7 @@ def test_what_is_said_of_sounds_without_a_voice_is_counted(seconds, false, tmp_p
 
 
 def test_an_unknown_condition_is_named_with_those_there_are(capsys):
-    arguments = ["robustness", "default", "--recipe", "config/recipes/streaming/default.yaml"]
+    arguments = ["evaluate", "default", "--recipe", "config/recipes/streaming/default.yaml"]
     assert main([*arguments, "--corpora", "nowhere", "--conditions", "fog"]) != 0
     error = capsys.readouterr().err
     assert "fog" in error

@@ -4,14 +4,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, f1_score
 
-from ser_stream.evaluation.metrics import calibration_error, score
+from ser_stream.evaluation.metrics import (
+    calibration_error,
+    reliability,
+    score,
+    ua_interval,
+    wilson_interval,
+)
 from ser_stream.training.calibrate import fit_temperature
 
 LABELS = ("neutral", "happy", "sad", "angry")
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))
-def test_figures_are_scikit_learns(pairs):
+def test_scores_equal_those_of_scikit_learn(pairs):
     truth, predicted = np.array(pairs).T
     scores = score(LABELS, truth, predicted)
     occurring = np.unique(truth)
@@ -32,14 +38,14 @@ def test_figures_are_scikit_learns(pairs):
     )
 
 
-def test_what_was_not_heard_counts_as_wrong():
+def test_recordings_without_detected_speech_count_as_wrong():
     truth, predicted = np.array([0, 0, 1]), np.array([0, 0, 1])
     scores = score(LABELS, truth, predicted, no_speech=np.array([2, 0, 0, 0]))
     assert scores.wa == pytest.approx(3 / 5)
     assert scores.ua == pytest.approx((2 / 4 + 1) / 2)
 
 
-def test_the_fitted_temperature_is_the_one_that_spoiled_the_logits():
+def test_the_fitted_temperature_undoes_the_scaling_of_the_logits():
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (20_000, 5))
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -47,7 +53,53 @@ def test_the_fitted_temperature_is_the_one_that_spoiled_the_logits():
     assert fit_temperature(2.5 * logits, targets) == pytest.approx(2.5, rel=0.05)
 
 
-def test_calibration_error_of_the_honest_and_of_the_boaster():
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy():
     right = np.arange(1000) < 700
     assert calibration_error(np.full(1000, 0.7), right) == pytest.approx(0.0, abs=1e-9)
     assert calibration_error(np.full(1000, 1.0), right) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("right", [0, 1, 6, 16, 17])
+def test_wilsons_interval_solves_its_equation(right):
+    """Its ends are the shares whose standardised distance from the observed one is 1.96."""
+    low, high = wilson_interval(right, 17)
+    for end in (low, high):
+        if 0 < end < 1:
+            distance = abs(right / 17 - end) / np.sqrt(end * (1 - end) / 17)
+            assert distance == pytest.approx(1.959964, rel=1e-5)
+    assert 0 <= low <= right / 17 <= high <= 1
+
+
+def test_wilsons_interval_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="found 1 of 0"):
+        wilson_interval(1, 0)
+
+
+def test_the_interval_of_ua_is_that_of_an_explicit_bootstrap():
+    truth = np.repeat([0, 1, 3], [40, 20, 30])
+    predicted = np.where(np.arange(90) % 3 == 0, 2, truth)
+    scores = score(LABELS, truth, predicted)
+    rng = np.random.default_rng(1)
+    uas = []
+    for _ in range(3000):
+        drawn = np.concatenate([rng.choice(np.flatnonzero(truth == t), sum(truth == t))
+                                for t in (0, 1, 3)])  # fmt: skip
+        uas.append(score(LABELS, truth[drawn], predicted[drawn]).ua)
+    assert ua_interval(scores) == pytest.approx(np.quantile(uas, (0.025, 0.975)), abs=0.01)
+    assert ua_interval(scores) == ua_interval(scores)
+
+
+def test_a_few_correct_utterances_do_not_make_ua_certain():
+    truth = np.array([0, 0, 1, 1])
+    low, high = ua_interval(score(LABELS, truth, truth))
+    assert low < 0.8
+    assert high == 1.0
+
+
+def test_reliability_has_the_means_of_each_bin():
+    confidence = np.array([0.91, 0.95, 0.5, 1.0])
+    right = np.array([True, False, True, True])
+    assert reliability(confidence, right, bins=10) == [
+        {"confidence": 0.5, "accuracy": 1.0, "n": 1},
+        {"confidence": pytest.approx(0.9533, abs=1e-4), "accuracy": pytest.approx(2 / 3), "n": 3},
+    ]

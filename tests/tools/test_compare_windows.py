@@ -1,10 +1,10 @@
-"""Windows, hops and smoothing compared, of turns that were heard once."""
+"""Windows, hops and smoothing compared through the recogniser's own windowing."""
 
 import json
 
 import numpy as np
 
-from compare_windows import SMOOTHERS, _final, _heard, _judged, main
+from compare_windows import SMOOTHERS, _scored_turns, main
 from ser_stream.corpora import ravdess
 from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.evaluation.streamed import stream_logits
@@ -26,19 +26,30 @@ optimisation: {epochs: 1}
 def test_windows_are_those_of_the_stream(corpora, tiny_model):
     model, _ = load_model(tiny_model)
     utterances = ravdess.read(corpora / "ravdess")[:2]  # of one turn each
-    judged = _judged(model, list(_heard(model, utterances)), 5.0, 0.5)
-    for utterance, turn in zip(utterances, judged, strict=True):
+    turns = _scored_turns(model, utterances, 5.0, 0.5)
+    for utterance, turn in zip(utterances, turns, strict=True):
         streamed = list(stream_logits(model, 0.0, utterance.path))
         intervals = [logits for window, logits in streamed if window.trigger == INTERVAL]
         whole = [logits for window, logits in streamed if window.trigger == UTTERANCE]
         assert len(whole) == 1
         np.testing.assert_allclose(turn.logits[:-1], intervals, atol=1e-4)
-        assert _final(turn) == whole[0].argmax()
-        hops = np.diff(turn.after_s[:-1]) / 0.5  # one without speech is left out
+        assert turn.final == whole[0].argmax()
+        hops = np.diff(turn.after_s[:-1]) / 0.5  # a window without new speech is left out
         np.testing.assert_allclose(hops, np.round(hops), atol=1e-6)
 
 
-def test_smoothing_never_looks_ahead_and_keeps_what_does_not_change():
+def test_a_shorter_hop_gives_more_windows_and_a_shorter_window_other_logits(corpora, tiny_model):
+    model, _ = load_model(tiny_model)
+    utterances = ravdess.read(corpora / "ravdess")[:1]
+    (default,) = _scored_turns(model, utterances, 5.0, 0.5)
+    (often,) = _scored_turns(model, utterances, 5.0, 0.1)
+    (short,) = _scored_turns(model, utterances, 1.0, 0.5)
+    assert len(often.logits) > 3 * len(default.logits)
+    assert len(short.logits) == len(default.logits)
+    assert np.abs(short.logits[-1] - default.logits[-1]).max() > 1e-6
+
+
+def test_smoothing_is_causal_and_keeps_constant_logits():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(6, 4))
     for name, smooth in SMOOTHERS.items():
@@ -47,7 +58,7 @@ def test_smoothing_never_looks_ahead_and_keeps_what_does_not_change():
         assert set(smooth(same).argmax(axis=1)) == {logits[0].argmax()}, name
 
 
-def test_a_stronger_stay_needs_more_to_change_its_mind():
+def test_stronger_smoothing_changes_the_label_later():
     sure, other = np.array([4.0, 0, 0]), np.array([0, 2.0, 0])
     logits = np.array([sure, other, other, other])
     first_change = [
@@ -59,7 +70,7 @@ def test_a_stronger_stay_needs_more_to_change_its_mind():
     assert first_change[2] == 0  # never
 
 
-def test_the_command_prints_a_row_for_each(corpora, tiny_model, tmp_path, capsys):
+def test_the_command_prints_a_row_per_setting(corpora, tiny_model, tmp_path, capsys):
     (tmp_path / "seven.yaml").write_text(RECIPE)
     command = [str(tiny_model), "--recipe", str(tmp_path / "seven.yaml")]
     command += ["--corpora", str(corpora), "--clips", "4"]

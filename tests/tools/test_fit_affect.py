@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import fit_affect
-from fit_affect import _pairs, _ridge, main, ranked, target
+from fit_affect import _pairs, _ridge, main, share_ranked, target
 from ser_stream.audio.recording import Recording
 from ser_stream.corpora.base import Utterance
 from ser_stream.emotion import CIRCUMPLEX, valence_arousal
@@ -33,7 +33,7 @@ def said(name, intensity, label="angry"):
     return Utterance(Path(f"{name}.wav"), "ravdess", "a", "m", label, "en", intensity)
 
 
-def test_strong_emotions_lie_farther_out_and_higher():
+def test_strong_expressions_have_more_extreme_valence_and_higher_arousal():
     strong, normal = target(said("a", "strong", "sad")), target(said("a", "normal", "sad"))
     assert strong[0] < CIRCUMPLEX["sad"][0] < normal[0]
     assert strong[1] > CIRCUMPLEX["sad"][1] > normal[1]
@@ -49,10 +49,10 @@ def test_pairs_differ_in_nothing_but_the_intensity():
         said("03-01-01-01-01-01-08", "normal", "neutral"),
     ]
     assert _pairs(utterances) == [(2, 0)]
-    assert ranked(np.array([0.1, 0, 0.3, 0, 0]), [(2, 0)]) == 1.0
+    assert share_ranked(np.array([0.1, 0, 0.3, 0, 0]), [(2, 0)]) == 1.0
 
 
-def test_the_ridge_finds_a_line():
+def test_ridge_regression_finds_a_linear_map():
     rng = np.random.default_rng(0)
     states = rng.normal(3.0, 2.0, (4000, 3))
     slopes, constant = np.array([[1.0, 0.0], [0.0, -2.0], [0.5, 0.5]]), np.array([0.3, -0.1])
@@ -64,7 +64,7 @@ def test_the_ridge_finds_a_line():
     np.testing.assert_allclose(predicted.mean(axis=0), (states @ slopes + constant).mean(axis=0))
 
 
-def test_a_mean_of_a_turn_is_of_its_windows_as_they_are():
+def test_the_mean_of_a_turn_is_of_unsmoothed_windows():
     mean = TurnMean(smoothing=0.5)
     mean.window(np.array([0.2, 0.0]), 1.0)
     np.testing.assert_allclose(mean.window(np.array([0.8, 0.4]), 3.0), [0.5, 0.2])
@@ -99,9 +99,9 @@ def test_a_layer_that_ranks_no_better_is_not_kept(command, capsys):
     assert "has no layer for valence and arousal to measure" in capsys.readouterr().err
 
 
-def test_a_layer_that_ranks_better_is_what_estimates_come_from(command, monkeypatch, capsys):
+def test_a_layer_that_ranks_better_is_used_for_estimates(command, monkeypatch, capsys):
     figures = iter([0.5, 0.75])
-    monkeypatch.setattr(fit_affect, "ranked", lambda arousal, pairs: next(figures))
+    monkeypatch.setattr(fit_affect, "share_ranked", lambda arousal, pairs: next(figures))
     before, _ = load_model(command[0])
     assert main(command) == 0
     assert "the model has it now" in capsys.readouterr().out
@@ -124,11 +124,11 @@ def test_a_layer_that_ranks_better_is_what_estimates_come_from(command, monkeypa
         assert -1 <= estimate.arousal <= 1
 
 
-def test_networks_of_other_kinds_have_no_such_layer(command, capsys):
+def test_a_network_of_sound_and_words_is_refused(command, capsys):
     command[0] = "can-english"
     assert main(command) == 2
     assert "--text-model" in capsys.readouterr().err
 
 
-def test_without_a_layer_the_scores_say_it():
+def test_without_a_layer_valence_and_arousal_come_from_the_scores():
     assert valence_arousal({"angry": 1.0}) == CIRCUMPLEX["angry"]

@@ -31,7 +31,8 @@ from ser_stream.data.feature_cache import (
 )
 from ser_stream.data.windows import EvaluationWindows, TrainingSet, pad
 from ser_stream.errors import InputError
-from ser_stream.evaluation.evaluate import coverage, evaluate_model
+from ser_stream.evaluation.evaluate import evaluate_model
+from ser_stream.evaluation.metrics import coverage
 from ser_stream.evaluation.streamed import IN_A_ROW, stream_logits
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.checkpoint import load_model, save_model
@@ -212,7 +213,7 @@ def test_evaluating_seeds_gives_mean_and_deviation_and_saves_a_model_card(
 
 
 def test_a_recipe_with_other_labels_is_refused(tiny_model, corpora, recipe_path, capsys):
-    command = ["evaluate", str(tiny_model), "--recipe", str(recipe_path)]
+    command = ["evaluate", str(tiny_model), "--recipe", str(recipe_path), "--save"]
     assert main([*command, "--corpora", str(corpora)]) == 2
     assert "they must be the same" in capsys.readouterr().err
 

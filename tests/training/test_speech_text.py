@@ -22,7 +22,7 @@ from ser_stream.data.pairs import (
     make_pair,
 )
 from ser_stream.errors import InputError
-from ser_stream.evaluation.pair_scores import figures
+from ser_stream.evaluation.pair_scores import score_pairs
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
 from ser_stream.models.base import BimodalModel
@@ -207,11 +207,11 @@ def test_what_is_published_live_is_the_mean_with_the_first_estimate():
     voices = ["happy", "sad", "sad", "neutral"]
     pairs = EvaluationPairs(clips, voices, TEXTS, LABELS, VOCABULARY, SegmentConfig())
     first = [{"happy": 1.0, "sad": 0.0}, {"calm": 1.0}, None, {"neutral": 1.0}]
-    found = figures(model, pairs, Calibration(), first)["neutral words"]
+    found = score_pairs(model, pairs, Calibration(), first)["neutral words"]
     assert found["first"]["n"] == 3
     assert found["first"]["wa"] == pytest.approx(1 / 3, abs=1e-4)  # calm is another, None is wrong
     first = [{label: float(label == voice) for label in LABELS} for voice in voices]
-    found = figures(model, pairs, Calibration(), first)
+    found = score_pairs(model, pairs, Calibration(), first)
     assert found["same emotion"]["live"]["wa"] == 1.0
 
 
