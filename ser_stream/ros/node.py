@@ -72,7 +72,6 @@ class EmotionNode(LifecycleNode):
         super().__init__("ser_stream")
         for parameter in PARAMETERS:
             self.declare_parameter(parameter.name, parameter.default, descriptor(parameter))
-        self.add_on_set_parameters_callback(self._on_parameters)
         self._log_handler = LogForwarder(self.get_logger())
         logging.getLogger("ser_stream").addHandler(self._log_handler)
         self._transport = RclpyTransport(self)
@@ -85,6 +84,7 @@ class EmotionNode(LifecycleNode):
         self._failure = ""  # why recognition has ended
         self._asr_problem = ""
         self._subscriptions: list = []  # while active
+        self.add_on_set_parameters_callback(self._on_parameters)
         # Simulated time may stand still; diagnostics and the watchdog must go on.
         self.create_timer(
             UPDATE_PERIOD_S, self._update, clock=Clock(clock_type=ClockType.STEADY_TIME)

@@ -539,7 +539,7 @@ def decisions(monkeypatch):
 def test_one_window_does_not_change_the_decision(decisions):
     manager = decisions.DialogueManager()
     received = ["neutral"] * 8 + ["angry"] + ["neutral"] * 2 + ["angry"] * 12
-    actions = [manager.hear(name, 0.8, 0.5 * i).action for i, name in enumerate(received)]
+    actions = [manager.add(name, 0.8, 0.5 * i).action for i, name in enumerate(received)]
     assert set(actions[:12]) == {"continue"}
     assert actions[-1] == "give space"
     assert sum(a != b for a, b in itertools.pairwise(actions)) == 1
@@ -548,8 +548,8 @@ def test_one_window_does_not_change_the_decision(decisions):
 def test_a_whole_turn_has_more_weight_than_a_window(decisions):
     window, turn = decisions.DialogueManager(), decisions.DialogueManager()
     for manager in (window, turn):
-        manager.hear("happy", 0.9, 0.0)
-    assert window.hear("scared", 0.9, 0.5).action == "continue"
-    decision = turn.hear("scared", 0.9, 0.5, whole_turn=True)
+        manager.add("happy", 0.9, 0.0)
+    assert window.add("scared", 0.9, 0.5).action == "continue"
+    decision = turn.add("scared", 0.9, 0.5, whole_turn=True)
     assert decision.action == "comfort"
     assert "scared" in decision.reason
