@@ -74,6 +74,7 @@ class EmotionNode(LifecycleNode):
             self.declare_parameter(parameter.name, parameter.default, descriptor(parameter))
         self._log_handler = LogForwarder(self.get_logger())
         logging.getLogger("ser_stream").addHandler(self._log_handler)
+        logging.getLogger("ser_stream").setLevel(logging.INFO)
         self._transport = RclpyTransport(self)
         self._graph = self._new_graph()
         self._recognizer: Recognizer | None = None
