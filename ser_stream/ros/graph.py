@@ -134,7 +134,6 @@ class GraphPublisher:
         self._transport = transport
         self._node_name = node_name
         self._language = language
-        self._language_field = language_field(transport.fields(SPEECH.type))
         self._voice_id = voice_id
         self._voice_topics = voice_topics(voice_id) if voice_id else {}
         self._clock = clock
@@ -181,8 +180,8 @@ class GraphPublisher:
         """Publish the words of a turn, at its end or so far."""
         with self._lock:
             stamp = self._stamps.next(self._capture_ns(speech), SPEECH.name)
-            content = speech_message(speech, self._language, stamp, self._language_field)
-            self._publish(SPEECH, content)
+            field = language_field(self._transport.fields(SPEECH.type))
+            self._publish(SPEECH, speech_message(speech, self._language, stamp, field))
 
     def update(self, state: NodeState) -> None:
         """Publish what follows from the state: call it every `UPDATE_PERIOD_S`.

@@ -98,8 +98,12 @@ class EmotionNode(LifecycleNode):
         """Load the model and create the publishers."""
         voice_id = self._value("voice_id")
         topics = published_topics(voice_id)
-        self._recognizer, self._asr_problem = open_recognizer(self._value)
-        self._transport.open(topics)
+        try:
+            self._recognizer, self._asr_problem = open_recognizer(self._value)
+            self._transport.open(topics)
+        except BaseException:
+            self._free()
+            raise
         self._graph = self._new_graph(voice_id)
         self.get_logger().info(f"model {self._recognizer.info.name} is ready")
         return super().on_configure(state)

@@ -248,17 +248,17 @@ def test_a_robot_that_abstains_publishes_no_expression(two_robots):
 def test_stamps_are_the_capture_of_the_last_sample(two_robots):
     received, printed, *_ = two_robots
     estimates = estimates_of(printed[0], "interval")
-    heard_s = []
+    stamps_s = []
     for message, estimate in zip(received["rt/robot1/emotion"], estimates, strict=True):
         stamp = message.header.stamp
-        heard_s.append(stamp.sec + stamp.nanosec * 1e-9)
+        stamps_s.append(stamp.sec + stamp.nanosec * 1e-9)
         published_s = message.sample_info.source_timestamp * 1e-9
         # An estimate is published soon, even on a busy machine.
-        assert -1e-5 <= published_s - heard_s[-1] - estimate["latency_ms"] * 1e-3 <= 0.5
+        assert -1e-5 <= published_s - stamps_s[-1] - estimate["latency_ms"] * 1e-3 <= 0.5
     # The recording was played in real time: stamps are as far apart as the windows are.
-    for earlier, later in itertools.pairwise(range(len(heard_s))):
+    for earlier, later in itertools.pairwise(range(len(stamps_s))):
         apart_s = estimates[later]["end_s"] - estimates[earlier]["end_s"]
-        assert heard_s[later] - heard_s[earlier] == pytest.approx(apart_s, abs=0.1)
+        assert stamps_s[later] - stamps_s[earlier] == pytest.approx(apart_s, abs=0.1)
 
 
 def test_speech_begins_and_ends(two_robots):

@@ -45,7 +45,7 @@ def listening(tmp_path, model, kind=None, **parameters):
     return node(tmp_path, source="topic", audio_type=kind, model=str(model), **parameters)
 
 
-def says(reports, text, level):
+def last_report_has(reports, text, level):
     """Whether the newest report has this level, and a message that contains this text."""
     newest = diagnosis(reports)
     return newest is not None and text in newest[1] and newest[0] == level
@@ -130,23 +130,23 @@ def test_mp3_bytes_are_reported_once_and_the_node_continues(
         for _ in range(25):
             publisher.send(mp3.read_bytes()[:2000])
             observer.spin(0.1)
-        observer.wait(lambda: says(reports, "MP3", level=2))
+        observer.wait(lambda: last_report_has(reports, "MP3", level=2))
         publisher.play()
         observer.wait(lambda: utterances)
-        observer.wait(lambda: says(reports, "", level=0))
+        observer.wait(lambda: last_report_has(reports, "", level=0))
         assert process.poll() is None
     assert (tmp_path / "log").read_text().count("MP3") == 1
 
 
 def test_stereo_declared_as_mono_is_reported(observer, received, tmp_path, tiny_model, sentence):
     if "AudioDataStamped" not in audio_kinds():
-        pytest.skip("the installed audio_common_msgs says the channels in every message")
+        pytest.skip("the installed audio_common_msgs holds the channels in every message")
     *_, reports = received
     stereo = np.repeat(np.tile(sentence, 2), 2)  # interleaved: twice the samples each second
     publisher = AudioPublisher(observer, stereo, rate_hz=2 * RATE_HZ)
     with listening(tmp_path, tiny_model) as process:
         publisher.play()
-        observer.wait(lambda: says(reports, "stereo declared as mono", level=2))
+        observer.wait(lambda: last_report_has(reports, "stereo declared as mono", level=2))
         assert process.poll() is None
 
 
@@ -156,7 +156,7 @@ def test_a_topic_of_another_type_is_reported(observer, received, tmp_path, tiny_
     *_, reports = received
     observer.node.create_publisher(String, "audio", 10)
     with listening(tmp_path, tiny_model):
-        observer.wait(lambda: says(reports, "std_msgs/msg/String", level=2))
+        observer.wait(lambda: last_report_has(reports, "std_msgs/msg/String", level=2))
     assert audio_kinds()[-1] in diagnosis(reports)[1]
 
 
@@ -167,11 +167,11 @@ def test_a_publisher_that_dies_is_reported_and_may_come_back(
     publisher = AudioPublisher(observer, sentence)
     with listening(tmp_path, tiny_model):
         publisher.play()
-        observer.wait(lambda: says(reports, "is its publisher alive", level=2))
+        observer.wait(lambda: last_report_has(reports, "is its publisher alive", level=2))
         observer.spin(2.0)
         publisher.play()
         observer.wait(lambda: len(utterances) == 2)
-        observer.wait(lambda: says(reports, "", level=0))
+        observer.wait(lambda: last_report_has(reports, "", level=0))
     log = (tmp_path / "log").read_text()
     assert log.count("is its publisher alive") == 1
 
@@ -208,7 +208,9 @@ def test_a_channel_that_is_missing_for_a_while_is_waited_for(
     stereo = AudioPublisher(observer, np.stack([sentence] * 2, axis=1), kind)
     with listening(tmp_path, tiny_model, kind, channel="1"):
         mono.play()
-        observer.wait(lambda: says(reports, "channel 1: number of channels found: 1", level=2))
+        observer.wait(
+            lambda: last_report_has(reports, "channel 1: number of channels found: 1", level=2)
+        )
         if kind != "AudioStamped":
             announcer = observer.node.create_publisher(AudioInfo, "audio_info", 10)
             observer.wait(lambda: announcer.get_subscription_count() > 0)
@@ -233,7 +235,7 @@ def test_nothing_is_recognised_while_the_robot_speaks(
         robot.publish(Bool(data=True))
         publisher.play()
         assert details == []
-        observer.wait(lambda: says(reports, "does not listen", level=0))
+        observer.wait(lambda: last_report_has(reports, "does not listen", level=0))
         robot.publish(Bool(data=False))
         publisher.play()
         observer.wait(lambda: details)
@@ -245,7 +247,9 @@ def test_without_a_microphone_the_node_is_active_and_reports_an_error(
     *_, reports = received
     nowhere = {"PULSE_SERVER": "none", "HOME": str(tmp_path)}
     with node(tmp_path, environment=nowhere, model=str(tiny_model)) as process:
-        observer.wait(lambda: any(says(reports, part, 2) for part in ("microphone", "PortAudio")))
+        observer.wait(
+            lambda: any(last_report_has(reports, part, 2) for part in ("microphone", "PortAudio"))
+        )
         assert process.poll() is None
 
 
@@ -257,13 +261,13 @@ def test_a_microphone_that_is_lost_is_reported_and_may_come_back(
     with PulseServer() as server:
         server.add_sink("robot")
         with node(tmp_path, environment=server.env, model=str(tiny_model)):
-            observer.wait(lambda: says(reports, "", level=0))
+            observer.wait(lambda: last_report_has(reports, "", level=0))
             server.play(speech_path)
             observer.wait(lambda: len(utterances) == 1)
             server.remove_sinks()
-            observer.wait(lambda: says(reports, "microphone", level=2))
+            observer.wait(lambda: last_report_has(reports, "microphone", level=2))
             server.add_sink("robot")
-            observer.wait(lambda: says(reports, "", level=0))
+            observer.wait(lambda: last_report_has(reports, "", level=0))
             server.play(speech_path)
             observer.wait(lambda: len(utterances) == 2)
     log = (tmp_path / "log").read_text()
