@@ -30,7 +30,7 @@ from ser_stream.data.feature_cache import read_samples
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.checkpoint import load_model
 from ser_stream.stream.scoring import ScoringSettings, WindowScorer
-from ser_stream.stream.windowing import StreamWindower, WindowSettings
+from ser_stream.stream.windowing import StreamWindower
 from ser_stream.units import SAMPLE_RATE_HZ
 
 DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"

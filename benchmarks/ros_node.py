@@ -61,7 +61,7 @@ def offline_estimates(samples: np.ndarray, model: str) -> int:
     from ser_stream.audio.block import AudioBlock
     from ser_stream.audio.turns import TurnSettings
     from ser_stream.models.checkpoint import load_model
-    from ser_stream.stream.windowing import StreamWindower, WindowSettings
+    from ser_stream.stream.windowing import StreamWindower
     from ser_stream.units import SAMPLE_RATE_HZ
 
     network, _ = load_model(model)

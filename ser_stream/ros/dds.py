@@ -149,12 +149,12 @@ class DdsPublisher:
         )
         self._poller.start()
 
-    def title(self, text: str) -> None:
+    def on_source(self, name: str) -> None:
         """Where the sound comes from, from now on."""
         with self._lock:
-            self._source = text
+            self._source = name
 
-    def show(self, estimate: EmotionEstimate) -> None:
+    def on_estimate(self, estimate: EmotionEstimate) -> None:
         """Publish an estimate.
 
         Its stamp is the wall clock's time when its last sample was captured: now, less its latency.
@@ -168,11 +168,14 @@ class DdsPublisher:
             for topic, content in estimate_messages(estimate, stamp):
                 self._publish(topic, content)
 
-    def hear(self, speech: Speech) -> None:
+    def on_speech(self, speech: Speech) -> None:
         """Publish the words of a turn, so far or at its end."""
         with self._lock:
             stamp = self._stamps(_heard_ns(speech.latency_ms), SPEECH.name)
             self._publish(SPEECH, speech_message(speech, self.language, stamp))
+
+    def on_status(self, status: StreamStatus) -> None:
+        """Nothing: the status is asked for in a thread of its own, see `watch`."""
 
     def speaking(self, speaking: bool) -> None:
         """Publish whether someone speaks, if that has changed."""

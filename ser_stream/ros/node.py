@@ -350,8 +350,8 @@ class EmotionNode(LifecycleNode):
         """Ten times a second: who speaks, and is recognition alive."""
         status = self._recognizer.status
         self._say_speaking(status.speaking)
-        if status.judging_s > HUNG_AFTER_S:
-            self._end_process(f"inference hangs for {status.judging_s:.0f} s")
+        if status.scoring_s > HUNG_AFTER_S:
+            self._end_process(f"inference hangs for {status.scoring_s:.0f} s")
         trouble, now = self._trouble(status), time.monotonic()
         if trouble:
             self._trouble_at = now

@@ -13,6 +13,7 @@ import json
 import sys
 
 from ser_stream.asr.base import BACKENDS, NONE
+from ser_stream.stream.settings import RANGES, RecognizerSettings
 
 Value = bool | int | float | str
 
@@ -98,8 +99,8 @@ PARAMETERS = (
         low=0.0, high=60.0, read_only=False,
     ),
     Parameter(
-        "min_speech", 0.7, "Seconds of speech in a turn before it is judged.",
-        low=0.1, high=10.0, read_only=False,
+        "min_speech", RecognizerSettings.min_speech_s, "Seconds of speech in a turn before it is judged.",
+        low=RANGES["min_speech_s"][0], high=RANGES["min_speech_s"][1], read_only=False,
     ),
     Parameter(
         "min_confidence", -1.0,

@@ -376,7 +376,7 @@ from ser_stream.ros.dds import DdsPublisher
 
 def estimate(expression, trigger="interval"):
     return EmotionEstimate(
-        0.0, 1.0, trigger, "audio", expression, 0.9, 0.0, 0.0, {expression: 0.9, "happy": 0.1},
+        1, 0.0, 1.0, trigger, "audio", expression, 0.9, 0.0, 0.0, {expression: 0.9, "happy": 0.1},
         1.0, -20.0, False, "model", 5.0,
     )
 
@@ -406,7 +406,7 @@ def publisher(env):
 def test_who_comes_late_still_learns_who_speaks_and_what_the_node_is(participant, environment):
     is_speaking, emotion = "rt/robot3/is_speaking", "rt/robot3/emotion"
     with publisher(environment) as tell:
-        tell("publisher.speaking(True); publisher.show(estimate('sad'))")
+        tell("publisher.speaking(True); publisher.on_estimate(estimate('sad'))")
         late_ns = time.time_ns()
         listener = Listener(
             participant, {is_speaking: BOOL, emotion: EXPRESSION, DISCOVERY_INFO: INFO}
@@ -416,7 +416,7 @@ def test_who_comes_late_still_learns_who_speaks_and_what_the_node_is(participant
         assert message.data is True
         assert message.sample_info.source_timestamp < late_ns
         wait_until(lambda: listener.hears(emotion), "the publisher of emotion is found")
-        tell("publisher.show(estimate('fear'))")
+        tell("publisher.on_estimate(estimate('fear'))")
         listener.wait_for(lambda heard: heard[emotion], "an emotion")
         assert [m.expression for m in listener.heard[emotion]] == ["scared"]  # emotions pass
     listener.wait_for(lambda heard: len(heard[is_speaking]) == 2, "speech ends with the program")
@@ -431,7 +431,7 @@ def test_two_publishers_in_one_program_come_and_go(participant, environment):
         tell("second = DdsPublisher(namespace='robot4').__enter__()")
         tell("third = DdsPublisher(namespace='robot5').__enter__(); third.__exit__()")
         wait_until(lambda: listener.hears(emotion), "the second publisher is found")
-        tell("second.show(estimate('happy')); second.__exit__()")
+        tell("second.on_estimate(estimate('happy')); second.__exit__()")
         listener.wait_for(lambda heard: heard[emotion], "an emotion")
 
 
@@ -522,12 +522,12 @@ def test_the_dialogue_manager_comforts_who_is_sad(environment):
         assert manager.stdout.readline().startswith("listening")
 
         def answered():  # asked again and again: nothing says when the two have found each other
-            tell("publisher.show(estimate('neutral'))")
+            tell("publisher.on_estimate(estimate('neutral'))")
             return select.select([manager.stdout], [], [], 0.1)[0]
 
         wait_until(answered, "an answer")
         assert "neutral 0.90     -> continue:" in manager.stdout.readline()
-        tell("publisher.show(estimate('sad', 'utterance'))")
+        tell("publisher.on_estimate(estimate('sad', 'utterance'))")
         line = next(line for line in manager.stdout if "neutral 0.90" not in line)
         assert line.startswith("turn   sad 0.90         -> comfort: ")
         manager.send_signal(signal.SIGINT)

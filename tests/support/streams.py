@@ -15,7 +15,7 @@ RATE = 16_000
 
 CONFIG = LogMelConfig()
 
-WINDOWS = WindowSettings(CONFIG, window_frames=500, hop_frames=50)
+WINDOWS = WindowSettings(CONFIG, window_frames=500, hop_frames=50, min_speech=0.7)
 
 
 def block(samples, end_s, rate=RATE):
