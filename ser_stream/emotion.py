@@ -33,7 +33,7 @@ ALIASES = {
 NO_PLACE = (
     "<unk>", "bored", "boredom", "contempt", "oth", "other", "others", "unk", "unknown",
 )  # fmt: skip
-"""Labels of third-party models that name no emotion of this package: their scores are dropped."""
+"""Labels of third-party models without a counterpart here; their scores are dropped."""
 
 CIRCUMPLEX = {
     "neutral": (0.00, 0.00),
@@ -156,7 +156,7 @@ class EmotionEstimate:
         return self.expression == NO_EXPRESSION
 
     def to_json(self) -> str:
-        """Return one line of JSON: the attributes in the order above, numbers rounded for reading."""
+        """Return one line of JSON: the attributes in the order above, numbers rounded."""
         fields = dataclasses.asdict(self)
         del fields["decisive"]
         for name, digits in _JSON_DIGITS.items():

@@ -61,14 +61,17 @@ class AudioSource(Protocol):
 
     @property
     def live(self) -> bool:
-        """Whether sound comes at its own pace. False: the next block is read when it is asked for,
-        so that every window is scored, however long that takes.
+        """Whether sound comes at its own pace.
+
+        False: the next block is read when it is asked for, so that every window is scored, however
+        long that takes.
         """
 
     @property
     def settle_s(self) -> Seconds:
-        """How long blocks must have been late before a gap is assumed: 0 where `time_s` is exact,
-        about 1 s where it is the time of arrival. See `SampleClock`.
+        """How long blocks must have been late before a gap is assumed.
+
+        0 where `time_s` is exact, about 1 s where it is the time of arrival. See `SampleClock`.
         """
 
     @property

@@ -99,7 +99,8 @@ PARAMETERS = (
         low=0.0, high=60.0, read_only=False,
     ),
     Parameter(
-        "min_speech", RecognizerSettings.min_speech_s, "Seconds of speech in a turn before it is judged.",
+        "min_speech", RecognizerSettings.min_speech_s,
+        "Seconds of speech in a turn before it is judged.",
         low=RANGES["min_speech_s"][0], high=RANGES["min_speech_s"][1], read_only=False,
     ),
     Parameter(

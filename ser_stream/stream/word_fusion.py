@@ -46,8 +46,9 @@ class WordFusion(Protocol):
         """Return the events that are ready, in order, and forget them."""
 
     def wait_s(self) -> Seconds | None:
-        """Return when `take` must be called at the latest, in seconds from now; None: at the next
-        window, or when the stream is woken.
+        """Return the seconds until `take` must be called at the latest.
+
+        None: at the next window, or when the stream is woken.
         """
 
     def close(self) -> None:
