@@ -8,9 +8,9 @@ Both process the same speech, with one thread each, in turns:
 * peer: at each hop librosa's log-mel of the last five seconds, then the same network over all of
   it.
 
-Prints the milliseconds from the completion of a window to its estimate (p50, p99); for ours also the
-share of one core that listening takes in real time (features and voice activity included), and the
-peak memory of the process.
+Prints the milliseconds from the completion of a window to its estimate (p50, p99); for ours also
+the share of one core that listening takes in real time (features and voice activity included), and
+the peak memory of the process.
 """
 
 from __future__ import annotations

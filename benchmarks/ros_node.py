@@ -44,7 +44,7 @@ def receive_only() -> None:
 
 
 def sound(minutes: float) -> np.ndarray:
-    """Return the demo recordings, repeated for that long with 1 s of silence between, (n,) int16."""
+    """Return the demo recordings, repeated for that long, 1 s of silence between, (n,) int16."""
     from ser_stream.data.feature_cache import read_samples
     from ser_stream.units import SAMPLE_RATE_HZ
 
