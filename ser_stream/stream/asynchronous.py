@@ -119,3 +119,4 @@ async def iterate_in_thread(
         closed = loop.run_in_executor(thread, items.close)  # after the item that is being computed
         thread.shutdown(wait=False)
         await closed
+        thread.shutdown()  # it has nothing left to do
