@@ -51,7 +51,7 @@ def main() -> None:
     # /robot1/emotion is DDS's rt/robot1/emotion
     prefix = f"rt/{namespace.strip('/')}" if namespace else "rt"
     participant = DomainParticipant(int(os.environ.get("ROS_DOMAIN_ID") or 0))
-    qos = Qos(Policy.Reliability.Reliable(duration(seconds=1)), Policy.SpeakerHistory.KeepLast(10))
+    qos = Qos(Policy.Reliability.Reliable(duration(seconds=1)), Policy.History.KeepLast(10))
     readers = {
         name: DataReader(participant, Topic(participant, f"{prefix}/{name}", Expression), qos)
         for name in ("emotion", "emotion/utterance")

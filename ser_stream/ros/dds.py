@@ -296,7 +296,7 @@ def qos_policies(topic: Topic) -> tuple:
         if topic.reliable
         else Policy.Reliability.BestEffort,
         Policy.Durability.TransientLocal if topic.transient_local else Policy.Durability.Volatile,
-        Policy.SpeakerHistory.KeepLast(topic.depth),
+        Policy.History.KeepLast(topic.depth),
     )
 
 

@@ -72,7 +72,7 @@ class Listener:
                     Policy.Durability.TransientLocal
                     if name.endswith(LATCHED)
                     else Policy.Durability.Volatile,
-                    Policy.SpeakerHistory.KeepLast(100),
+                    Policy.History.KeepLast(100),
                 ),
             )
             for name, kind in topics.items()
