@@ -12,19 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from numpy.typing import ArrayLike
 
 from ser_stream.asr.base import NONE
 from ser_stream.asr.worker import AsrWorker
 from ser_stream.audio.block import AudioSource
-from ser_stream.audio.microphone import Microphone
-from ser_stream.audio.recording import Recording
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
-from ser_stream.stream.asynchronous import AsyncSampleBlocks, SampleBlocks, iterate_in_thread
+from ser_stream.stream.asynchronous import iterate_in_thread
 from ser_stream.stream.live import live_events
 from ser_stream.stream.live_words import LiveWordFusion
 from ser_stream.stream.model_settings import scoring_settings, torch_device, window_settings
@@ -32,6 +29,7 @@ from ser_stream.stream.pushed import PushedSamples, PushedStream, checked_sample
 from ser_stream.stream.scoring import WindowScorer, warm_up
 from ser_stream.stream.session import StreamSession, recorded_events
 from ser_stream.stream.settings import RecognizerSettings
+from ser_stream.stream.sources import Samples, open_async_source, open_source
 from ser_stream.stream.status import StreamStatus
 from ser_stream.stream.text_scoring import TextScorer
 from ser_stream.stream.windowing import StreamWindower
@@ -43,9 +41,6 @@ logger = logging.getLogger("ser_stream")
 
 OnSpeech = Callable[[Speech], None]
 """Called with the words of a turn, so far and at its end, where speech recognition runs."""
-
-Samples = ArrayLike
-"""Samples (n,) or (n, channels): int8, uint8, int16, int32, or floats with full scale +-1."""
 
 
 def _ignore(speech: Speech) -> None:
@@ -121,7 +116,7 @@ class Recognizer:
         Raises:
             InputError: the source cannot be used, or another stream goes on.
         """
-        return self._estimates(_opened(source), on_speech, threading.Event())
+        return self._estimates(open_source(source), on_speech, threading.Event())
 
     def push(
         self, samples: Samples, rate: float, on_speech: OnSpeech = _ignore
@@ -181,7 +176,7 @@ class Recognizer:
             InputError: the source cannot be used, or another stream goes on.
         """
         loop = asyncio.get_running_loop()
-        opened = _opened_async(source, rate, loop)
+        opened = open_async_source(source, rate, loop)
         stopping = threading.Event()
 
         def interrupt() -> None:
@@ -311,28 +306,6 @@ class Recognizer:
         if self._asr is None:
             return WithoutWords()
         return LiveWordFusion(self._asr, self._text_scorer, stream, wake)
-
-
-def _opened(source: AudioSource | str | Path | None) -> AudioSource:
-    if source is None:
-        return Microphone()
-    return Recording(source) if isinstance(source, str | Path) else source
-
-
-def _opened_async(
-    source: AudioSource | Iterable[Samples] | AsyncIterable[Samples] | str | Path | None,
-    rate: float | None,
-    loop: asyncio.AbstractEventLoop,
-) -> AudioSource:
-    if isinstance(source, str | Path) or not isinstance(source, Iterable | AsyncIterable):
-        if rate is not None:
-            raise InputError("rate: goes with an iterable of sample arrays; other sources know it")
-        return _opened(source)
-    if rate is None:
-        raise InputError("rate: missing; an iterable of sample arrays needs its sample rate in Hz")
-    if isinstance(source, AsyncIterable):
-        return AsyncSampleBlocks(source, rate, loop)
-    return SampleBlocks(source, rate)
 
 
 def _estimates_of(events: list[Event], on_speech: OnSpeech) -> list[EmotionEstimate]:
