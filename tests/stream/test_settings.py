@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
+import re
 import subprocess
 import sys
 
 import pytest
 
+from paths import ROOT
 from ser_stream import Recognizer, RecognizerSettings
+from ser_stream.asr.base import AsrSettings
+from ser_stream.audio.turns import TurnSettings
 from ser_stream.errors import InputError
 from ser_stream.ros.parameters import BY_NAME
+
+PYTHON_PAGE = ROOT / "docs" / "python.md"
+DEFAULTS = RecognizerSettings()
 
 
 def test_a_recogniser_takes_its_settings_in_one_object_or_by_name(tiny_model):
@@ -59,8 +68,19 @@ def test_the_ros_parameter_has_the_default_and_range_of_the_setting():
     assert "0.1 to 10" in parameter.refusal(99.0)
 
 
+def test_the_documentation_lists_every_setting_with_its_default():
+    rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \|", PYTHON_PAGE.read_text(), re.MULTILINE)
+    fields = [field.name for field in dataclasses.fields(DEFAULTS)]
+    settings = [(name, default) for name, default in rows if name in fields]
+    assert [name for name, _ in settings] == fields
+    for name, default in settings:
+        value = {"AsrSettings()": AsrSettings(), "TurnSettings()": TurnSettings()}.get(default)
+        assert getattr(DEFAULTS, name) == (value or ast.literal_eval(default))
+
+
 def test_settings_need_no_torch():
     code = (
-        "import sys; from ser_stream import RecognizerSettings; assert 'torch' not in sys.modules"
+        "import sys; from paths import ROOT
+from ser_stream import RecognizerSettings; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
