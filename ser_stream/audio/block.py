@@ -39,8 +39,7 @@ class AudioBlock:
     """`time.monotonic()` when the last sample was captured: where latency is counted from."""
 
     def __post_init__(self) -> None:
-        if self.samples.dtype != np.float32 or self.samples.ndim != 2:
-            object.__setattr__(self, "samples", as_float32(self.samples, where="audio block"))
+        object.__setattr__(self, "samples", as_float32(self.samples, where="audio block"))
 
     def pieces(self, max_length_s: Seconds) -> Iterator[AudioBlock]:
         """Yield the same samples in blocks of at most that length."""

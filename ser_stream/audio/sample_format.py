@@ -58,6 +58,8 @@ def as_float32(
 
 
 def _check_magnitude(array: NDArray[np.floating], where: str, max_float: float) -> None:
+    if math.isinf(max_float):
+        return
     magnitudes = np.abs(array)
     peak = float(np.max(magnitudes, where=np.isfinite(magnitudes), initial=0.0))
     if peak >= max_float:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import threading
 import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ class Recognizer:
         self,
         source: AudioSource | str | Path | None = None,
         on_speech: OnSpeech = _ignore,
-    ) -> Iterator[EmotionEstimate]:
+    ) -> Generator[EmotionEstimate, None, None]:
         """Yield the estimates of a source as they come.
 
         A live source never waits: its sound is taken in by a thread of its own, and where inference
@@ -125,7 +125,8 @@ class Recognizer:
 
         The first call begins a stream; `finish` ends it. The estimates are those of the same
         recording in `stream`, however its samples are divided. Every window is scored before this
-        returns. It never waits for words: estimates with words are returned by a later call.
+        returns. It never waits for words: estimates with words are returned by a later call. Call
+        it from one thread at a time.
 
         Args:
             samples: (n,) or (n, channels). Integers are scaled by their type (int16 / 32768; uint8
@@ -160,7 +161,7 @@ class Recognizer:
         source: AudioSource | Iterable[Samples] | AsyncIterable[Samples] | str | Path | None = None,
         rate: float | None = None,
         on_speech: OnSpeech = _ignore,
-    ) -> AsyncIterator[EmotionEstimate]:
+    ) -> AsyncGenerator[EmotionEstimate, None]:
         """Yield the estimates of a source as they come; inference runs in a thread.
 
         Leaving the loop, and cancelling the task, closes the source.
@@ -264,14 +265,13 @@ class Recognizer:
         else:
             events = recorded_events(session, self._recorded_fusion(number, stopping))
         try:
-            for event in events:
-                if isinstance(event, Speech):
-                    on_speech(event)
-                else:
-                    yield event
+            with contextlib.closing(source), contextlib.closing(events):
+                for event in events:
+                    if isinstance(event, Speech):
+                        on_speech(event)
+                    else:
+                        yield event
         finally:
-            events.close()
-            source.close()
             self._active = None
 
     def _begin(self, source: AudioSource) -> tuple[StreamSession, int]:

@@ -29,7 +29,7 @@ def live_view(**status):
     return view
 
 
-def test_a_plain_line_says_what_was_heard():
+def test_a_plain_line_shows_expression_and_confidence():
     console = Console(file=io.StringIO(), width=80)
     PlainView(console).on_estimate(estimate())
     line = console.file.getvalue()
@@ -85,7 +85,7 @@ def test_the_live_view_says_why_there_are_no_words():
     assert "words" not in rendered(live_view())
 
 
-def test_a_source_in_trouble_says_so():
+def test_the_live_view_shows_what_is_wrong_with_the_source():
     assert "gives no more sound" in rendered(live_view(source="microphone: gives no more sound"))
 
 
@@ -115,7 +115,7 @@ def in_a_terminal(program: str) -> str:
     return shown.decode()
 
 
-def test_what_c_libraries_write_does_not_break_the_live_view():
+def test_output_of_c_libraries_does_not_break_the_live_view():
     """PortAudio does when a microphone goes; other lines come above the view."""
     shown = in_a_terminal("""
 import os, sys, time
@@ -132,7 +132,7 @@ os.write(2, b"the end\\n")
     assert shown.index("something else") < shown.rindex("waiting for someone to speak")
 
 
-def test_what_c_libraries_write_to_a_file_stays_there(tmp_path):
+def test_output_of_c_libraries_to_a_file_is_kept(tmp_path):
     program = (
         "import os\nfrom ser_stream.audio.native_stderr import caught\n"
         "with caught(print):\n    os.write(2, b'Expression 1\\n')\n"

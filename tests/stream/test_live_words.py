@@ -77,7 +77,7 @@ def events_after(turns, woken, times):
     return found
 
 
-def test_of_the_windows_that_words_are_known_of_the_newest_is_judged(speech, turns, by_sound):
+def test_the_newest_window_whose_words_are_known_gets_a_second_estimate(speech, turns, by_sound):
     turns, worker, woken = turns
     windows = [w for w in stream(speech)[0] if w.trigger == "interval"]
     for window in windows:
@@ -85,16 +85,16 @@ def test_of_the_windows_that_words_are_known_of_the_newest_is_judged(speech, tur
         turns.add(scores_of(window, by_sound[0]))
     assert [e.scores for e in turns.take()] == [by_sound[0].scores] * len(windows)
     worker.answer(2, "he is gone")
-    said, opinion = events_after(turns, woken, 2)
-    assert (said.text, said.final, said.end_s) == ("he is gone", False, windows[2].end_s)
-    assert (opinion.end_s, opinion.trigger) == (windows[2].end_s, "interval")
+    told, second = events_after(turns, woken, 2)
+    assert (told.text, told.final, told.end_s) == ("he is gone", False, windows[2].end_s)
+    assert (second.end_s, second.trigger) == (windows[2].end_s, "interval")
     worker.answer(1, "he is")  # what was known before says nothing new
     worker.answer(3, "he is gone now")
-    said, opinion = events_after(turns, woken, 2)
-    assert opinion.end_s == windows[3].end_s
+    told, second = events_after(turns, woken, 2)
+    assert second.end_s == windows[3].end_s
 
 
-def test_a_window_that_was_not_judged_by_its_sound_has_no_second_estimate(speech, turns, by_sound):
+def test_a_window_without_a_first_estimate_has_no_second(speech, turns, by_sound):
     turns, worker, woken = turns
     windows = [w for w in stream(speech)[0] if w.trigger == "interval"]
     for window in windows:
@@ -102,26 +102,30 @@ def test_a_window_that_was_not_judged_by_its_sound_has_no_second_estimate(speech
     turns.add(scores_of(windows[1], by_sound[1]))
     turns.take()
     worker.answer(2, "he is gone")
-    said, opinion = events_after(turns, woken, 2)
-    assert (said.end_s, opinion.end_s) == (windows[2].end_s, windows[1].end_s)
+    told, second = events_after(turns, woken, 2)
+    assert (told.end_s, second.end_s) == (windows[2].end_s, windows[1].end_s)
     worker.answer(3, "he is gone now")
-    (said,) = events_after(turns, woken, 2)
-    assert said.end_s == windows[3].end_s
+    (told,) = events_after(turns, woken, 2)
+    assert told.end_s == windows[3].end_s
 
 
-def test_words_that_are_known_before_the_turn_is_judged_wait_for_that(speech, turns, by_sound):
+def test_words_that_are_known_before_the_turn_is_scored_wait_for_its_scores(
+    speech, turns, by_sound
+):
     turns, worker, woken = turns
     window = stream(speech)[0][-1]
     turns.submit(window)
     worker.answer(0, "he is gone")
-    (said,) = events_after(turns, woken, 1)
-    assert said.final
+    (told,) = events_after(turns, woken, 1)
+    assert told.final
     turns.add(scores_of(window, by_sound[-1]))
     first, second = events_after(turns, woken, 1)
     assert (first.modality, second.modality) == ("audio", "audio+text")
 
 
-def test_words_that_cannot_be_used_end_nothing(speech, turns, by_sound, caplog):
+def test_words_that_cannot_be_used_are_logged_and_the_stream_goes_on(
+    speech, turns, by_sound, caplog
+):
     """Such as those of somebody's own recogniser, without times."""
     turns, worker, woken = turns
     end = stream(speech)[0][-1]
@@ -148,14 +152,14 @@ def test_words_that_cannot_come_are_not_waited_for(speech, turns, by_sound):
         turns._turns.clear()
 
 
-def test_a_recogniser_that_is_closed_is_asked_no_more(turns):
+def test_the_thread_ends_when_recognition_is_closed(turns):
     turns, worker, _ = turns
     worker.status = AsrStatus("closed")
     turns._thread.join(timeout=PATIENCE_S)
     assert not turns._thread.is_alive()
 
 
-def test_a_stream_that_ends_unjudged_keeps_nobody_waiting(speech, turns):
+def test_closing_ends_the_wait_for_the_scores_of_a_turn(speech, turns):
     turns, worker, woken = turns
     turns.submit(stream(speech)[0][-1])
     worker.answer(0, "he is gone")
@@ -164,7 +168,7 @@ def test_a_stream_that_ends_unjudged_keeps_nobody_waiting(speech, turns):
     assert turns.take() == []
 
 
-def test_an_opinion_that_comes_too_late_does_not_stand_for_the_turn(
+def test_a_second_estimate_that_comes_too_late_is_not_decisive(
     speech, turns, by_sound, monkeypatch
 ):
     monkeypatch.setattr("ser_stream.stream.live_words.MAX_TURN_WAIT", 0.0)
@@ -177,9 +181,9 @@ def test_an_opinion_that_comes_too_late_does_not_stand_for_the_turn(
     assert (first.words, first.decisive) == ((), True)
     assert turns.wait_s() is None
     worker.answer(0, "he is gone")
-    said, opinion = events_after(turns, woken, 2)
-    assert said.final
-    assert (opinion.modality, opinion.trigger, opinion.decisive) == (
+    told, second = events_after(turns, woken, 2)
+    assert told.final
+    assert (second.modality, second.trigger, second.decisive) == (
         "audio+text", "utterance", False,
     )  # fmt: skip
 
@@ -199,18 +203,18 @@ def test_partial_words_that_come_after_the_end_are_not_those_of_the_turn(
     (interval,) = turns.take()
     assert (interval.end_s, interval.trigger) == (windows[last - 1].end_s, "interval")
     worker.answer(0, "he is")
-    said, opinion = events_after(turns, woken, 2)
-    assert (said.final, opinion.trigger) == (False, "interval")
+    told, second = events_after(turns, woken, 2)
+    assert (told.final, second.trigger) == (False, "interval")
     worker.answer(1, "he is gone")
-    said, first, second = events_after(turns, woken, 2)
-    assert (said.final, said.text) == (True, "he is gone")
+    told, first, second = events_after(turns, woken, 2)
+    assert (told.final, told.text) == (True, "he is gone")
     assert [(e.trigger, e.decisive) for e in (first, second)] == [
         ("utterance", False), ("utterance", True),
     ]  # fmt: skip
     assert turns.wait_s() is None
 
 
-def test_an_opinion_that_abstains_leaves_the_turn_to_the_sound(speech, turns, by_sound):
+def test_a_second_estimate_that_abstains_is_not_decisive(speech, turns, by_sound):
     turns, worker, woken = turns
     turns._text_scorer.min_confidence = 1.0
     window = stream(speech)[0][-1]
@@ -230,6 +234,6 @@ def test_words_without_times_share_the_turn_equally(speech, turns):
     for result in worker._results:
         nan = tuple(dataclasses.replace(w, start_s=np.nan, end_s=np.nan) for w in result.words)
         worker._results = [dataclasses.replace(result, words=nan)]
-    (said,) = events_after(turns, woken, 2)
+    (told,) = events_after(turns, woken, 2)
     middle = (window.turn_start_s + window.end_s) / 2
-    assert [w.end_s for w in said.words] == pytest.approx([middle, window.end_s])
+    assert [w.end_s for w in told.words] == pytest.approx([middle, window.end_s])

@@ -14,7 +14,7 @@ def recognizer(tiny_model):
     return Recognizer(tiny_model, device="cpu")
 
 
-def test_three_lines_are_enough(tiny_model, speech_path):
+def test_a_recording_gives_estimates_in_three_lines_of_code(tiny_model, speech_path):
     estimates = list(Recognizer(tiny_model).stream(speech_path))
     assert [e.trigger for e in estimates][-1] == "utterance"
     assert all(e.model == "tiny" and e.modality == "audio" for e in estimates)
@@ -25,7 +25,7 @@ def test_the_same_recording_gives_the_same_answers_again(recognizer, speech_path
     assert [e.scores for e in first] == [e.scores for e in second]
 
 
-def test_a_recording_in_real_time_gives_what_it_gives_at_once(recognizer, speech_path):
+def test_a_recording_in_real_time_gives_the_estimates_it_gives_at_once(recognizer, speech_path):
     at_once = list(recognizer.stream(speech_path))
     real_time = list(recognizer.stream(Recording(speech_path, realtime=True)))
     assert [(e.trigger, e.start_s, e.end_s, e.scores) for e in real_time] == [
@@ -46,9 +46,7 @@ def test_when_inference_is_slower_than_sound_the_newest_window_wins(recognizer, 
     assert some[-1].end_s == every[-1].end_s
 
 
-def test_what_breaks_the_source_reaches_the_caller_after_the_windows_before_it(
-    recognizer, speech_path
-):
+def test_an_error_of_the_source_is_raised_after_the_estimates_before_it(recognizer, speech_path):
     estimates = []
     with pytest.raises(InputError, match="caught fire"):
         for estimate in recognizer.stream(Failing(speech_path)):
@@ -56,7 +54,7 @@ def test_what_breaks_the_source_reaches_the_caller_after_the_windows_before_it(
     assert estimates
 
 
-def test_a_turn_ends_when_its_sound_breaks_off(recognizer, speech_path):
+def test_a_turn_ends_when_its_sound_is_interrupted(recognizer, speech_path):
     source = BreakingOff(speech_path)
     for estimate in recognizer.stream(source):
         if estimate.trigger == "utterance":  # while the source waits for its sound
@@ -100,7 +98,7 @@ def test_status_follows_the_stream(recognizer, speech_path, speech):
     assert (status.gaps, status.bad_samples, status.speaking) == (0, 0, False)
 
 
-def test_a_shorter_hop_asks_more_often(tiny_model, speech_path):
+def test_a_shorter_hop_gives_more_estimates(tiny_model, speech_path):
     often = list(Recognizer(tiny_model, hop_s=0.2).stream(speech_path))
     ends = np.diff([e.end_s for e in often if e.trigger == "interval"])
     np.testing.assert_allclose(ends, 0.2, atol=1e-9)
@@ -130,7 +128,7 @@ def test_a_change_that_cannot_be_made_changes_nothing(tiny_model, speech_path):
     np.testing.assert_allclose(np.diff(ends), 0.5, atol=1e-9)
 
 
-def test_a_muted_recogniser_hears_nobody_until_it_is_unmuted(recognizer, speech_path):
+def test_a_muted_recogniser_gives_no_estimates_until_it_is_unmuted(recognizer, speech_path):
     recognizer.muted = True
     assert list(recognizer.stream(speech_path)) == []
     recognizer.muted = False

@@ -35,7 +35,7 @@ def words_in(window):
 
 
 @pytest.mark.parametrize("which", [2, -1])
-def test_the_answer_is_the_mean_of_the_first_and_of_cans_to_sound_cut_along_its_words(
+def test_scores_are_the_mean_of_the_first_ones_and_of_cans_for_word_segments(
     speech, tiny_can, by_sound, which
 ):
     model, info = load_model(tiny_can, kind=BimodalModel)
@@ -81,7 +81,9 @@ def test_under_the_floor_or_with_too_little_speech_it_abstains(speech, tiny_can,
     assert scorer(*of_window).abstains
 
 
-def test_a_network_that_fails_says_so_once_and_is_left_out(speech, tiny_can, by_sound, caplog):
+def test_a_network_that_fails_is_logged_once_and_gives_no_estimate(
+    speech, tiny_can, by_sound, caplog
+):
     model, info = load_model(tiny_can, kind=BimodalModel)
     model.explained = lambda batch: (_ for _ in ()).throw(RuntimeError("CUDA is out of memory"))
     scorer = TextScorer(model, info)

@@ -38,7 +38,7 @@ def of(found, modality, trigger=None):
 
 
 @pytest.fixture(scope="module")
-def heard(two_turns_path, grammar, tiny_can):
+def estimated(two_turns_path, grammar, tiny_can):
     """JSON objects of the same recording: by sound alone, with words, and that once more."""
     asr = AsrSettings("pocketsphinx", grammar=str(grammar))
     code, out, err = run(
@@ -54,16 +54,16 @@ def heard(two_turns_path, grammar, tiny_can):
     return alone, estimates(out), again
 
 
-def test_estimates_by_sound_are_those_without_words(heard):
-    alone, with_words, _ = heard
+def test_estimates_by_sound_are_those_without_words(estimated):
+    alone, with_words, _ = estimated
     facts = "trigger start_s end_s expression confidence scores valence arousal model".split()
     by_sound = of(with_words, "audio")
     assert [{k: e[k] for k in facts} for e in by_sound] == [{k: e[k] for k in facts} for e in alone]
     assert all(e["words"] == [] for e in alone + of(by_sound, "audio", "interval"))
 
 
-def test_every_window_with_words_has_a_second_estimate_of_the_same_sound(heard):
-    _, found, _ = heard
+def test_every_window_with_words_has_a_second_estimate_of_the_same_sound(estimated):
+    _, found, _ = estimated
     first, second = of(found, "audio", "interval"), of(found, "audio+text", "interval")
     spans = [(e["start_s"], e["end_s"]) for e in first]
     assert [(e["start_s"], e["end_s"]) for e in second] == spans
@@ -78,22 +78,22 @@ def test_every_window_with_words_has_a_second_estimate_of_the_same_sound(heard):
             assert sum(weights) == pytest.approx(1.0, abs=1e-3)
 
 
-def test_whole_turns_have_their_words_in_both_estimates(heard):
-    _, found, _ = heard
+def test_both_estimates_of_a_turn_have_its_words(estimated):
+    _, found, _ = estimated
     for modality in ("audio", "audio+text"):
         turns = of(found, modality, "utterance")
         assert [texts(e["words"]) for e in turns] == [FIRST, SECOND]
     assert "text_attention" not in of(found, "audio", "utterance")[0]["words"][0]
 
 
-def test_a_recording_gives_the_same_again(heard):
-    _, first, second = heard
+def test_a_recording_with_words_gives_the_same_estimates_again(estimated):
+    _, first, second = estimated
     for estimate in first + second:
         del estimate["latency_ms"]
     assert first == second
 
 
-def test_plain_lines_have_the_words(capsys, two_turns_path, grammar, tiny_can):
+def test_plain_lines_of_turns_show_their_words(capsys, two_turns_path, grammar, tiny_can):
     options = ["--asr", "pocketsphinx", "--grammar", grammar, "--text-model", tiny_can]
     assert main(["listen", "--input", str(two_turns_path), *map(str, options)]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -112,7 +112,7 @@ def test_plain_lines_have_the_words(capsys, two_turns_path, grammar, tiny_can):
         (["--asr", "pocketsphinx", "--text-model", "default"], "which takes sound alone"),
     ],
 )
-def test_what_cannot_be_used_is_one_line_and_code_2(capsys, speech_path, options, message):
+def test_an_unusable_option_is_one_line_and_code_2(capsys, speech_path, options, message):
     assert main(["listen", "--input", str(speech_path), "--json", *options]) == 2
     out, err = capsys.readouterr()
     (line,) = [line for line in err.splitlines() if "error" in line]
@@ -120,7 +120,7 @@ def test_what_cannot_be_used_is_one_line_and_code_2(capsys, speech_path, options
     assert out == ""
 
 
-def test_a_model_that_is_not_there_is_one_line_and_emotions_go_on(capsys, speech_path, tmp_path):
+def test_a_missing_asr_model_is_one_line_and_emotions_go_on(capsys, speech_path, tmp_path):
     options = ["--asr", "faster_whisper", "--asr-model", str(tmp_path)]
     assert main(["listen", "--input", str(speech_path), "--json", *options]) == 0
     out, err = capsys.readouterr()
@@ -235,7 +235,7 @@ def test_a_turns_estimate_waits_no_longer_than_a_second_for_words_that_do_not_co
             assert 1000 <= estimate.latency_ms < 2500
 
 
-def test_a_recording_is_heard_on_where_recognition_never_works(
+def test_a_recording_goes_on_without_words_where_recognition_never_works(
     tiny_model, speech_path, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
@@ -249,7 +249,7 @@ def test_a_recording_is_heard_on_where_recognition_never_works(
     assert found[-1].words == ()
 
 
-def test_a_recogniser_that_nobody_holds_leaves_no_process(tiny_model, speech_path):
+def test_a_recogniser_that_is_garbage_leaves_no_process(tiny_model, speech_path):
     recognizer = Recognizer(tiny_model, asr=AsrSettings("fake_recognizers:FakeRecognizer"))
     list(recognizer.stream(speech_path))
     (pid,) = children()
