@@ -206,6 +206,17 @@ def test_what_breaks_the_source_reaches_the_caller(recognizer, speech_path):
     assert list(recognizer.stream(speech_path))
 
 
+def test_a_second_stream_is_refused_and_the_first_goes_on(recognizer, two_turns_path, expected):
+    async def two_streams():
+        first = recognizer.astream(two_turns_path)
+        found = [await anext(first)]
+        with pytest.raises(InputError, match="this recogniser is listening to"):
+            await collected(recognizer.astream(two_turns_path))
+        return found + await collected(first)
+
+    assert without_latency(asyncio.run(two_streams())) == expected
+
+
 def test_a_rate_belongs_to_sample_arrays_and_to_nothing_else(recognizer, speech_path):
     with pytest.raises(InputError, match="rate: missing"):
         asyncio.run(collected(recognizer.astream([])))
