@@ -141,6 +141,21 @@ def test_words_that_cannot_be_used_are_logged_and_the_stream_goes_on(
     assert turns._thread.is_alive() and not turns._turns
 
 
+def test_words_of_an_earlier_stream_are_not_taken_for_those_of_a_turn(speech, turns, by_sound):
+    """Turns are numbered from 1 in every stream, and late results of the last one may come."""
+    turns, worker, woken = turns
+    end = stream(speech)[0][-1]
+    turns.submit(end)
+    (stream_number, turn), *_ = worker.requests[0]
+    late = AsrResult((stream_number - 1, turn), (Word("late", 0.0, 1.0),), 1, True, end.n_samples)
+    with worker._changed:
+        worker._results.append(late)
+        worker._changed.notify()
+    worker.answer(0, "he is gone")
+    (told,) = events_after(turns, woken, 1)
+    assert told.text == "he is gone"
+
+
 def test_words_that_cannot_come_are_not_waited_for(speech, turns, by_sound):
     turns, worker, _ = turns
     window = stream(speech)[0][-1]

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from ser_stream.audio.block import AudioBlock
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.features.log_mel import log_mel
+from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.stream.windowing import StreamWindower, level_dbfs
 from streams import CONFIG, RATE, WINDOWS, block, stream
+from turns import two_turns
 
 
 def facts(windows):
@@ -27,6 +29,22 @@ def test_interval_windows_come_every_hop_and_one_utterance_ends_the_turn(speech)
     assert len(intervals) >= 4
     ends = np.diff([w.end_s for w in intervals])
     np.testing.assert_allclose(ends, 0.5, atol=1e-9)
+
+
+def test_a_window_is_the_last_seconds_of_a_turn_and_a_turn_end_all_of_it(long_speech):
+    *windows, end = stream(long_speech)[0]
+    assert {type(window) for window in windows} == {Window}
+    assert type(end) is TurnEnd
+    assert end.start_s == pytest.approx(end.turn_start_s)
+    assert end.end_s - end.start_s > 5 >= windows[-1].end_s - windows[-1].start_s - 0.1
+    assert end.weight_s < end.speech_s and windows[-1].weight_s == windows[-1].speech_s
+
+
+def test_turns_are_numbered_from_1(speech):
+    first, second = two_turns(speech)
+    assert {window.turn for window in first} == {1}
+    assert {window.turn for window in second} == {2}
+    assert {window.turn for window in stream(speech)[0]} == {1}
 
 
 def test_the_first_answer_comes_little_more_than_a_second_after_the_onset(speech):
