@@ -14,7 +14,7 @@ from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.features.samples import SampleConfig
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
 
-Samples = NDArray[np.float32]
+FloatSamples = NDArray[np.float32]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class TurnFeatures:
         self._frames = np.empty((config.frames_in(capacity), config.dimension), np.float32)
         self._sound = np.empty(capacity, np.float32)
 
-    def push(self, samples: Samples) -> None:
+    def push(self, samples: FloatSamples) -> None:
         """Append the turn's next samples (n,)."""
         frames = self._extract(samples)
         self._frames[self.n_frames : self.n_frames + len(frames)] = frames
@@ -65,11 +65,11 @@ class TurnFeatures:
         self._sound[self.n_samples : self.n_samples + len(samples)] = samples
         self.n_samples += len(samples)
 
-    def sound(self, n_samples: int) -> Samples:
+    def sound(self, n_samples: int) -> FloatSamples:
         """Return the first samples (n_samples,), or all where there are fewer, as a view."""
         return self._sound[: min(n_samples, self.n_samples)]
 
-    def read(self, start: int, end: int) -> Samples:
+    def read(self, start: int, end: int) -> FloatSamples:
         """Return frames [start, end) as a view, (frames, dimension)."""
         return self._frames[start:end]
 
@@ -108,7 +108,7 @@ class TurnPart:
     captured_at: float
 
     @property
-    def turn_sound(self) -> Samples:
+    def turn_sound(self) -> FloatSamples:
         """The turn's sound from its beginning to the end of this part, (n,) at 16 kHz: a view.
 
         The last 32 ms are missing at the end of a turn that was cut because it grew too long.
@@ -121,7 +121,7 @@ class TurnPart:
         return self.end_s - self.n_samples / SAMPLE_RATE_HZ
 
     @property
-    def sound(self) -> Samples:
+    def sound(self) -> FloatSamples:
         """The part's own sound, from `start_s` to `end_s`, (n,) at 16 kHz: a view."""
         length = round((self.end_s - self.start_s) * SAMPLE_RATE_HZ)
         return self.turn_sound[self.n_samples - length :]

@@ -23,7 +23,7 @@ from ser_stream.audio.conditioner import Conditioner
 from ser_stream.audio.timeline import Timeline
 from ser_stream.audio.turns import Turn, TurnDetector, TurnSettings
 from ser_stream.audio.voice_activity import FRAME_LENGTH
-from ser_stream.stream.window import Samples, TurnEnd, TurnFeatures, Window, WindowSettings
+from ser_stream.stream.window import FloatSamples, TurnEnd, TurnFeatures, Window, WindowSettings
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
 
 SILENCE_DBFS: Decibels = -120.0
@@ -119,7 +119,7 @@ class StreamWindower:
         )
 
     def _append(
-        self, samples: Samples, end_s: Seconds, captured_at: float, clipped: bool
+        self, samples: FloatSamples, end_s: Seconds, captured_at: float, clipped: bool
     ) -> list[Window | TurnEnd]:
         parts: list[Window | TurnEnd] = []
         pushed = self.timeline.push(samples, end_s)
@@ -230,7 +230,7 @@ class StreamWindower:
         }
 
 
-def level_dbfs(samples: Samples) -> Decibels:
+def level_dbfs(samples: FloatSamples) -> Decibels:
     """Return the root mean square level of samples (n,), n > 0; 0 dBFS is full scale."""
     power = float(np.dot(samples, samples)) / len(samples)
     return max(SILENCE_DBFS, 10.0 * float(np.log10(max(power, 1e-12))))
