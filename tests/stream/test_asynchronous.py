@@ -92,10 +92,11 @@ def test_a_live_source_works_too(recognizer, two_turns_path, expected):
 
 def test_the_event_loop_runs_while_inference_does(tiny_model, speech_path, monkeypatch):
     recognizer = Recognizer(tiny_model)
-    score = recognizer._scorer.score
+    score, slept = recognizer._scorer.score, []
 
     def slow(part):
-        time.sleep(0.1)  # stands for a network that is slow
+        if not slept:
+            slept.append(time.sleep(1.0))  # stands for a slow network
         return score(part)
 
     monkeypatch.setattr(recognizer._scorer, "score", slow)
@@ -115,7 +116,7 @@ def test_the_event_loop_runs_while_inference_does(tiny_model, speech_path, monke
         ticking.cancel()
         return longest
 
-    assert asyncio.run(longest_pause()) < 0.09
+    assert asyncio.run(longest_pause()) < 0.8
 
 
 def test_leaving_the_loop_closes_the_source_and_ends_the_threads(recognizer, speech_path):

@@ -9,7 +9,8 @@ import numpy as np
 from ser_stream.audio.block import AudioBlock
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.features.log_mel import LogMelConfig
-from ser_stream.stream.windowing import StreamWindower, WindowSettings
+from ser_stream.stream.window import WindowSettings
+from ser_stream.stream.windowing import StreamWindower
 
 RATE = 16_000
 
