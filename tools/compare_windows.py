@@ -120,7 +120,9 @@ def _scored_turns(
     return turns
 
 
-def _stream(model: EmotionModel, path: Path, window_s: Seconds, hop_s: Seconds) -> list[Window | TurnEnd]:
+def _stream(
+    model: EmotionModel, path: Path, window_s: Seconds, hop_s: Seconds
+) -> list[Window | TurnEnd]:
     """Return all windows of a recording, as the recogniser cuts them."""
     window_frames, hop_frames = (
         round(length / model.features.frame_s) for length in (window_s, hop_s)
@@ -140,7 +142,11 @@ def _longest_turn(windows: Sequence[Window | TurnEnd]) -> list[Window | TurnEnd]
 
 
 def _score_turn(
-    model: EmotionModel, windows: Sequence[Window | TurnEnd], corpus: str, target: int, window_s: Seconds
+    model: EmotionModel,
+    windows: Sequence[Window | TurnEnd],
+    corpus: str,
+    target: int,
+    window_s: Seconds,
 ) -> ScoredTurn:
     window_steps = model.steps_in(round(window_s / model.features.frame_s))
     encoder, decoder = TurnEncoder(model, windows[0].features, window_steps), TurnDecoder()
