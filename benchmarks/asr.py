@@ -1,6 +1,6 @@
-"""How fast and how right PocketSphinx is on CREMA-D, whose sentences are known.
+"""Speed and word error rate of PocketSphinx on CREMA-D, whose sentences are known.
 
-Real-time factors (RTF) are of CPU time: it uses one thread, and others may use the machine.
+Real-time factors (RTF) are of CPU time: it uses one thread, and the machine may be shared.
 
 python benchmarks/asr.py --corpora DIR
 """
@@ -20,12 +20,12 @@ from ser_stream.features.vocabulary import spelling
 from ser_stream.units import SAMPLE_RATE_HZ
 
 
-def word_errors(said: list[str], heard: list[str]) -> int:
-    """Substitutions, insertions and deletions: the edit distance."""
-    row = list(range(len(heard) + 1))
-    for i, word in enumerate(said, 1):
+def word_errors(reference: list[str], recognised: list[str]) -> int:
+    """Return the edit distance: the number of substitutions, insertions and deletions."""
+    row = list(range(len(recognised) + 1))
+    for i, word in enumerate(reference, 1):
         diagonal, row[0] = row[0], i
-        for j, other in enumerate(heard, 1):
+        for j, other in enumerate(recognised, 1):
             cost = min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
             diagonal, row[j] = row[j], cost
     return row[-1]
@@ -53,14 +53,14 @@ def main() -> None:
         recognizers = {"open dictation": PocketSphinx(), "grammar": PocketSphinx(grammar)}
     for name, recognizer in recognizers.items():
         started = time.process_time()
-        heard = [recognizer.recognize(samples, 0.0) for _, samples in clips]
+        recognised = [recognizer.recognize(samples, 0.0) for _, samples in clips]
         rtf = (time.process_time() - started) / sound_s
-        said = [[spelling(word) for word in text.split()] for text, _ in clips]
+        spoken = [[spelling(word) for word in text.split()] for text, _ in clips]
         errors = sum(
             word_errors(words, [word.text for word in found])
-            for words, found in zip(said, heard, strict=True)
+            for words, found in zip(spoken, recognised, strict=True)
         )
-        n_words = sum(map(len, said))
+        n_words = sum(map(len, spoken))
         print(f"{name:14}  RTF {rtf:.3f}  word error rate {errors / n_words:.0%}")
 
     aligner = Aligner()

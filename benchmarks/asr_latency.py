@@ -1,11 +1,11 @@
-"""What speech recognition does to the latency of estimates by sound: with it beside without it.
+"""The latency of estimates by sound, with and without speech recognition.
 
     python benchmarks/asr_latency.py [FILE ...] [--grammar FILE] [--text-model DIR] [--rounds N]
 
-Recordings are played in real time, in turns with recognition off and on (PocketSphinx, in its own
-process, at its own pace; with --text-model also the second estimate). Prints the latency of
-interval estimates by sound, from the capture of the last sample to the estimate, and the ratios on
-to off, which are to stay below 1.1 (median) and 1.5 (99th percentile).
+Plays recordings in real time, alternately with recognition off and on (PocketSphinx in a process of
+its own; with --text-model also the second estimate). Prints the latency of interval estimates by
+sound, from the capture of the last sample to the estimate, and its ratios on to off, which should
+stay below 1.1 (median) and 1.5 (99th percentile).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
 
 
 def latencies_ms(recognizer: Recognizer, files: list[Path]) -> tuple[list[float], int]:
-    """Of the interval estimates by sound; and how many second estimates there were."""
+    """Return latencies of interval estimates by sound, and the number of second estimates."""
     found, second = [], 0
     for path in files:
         for estimate in recognizer.stream(Recording(path, realtime=True)):
@@ -48,7 +48,7 @@ def main() -> None:
         Recognizer(asr=asr, text_model=arguments.text_model) as on,
     ):
         for number in range(arguments.rounds):
-            # Whoever else uses the machine does so for both: which comes first alternates.
+            # Alternating the order lets other load on the machine affect both alike.
             order = [("off", off), ("on", on)][:: 1 if number % 2 else -1]
             for name, recognizer in order:
                 found, second = latencies_ms(recognizer, arguments.files)

@@ -1,20 +1,19 @@
-"""How far chance moves a score: the same sound a few milliseconds later, and with faint noise.
+"""How far scores move by chance: the same sound a few milliseconds later, and with faint noise.
 
     python benchmarks/chance.py [FILE ...]       by default the demo recordings
 
-Where frames, steps and turns begin in a sound is chance, and a score is no surer than what it moves
-by. Prints, for each recording, the largest change of any score, of intervals and of turns.
+Where frames, steps and turns begin in a sound is chance, and a score is not more exact than the
+change that this causes. Prints, for each recording, the largest change of any score of an interval
+and of a turn.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from ser_stream.audio.block import AudioBlock
 from ser_stream.audio.speech import read_samples
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.stream.recognizer import Recognizer
@@ -25,24 +24,13 @@ LATER_MS = (1, 3, 5, 8, 10)
 NOISE = (1e-5, 3e-5, 1e-4)  # deviation; full scale is 1
 
 
-class Samples:
-    """An `AudioSource` of samples (n,) at 16 kHz."""
-
-    live, settle_s, name = False, 0.0, "samples"
-
-    def __init__(self, samples: np.ndarray):
-        self._samples = samples
-
-    def blocks(self) -> Iterator[AudioBlock]:
-        samples = self._samples[:, None].astype(np.float32)
-        yield AudioBlock(samples, SAMPLE_RATE_HZ, len(samples) / SAMPLE_RATE_HZ, 0.0)
-
-    def close(self) -> None:
-        pass
+def estimates_of(recognizer: Recognizer, samples: np.ndarray) -> list[EmotionEstimate]:
+    """Return all estimates of samples (n,) at 16 kHz."""
+    return recognizer.push(samples, SAMPLE_RATE_HZ) + recognizer.finish()
 
 
 def largest_change(before: list[EmotionEstimate], after: list[EmotionEstimate]) -> float | None:
-    """Of any score of any estimate; None where there are more estimates, or fewer."""
+    """Return the largest change of any score; None where the numbers of estimates differ."""
     if len(before) != len(after):
         return None
     pairs = zip(before, after, strict=True)
@@ -61,14 +49,14 @@ def main() -> None:
             "later": [np.pad(samples, (ms * SAMPLE_RATE_HZ // 1000, 0)) for ms in LATER_MS],
             "noise": [samples + rng.normal(0, level, len(samples)) for level in NOISE],
         }
-        as_it_is = list(recognizer.stream(Samples(samples)))
+        unchanged = estimates_of(recognizer, samples)
         for what, versions in changed.items():
-            heard = [list(recognizer.stream(Samples(version))) for version in versions]
+            found = [estimates_of(recognizer, version) for version in versions]
             told = []
             for trigger in ("interval", "utterance"):
                 before, *after = (
                     [e for e in estimates if e.trigger == trigger]
-                    for estimates in (as_it_is, *heard)
+                    for estimates in (unchanged, *found)
                 )
                 changes = [largest_change(before, estimates) for estimates in after]
                 most = max((change for change in changes if change is not None), default=0.0)

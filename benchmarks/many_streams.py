@@ -1,11 +1,11 @@
-"""How many streams one machine could answer: whole windows in batches, by device.
+"""How many streams one machine can serve: whole windows in batches, by device.
 
     python benchmarks/many_streams.py [--model NAME|DIR] [--devices cpu cuda] [--rounds N]
 
-A stream asks for one whole window each hop, without anything kept between them: what a server for
-many robots would do. A robot's own stream costs less, see per_hop.py. Features are there already.
-Prints for each device and batch the median milliseconds of a batch, and the streams that this
-serves.
+Each stream needs one whole window per hop, and nothing is kept between windows, as on a server for
+many robots. A robot's own stream costs less, see per_hop.py. Features are computed beforehand.
+Prints, for each device and batch size, the median milliseconds of a batch and the number of streams
+that this serves.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BATCHES = (1, 16, 256, 1024)
 
 
 def milliseconds(model, batch: int, rounds: int, device: torch.device) -> float:
-    """Median of a batch's time, copies to the device and back included."""
+    """Return the median time of a batch, including copies to the device and back."""
     frames = torch.randn(batch, model.window_frames, model.features.n_mels) * 15 - 40
     lengths = torch.full((batch,), model.window_frames)
     times = []

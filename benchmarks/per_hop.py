@@ -1,16 +1,16 @@
-"""What an estimate costs: ours beside what a lab would wire together, in the same run.
+"""What an estimate costs: this package and a straightforward baseline, in the same run.
 
     python benchmarks/per_hop.py [FILE ...] [--model NAME|DIR] [--rounds N]
 
-Both hear the same speech, one thread each, in turns:
+Both process the same speech, with one thread each, in turns:
 
-* ours: `StreamWindower` and `WindowScorer`, everything computed once and kept;
-* the peer: at each hop librosa's log-mel of the last five seconds, then the same network over all
-  of it.
+* ours: `StreamWindower` and `WindowScorer`, which compute everything once and keep it;
+* peer: at each hop librosa's log-mel of the last five seconds, then the same network over all of
+  it.
 
-Prints milliseconds from a window being complete to its estimate (p50, p99), and for ours the share
-of one core that listening takes in real time (features and voice activity included) and the peak
-memory of the process.
+Prints the milliseconds from the completion of a window to its estimate (p50, p99); for ours also
+the share of one core that listening takes in real time (features and voice activity included), and
+the peak memory of the process.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ import numpy as np
 import torch
 
 from ser_stream.audio.block import AudioBlock
-from ser_stream.audio.turns import TurnSettings
 from ser_stream.data.feature_cache import read_samples
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.checkpoint import load_model
-from ser_stream.stream.scoring import ScoringSettings, WindowScorer
-from ser_stream.stream.windowing import StreamWindower, WindowSettings
+from ser_stream.stream.model_settings import scoring_settings, window_settings
+from ser_stream.stream.scoring import WindowScorer
+from ser_stream.stream.settings import RecognizerSettings
+from ser_stream.stream.windowing import StreamWindower
 from ser_stream.units import SAMPLE_RATE_HZ
 
 DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
@@ -38,24 +39,24 @@ BLOCK_LENGTH = 512
 
 
 def ours(samples: np.ndarray, model, info) -> tuple[list[float], float]:
-    """Milliseconds per window, and CPU seconds per second of sound."""
-    settings = WindowSettings(model.features, model.window_frames, model.hop_frames)
-    session = StreamWindower(settings, TurnSettings())
-    judge_settings = ScoringSettings(model.window_steps, info.smoothing, info.calibration, 0.7)
-    judge = WindowScorer(model, info.name, judge_settings)
+    """Return milliseconds per window, and CPU seconds per second of sound."""
+    settings = RecognizerSettings()
+    windows = window_settings(model, settings)
+    windower = StreamWindower(windows, settings.turns)
+    scorer = WindowScorer(model, info.name, scoring_settings(model, info, settings, windows))
     times = []
     started = time.process_time()
     for end in range(BLOCK_LENGTH, len(samples), BLOCK_LENGTH):
         part = samples[end - BLOCK_LENGTH : end, None]
-        for window in session.push(AudioBlock(part, SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ, 0.0)):
+        for window in windower.push(AudioBlock(part, SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ, 0.0)):
             before = time.perf_counter()
-            judge(window)
+            scorer(window)
             times.append(1e3 * (time.perf_counter() - before))
     return times, (time.process_time() - started) / (len(samples) / SAMPLE_RATE_HZ)
 
 
 def peer(samples: np.ndarray, model, config: LogMelConfig) -> list[float]:
-    """Milliseconds per window."""
+    """Return milliseconds per window."""
     length = config.samples_for(model.window_frames)
     hop = model.hop_frames * config.hop_length
     times = []

@@ -1,12 +1,11 @@
-"""What the ROS 2 node costs, and whether it loses estimates: at real time, in a real graph.
+"""What the ROS 2 node costs, and whether it loses estimates: in real time, in a real graph.
 
     python benchmarks/ros_node.py [--minutes M] [--model NAME|DIR]
 
 Plays the demo recordings on the topic `audio`, best effort, again and again, to two processes: the
-node, and the peer, an rclpy node that only receives the audio. Prints the share of one core that
-each takes, its memory after a minute and at the end, and how many estimates were made of the same
-samples offline, and how many arrived.
-Needs a sourced ROS 2 with ros-drivers' audio_common_msgs.
+node, and a peer, which is an rclpy node that only receives the audio. Prints each one's share of a
+core and its memory after a minute and at the end, how many estimates the same samples give offline,
+and how many arrived. Needs a sourced ROS 2 with ros-drivers' audio_common_msgs.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ PEER = "receive-only"
 
 
 def receive_only() -> None:
-    """The peer: subscribes as the node does, and does nothing."""
+    """Run the peer: subscribe as the node does, and do nothing with the messages."""
     import rclpy
     from audio_common_msgs.msg import AudioDataStamped
     from rclpy.executors import ExternalShutdownException
@@ -45,7 +44,7 @@ def receive_only() -> None:
 
 
 def sound(minutes: float) -> np.ndarray:
-    """So much of the demo recordings, with a second of silence between them, (n,) int16."""
+    """Return the demo recordings, repeated for that long, 1 s of silence between, (n,) int16."""
     from ser_stream.data.feature_cache import read_samples
     from ser_stream.units import SAMPLE_RATE_HZ
 
@@ -57,38 +56,27 @@ def sound(minutes: float) -> np.ndarray:
 
 
 def offline_estimates(samples: np.ndarray, model: str) -> int:
-    """How many estimates these samples give, heard without a pause."""
-    from ser_stream.audio.block import AudioBlock
-    from ser_stream.audio.turns import TurnSettings
-    from ser_stream.models.checkpoint import load_model
-    from ser_stream.stream.windowing import StreamWindower, WindowSettings
+    """Return how many estimates these samples give when they are pushed at once."""
+    from ser_stream import Recognizer
     from ser_stream.units import SAMPLE_RATE_HZ
 
-    network, _ = load_model(model)
-    settings = WindowSettings(network.features, network.window_frames, network.hop_frames)
-    session = StreamWindower(settings, TurnSettings())
-    count = 0
-    for start in range(0, len(samples), BLOCK_LENGTH):
-        part = samples[start : start + BLOCK_LENGTH, None].astype(np.float32) / 32768
-        end_s = (start + len(part)) / SAMPLE_RATE_HZ
-        count += len(list(session.push(AudioBlock(part, SAMPLE_RATE_HZ, end_s, 0.0))))
-    return count
+    return len(Recognizer(model).push(samples, SAMPLE_RATE_HZ))
 
 
 def cpu_s(pid: int) -> float:
-    """CPU time of a process so far."""
+    """Return the CPU time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_mib(pid: int) -> float:
-    """What a process holds in memory."""
+    """Return the resident memory of a process."""
     (line,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(line) / 1024
 
 
 def play(node, publisher, message_type, samples: np.ndarray) -> None:
-    """Publish at the pace of a microphone, and spin."""
+    """Publish samples at the pace of a microphone, and spin meanwhile."""
     import rclpy
 
     from ser_stream.units import SAMPLE_RATE_HZ
@@ -152,7 +140,7 @@ def main() -> None:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=20)
     estimates = [json.loads(message.data) for message in details]
-    # A whole turn is judged after the pause that ended it.
+    # The latency of a whole turn includes the pause that ended it.
     latencies = [e["latency_ms"] for e in estimates if e["trigger"] == "interval"]
     print(f"middleware: {rclpy.get_rmw_implementation_identifier()}")
     for name, share in shares.items():

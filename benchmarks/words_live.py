@@ -1,9 +1,9 @@
-"""What sound and words make of real clips, whose words a recogniser has to find.
+"""Accuracy by sound alone, and by sound and words, where a recogniser has to find the words.
 
-CREMA-D's speakers that `can-english` never heard, streamed as on the robot: first utterance
-estimates, by sound, and second ones, by sound and words, with PocketSphinx in open dictation and
-with a grammar of the twelve sentences, which hears nine words of ten right. Each sentence is said
-with every emotion: words can only be a hindrance here, and the question is how much of one.
+Clips of CREMA-D's speakers that `can-english` was not trained on are streamed as on the robot:
+utterance estimates by sound, and those by sound and words, with PocketSphinx in open dictation and
+with a grammar of the twelve sentences (nine words of ten recognised). Each sentence is said with
+every emotion, so words cannot help here; the question is how much they cost.
 
 python benchmarks/words_live.py --corpora DIR
 """
@@ -31,7 +31,7 @@ SOUND, WORDS = "audio", "audio+text"
 
 
 def answers(recognizer: Recognizer, clip: Utterance, labels: tuple[str, ...]) -> dict:
-    """Modality -> scores (labels,) of the clip's longest turn; none where nothing was judged."""
+    """Return modality -> scores (labels,) of the clip's longest turn; {} without an estimate."""
     longest, found = {}, {}
     for estimate in recognizer.stream(clip.path):
         length = estimate.end_s - estimate.start_s

@@ -1,4 +1,4 @@
-"""The command `ser-stream`. Each subcommand imports what it needs: --help must answer at once."""
+"""The command `ser-stream`. Subcommands import what they need, so that --help answers at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ser_stream.errors import InputError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0, or 2 for input that cannot be used."""
+    """Run one command and return its exit code: 0, or 2 for input that cannot be used."""
     arguments = _parser().parse_args(argv)
     _log_to_stderr()
     try:
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output has gone, as in `ser-stream ... | head`
+    except BrokenPipeError:  # the reader of the output has gone, as in `ser-stream ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:  # a file that cannot be read or written
@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _StderrHandler(logging.Handler):
-    """Writes to whatever sys.stderr is now: the live view puts its own there."""
+    """Writes to the current sys.stderr, which the live view replaces while it is shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
         print(f"ser-stream: {record.getMessage()}", file=sys.stderr)

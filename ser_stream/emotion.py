@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ser_stream.errors import InputError
 from ser_stream.units import Decibels, Seconds
@@ -32,7 +33,7 @@ ALIASES = {
 NO_PLACE = (
     "<unk>", "bored", "boredom", "contempt", "oth", "other", "others", "unk", "unknown",
 )  # fmt: skip
-"""Labels of other people's models that are no emotion here: their scores are left out."""
+"""Labels of third-party models without a counterpart here; their scores are dropped."""
 
 CIRCUMPLEX = {
     "neutral": (0.00, 0.00),
@@ -49,21 +50,24 @@ CIRCUMPLEX = {
 """Label -> (valence, arousal) in [-1, 1]: Russell and Mehrabian, "Evidence for a three-factor
 theory of emotions", Journal of Research in Personality 11, 1977, Table 1 (pleasure and arousal)."""
 
+INTERVAL, UTTERANCE = "interval", "utterance"
+"""Triggers: an estimate of a window while someone speaks, and of a whole turn when it ends."""
+
 AUDIO, AUDIO_TEXT = "audio", "audio+text"
-"""Modalities: what an estimate was made of."""
+"""Modalities: what an estimate is based on."""
 
 NO_EXPRESSION = ""
 """The expression of an estimate that abstains."""
 
 
 def canonical_label(label: str) -> str:
-    """Return the name used here for an emotion label.
+    """Return the name that this package uses for an emotion label.
 
     >>> canonical_label("Fearful")
     'fear'
 
     Raises:
-        InputError: the label is not known.
+        InputError: the label is unknown.
     """
     name = label.strip().lower()
     name = ALIASES.get(name, name)
@@ -76,7 +80,7 @@ def canonical_label(label: str) -> str:
 
 
 def merge_label(label: str, labels: Sequence[str]) -> str | None:
-    """Map a known label onto a smaller label set, or None where that set has no place for it.
+    """Map a known label onto a smaller label set; None where that set has no fitting label.
 
     calm counts as neutral, excited as happy and frustrated as angry, each only where the set lacks
     the finer label.
@@ -91,7 +95,7 @@ def merge_label(label: str, labels: Sequence[str]) -> str | None:
 
 
 def valence_arousal(scores: Mapping[str, float]) -> tuple[float, float]:
-    """Expected valence and arousal, each in [-1, 1], of label probabilities on the circumplex.
+    """Return the expected valence and arousal, each in [-1, 1], of label probabilities.
 
     >>> valence_arousal({"happy": 1.0})
     (0.81, 0.51)
@@ -103,31 +107,32 @@ def valence_arousal(scores: Mapping[str, float]) -> tuple[float, float]:
 
 @dataclasses.dataclass(frozen=True)
 class EmotionEstimate:
-    """What was heard in one window, or in one whole turn.
+    """The emotion of one window, or of one whole turn.
 
     Attributes:
-        start_s, end_s: the sound it speaks of, on the stream's clock (a recording's own time; for
-            a microphone, seconds since it was opened).
-        trigger: "interval" (every hop while someone speaks), or "utterance" (when a turn ends).
+        turn: number of the turn in its stream, from 1.
+        start_s, end_s: the time span of the window or turn on the stream's clock: a recording's
+            own time; for a microphone, seconds since it was opened.
+        trigger: "interval" (every hop while someone speaks) or "utterance" (when a turn ends).
         modality: "audio" or "audio+text".
         expression: the label with the highest score, or "" when the model abstains.
-        confidence: that label's calibrated probability, abstaining or not.
+        confidence: that label's calibrated probability, also of an estimate that abstains.
         valence, arousal: in [-1, 1].
         scores: label -> calibrated probability; they sum to 1.
-        speech_ratio: share of the sound that is speech, in [0, 1].
-        level_dbfs: root mean square level, 0 dBFS = full scale; -120 where there is only silence.
-        clipped: samples at full scale were heard: the microphone's gain is too high.
-        model: name of the model that answered; "default+can-english" of two.
-        latency_ms: from the capture of the last sample to this estimate.
-        words: the words heard, where speech recognition runs: of the whole turn where the trigger
-            is "utterance", and those of the window in all of modality "audio+text". Dicts of text,
-            start_s, end_s and probability; of a network with cross attention (CAN) also
-            text_attention and audio_attention: what each weighs, the mean over the network's heads.
-            Each kind sums to 1.
-        decisive: of estimates of a whole turn, one stands for the turn: the one with the text's
-            opinion where it came in time and does not abstain. Not in the JSON.
+        speech_ratio: share of the time span that is speech, in [0, 1].
+        level_dbfs: root mean square level, 0 dBFS = full scale; -120 for digital silence.
+        clipped: whether there are samples at full scale: the microphone's gain is too high.
+        model: name of the model; "default+can-english" where two were combined.
+        latency_ms: milliseconds from the capture of the last sample to this estimate.
+        words: where speech recognition runs, the words of a whole turn, and those of the window
+            where the modality is "audio+text". Dicts of text, start_s, end_s and probability; of a
+            network with cross attention (CAN) also text_attention and audio_attention, the word's
+            weight as the mean over the network's heads. Weights of each kind sum to 1.
+        decisive: whether this is the estimate that stands for its turn, which has exactly one: the
+            one by sound and words where it came in time and does not abstain. Not in the JSON.
     """
 
+    turn: int
     start_s: Seconds
     end_s: Seconds
     trigger: str
@@ -142,15 +147,16 @@ class EmotionEstimate:
     clipped: bool
     model: str
     latency_ms: float
-    words: tuple[dict, ...] = ()
+    words: tuple[dict[str, Any], ...] = ()
     decisive: bool = True
 
     @property
     def abstains(self) -> bool:
+        """Whether the model is too unsure to name an emotion."""
         return self.expression == NO_EXPRESSION
 
     def to_json(self) -> str:
-        """One line of JSON: the attributes in the order above, numbers rounded to be read."""
+        """Return one line of JSON: the attributes in the order above, numbers rounded."""
         fields = dataclasses.asdict(self)
         del fields["decisive"]
         for name, digits in _JSON_DIGITS.items():
@@ -160,8 +166,8 @@ class EmotionEstimate:
         return json.dumps(fields)
 
 
-def rounded(word: Mapping) -> dict:
-    """A word's dict with numbers rounded to be read."""
+def rounded(word: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a word's dict with its numbers rounded for reading."""
     return {
         name: round(value, _WORD_DIGITS[name]) if name in _WORD_DIGITS else value
         for name, value in word.items()
@@ -176,8 +182,3 @@ _JSON_DIGITS = {
     "start_s": 3, "end_s": 3, "confidence": 4, "valence": 3, "arousal": 3, "speech_ratio": 3,
     "level_dbfs": 1, "latency_ms": 2,
 }  # fmt: skip
-
-
-INTERVAL = "interval"
-
-UTTERANCE = "utterance"

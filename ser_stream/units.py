@@ -1,8 +1,8 @@
-"""Names for numbers whose unit could be mistaken."""
+"""Types of numbers whose unit could be mistaken."""
 
 Seconds = float
 Decibels = float
 Hertz = float
 
 SAMPLE_RATE_HZ = 16_000
-"""Sample rate of everything behind the audio sources: voice activity, features, models."""
+"""Sample rate of voice activity, features and models: all sound is resampled to it."""

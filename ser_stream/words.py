@@ -1,4 +1,4 @@
-"""A word and when it is spoken: what corpora, recognisers and segmentation share."""
+"""Words with times, as corpora, speech recognisers and segmentation share them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import dataclasses
 import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from ser_stream.units import Seconds
 
 SPECIAL_TOKEN = re.compile(r"<.*>|\[.*\]|\+\+.*\+\+")
-"""What recognisers and IEMOCAP's alignments write where no word is: <s>, <sil>, [NOISE],
+"""Tokens that are no words, of recognisers and IEMOCAP's alignments: <s>, <sil>, [NOISE],
 ++LAUGHTER++."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Word:
-    """A word, or a special token, and when it is spoken: from start_s to end_s, exclusive.
+    """A word, or a special token, that is spoken from `start_s` to `end_s`, exclusive.
 
     IEMOCAP's alignments count units of 10 ms and include the last one: a word from 52 to 75 is
     spoken from 0.52 s to 0.76 s.
 
     Attributes:
-        probability: how sure a recogniser is of it; 1 where a person wrote it.
+        probability: confidence of the recogniser; 1 for words that a person wrote.
     """
 
     text: str
@@ -32,23 +33,25 @@ class Word:
 
     @property
     def is_special(self) -> bool:
+        """Whether this is a special token, such as a noise."""
         return SPECIAL_TOKEN.fullmatch(self.text) is not None
 
-    def to_dict(self) -> dict:
-        """Its attributes by name, as JSON and `EmotionEstimate.words` have them."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes by name, as in JSON and `EmotionEstimate.words`."""
         return dataclasses.asdict(self)
 
 
 @dataclasses.dataclass(frozen=True)
 class Speech:
-    """What was understood of a turn: its beginning while it goes on, all of it at its end.
+    """The words recognised in a turn: so far, or in the turn as a whole when it has ended.
 
     Attributes:
         words: with times on the stream's clock.
-        stable: so many of the first words stay as they are while the turn goes on.
-        final: the turn has ended. Its words may differ from those before: they are of the whole.
-        start_s, end_s: the sound in which they were heard, from the turn's beginning on.
-        latency_ms: from the capture of the last sample to these words.
+        stable: number of words, from the first one, that stay as they are while the turn goes on.
+        final: whether the turn has ended. Final words are those of the turn recognised as a whole,
+            and may differ from earlier ones.
+        start_s, end_s: the time span that was recognised, from the beginning of the turn.
+        latency_ms: milliseconds from the capture of the last sample to these words.
     """
 
     words: tuple[Word, ...]
@@ -60,18 +63,19 @@ class Speech:
 
     @property
     def text(self) -> str:
+        """The words, separated by spaces."""
         return " ".join(word.text for word in self.words)
 
     @property
     def confidence(self) -> float:
-        """Mean probability of the words, 0 where there are none."""
+        """Mean probability of the words; 0 where there are none."""
         if not self.words:
             return 0.0
         return sum(word.probability for word in self.words) / len(self.words)
 
 
 def timed(words: Sequence[Word], start_s: Seconds, end_s: Seconds) -> tuple[Word, ...]:
-    """Words in the order of their starts; where one has no time (NaN), all share the time equally.
+    """Return words ordered by their starts; if one has no time (NaN), all share the span equally.
 
     >>> [(w.start_s, w.end_s) for w in timed([Word("a", math.nan, 0), Word("b", 0, 0)], 2.0, 4.0)]
     [(2.0, 3.0), (3.0, 4.0)]
@@ -88,7 +92,7 @@ def timed(words: Sequence[Word], start_s: Seconds, end_s: Seconds) -> tuple[Word
 
 
 def clipped(words: Sequence[Word], start_s: Seconds, end_s: Seconds) -> tuple[Word, ...]:
-    """The words that are spoken in [start_s, end_s], each cut to it; special tokens left out.
+    """Return the words spoken in [start_s, end_s], cut to that span, without special tokens.
 
     >>> clipped([Word("so", 0.0, 0.9), Word("it", 0.9, 1.3), Word("is", 1.3, 1.5)], 1.0, 1.2)
     (Word(text='it', start_s=1.0, end_s=1.2, probability=1.0),)

@@ -38,8 +38,8 @@ MAY_IMPORT = {
     "torch": {
         "models", "data", "training", "evaluation", "papers", "distributed.py",
         # The recogniser, until inference has an engine of its own.
-        "stream/scoring.py", "stream/text_scoring.py", "stream/recognizer.py",
-        "stream/settings.py",
+        "stream/turn_encoder.py", "stream/scoring.py", "stream/text_scoring.py",
+        "stream/recognizer.py", "stream/model_settings.py",
     },
     "rclpy": {"ros/node.py", "ros/rclpy_transport.py"},
     "cyclonedds": {"ros/dds.py"},

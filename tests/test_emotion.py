@@ -1,8 +1,10 @@
 import json
+import re
 
 import pytest
 
 from estimates import KEYS, estimate
+from paths import ROOT
 from ser_stream.emotion import (
     BASIC_EMOTIONS,
     CIRCUMPLEX,
@@ -19,6 +21,15 @@ def test_json_has_the_promised_keys_in_order_on_one_line():
     assert "\n" not in line
     assert list(json.loads(line)) == KEYS
     assert json.loads(line)["confidence"] == 0.6124
+
+
+def test_the_documentation_lists_every_key_in_its_order():
+    page = (ROOT / "docs" / "json.md").read_text()
+    rows = page.partition("| key |")[2].partition("\n\n")[0].splitlines()[2:]
+    keys = [key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert keys == ["source", *KEYS]
+    for line in page.partition("```json\n")[2].partition("```")[0].splitlines():
+        assert list(json.loads(line)) == KEYS
 
 
 def test_words_are_rounded_in_json():

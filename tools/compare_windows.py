@@ -32,8 +32,9 @@ from ser_stream.models.checkpoint import load_model
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.speech import Recipe
 from ser_stream.stream.decoding import TurnDecoder
-from ser_stream.stream.scoring import TurnEncoder
-from ser_stream.stream.windowing import StreamWindower, Window, WindowSettings
+from ser_stream.stream.turn_encoder import TurnEncoder
+from ser_stream.stream.window import TurnEnd, Window, WindowSettings
+from ser_stream.stream.windowing import StreamWindower
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
 WINDOWS_S = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
@@ -119,7 +120,9 @@ def _scored_turns(
     return turns
 
 
-def _stream(model: EmotionModel, path: Path, window_s: Seconds, hop_s: Seconds) -> list[Window]:
+def _stream(
+    model: EmotionModel, path: Path, window_s: Seconds, hop_s: Seconds
+) -> list[Window | TurnEnd]:
     """Return all windows of a recording, as the recogniser cuts them."""
     window_frames, hop_frames = (
         round(length / model.features.frame_s) for length in (window_s, hop_s)
@@ -131,15 +134,19 @@ def _stream(model: EmotionModel, path: Path, window_s: Seconds, hop_s: Seconds) 
     return windows + windower.finish()
 
 
-def _longest_turn(windows: Sequence[Window]) -> list[Window]:
+def _longest_turn(windows: Sequence[Window | TurnEnd]) -> list[Window | TurnEnd]:
     """Return the windows of the turn that is the longest one at its end."""
-    ends = {window.features: window.n_frames for window in windows}
-    longest = max(ends, key=lambda features: ends[features], default=None)
-    return [window for window in windows if window.features is longest]
+    ends = {window.turn: window.n_frames for window in windows}
+    longest = max(ends, key=ends.__getitem__, default=None)
+    return [window for window in windows if window.turn == longest]
 
 
 def _score_turn(
-    model: EmotionModel, windows: Sequence[Window], corpus: str, target: int, window_s: Seconds
+    model: EmotionModel,
+    windows: Sequence[Window | TurnEnd],
+    corpus: str,
+    target: int,
+    window_s: Seconds,
 ) -> ScoredTurn:
     window_steps = model.steps_in(round(window_s / model.features.frame_s))
     encoder, decoder = TurnEncoder(model, windows[0].features, window_steps), TurnDecoder()
@@ -153,7 +160,7 @@ def _score_turn(
     )  # fmt: skip
 
 
-def _after_onset(window: Window) -> Seconds:
+def _after_onset(window: Window | TurnEnd) -> Seconds:
     """Return the time from the onset of speech to the window's last sample."""
     turn = window.features.turn
     return (turn.start + window.n_samples - turn.onset) / SAMPLE_RATE_HZ

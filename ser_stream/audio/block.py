@@ -1,15 +1,20 @@
-"""What every audio source gives: blocks of samples with the instant at which they end."""
+"""Blocks of samples, and the protocol of the sources that deliver them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ser_stream.audio.sample_format import as_float32
 from ser_stream.errors import InputError
 from ser_stream.units import Seconds
+
+Channel = int | Literal["mix"]
+"""Which channel of a source is listened to: its index, from 0, or the mean of all channels."""
 
 SAMPLE_RATES_HZ = (4_000, 192_000)
 """Lowest and highest sample rate that a source may have."""
@@ -19,19 +24,26 @@ MAX_CHANNELS = 32
 
 @dataclass(frozen=True)
 class AudioBlock:
-    """Consecutive samples of one source, in the format the source has."""
+    """Consecutive samples of one source.
 
-    samples: np.ndarray
-    """(samples, channels) float32, full scale +-1."""
+    Raises:
+        InputError: the samples have a type or a shape that is not accepted: see `as_float32`.
+    """
+
+    samples: NDArray[np.float32]
+    """(samples, channels), full scale +-1. Other types and shapes are converted."""
     sample_rate_hz: int
     time_s: Seconds
     """Instant just after the last sample, on the source's own clock."""
     captured_at: float
     """`time.monotonic()` when the last sample was captured: where latency is counted from."""
 
-    def pieces(self, longest_s: Seconds) -> Iterator[AudioBlock]:
-        """The same in blocks of that length at most."""
-        n, length = len(self.samples), max(1, int(longest_s * self.sample_rate_hz))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "samples", as_float32(self.samples, where="audio block"))
+
+    def pieces(self, max_length_s: Seconds) -> Iterator[AudioBlock]:
+        """Yield the same samples in blocks of at most that length."""
+        n, length = len(self.samples), max(1, int(max_length_s * self.sample_rate_hz))
         if n <= length:
             yield self
             return
@@ -44,31 +56,61 @@ class AudioBlock:
 
 
 class AudioSource(Protocol):
-    """A microphone, a recording or a ROS topic."""
+    """Where sound comes from: a microphone, a recording, a ROS topic, or a class of your own."""
 
-    live: bool
-    """True: never waits for us (microphone, recording in real time). False: back-pressure."""
-    settle_s: Seconds
-    """For how long blocks must have been late before a gap is believed: 0 where `time_s` is
-    exact, about 1 s where it is the time of arrival. See `SampleClock`."""
-    name: str
-    """What messages call the source."""
-    # Of a source that waits for its sound, and may be without:
-    # waits: bool           trouble is waited out, from the first block on
-    # connected: bool       whether sound comes, and last_error: str, why it does not
+    @property
+    def live(self) -> bool:
+        """Whether sound comes at its own pace.
+
+        False: the next block is read when it is asked for, so that every window is scored, however
+        long that takes.
+        """
+
+    @property
+    def settle_s(self) -> Seconds:
+        """How long blocks must have been late before a gap is assumed.
+
+        0 where `time_s` is exact, about 1 s where it is the time of arrival. See `SampleClock`.
+        """
+
+    @property
+    def name(self) -> str:
+        """Name of the source in messages and outputs."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether the source outlasts trouble, and its first block may be unusable, too."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether sound is coming; a recording always says True."""
+
+    @property
+    def last_error(self) -> str:
+        """Why the source is not connected, as a line for people; "" where there was no trouble."""
 
     def blocks(self) -> Iterator[AudioBlock | None]:
-        """Blocks in order, until the source ends or is closed. InputError if it cannot be used.
+        """Yield blocks in order until the source ends or is closed.
 
-        None, of a source that waits for sound to come back: it has broken off.
+        A source that waits for its sound to come back yields None when it has been interrupted.
+
+        Raises:
+            InputError: the source cannot be used.
         """
 
     def close(self) -> None:
-        """End `blocks()` soon, from any thread."""
+        """End `blocks()` soon. May be called from any thread, and more than once."""
 
 
 def validate(sample_rate_hz: int, channels: int, where: str) -> None:
-    """Raise InputError unless audio of this format is accepted. `where` names the source."""
+    """Check that audio of this format is accepted.
+
+    Args:
+        where: name of the source in the error message.
+
+    Raises:
+        InputError: the sample rate or the number of channels is out of range.
+    """
     lowest, highest = SAMPLE_RATES_HZ
     if not lowest <= sample_rate_hz <= highest:
         raise InputError(

@@ -50,6 +50,9 @@ class Recording:
     """
 
     settle_s: Seconds = 0.0
+    waits = False
+    connected = True
+    last_error = ""
 
     def __init__(self, path: str | Path, realtime: bool = False, block_s: Seconds = 0.032) -> None:
         self.live = realtime

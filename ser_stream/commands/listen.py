@@ -5,14 +5,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser_stream.commands.shared import print_error
 from ser_stream.errors import InputError
 
+if TYPE_CHECKING:  # imported when they are needed: --help must answer at once
+    from ser_stream.asr.base import AsrSettings
+    from ser_stream.audio.block import AudioSource, Channel
+    from ser_stream.outputs.base import Output
+    from ser_stream.ros.dds import DdsPublisher
+    from ser_stream.stream.recognizer import Recognizer
+    from ser_stream.stream.status import StreamStatus
+    from ser_stream.words import Speech
 
-def add(commands) -> None:
-    """Add the command to those of `argparse`."""
+STATUS_EVERY_S = 0.1
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the subcommands of a parser."""
     listen = commands.add_parser("listen", help="recognise emotions in a microphone or recordings")
     source = listen.add_mutually_exclusive_group()
     source.add_argument(
@@ -42,35 +56,47 @@ def add(commands) -> None:
     listen.add_argument(
         "--realtime", action="store_true", help="play recordings at the speed of a microphone"
     )
+    _add_words(listen)
+    listen.add_argument("--json", action="store_true", help="print one JSON object per estimate")
+    _add_dds(listen)
+    listen.set_defaults(run=_listen)
+
+
+def _add_words(listen: argparse.ArgumentParser) -> None:
     listen.add_argument(
         "--asr", choices=("pocketsphinx", "faster_whisper"), help="recognise words too"
     )
     listen.add_argument(
-        "--asr-model", metavar="NAME|DIR", help="of --asr faster_whisper; default base"
+        "--asr-model", metavar="NAME|DIR", help="with --asr faster_whisper: model; default base"
     )
-    listen.add_argument("--language", metavar="CODE", help="of --asr, such as en")
-    listen.add_argument("--grammar", metavar="FILE", help="of --asr pocketsphinx: what may be said")
+    listen.add_argument("--language", metavar="CODE", help="with --asr: language, such as en")
+    listen.add_argument(
+        "--grammar", metavar="FILE", help="with --asr pocketsphinx: the sentences that may be said"
+    )
     listen.add_argument(
         "--text-model",
         metavar="NAME|DIR",
         help="with --asr: a second estimate, of sound and words, by this model",
     )
-    listen.add_argument("--json", action="store_true", help="one JSON object per estimate")
+
+
+def _add_dds(listen: argparse.ArgumentParser) -> None:
     listen.add_argument(
         "--dds", action="store_true", help="publish in a robot's ROS 2 graph too; needs no ROS"
     )
     listen.add_argument(
-        "--domain", type=int, metavar="N", help="of --dds: ROS domain; default ROS_DOMAIN_ID, or 0"
+        "--domain", type=int, metavar="N", help="with --dds: ROS domain; default ROS_DOMAIN_ID or 0"
     )
     listen.add_argument(
-        "--namespace", metavar="NAME", help="of --dds: goes in front of the topics' names"
+        "--namespace", metavar="NAME", help="with --dds: prefix of the topics' names"
     )
-    listen.set_defaults(run=_listen)
 
 
-def _channel(text: str) -> int | str:
-    if text == "mix" or text.isdecimal():
-        return text if text == "mix" else int(text)
+def _channel(text: str) -> Channel:
+    if text == "mix":
+        return "mix"
+    if text.isdecimal():
+        return int(text)
     raise argparse.ArgumentTypeError(f"found {text!r}; accepted are mix, or a number from 0")
 
 
@@ -81,37 +107,25 @@ def _listen(arguments: argparse.Namespace) -> int:
         if getattr(arguments, name) is not None and not arguments.dds:
             raise InputError(f"--{name}: goes with --dds")
     asr = _asr_settings(arguments)
-    # Before torch is loaded, which takes a second: a file that cannot be heard says so at once.
+    # Before torch is loaded, which takes a second: unusable files are reported at once.
     sources, failed = _sources(arguments)
     if not sources:
         return 2
-    with contextlib.ExitStack() as graph:
-        # The graph is joined first too: by the first estimate, subscribers have found us.
-        outputs = [graph.enter_context(_dds(arguments, asr))] if arguments.dds else []
-        from ser_stream.stream.recognizer import Recognizer
-
-        recognizer = graph.enter_context(
-            Recognizer(
-                arguments.model,
-                window_s=arguments.window,
-                hop_s=arguments.hop,
-                min_confidence=arguments.min_confidence,
-                channel=arguments.channel,
-                asr=asr,
-                text_model=arguments.text_model or "",
-            )
-        )
-        for dds in outputs:
+    with contextlib.ExitStack() as stack:
+        # DDS starts before the model is loaded: subscribers find it by the first estimate.
+        published = [stack.enter_context(_dds(arguments, asr))] if arguments.dds else []
+        recognizer = stack.enter_context(_recognizer(arguments, asr))
+        for dds in published:
             dds.watch(lambda: recognizer.status, recognizer.info.name)
         tally = _Tally(failed)
         view = _view(arguments.json, recognizer, several=len(arguments.input or ()) > 1)
-        with contextlib.suppress(KeyboardInterrupt), view:
-            _recognise(recognizer, sources, [*outputs, view], tally)
+        with contextlib.suppress(KeyboardInterrupt), view, _reporting(recognizer, view):
+            _recognise(recognizer, sources, [*published, view], tally)
         print(tally.line(), file=sys.stderr)
     return 2 if tally.failed else 0
 
 
-def _asr_settings(arguments: argparse.Namespace):
+def _asr_settings(arguments: argparse.Namespace) -> AsrSettings:
     from ser_stream.asr.base import AsrSettings
     from ser_stream.asr.factory import check_settings
 
@@ -130,21 +144,36 @@ def _asr_settings(arguments: argparse.Namespace):
     return settings
 
 
-def _dds(arguments: argparse.Namespace, asr):
+def _recognizer(arguments: argparse.Namespace, asr: AsrSettings) -> Recognizer:
+    from ser_stream.stream.recognizer import Recognizer
+
+    return Recognizer(
+        arguments.model,
+        window_s=arguments.window,
+        hop_s=arguments.hop,
+        min_confidence=arguments.min_confidence,
+        channel=arguments.channel,
+        asr=asr,
+        text_model=arguments.text_model or "",
+    )
+
+
+def _dds(arguments: argparse.Namespace, asr: AsrSettings) -> DdsPublisher:
     from ser_stream.ros.dds import DdsPublisher
 
     return DdsPublisher(arguments.domain, arguments.namespace or "", language=asr.spoken_language)
 
 
-def _sources(arguments: argparse.Namespace) -> tuple[list, bool]:
-    """What can be listened to, and whether there was something that cannot."""
+def _sources(arguments: argparse.Namespace) -> tuple[list[AudioSource], bool]:
+    """Return the usable sources, and whether there was one that cannot be used."""
     if not arguments.input:
         from ser_stream.audio.microphone import Microphone
 
         return [Microphone(arguments.device)], False
     from ser_stream.audio.recording import Recording
 
-    sources, failed = [], False
+    sources: list[AudioSource] = []
+    failed = False
     for path in arguments.input:
         try:
             sources.append(Recording(path, realtime=arguments.realtime))
@@ -154,28 +183,7 @@ def _sources(arguments: argparse.Namespace) -> tuple[list, bool]:
     return sources, failed
 
 
-def _recognise(recognizer, sources: list, outputs: list, tally: _Tally) -> None:
-    def hear(speech) -> None:
-        for output in outputs:
-            output.hear(speech)
-
-    for source in sources:
-        for output in outputs:
-            output.title(source.name)
-        try:
-            for estimate in recognizer.stream(source, hear):
-                tally.estimates += 1
-                tally.utterances += estimate.trigger == "utterance" and estimate.decisive
-                for output in outputs:
-                    output.show(estimate)
-        except InputError as error:  # the other files are still worth hearing
-            print_error(error)
-            tally.failed = True
-        finally:
-            tally.add(recognizer.status)
-
-
-def _view(as_json: bool, recognizer, several: bool):
+def _view(as_json: bool, recognizer: Recognizer, several: bool) -> Output:
     from rich.console import Console
 
     from ser_stream.outputs.console import LiveView, PlainView
@@ -185,35 +193,78 @@ def _view(as_json: bool, recognizer, several: bool):
         return JsonLines(sys.stdout, with_source=several)
     console = Console()
     if console.is_terminal:
-        return LiveView(console, lambda: recognizer.status, recognizer.info.labels)
+        return LiveView(console, recognizer.info.labels)
     return PlainView(console)
 
 
+@contextlib.contextmanager
+def _reporting(recognizer: Recognizer, output: Output) -> Iterator[None]:
+    """Report the status of the stream ten times a second, from a thread of its own."""
+    stopped = threading.Event()
+
+    def report() -> None:
+        while not stopped.wait(STATUS_EVERY_S):
+            output.on_status(recognizer.status)
+
+    thread = threading.Thread(target=report, name="ser_stream-status", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _recognise(
+    recognizer: Recognizer, sources: list[AudioSource], outputs: list[Output], tally: _Tally
+) -> None:
+    def on_speech(speech: Speech) -> None:
+        for output in outputs:
+            output.on_speech(speech)
+
+    for source in sources:
+        for output in outputs:
+            output.on_source(source.name)
+        try:
+            for estimate in recognizer.stream(source, on_speech):
+                tally.estimates += 1
+                tally.utterances += estimate.trigger == "utterance" and estimate.decisive
+                for output in outputs:
+                    output.on_estimate(estimate)
+        except InputError as error:  # the other files can still be used
+            print_error(error)
+            tally.failed = True
+        finally:
+            tally.add(recognizer.status)
+
+
 class _Tally:
-    """What was done, over all sources, for the closing line and the exit code."""
+    """Counts over all sources, for the closing line and the exit code."""
 
     def __init__(self, failed: bool) -> None:
         self.failed = failed
         self.estimates = self.utterances = self.skipped = self.gaps = 0
-        self.heard_s = 0.0
+        self.sound_s = 0.0
 
-    def add(self, status) -> None:
-        self.heard_s += status.position_s
+    def add(self, status: StreamStatus) -> None:
+        """Add a source that has ended."""
+        self.sound_s += status.position_s
         self.skipped += status.skipped
         self.gaps += status.gaps
 
     def line(self) -> str:
+        """Return the closing line."""
         counts = {
             "utterance": self.utterances, "estimate": self.estimates,
             "window skipped": self.skipped, "gap": self.gaps,
         }  # fmt: skip
         told = ", ".join(f"{n} {_plural(what, n)}" for what, n in counts.items())
-        speech = "" if self.estimates or not self.heard_s else "; no speech long enough to judge"
-        return f"heard {self.heard_s:.1f} s: {told}{speech}"
+        none = "" if self.estimates or not self.sound_s else "; no speech long enough to score"
+        return f"heard {self.sound_s:.1f} s: {told}{none}"
 
 
 def _plural(what: str, n: int) -> str:
-    """The plural, but of one.
+    """Return the plural of a phrase's first word, unless there is exactly one.
 
     >>> _plural("window skipped", 2)
     'windows skipped'

@@ -20,7 +20,7 @@ from ser_stream.evaluation.metrics import (
 )
 from ser_stream.evaluation.report import EstimateScores
 from ser_stream.models.info import ModelInfo
-from ser_stream.stream.windowing import Window
+from ser_stream.stream.window import TurnEnd, Window
 
 
 class LabelProjection:
@@ -80,7 +80,9 @@ class StreamedPredictions:
         """Number of recordings that were added."""
         return len(self._by_sex)
 
-    def add(self, utterance: Utterance, windows: list[Window], logits: list[np.ndarray]) -> None:
+    def add(
+        self, utterance: Utterance, windows: list[Window | TurnEnd], logits: list[np.ndarray]
+    ) -> None:
         """Add the windows of a recording, in order, each with the model's logits (labels,)."""
         truth = self.labels.index(utterance.label)
         turns = []

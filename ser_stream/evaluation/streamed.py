@@ -15,14 +15,16 @@ from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.features.speaker_memory import SpeakerMemory
 from ser_stream.models.base import EmotionModel
 from ser_stream.stream.scoring import ScoringSettings, WindowScorer, new_speaker_memory
-from ser_stream.stream.windowing import StreamWindower, Window, WindowSettings
+from ser_stream.stream.settings import RecognizerSettings
+from ser_stream.stream.window import TurnEnd, Window, WindowSettings
+from ser_stream.stream.windowing import StreamWindower
 
-MIN_SPEECH_S = 0.7
+MIN_SPEECH_S = RecognizerSettings.min_speech_s
 
 
 def stream_logits(
     model: EmotionModel, smoothing: float, path: Path, memory: SpeakerMemory | None = None
-) -> Iterator[tuple[Window, np.ndarray]]:
+) -> Iterator[tuple[Window | TurnEnd, np.ndarray]]:
     """Yield each window of a recording and its logits (labels,), as in the recogniser.
 
     Args:
@@ -37,7 +39,7 @@ def stream_logits(
 
 def stream_logits_after(
     model: EmotionModel, smoothing: float, path: Path, memories: Sequence[SpeakerMemory | None]
-) -> Iterator[tuple[Window, list[np.ndarray]]]:
+) -> Iterator[tuple[Window | TurnEnd, list[np.ndarray]]]:
     """Yield each window with one array of logits (labels,) per speaker memory; see `stream_logits`.
 
     The recording is read and cut into windows once.

@@ -1,1 +1,1 @@
-"""Where estimates go: the terminal, JSON Lines."""
+"""Where estimates and words go: the terminal, JSON Lines, transcripts."""

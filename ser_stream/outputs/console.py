@@ -1,19 +1,19 @@
-"""The terminal: a live view for people, or one plain line per estimate where it is no terminal."""
+"""The terminal: a live view for people; one plain line per estimate where output is redirected."""
 
 from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ser_stream.asr.worker import STARTING
+from ser_stream.asr.worker import STARTING, AsrStatus
 from ser_stream.audio.native_stderr import redirect_native_stderr
 from ser_stream.emotion import AUDIO_TEXT, INTERVAL, UTTERANCE, EmotionEstimate
+from ser_stream.outputs.base import Output
 from ser_stream.stream.status import StreamStatus
 from ser_stream.words import Speech
 
@@ -34,40 +34,28 @@ HISTORY = 8
 QUIETEST_DBFS = -60.0
 
 
-class PlainView:
-    """One line per estimate."""
+class PlainView(Output):
+    """Prints one line per estimate; the line of a whole turn holds its words."""
 
     def __init__(self, console: Console):
         self._console = console
 
-    def __enter__(self) -> PlainView:
-        return self
+    def on_source(self, name: str) -> None:
+        self._console.print(name, highlight=False)
 
-    def __exit__(self, *_) -> None:
-        pass
-
-    def title(self, text: str) -> None:
-        self._console.print(text, highlight=False)
-
-    def hear(self, speech: Speech) -> None:
-        """Nothing: the line of a whole turn has its words."""
-
-    def show(self, estimate: EmotionEstimate) -> None:
+    def on_estimate(self, estimate: EmotionEstimate) -> None:
         self._console.print(estimate_line(estimate), soft_wrap=True)
 
 
-class LiveView:
-    """Level meter, voice activity, a bar per emotion, words, what was heard before, latency.
+class LiveView(Output):
+    """Shows level, voice activity, a bar per emotion, words, latency and the latest turns.
 
     Args:
-        status: asked ten times a second.
-        labels: of the model.
+        labels: the model's, one bar each.
     """
 
-    def __init__(
-        self, console: Console, status: Callable[[], StreamStatus], labels: tuple[str, ...]
-    ):
-        self._status = status
+    def __init__(self, console: Console, labels: tuple[str, ...]):
+        self._status = StreamStatus()
         self._labels = labels
         self._title = ""
         self._latest: EmotionEstimate | None = None
@@ -81,57 +69,60 @@ class LiveView:
 
     def __enter__(self) -> LiveView:
         self._live.start()
-        self._resources.enter_context(redirect_native_stderr(self._above))
+        self._resources.enter_context(redirect_native_stderr(self._print_above))
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._resources.close()
         self._live.stop()
         for line in self._history:
             self._live.console.print(line)
 
-    def _above(self, line: str) -> None:
+    def _print_above(self, line: str) -> None:
         self._live.console.print(Text(line, style="dim"))
 
-    def title(self, text: str) -> None:
-        self._title = text
+    def on_source(self, name: str) -> None:
+        self._title = name
         self._latest = self._second = self._speech = None
-        self._remember(Text(text, style="dim"))
+        self._add_to_history(Text(name, style="dim"))
 
-    def hear(self, speech: Speech) -> None:
-        self._speech = speech
-
-    def show(self, estimate: EmotionEstimate) -> None:
-        if estimate.modality == AUDIO_TEXT:  # its labels may be others
+    def on_estimate(self, estimate: EmotionEstimate) -> None:
+        if estimate.modality == AUDIO_TEXT:  # its labels may differ from the model's
             self._second = estimate
         else:
             self._latest = estimate
         if estimate.trigger == UTTERANCE:
-            self._remember(_cut(estimate_line(estimate)))
+            self._add_to_history(_cut(estimate_line(estimate)))
 
-    def _remember(self, line: Text) -> None:
-        if len(self._history) == HISTORY:  # what leaves the view stays in the scrollback
+    def on_speech(self, speech: Speech) -> None:
+        self._speech = speech
+
+    def on_status(self, status: StreamStatus) -> None:
+        self._status = status
+
+    def _add_to_history(self, line: Text) -> None:
+        if len(self._history) == HISTORY:  # a line that leaves the view stays in the scrollback
             self._live.console.print(self._history[0])
         self._history.append(line)
 
     def _render(self) -> Group:
-        status = self._status()
-        parts = [
+        status = self._status
+        parts: list[RenderableType] = [
             Text(self._title, style="bold"),
             _level_line(status),
             _scores_table(self._labels, self._latest),
             _facts_line(self._latest, status),
         ]
         if status.asr is not None:
-            parts.append(_words_line(self._speech, status))
+            parts.append(_words_line(self._speech, status.asr, status.text_error))
         if self._second is not None:
             parts.append(_cut(estimate_line(self._second)))
         return Group(*parts, *self._history)
 
 
 def estimate_line(estimate: EmotionEstimate) -> Text:
-    """One estimate on one line."""
-    best = max(estimate.scores, key=estimate.scores.get)
+    """Return an estimate on one line; the guess of one that abstains is in brackets."""
+    best = max(estimate.scores, key=estimate.scores.__getitem__)
     name = estimate.expression or f"({best}?)"
     style = COLOURS[best] if estimate.expression else "dim"
     line = Text(f"{estimate.start_s:7.2f} - {estimate.end_s:7.2f} s  ")
@@ -151,7 +142,7 @@ def estimate_line(estimate: EmotionEstimate) -> Text:
 
 
 def _cut(line: Text) -> Text:
-    """The same, cut where the terminal ends: the view keeps its shape."""
+    """Cut the line where the terminal ends, so that the view keeps its shape."""
     line.no_wrap, line.overflow = True, "ellipsis"
     return line
 
@@ -172,17 +163,17 @@ def _level_line(status: StreamStatus) -> Text:
     return line
 
 
-def _words_line(speech: Speech | None, status: StreamStatus) -> Text:
-    """What was said last, of which some words may still change; or why there is nothing."""
+def _words_line(speech: Speech | None, asr: AsrStatus, text_error: str) -> Text:
+    """Return the last words, those that may still change dimmed, and what is wrong, if anything."""
     line = Text("words    ")
     if speech is not None:
         stable = speech.words[: speech.stable]
         line.append(" ".join(word.text for word in stable))
         line.append("".join(f" {word.text}" for word in speech.words[speech.stable :]), style="dim")
-    trouble = status.text_error or status.asr.reason
+    trouble = text_error or asr.reason
     if trouble:
-        line.append(f"  {status.asr.state}: {trouble}", style="bold red")
-    elif status.asr.state == STARTING:
+        line.append(f"  {asr.state}: {trouble}", style="bold red")
+    elif asr.state == STARTING:
         line.append(f"  speech recognition is {STARTING}", style="dim")
     return line
 
@@ -202,7 +193,7 @@ def _scores_table(labels: tuple[str, ...], estimate: EmotionEstimate | None) -> 
 def _facts_line(estimate: EmotionEstimate | None, status: StreamStatus) -> Text:
     if estimate is None:
         return Text("waiting for someone to speak", style="dim")
-    # A whole turn is judged after the pause that ended it, which is no work of ours.
+    # The latency of a whole turn includes the pause that ended it: it says nothing of the load.
     latency = f"latency {estimate.latency_ms:.1f} ms  " if estimate.trigger == INTERVAL else ""
     facts = f"{latency}estimates {status.windows}"
     if status.skipped:

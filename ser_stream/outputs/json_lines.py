@@ -1,4 +1,4 @@
-"""JSON Lines: one object per estimate, nothing else."""
+"""JSON Lines: one object per estimate, and nothing else."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 from typing import TextIO
 
 from ser_stream.emotion import EmotionEstimate
-from ser_stream.words import Speech
+from ser_stream.outputs.base import Output
 
 
-class JsonLines:
+class JsonLines(Output):
     """Writes estimates as they come. Keys: the attributes of `EmotionEstimate`, in their order.
 
     Args:
-        with_source: the first key is `source`, the name of what is heard.
+        with_source: whether the first key is `source`, the name of the source.
     """
 
     def __init__(self, file: TextIO, with_source: bool = False):
@@ -21,22 +21,11 @@ class JsonLines:
         self._with_source = with_source
         self._source = ""
 
-    def __enter__(self) -> JsonLines:
-        return self
+    def on_source(self, name: str) -> None:
+        self._source = name
 
-    def __exit__(self, *_) -> None:
-        pass
-
-    def title(self, text: str) -> None:
-        """Take the name of the source whose estimates follow."""
-        self._source = text
-
-    def hear(self, speech: Speech) -> None:
-        """Nothing: estimates have the words that they are of."""
-
-    def show(self, estimate: EmotionEstimate) -> None:
-        # Flushed: whoever reads it wants it now.
+    def on_estimate(self, estimate: EmotionEstimate) -> None:
         line = estimate.to_json()
         if self._with_source:
             line = json.dumps({"source": self._source, **json.loads(line)})
-        print(line, file=self._file, flush=True)
+        print(line, file=self._file, flush=True)  # a reader at the other end of a pipe waits

@@ -12,22 +12,26 @@ from ser_stream.units import Seconds
 from ser_stream.words import Word
 
 LINE_LENGTH, LINES = 42, 2
-LONGEST_CUE: Seconds = 7.0
-"""What television keeps to in subtitles (Netflix, Timed Text Style Guide: 42 characters, 7 s)."""
+MAX_CUE: Seconds = 7.0
+"""Limits of a subtitle (Netflix, Timed Text Style Guide: two lines of 42 characters, 7 s)."""
 
 
 def json_line(turn: SpokenTurn) -> str:
-    """One object: start_s, end_s, text, and words, each with text, start_s, end_s, probability."""
+    """Return a turn as one line of JSON.
+
+    Keys: start_s, end_s, text and words; of each word: text, start_s, end_s, probability.
+    """
     words = [rounded(word.to_dict()) for word in turn.words]
     content = {"start_s": round(turn.start_s, 3), "end_s": round(turn.end_s, 3), "text": turn.text}
     return json.dumps({**content, "words": words}, ensure_ascii=False)
 
 
 def textgrid(turns: Sequence[SpokenTurn], duration_s: Seconds) -> str:
-    """Tiers "turns" and "words" in Praat's long text format; "" is what is between words.
+    """Return a TextGrid in Praat's long text format with the tiers "turns" and "words".
 
-    Intervals cover all of the recording, without overlap: a word that begins before the one in
-    front of it has ended is cut; one of which nothing is left shares that one's interval.
+    Intervals cover the whole recording without overlap; those between words have the text "". A
+    word that begins before the previous one has ended is cut; if nothing is left of it, its text is
+    appended to the previous word's.
     """
     tiers = {
         "turns": [(turn.start_s, turn.end_s, turn.text) for turn in turns],
@@ -67,11 +71,11 @@ def textgrid(turns: Sequence[SpokenTurn], duration_s: Seconds) -> str:
 def _covering(
     spans: Iterable[tuple[Seconds, Seconds, str]], duration_s: Seconds
 ) -> list[tuple[Seconds, Seconds, str]]:
-    """Spans in order of their starts -> intervals that cover 0 to the duration."""
+    """Return intervals that cover 0 to the duration, from spans ordered by their starts."""
     intervals: list[tuple[Seconds, Seconds, str]] = []
     position = 0.0
     for start_s, end_s, text in spans:
-        # As they are written: a gap that rounds to nothing would be an interval without length.
+        # Rounded as they are written: a gap that rounds to 0 would be an interval without length.
         start_s, end_s = max(round(start_s, 6), position), min(round(end_s, 6), duration_s)
         if end_s <= start_s:
             if intervals:
@@ -88,7 +92,7 @@ def _covering(
 
 
 def srt(turns: Iterable[SpokenTurn]) -> str:
-    """SubRip subtitles: numbered cues of up to two lines and 7 s."""
+    """Return SubRip subtitles: numbered cues of up to two lines and 7 s."""
     cues = [words for turn in turns for words in _cues(turn.words)]
     blocks = []
     for number, words in enumerate(cues, 1):
@@ -104,7 +108,7 @@ def _cues(words: Sequence[Word]) -> Iterator[list[Word]]:
         text = " ".join(part.text for part in [*cue, word])
         fits = (
             len(textwrap.wrap(text, LINE_LENGTH)) <= LINES
-            and (word.end_s - (cue or [word])[0].start_s) <= LONGEST_CUE
+            and (word.end_s - (cue or [word])[0].start_s) <= MAX_CUE
         )
         if cue and not fits:
             yield cue
@@ -115,6 +119,6 @@ def _cues(words: Sequence[Word]) -> Iterator[list[Word]]:
 
 
 def _srt_time(time_s: Seconds) -> str:
-    """hh:mm:ss,mmm."""
+    """Return a time as hh:mm:ss,mmm."""
     ms = round(1000 * time_s)
     return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02},{ms % 1000:03}"

@@ -194,7 +194,7 @@ class GraphPublisher:
             if state.active and state.status is not None:
                 self._publish_speaking(state.status.speaking)
                 self._problems.update(state.problem or state.status.source, now_s)
-                self._watchdog.update(state.status.judging_s)
+                self._watchdog.update(state.status.scoring_s)
             if now_s >= self._next_diagnostics_s:
                 self._publish_diagnostics(state)
                 self._next_diagnostics_s += DIAGNOSTICS_PERIOD_S

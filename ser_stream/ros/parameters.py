@@ -14,6 +14,7 @@ import sys
 
 from ser_stream.asr.base import BACKENDS, NONE
 from ser_stream.ros.audio_messages import AUDIO_TYPES, SAMPLE_FORMATS
+from ser_stream.stream.settings import RANGES, RecognizerSettings
 
 Value = bool | int | float | str
 
@@ -101,8 +102,9 @@ PARAMETERS = (
         range=(0.0, 60.0), read_only=False,
     ),
     Parameter(
-        "min_speech", 0.7, "Seconds of speech that a turn needs before its first estimate.",
-        range=(0.1, 10.0), read_only=False,
+        "min_speech", RecognizerSettings.min_speech_s,
+        "Seconds of speech that a turn needs before its first estimate.",
+        range=RANGES["min_speech_s"], read_only=False,
     ),
     Parameter(
         "min_confidence", -1.0,

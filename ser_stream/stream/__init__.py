@@ -1,1 +1,1 @@
-"""From blocks of sound to emotion estimates."""
+"""From audio blocks to emotion estimates: the recogniser and its parts."""

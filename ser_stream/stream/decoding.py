@@ -1,6 +1,6 @@
-"""From a turn's logits to what is published: smoothing, the utterance's answer, calibration.
+"""From the outputs of a turn's windows to what is published: smoothing, and the turn's answer.
 
-numpy only: the recogniser uses it live, and calibration fits what it gives on unheard speakers.
+numpy only: the recogniser uses it live, and calibration is fitted to its results.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from ser_stream.models.calibration import log_softmax
 
 
 def mean_scores(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
-    """Mean of two networks' probabilities, label -> probability.
+    """Return the mean of two networks' probabilities, label -> probability.
 
-    Of an emotion that one of them does not know, the other's probability stands, and what is left
-    is shared by those that it knows.
+    The probability of an emotion that only one network knows is that network's; the remaining
+    probability is shared by the emotions that the other one knows.
 
     >>> mean_scores({"happy": 1.0, "sad": 0.0}, {"happy": 0.2, "sad": 0.4, "fear": 0.4})
     {'happy': 0.4, 'sad': 0.2, 'fear': 0.4}
@@ -26,45 +26,52 @@ def mean_scores(first: Mapping[str, float], second: Mapping[str, float]) -> dict
 
 
 def _completed(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
-    known = 1.0 - sum(p for label, p in other.items() if label not in one)
-    return {label: known * p for label, p in one.items()} | {
-        label: p for label, p in other.items() if label not in one
-    }
+    """Return `one` with the labels that only `other` has, scaled so that the sum stays 1."""
+    missing = {label: p for label, p in other.items() if label not in one}
+    scale = 1.0 - sum(missing.values())
+    return {label: scale * p for label, p in one.items()} | missing
 
 
 class TurnMean:
-    """Values of the windows of one turn, in order: smoothed, and their mean.
+    """Moving average and weighted mean of a value over the windows of one turn, in order.
 
     Args:
-        smoothing: weight of the past in the moving average of the values, in [0, 1); 0 = none.
+        smoothing: weight of the past in the moving average, in [0, 1); 0: none.
     """
 
     def __init__(self, smoothing: float = 0.0):
         self.smoothing = smoothing
         self._smoothed: np.ndarray | None = None
-        self._sum: np.ndarray | float = 0.0
+        self._sum: np.ndarray | None = None
         self._weight = 0.0
 
-    def window(self, values: np.ndarray, speech: float, covers_turn: bool = False) -> np.ndarray:
-        """Take a window's values (n,) and return the smoothed ones.
+    def window(self, values: np.ndarray, weight: float, covers_turn: bool = False) -> np.ndarray:
+        """Take a window's values (n,) and return the smoothed ones (n,).
 
         Args:
-            speech: how much speech is in the window, > 0: its weight in the utterance's answer.
-            covers_turn: the window is all of the turn so far. Then it holds all that the windows
-                before it held, and replaces them in the utterance's answer: to average answers to
-                a beginning with the answer to the whole costs 4 points of UA (validation
-                speakers, turns of up to 5 s).
+            weight: weight in the turn's answer, > 0: the seconds of speech in the window.
+            covers_turn: whether the window holds all of the turn so far. Then it replaces the
+                windows before it in the turn's answer, because it holds all that they held.
+                Averaging them in would cost 4 points of UA (validation speakers, turns of up to
+                5 s).
         """
         past = values if self._smoothed is None else self._smoothed
         self._smoothed = self.smoothing * past + (1 - self.smoothing) * values
-        if covers_turn:
-            self._sum, self._weight = 0.0, 0.0
-        self._sum = self._sum + speech * self._averaged(values)
-        self._weight += speech
+        weighted = weight * self._averaged(values)
+        if covers_turn or self._sum is None:
+            self._sum, self._weight = weighted, weight
+        else:
+            self._sum, self._weight = self._sum + weighted, self._weight + weight
         return self._smoothed
 
     def utterance(self) -> np.ndarray:
-        """Speech-weighted mean over the windows, (n,)."""
+        """Return the weighted mean over the turn's windows, (n,).
+
+        Raises:
+            ValueError: there was no window.
+        """
+        if self._sum is None:
+            raise ValueError("a turn without windows has no mean")
         return self._sum / self._weight
 
     def _averaged(self, values: np.ndarray) -> np.ndarray:
@@ -72,7 +79,7 @@ class TurnMean:
 
 
 class TurnDecoder(TurnMean):
-    """The same of logits (labels,); the utterance's answer is the mean of log-probabilities."""
+    """`TurnMean` of logits (labels,), where the turn's answer is the mean of log-probabilities."""
 
     def _averaged(self, values: np.ndarray) -> np.ndarray:
         return log_softmax(values)

@@ -1,80 +1,129 @@
-"""Between the thread that listens and the one that judges: the newest window wins."""
+"""Live streams: one thread captures sound, another scores it, and the newest window wins."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from ser_stream.emotion import INTERVAL
-from ser_stream.stream.windowing import Window
+from ser_stream.stream.session import StreamSession
+from ser_stream.stream.window import TurnEnd, Window
+from ser_stream.stream.word_fusion import Event, MakeFusion, WordFusion
 from ser_stream.units import Seconds
 
+JOIN_WITHIN: Seconds = 5.0
+"""How long the end of a stream waits for the capturing thread."""
 
-def _nothing_awaited() -> None:
-    return None
 
+class WindowQueue:
+    """Hands windows and turn ends from the thread that captures sound to the one that scores it.
 
-class WindowSlot:
-    """Hands windows from the listening thread to the judging one.
-
-    An interval window that was not fetched in time gives way to the next one; the last window of a
-    turn never does.
+    A window that was not taken in time gives way to what follows it; the end of a turn never does.
 
     Args:
-        patience: for how long who iterates may be kept waiting, None = until there is a window. As
-            long as it is not None, iteration goes on, also behind the end.
-
-    Attributes:
-        skipped: how many gave way.
+        on_skip: called for each window that gave way.
     """
 
-    def __init__(self, patience: Callable[[], Seconds | None] = _nothing_awaited) -> None:
-        self.skipped = 0
-        self._patience = patience
-        self._windows: deque[Window] = deque()
+    def __init__(self, on_skip: Callable[[], None] = lambda: None) -> None:
+        self._on_skip = on_skip
+        self._parts: deque[Window | TurnEnd] = deque()
         self._changed = threading.Condition()
         self._woken = False
         self._ended = False
         self._error: BaseException | None = None
 
-    def put(self, window: Window) -> None:
+    def put(self, part: Window | TurnEnd) -> None:
+        """Append a window or turn end."""
         with self._changed:
-            if self._windows and self._windows[-1].trigger == INTERVAL:
-                self._windows.pop()
-                self.skipped += 1
-            self._windows.append(window)
+            if self._parts and self._parts[-1].trigger == INTERVAL:
+                self._parts.pop()
+                self._on_skip()
+            self._parts.append(part)
             self._changed.notify()
 
     def wake(self) -> None:
-        """Have who iterates look at something else: it gets None."""
+        """Let the thread that waits for a window see to something else: it receives None."""
         with self._changed:
             self._woken = True
             self._changed.notify()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Nothing more will come; `error` is raised to whom iterates, after the last window."""
+        """Say that nothing more will come.
+
+        Args:
+            error: raised in the thread that takes the windows, after the last one.
+        """
         with self._changed:
             self._ended, self._error = True, error
             self._changed.notify()
 
-    def __iter__(self) -> Iterator[Window | None]:
-        """Windows, and None where there is none but the patience is over, or `wake` was called."""
+    def take_all(self, wait_s: Callable[[], Seconds | None]) -> Iterator[Window | TurnEnd | None]:
+        """Yield windows and turn ends until the end.
+
+        None is yielded when `wake` was called, and when none came within `wait_s()`.
+
+        Args:
+            wait_s: how long to wait for a window; None: until there is one. While it is not None,
+                something else is still awaited, and iteration goes on after the end.
+        """
         while True:
             with self._changed:
                 self._changed.wait_for(
-                    lambda: self._windows or self._woken or self._is_over(), self._patience()
+                    lambda: self._parts or self._woken or self._is_over(wait_s), wait_s()
                 )
                 woken, self._woken = self._woken, False
-                if self._windows:
-                    window = self._windows.popleft()
-                elif woken or not self._is_over():
-                    window = None
-                elif self._error is not None:
-                    raise self._error
-                else:
+                part = self._parts.popleft() if self._parts else None
+                if part is None and not woken and self._is_over(wait_s):
+                    if self._error is not None:
+                        raise self._error
                     return
-            yield window
+            yield part
 
-    def _is_over(self) -> bool:
-        return self._ended and self._patience() is None
+    def _is_over(self, wait_s: Callable[[], Seconds | None]) -> bool:
+        return self._ended and wait_s() is None
+
+
+def live_events(session: StreamSession, make_fusion: MakeFusion) -> Generator[Event, None, None]:
+    """Yield the events of a live source as they come.
+
+    Raises:
+        BaseException: whatever ended the capturing thread, after the windows before it.
+    """
+    queue = WindowQueue(session.note_skipped)
+    with (
+        contextlib.closing(make_fusion(queue.wake)) as fusion,
+        _capturing(session, queue, fusion),
+    ):
+        for part in queue.take_all(fusion.wait_s):
+            if part is not None:
+                fusion.add(session.score(part))
+            yield from fusion.take()
+
+
+@contextlib.contextmanager
+def _capturing(session: StreamSession, queue: WindowQueue, fusion: WordFusion) -> Iterator[None]:
+    """Run the thread that takes in sound and fills the queue, until the block is left."""
+
+    def put(parts: list[Window | TurnEnd]) -> None:
+        for part in parts:
+            fusion.submit(part)  # first: it must know the window before its scores come
+            queue.put(part)
+
+    def capture() -> None:
+        try:
+            for block in session.source.blocks():
+                put(session.push_or_skip(block))
+            put(session.finish())
+            queue.end()
+        except BaseException as error:  # raised again in the caller's thread
+            queue.end(error)
+
+    thread = threading.Thread(target=capture, name="ser_stream-listen", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        session.source.close()
+        thread.join(timeout=JOIN_WITHIN)

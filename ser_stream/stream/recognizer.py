@@ -1,48 +1,50 @@
-"""The heart: a source of sound in, emotion estimates out."""
+"""The recogniser: sound in, emotion estimates out."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import dataclasses
 import logging
 import threading
-import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from ser_stream.asr.base import NONE, AsrSettings
+from ser_stream.asr.base import NONE
 from ser_stream.asr.worker import AsrWorker
-from ser_stream.audio.block import AudioBlock, AudioSource
-from ser_stream.audio.microphone import Microphone
-from ser_stream.audio.recording import Recording
-from ser_stream.audio.turns import TurnSettings
+from ser_stream.audio.block import AudioSource
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
+from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
-from ser_stream.stream.live import WindowSlot
-from ser_stream.stream.scoring import ScoringSettings, WindowScorer
-from ser_stream.stream.settings import (
-    check_channel,
-    check_range,
-    torch_device,
-    window_settings,
-)
+from ser_stream.stream.asynchronous import iterate_in_thread
+from ser_stream.stream.live import live_events
+from ser_stream.stream.live_words import LiveWordFusion
+from ser_stream.stream.model_settings import scoring_settings, torch_device, window_settings
+from ser_stream.stream.pushed import PushedSamples, PushedStream, checked_samples
+from ser_stream.stream.scoring import WindowScorer, warm_up
+from ser_stream.stream.session import StreamSession, recorded_events
+from ser_stream.stream.settings import RecognizerSettings
+from ser_stream.stream.sources import Samples, open_async_source, open_source
 from ser_stream.stream.status import StreamStatus
 from ser_stream.stream.text_scoring import TextScorer
-from ser_stream.stream.windowing import StreamWindower, Window, WindowSettings
-from ser_stream.stream.word_fusion import Event, LiveTurns, RecordedTurns
+from ser_stream.stream.windowing import StreamWindower
+from ser_stream.stream.word_fusion import Event, RecordedWordFusion, WithoutWords, WordFusion
 from ser_stream.units import Seconds
 from ser_stream.words import Speech
 
 logger = logging.getLogger("ser_stream")
 
+OnSpeech = Callable[[Speech], None]
+"""Called with the words of a turn, so far and at its end, where speech recognition runs."""
 
-def _nothing(*_) -> None:
-    """Where there is nothing to do."""
+
+def _ignore(speech: Speech) -> None:
+    """Do nothing with words."""
 
 
 class Recognizer:
@@ -51,329 +53,281 @@ class Recognizer:
     >>> for estimate in Recognizer().stream("speech.wav"):   # doctest: +SKIP
     ...     print(estimate.end_s, estimate.expression, estimate.confidence)
 
-    With words: speech recognition runs in a process of its own from here to `close`, or to the end
-    of a with statement.
+    Where speech recognition runs, it does so in a process of its own, from here to `close` or to
+    the end of a `with` statement.
 
     Args:
         model: name of a shipped model, a model's folder, or a Hugging Face audio classifier's
-            folder or name on the Hub.
-        window_s, hop_s: length of a window, and how often there is an estimate; None = the
-            model's own. In whole steps of the model: anything else is refused.
-        min_speech_s: speech that a turn must have before it is judged.
-        min_confidence: below it an estimate abstains; None = the model's own floor.
-        smoothing: weight of the past in interval estimates, in [0, 1); None = the model's own.
-        channel: which channel to listen to, from 0, or "mix".
-        device: "cpu", "cuda", or "auto": a GPU where there is one.
-        threads: of torch, in the whole process; None leaves torch as it is. More than one is
-            slower wherever cores are shared.
-        asr: which speech recogniser. It never delays an estimate. Where its model is missing or it
-            fails, there are no words, and `status.asr` says why.
-        text_model: shipped name or folder of a network that sees words beside sound (CAN): a second
-            estimate of modality "audio+text" follows where there are words, the mean of this
-            network's scores and the first estimate's. "" = words alone.
+            folder or name on the Hub; or all settings in one object.
+        settings: any of `RecognizerSettings`, which documents them.
 
     Raises:
-        InputError: one of these cannot be used; the message says what can.
+        InputError: a setting cannot be used; the message says what is accepted.
     """
 
-    def __init__(
-        self,
-        model: str | Path = "default",
-        *,
-        window_s: Seconds | None = None,
-        hop_s: Seconds | None = None,
-        min_speech_s: Seconds = 0.7,
-        min_confidence: float | None = None,
-        smoothing: float | None = None,
-        channel: int | str = "mix",
-        device: str = "auto",
-        threads: int | None = 1,
-        asr: AsrSettings = AsrSettings(),
-        text_model: str | Path = "",
-    ):
-        check_channel(channel)
-        if threads is not None:
-            torch.set_num_threads(threads)
-        device = torch_device(device)
-        network, self.info = load_model(model, device)
+    def __init__(self, model: str | Path | RecognizerSettings = "default", **settings: Any) -> None:
+        if not isinstance(model, RecognizerSettings):
+            model = RecognizerSettings().replace(model=model, **settings)
+        elif settings:
+            model = model.replace(**settings)
+        self.settings = model
+        if model.threads is not None:
+            torch.set_num_threads(model.threads)
+        device = torch_device(model.device)
+        network: EmotionModel
+        network, self.info = load_model(model.model, device)
         # Channels last: two-dimensional convolutions take down to a third of the time on a CPU.
-        self._model = network.to(memory_format=torch.channels_last)
-        self._text_judge = TextScorer.load(text_model, device) if text_model else None
-        self._settings = {
-            "window_s": window_s,
-            "hop_s": hop_s,
-            "min_speech_s": min_speech_s,
-            "min_confidence": min_confidence,
-            "smoothing": smoothing,
-        }
-        self._windows, judge_settings = self._checked(self._settings)
-        self._judge = WindowScorer(self._model, self.info.name, judge_settings)
-        self._set_text_judge()
-        self._turns = TurnSettings()
-        self._channel = channel
+        self._model: EmotionModel = network.to(  # type: ignore[call-overload]
+            memory_format=torch.channels_last
+        )
+        self._windows = window_settings(self._model, model)
+        scoring = scoring_settings(self._model, self.info, model, self._windows)
+        self._scorer = WindowScorer(self._model, self.info.name, scoring)
+        self._text_scorer = _load_text_scorer(model, device)
         self._muted = False
-        self._session: StreamWindower | None = None
-        self._source: AudioSource | None = None
-        self._refused = ""  # why the source's last block cannot be used
-        self._slot = WindowSlot()
-        self._judged = 0
-        self._judging_since: float | None = None  # monotonic
-        self._warm_up()
+        self._lock = threading.Lock()
+        self._streams = 0  # begun so far
+        self._active: StreamSession | None = None  # the stream that goes on
+        self._session: StreamSession | None = None  # that stream, or the last one
+        self._pushed: PushedStream | None = None
+        warm_up(self._model, self._windows.window_frames)
         for info in filter(None, (self.info, self.text_info)):
             if not info.training_data.commercial_use:
                 logger.info("model %s: %s", info.name, info.training_data.licence)
-        # Last, so that nothing that is refused leaves a process behind.
-        self._asr = _open_asr(asr, text_model)
-        self._release = weakref.finalize(self, self._asr.close if self._asr else _nothing)
+        # Last, so that a setting that is refused leaves no process behind.
+        self._asr = None if model.asr.backend == NONE else AsrWorker(model.asr)
+        self._release = weakref.finalize(self, _close_asr, self._asr)
 
-    def close(self) -> None:
-        """End speech recognition and its process; done too when nobody holds the object."""
-        self._release()
+    def stream(
+        self,
+        source: AudioSource | str | Path | None = None,
+        on_speech: OnSpeech = _ignore,
+    ) -> Generator[EmotionEstimate, None, None]:
+        """Yield the estimates of a source as they come.
 
-    def __enter__(self) -> Recognizer:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
-
-    def change(self, **settings: float | None) -> None:
-        """Change settings of `__init__` while a stream runs: from the next window on.
+        A live source never waits: its sound is taken in by a thread of its own, and where inference
+        is slower than sound, windows are skipped and counted. Of a recording every window is
+        scored, and its words are waited for. Leaving the loop closes the source.
 
         Args:
-            settings: any of window_s, hop_s, min_speech_s, min_confidence and smoothing. (Another
-                window or smoothing counts from the next turn on.)
+            source: path of a recording, any `AudioSource`, or None for the default microphone.
+            on_speech: called in the caller's thread, between estimates.
+
+        Raises:
+            InputError: the source cannot be used, or another stream goes on.
+        """
+        return self._estimates(open_source(source), on_speech, threading.Event())
+
+    def push(
+        self, samples: Samples, rate: float, on_speech: OnSpeech = _ignore
+    ) -> list[EmotionEstimate]:
+        """Take the next samples of a stream that the caller feeds, and return what is ready.
+
+        The first call begins a stream; `finish` ends it. The estimates are those of the same
+        recording in `stream`, however its samples are divided. Every window is scored before this
+        returns. It never waits for words: estimates with words are returned by a later call. Call
+        it from one thread at a time.
+
+        Args:
+            samples: (n,) or (n, channels). Integers are scaled by their type (int16 / 32768; uint8
+                is offset binary), floats have full scale +-1.
+            rate: sample rate in Hz; it may change from call to call.
+
+        Raises:
+            InputError: the samples or the rate are not accepted, and are left out; or a stream of
+                another source goes on.
+        """
+        array, rate_hz = checked_samples(samples, rate)
+        if self._pushed is None:
+            session, number = self._begin(PushedSamples())
+            self._pushed = PushedStream(session, lambda wake: self._live_fusion(number, wake))
+        return _estimates_of(self._pushed.push(array, rate_hz), on_speech)
+
+    def finish(self, on_speech: OnSpeech = _ignore) -> list[EmotionEstimate]:
+        """End the stream of `push` and return its last estimates; the next `push` begins anew.
+
+        Waits for the words of the last turn, a second at most.
+        """
+        pushed, self._pushed = self._pushed, None
+        if pushed is None:
+            return []
+        try:
+            return _estimates_of(pushed.finish(), on_speech)
+        finally:
+            self._active = None
+
+    async def astream(
+        self,
+        source: AudioSource | Iterable[Samples] | AsyncIterable[Samples] | str | Path | None = None,
+        rate: float | None = None,
+        on_speech: OnSpeech = _ignore,
+    ) -> AsyncGenerator[EmotionEstimate, None]:
+        """Yield the estimates of a source as they come; inference runs in a thread.
+
+        Leaving the loop, and cancelling the task, closes the source.
+
+        Args:
+            source: as `stream` takes it, or an iterable or asynchronous iterable of arrays, as
+                `push` takes them. Like a recording, an iterable is read as fast as its windows are
+                scored, and the words of its turns are waited for.
+            rate: sample rate of an iterable's arrays in Hz.
+            on_speech: called in the event loop, between estimates.
+
+        Raises:
+            InputError: the source cannot be used, or another stream goes on.
+        """
+        loop = asyncio.get_running_loop()
+        opened = open_async_source(source, rate, loop)
+        stopping = threading.Event()
+
+        def interrupt() -> None:
+            stopping.set()
+            opened.close()
+
+        def pass_on(speech: Speech) -> None:
+            loop.call_soon_threadsafe(on_speech, speech)
+
+        estimates = self._estimates(opened, pass_on, stopping)
+        async with contextlib.aclosing(iterate_in_thread(estimates, interrupt)) as found:
+            async for estimate in found:
+                yield estimate
+
+    def change(self, **settings: float | None) -> None:
+        """Change settings while a stream runs; they count from the next window on.
+
+        Args:
+            settings: any of window_s, hop_s, min_speech_s, min_confidence and smoothing, as in
+                `RecognizerSettings`. Another window or smoothing counts from the next turn on.
 
         Raises:
             InputError: one of them cannot be used; all stay as they were.
         """
-        changed = {**self._settings, **settings}
-        if changed.keys() != self._settings.keys():
-            raise InputError(
-                f"change: found {', '.join(settings)}; accepted are {', '.join(self._settings)}"
-            )
-        self._windows, self._judge.settings = self._checked(changed)
-        self._settings = changed
-        self._set_text_judge()
+        changed = self.settings.changed(**settings)
+        windows = window_settings(self._model, changed)
+        self._scorer.settings = scoring_settings(self._model, self.info, changed, windows)
+        self.settings, self._windows = changed, windows
+        if self._text_scorer is not None:
+            _apply(changed, self._text_scorer)
         if self._session is not None:
-            self._session.windows = self._windows
+            self._session.windower.windows = windows
 
     @property
     def muted(self) -> bool:
-        """Whether sound is ignored, because the robot itself speaks. May be set at any time."""
+        """Whether sound is ignored because the robot itself speaks. May be set at any time."""
         return self._muted
 
     @muted.setter
     def muted(self, muted: bool) -> None:
         self._muted = muted
         if self._session is not None:
-            self._session.muted = muted
-
-    @property
-    def text_info(self) -> ModelInfo | None:
-        """Of the network that sees words beside sound."""
-        return self._text_judge.info if self._text_judge else None
-
-    @property
-    def hop_s(self) -> Seconds:
-        return self._windows.hop_frames * self._windows.features.frame_s
+            self._session.windower.muted = muted
 
     @property
     def status(self) -> StreamStatus:
-        """The stream right now. May be read from any thread."""
-        session, judging_since = self._session, self._judging_since
-        words = dict(
-            asr=self._asr.status if self._asr else None,
-            text_error=self._text_judge.error if self._text_judge else "",
-        )
-        if session is None:
-            return StreamStatus(**words)
-        return StreamStatus(
-            position_s=session.position_s,
-            level_dbfs=session.level_dbfs,
-            speaking=session.speaking,
-            windows=self._judged,
-            skipped=self._slot.skipped,
-            gaps=session.timeline.gaps,
-            gap_s=session.timeline.gap_s,
-            bad_samples=session.conditioner.bad_samples,
-            judging_s=0.0 if judging_since is None else time.monotonic() - judging_since,
-            source=self._source_error,
-            muted=self._muted,
-            **words,
-        )
+        """The state of the stream right now, or of the last one. May be read from any thread."""
+        asr = self._asr.status if self._asr else None
+        text_error = self._text_scorer.error if self._text_scorer else ""
+        if self._session is None:
+            return StreamStatus(muted=self._muted, asr=asr, text_error=text_error)
+        return self._session.status(asr, text_error)
 
     @property
-    def _source_error(self) -> str:
-        if not getattr(self._source, "connected", True):
-            return self._source.last_error
-        return self._refused
+    def hop_s(self) -> Seconds:
+        """Seconds from one interval estimate to the next."""
+        return self._windows.hop_frames * self._windows.features.frame_s
 
-    def stream(
-        self,
-        source: AudioSource | str | Path | None = None,
-        on_speech: Callable[[Speech], None] = _nothing,
-    ) -> Iterator[EmotionEstimate]:
-        """Estimates, as they come.
+    @property
+    def text_info(self) -> ModelInfo | None:
+        """Description of the network that takes words beside sound; None without one."""
+        return self._text_scorer.info if self._text_scorer else None
 
-        Sound of a live source is never kept waiting: it is taken in by a thread of its own, and
-        where inference is slower than sound, windows are skipped and counted. Of a recording
-        every window is judged, and words are waited for. Leaving the loop closes the source.
+    def close(self) -> None:
+        """End speech recognition and its process; also done when the object is no longer used."""
+        self._release()
+
+    def __enter__(self) -> Recognizer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _estimates(
+        self, source: AudioSource, on_speech: OnSpeech, stopping: threading.Event
+    ) -> Generator[EmotionEstimate, None, None]:
+        """Yield the estimates of a source.
 
         Args:
-            source: a recording's path, any `AudioSource`, or None for the default microphone.
-            on_speech: called with the words of a turn, so far and at its end, where speech
-                recognition runs; by whom iterates, between estimates.
+            stopping: when it is set, the words of a recording are not waited for.
+        """
+        session, number = self._begin(source)
+        if source.live:
+            events = live_events(session, lambda wake: self._live_fusion(number, wake))
+        else:
+            events = recorded_events(session, self._recorded_fusion(number, stopping))
+        try:
+            with contextlib.closing(source), contextlib.closing(events):
+                for event in events:
+                    if isinstance(event, Speech):
+                        on_speech(event)
+                    else:
+                        yield event
+        finally:
+            self._active = None
+
+    def _begin(self, source: AudioSource) -> tuple[StreamSession, int]:
+        """Begin a stream; return its session and its number.
 
         Raises:
-            InputError: the source cannot be used.
+            InputError: another stream goes on.
         """
-        if source is None:
-            source = Microphone()
-        elif isinstance(source, (str, Path)):
-            source = Recording(source)
-        self._source, self._refused = source, ""
-        self._judged = 0
-        self._judge.forget()
-        self._slot = WindowSlot()
-        self._session = StreamWindower(
-            self._windows, self._turns, self._channel, settle_s=source.settle_s
+        windower = StreamWindower(
+            self._windows, self.settings.turns, self.settings.channel, source.settle_s
         )
-        self._session.muted = self._muted
-        events = self._live(source) if source.live else self._recorded(source)
-        try:
-            for event in events:
-                if isinstance(event, Speech):
-                    on_speech(event)
-                else:
-                    yield event
-        finally:
-            self._judging_since = None
-            events.close()
-            source.close()
+        session = StreamSession(source, windower, self._scorer)
+        with self._lock:
+            if self._active is not None:
+                raise InputError(
+                    f"{source.name}: this recogniser is listening to {self._active.source.name}; "
+                    "end that stream first (finish() ends one of pushed samples), or use another "
+                    "Recognizer"
+                )
+            self._active = self._session = session
+            self._streams += 1
+            self._scorer.reset()
+            windower.muted = self._muted
+            return session, self._streams
 
-    def _estimate(self, window: Window) -> EmotionEstimate:
-        """The first estimate, by sound."""
-        self._judging_since = time.monotonic()
-        estimate = self._judge(window)
-        self._judging_since = None
-        self._judged += 1
-        return estimate
+    def _recorded_fusion(self, stream: int, stopping: threading.Event) -> WordFusion:
+        if self._asr is None:
+            return WithoutWords()
+        return RecordedWordFusion(self._asr, self._text_scorer, stream, stopping)
 
-    def _recorded(self, source: AudioSource) -> Iterator[Event]:
-        turns = RecordedTurns(self._asr, self._text_judge) if self._asr else None
-        for window in self._every_window(source):
-            estimate = self._estimate(window)
-            if turns is None:
-                yield estimate
-            else:
-                yield from turns.events(window, estimate)
-
-    def _every_window(self, source: AudioSource) -> Iterator[Window]:
-        for block in source.blocks():
-            yield from self._session.push(block)
-        yield from self._session.finish()
-
-    def _live(self, source: AudioSource) -> Iterator[Event]:
-        with contextlib.ExitStack() as stack:
-            turns = None
-            if self._asr is not None:
-                turns = LiveTurns(self._asr, self._text_judge, lambda: self._slot.wake())
-                stack.callback(turns.close)
-                self._slot = WindowSlot(turns.patience)
-            stack.enter_context(self._listening(source, turns))
-            for window in self._slot:
-                if window is not None:
-                    estimate = self._estimate(window)
-                    if turns is None:
-                        yield estimate
-                    else:
-                        turns.judged(window, estimate)
-                if turns is not None:
-                    yield from turns.take()
-
-    @contextlib.contextmanager
-    def _listening(self, source: AudioSource, turns: LiveTurns | None) -> Iterator[None]:
-        """The thread that takes sound in and fills the slot."""
-        slot, session = self._slot, self._session
-
-        def put(windows: list[Window]) -> None:
-            for window in windows:
-                if turns is not None:  # first: it must know the window when that is judged
-                    turns.hear(window)
-                slot.put(window)
-
-        def listen() -> None:
-            try:
-                for block in source.blocks():
-                    put(self._heard(block))
-                put(session.finish())
-                slot.end()
-            except BaseException as error:  # whatever ends the thread is raised in the caller's
-                slot.end(error)
-
-        listener = threading.Thread(target=listen, name="ser_stream-listen", daemon=True)
-        listener.start()
-        try:
-            yield
-        finally:
-            source.close()
-            listener.join(timeout=5.0)
-
-    def _heard(self, block: AudioBlock | None) -> list[Window]:
-        """Windows that a live source's block completed, or that there was no sound.
-
-        A block that cannot be used is none: the next one may be better, when a microphone comes
-        back, or a topic's publisher is started again. Only what was wrong from the beginning is an
-        error, where the source does not wait.
-        """
-        if block is None:
-            return self._session.break_off()
-        try:
-            windows = self._session.push(block)
-        except InputError as error:
-            if not self._session.position_s and not getattr(self._source, "waits", False):
-                raise
-            self._refused = str(error)
-            return self._session.break_off()
-        self._refused = ""
-        return windows
-
-    def _set_text_judge(self) -> None:
-        if self._text_judge is not None:
-            self._text_judge.min_speech = self._settings["min_speech_s"]
-            self._text_judge.min_confidence = self._settings["min_confidence"]
-
-    def _checked(self, settings: dict) -> tuple[WindowSettings, ScoringSettings]:
-        """What the settings mean for windows and for judging them."""
-        check_range("min_speech_s", settings["min_speech_s"], 0.1, 10.0, may_be_none=False)
-        check_range("min_confidence", settings["min_confidence"], 0.0, 1.0)
-        check_range("smoothing", settings["smoothing"], 0.0, 0.99)
-        windows = window_settings(
-            self._model, settings["window_s"], settings["hop_s"], settings["min_speech_s"]
-        )
-        floor, smoothing = settings["min_confidence"], settings["smoothing"]
-        calibration = {
-            trigger: fitted if floor is None else dataclasses.replace(fitted, floor=floor)
-            for trigger, fitted in self.info.calibration.items()
-        }
-        return windows, ScoringSettings(
-            window_steps=self._model.steps_in(windows.window_frames),
-            smoothing=self.info.smoothing if smoothing is None else smoothing,
-            calibration=calibration,
-            min_speech=windows.min_speech,
-        )
-
-    def _warm_up(self) -> None:
-        """First calls are slow: make them before there is sound."""
-        shape = (1, self._windows.window_frames, self._windows.features.dimension)
-        with torch.inference_mode():
-            for _ in range(3):
-                self._model(torch.zeros(shape, device=next(self._model.parameters()).device))
+    def _live_fusion(self, stream: int, wake: Callable[[], None]) -> WordFusion:
+        if self._asr is None:
+            return WithoutWords()
+        return LiveWordFusion(self._asr, self._text_scorer, stream, wake)
 
 
-def _open_asr(settings: AsrSettings, text_model: str | Path) -> AsrWorker | None:
-    if settings.backend != NONE:
-        return AsrWorker(settings)
-    if text_model:
-        raise InputError(f"text_model: found {str(text_model)!r}, but asr is {NONE}: no words")
-    return None
+def _estimates_of(events: list[Event], on_speech: OnSpeech) -> list[EmotionEstimate]:
+    """Return the estimates among the events, after handing over the words."""
+    for event in events:
+        if isinstance(event, Speech):
+            on_speech(event)
+    return [event for event in events if isinstance(event, EmotionEstimate)]
+
+
+def _load_text_scorer(settings: RecognizerSettings, device: str) -> TextScorer | None:
+    if not settings.text_model:
+        return None
+    scorer = TextScorer.load(settings.text_model, device)
+    _apply(settings, scorer)
+    return scorer
+
+
+def _apply(settings: RecognizerSettings, scorer: TextScorer) -> None:
+    scorer.min_speech, scorer.min_confidence = settings.min_speech_s, settings.min_confidence
+
+
+def _close_asr(asr: AsrWorker | None) -> None:
+    if asr is not None:
+        asr.close()

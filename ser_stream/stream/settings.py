@@ -1,84 +1,120 @@
-"""What a recogniser is set to, checked against what its model can do."""
+"""Every setting of recognition: its default, its unit and what it accepts. Needs no torch."""
 
 from __future__ import annotations
 
-import math
+import dataclasses
+from pathlib import Path
+from typing import Any
 
-import torch
-
+from ser_stream.asr.base import NONE, AsrSettings
+from ser_stream.audio.block import Channel
+from ser_stream.audio.turns import TurnSettings
 from ser_stream.errors import InputError
-from ser_stream.models.base import EmotionModel
-from ser_stream.stream.windowing import WindowSettings
 from ser_stream.units import Seconds
 
+RANGES = {
+    "min_speech_s": (0.1, 10.0),
+    "min_confidence": (0.0, 1.0),
+    "smoothing": (0.0, 0.99),
+}
+"""Name of a setting -> its lowest and highest value. `window_s` and `hop_s` depend on the model."""
 
-def torch_device(device: str) -> str:
-    """The device by the name that torch has for it; of auto, a GPU where there is one.
+CHANGEABLE = ("window_s", "hop_s", "min_speech_s", "min_confidence", "smoothing")
+"""Settings that may be changed while a stream runs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RecognizerSettings:
+    """Settings of a `Recognizer`. None stands for the model's own value.
+
+    Attributes:
+        model: name of a shipped model, a model's folder, or a Hugging Face audio classifier's
+            folder or name on the Hub.
+        window_s: length of a window in seconds, in whole steps of the model.
+        hop_s: seconds from one estimate to the next, in whole steps of the model.
+        min_speech_s: seconds of speech that a turn must hold before it is scored.
+        min_confidence: estimates with less confidence abstain.
+        smoothing: weight of the past in interval estimates, in [0, 1).
+        channel: index of the source's channel, from 0, or "mix": the mean of all channels.
+        device: "cpu", "cuda", or "auto": a GPU where there is one.
+        threads: number of torch's threads, in the whole process; None leaves it as it is. More
+            than one is slower wherever cores are shared.
+        asr: which speech recogniser runs; by default none. It never delays an interval estimate.
+            Where its model is missing or it fails, there are no words, and `status.asr` says why.
+        text_model: shipped name or folder of a network that takes words beside sound (CAN). A
+            second estimate of modality "audio+text" follows wherever there are words. "": none.
+        turns: when speech begins and ends.
 
     Raises:
-        InputError: the device cannot be used.
+        InputError: a setting has a value that is not accepted.
     """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and torch.cuda.is_available():
-        return device  # untouched: of several processes, each takes memory on its own GPU alone
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"device {device!r}: {reason}; accepted are auto, cpu, and cuda where there is a GPU"
-        ) from error
-    return device
+
+    model: str | Path = "default"
+    window_s: Seconds | None = None
+    hop_s: Seconds | None = None
+    min_speech_s: Seconds = 0.7
+    min_confidence: float | None = None
+    smoothing: float | None = None
+    channel: Channel = "mix"
+    device: str = "auto"
+    threads: int | None = 1
+    asr: AsrSettings = AsrSettings()
+    text_model: str | Path = ""
+    turns: TurnSettings = dataclasses.field(default_factory=TurnSettings)
+
+    def __post_init__(self) -> None:
+        for name in ("window_s", "hop_s"):
+            _check_number(name, getattr(self, name))
+        _check_range("min_speech_s", self.min_speech_s, may_be_none=False)
+        _check_range("min_confidence", self.min_confidence)
+        _check_range("smoothing", self.smoothing)
+        if self.channel != "mix" and not (type(self.channel) is int and self.channel >= 0):
+            raise InputError(
+                f"channel: found {self.channel!r}; accepted are numbers from 0 on, and 'mix'"
+            )
+        if self.threads is not None and not (type(self.threads) is int and self.threads >= 1):
+            raise InputError(
+                f"threads: found {self.threads!r}; accepted are whole numbers from 1 on, and None"
+            )
+        if self.text_model and self.asr.backend == NONE:
+            raise InputError(
+                f"text_model: found {str(self.text_model)!r}, but asr is {NONE}: no words"
+            )
+
+    def replace(self, **settings: Any) -> RecognizerSettings:
+        """Return the settings with some of them replaced.
+
+        Raises:
+            InputError: there is no such setting, or its value is not accepted.
+        """
+        _check_names("settings", settings, [field.name for field in dataclasses.fields(self)])
+        return dataclasses.replace(self, **settings)
+
+    def changed(self, **settings: Any) -> RecognizerSettings:
+        """Return the settings with some of `CHANGEABLE` replaced, for a stream that runs.
+
+        Raises:
+            InputError: a setting cannot be changed, or its value is not accepted.
+        """
+        _check_names("change", settings, CHANGEABLE)
+        return dataclasses.replace(self, **settings)
 
 
-def check_range(
-    name: str, value: float | None, low: float, high: float, may_be_none: bool = True
-) -> None:
-    """Raises InputError: the value is not from low to high, nor None where it may be."""
+def _check_names(where: str, found: dict[str, Any], accepted: list[str] | tuple[str, ...]) -> None:
+    unknown = [name for name in found if name not in accepted]
+    if unknown:
+        raise InputError(f"{where}: found {', '.join(unknown)}; accepted are {', '.join(accepted)}")
+
+
+def _check_number(name: str, value: object) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise InputError(f"{name}: found {value!r}; accepted are numbers, and None")
+
+
+def _check_range(name: str, value: Any, may_be_none: bool = True) -> None:
     if value is None and may_be_none:
         return
-    if value is None or not low <= value <= high:
+    low, high = RANGES[name]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and low <= value <= high):  # False for NaN, too
         raise InputError(f"{name}: found {value}; accepted are {low} to {high}")
-
-
-def check_channel(channel: int | str) -> None:
-    """Raises InputError: it is neither a number from 0 on nor "mix"."""
-    if channel != "mix" and not (type(channel) is int and channel >= 0):
-        raise InputError(f"channel: found {channel!r}; accepted are numbers from 0 on, and 'mix'")
-
-
-def window_settings(
-    model: EmotionModel, window_s: Seconds | None, hop_s: Seconds | None, min_speech_s: Seconds
-) -> WindowSettings:
-    """Window and hop in frames, checked against the steps of the model.
-
-    Raises:
-        InputError: they are not whole steps, or too long; the message names the nearest allowed.
-    """
-    step, overlap, frame_s = (
-        model.frames_per_step,
-        model.step_overlap_frames,
-        model.features.frame_s,
-    )
-    hop_frames, window_frames = model.hop_frames, model.window_frames
-    if hop_s is not None:
-        hop_frames = _allowed("hop", hop_s, step, 0, model.window_frames - overlap, frame_s)
-    if window_s is not None:
-        window_frames = _allowed("window", window_s, step, overlap, model.window_frames, frame_s)
-    return WindowSettings(model.features, window_frames, hop_frames, min_speech_s)
-
-
-def _allowed(name: str, value_s: Seconds, step: int, base: int, most: int, frame_s: Seconds) -> int:
-    """`value_s` in frames, where it is `base` and one or more whole steps, up to `most`."""
-    frames = value_s / frame_s
-    finite = min(max(frames, 0), most) if math.isfinite(frames) else most
-    nearest = base + step * max(1, round((finite - base) / step))
-    if not abs(frames - nearest) <= 0.01:
-        neighbours = {n for n in (nearest - step, nearest, nearest + step) if base < n <= most}
-        listed = ", ".join(f"{n * frame_s:g}" for n in sorted(neighbours))
-        raise InputError(
-            f"{name}: found {value_s:g} s; this model takes {(base + step) * frame_s:g} to "
-            f"{most * frame_s:g} s in steps of {step * frame_s:g} s; nearest are {listed} s"
-        )
-    return nearest

@@ -1,4 +1,4 @@
-"""How a stream is, for whoever looks: the live view, diagnostics."""
+"""What a stream is doing, for the live view and for diagnostics."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class StreamStatus:
     """What a stream is doing right now.
 
     Attributes:
-        position_s: how much sound there was.
-        level_dbfs: of the newest block.
-        speaking: someone speaks.
-        windows: estimates made.
-        skipped: windows that were not judged because a newer one was there already.
-        gaps, gap_s: interruptions of the sound, and how long they were together.
-        bad_samples: samples that were no numbers.
-        judging_s: how long the window that is judged right now has been; 0 where none is.
-        muted: sound is not listened to: the robot itself speaks.
-        source: what the source says of itself, where it does ("" = all is well).
-        asr: how speech recognition is; None where there is none.
-        text_error: why there are no second estimates right now; "" = all is well.
+        position_s: seconds of sound received so far.
+        level_dbfs: level of the newest block.
+        speaking: whether someone speaks.
+        windows: number of windows and turns scored so far.
+        skipped: number of windows that were not scored because a newer one was waiting.
+        gaps, gap_s: number of interruptions of the sound, and their total length.
+        bad_samples: number of samples that were NaN, infinite or absurdly large.
+        scoring_s: seconds since scoring of the current window began; 0 between windows.
+        muted: whether sound is ignored because the robot itself speaks.
+        source: what is wrong with the source right now; "" where nothing is.
+        asr: state of speech recognition; None where none runs.
+        text_error: why there are no second estimates right now; "" where nothing is wrong.
     """
 
     position_s: Seconds = 0.0
@@ -36,7 +36,7 @@ class StreamStatus:
     gaps: int = 0
     gap_s: Seconds = 0.0
     bad_samples: int = 0
-    judging_s: Seconds = 0.0
+    scoring_s: Seconds = 0.0
     muted: bool = False
     source: str = ""
     asr: AsrStatus | None = None

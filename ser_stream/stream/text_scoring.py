@@ -1,4 +1,4 @@
-"""From a window and its words to the second estimate, of sound and text."""
+"""From a window and its words to the second estimate, of sound and text together."""
 
 from __future__ import annotations
 
@@ -7,50 +7,49 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
 
-from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate
+from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate, valence_arousal
 from ser_stream.errors import InputError
-from ser_stream.features.segments import segment
+from ser_stream.features.segments import SegmentConfig, segment
 from ser_stream.models.base import BimodalModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
 from ser_stream.models.segment_batch import SegmentBatch
 from ser_stream.stream.decoding import mean_scores
-from ser_stream.stream.scoring import estimate_of
-from ser_stream.stream.windowing import Window
+from ser_stream.stream.scores import Scores
+from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word, clipped
 
 logger = logging.getLogger("ser_stream")
 
-
-AGAIN_AFTER: Seconds = 60.0
-"""A network that has failed is tried again so much later: a GPU's memory may be free again."""
+RETRY_AFTER: Seconds = 60.0
+"""A network that has failed is tried again after this time: a GPU's memory may be free again."""
 
 
 class TextScorer:
-    """Judges windows by their sound and their words. Remembers nothing between them.
+    """Scores windows and turns by their sound and their words. Keeps nothing between them.
 
-    The answer is the mean of the network's scores and the first estimate's, whose network hears
-    better. Other weights, and products, were no better on validation speakers
+    The answer is the mean of this network's scores and the scores by sound alone, whose network is
+    the better one. Other weights, and products, were no better on validation speakers
     (`docs/history.md`).
 
-    An order of magnitude slower than `WindowScorer`: CAN needs 60 ms of one core for 5 s.
-
-    A window is cut into the segments of its words as the network's training cut recordings
-    (`ser_stream.features.segments`): for CAN aligned with the words, neighbours overlapping by
-    10 %.
+    An order of magnitude slower than `WindowScorer`: CAN takes 60 ms of one core for 5 s of sound.
+    A window is cut into the segments of its words as in the network's training
+    (`ser_stream.features.segments`); for CAN, segments are aligned with the words and neighbours
+    overlap by 10 %.
 
     Args:
-        model, info: of a network that sees words beside sound.
+        model, info: a network that takes words beside sound, and its description.
 
     Attributes:
-        min_speech: windows of a turn with less speech get an estimate that abstains.
-        min_confidence: below it an estimate abstains; None = the model's own floor.
-        error: why it does not judge right now; "" as long as it does.
+        min_speech: estimates of windows and turns with less speech abstain.
+        min_confidence: estimates with less confidence abstain; None: the model's own floor.
+        error: why there are no estimates right now; "" as long as there are.
     """
 
     def __init__(self, model: BimodalModel, info: ModelInfo):
@@ -64,73 +63,101 @@ class TextScorer:
 
     @classmethod
     def load(cls, name_or_folder: str | Path, device: str) -> TextScorer:
-        """Load a model, and warm it up.
+        """Load a model and run it once, because its first call is slow.
 
         Raises:
             InputError: see `load_model`.
         """
         try:
-            judge = cls(*load_model(name_or_folder, device, BimodalModel))
+            scorer = cls(*load_model(name_or_folder, device, BimodalModel))
         except InputError as error:
             raise InputError(f"text_model: {error}") from error
-        judge._answer(np.zeros(SAMPLE_RATE_HZ, np.float32), [Word("", 0.0, 1.0)])
-        return judge
+        scorer._outputs(np.zeros(SAMPLE_RATE_HZ, np.float32), [Word("", 0.0, 1.0)])
+        return scorer
 
     def __call__(
-        self, window: Window, words: Sequence[Word], by_sound: EmotionEstimate
+        self, part: Window | TurnEnd, words: Sequence[Word], by_sound: Scores | EmotionEstimate
     ) -> EmotionEstimate | None:
-        """The estimate; None where no word is spoken in the window, or the network has failed.
+        """Return the estimate of `score`, or None where there is none."""
+        scores = self.score(part, words, by_sound)
+        return scores.estimate() if scores else None
+
+    def score(
+        self, part: Window | TurnEnd, words: Sequence[Word], by_sound: Scores | EmotionEstimate
+    ) -> Scores | None:
+        """Return the scores by sound and words.
+
+        None where no word is spoken in the window or turn, or the network has failed.
 
         Args:
-            words: of the window's turn, in the order of their starts, on the stream's clock.
-            by_sound: the window's first estimate.
+            words: the words of the turn, ordered by their starts, on the stream's clock.
+            by_sound: the scores of the same window or turn by sound alone.
         """
-        heard = clipped(words, window.start_s, window.end_s)
-        if not heard or (self.error and time.monotonic() - self._failed_at < AGAIN_AFTER):
+        inside = clipped(words, part.start_s, part.end_s)
+        if not inside or (self.error and time.monotonic() - self._failed_at < RETRY_AFTER):
             return None
         tokens = [
             dataclasses.replace(
-                word, start_s=word.start_s - window.start_s, end_s=word.end_s - window.start_s
+                word, start_s=word.start_s - part.start_s, end_s=word.end_s - part.start_s
             )
-            for word in heard
+            for word in inside
         ]
         try:
-            logits, attention = self._answer(window.sound, tokens)
-        except (RuntimeError, ValueError) as error:  # no memory, CUDA; or words in no order
-            reason, self._failed_at = str(error).splitlines()[0], time.monotonic()
-            if reason != self.error:  # what fails time after time is said once
-                again = f"tried again every {AGAIN_AFTER:g} s"
-                logger.error("text model: %s; no second estimates, %s", reason, again)
-            self.error = reason
+            logits, attention = self._outputs(part.sound, tokens)
+        except (RuntimeError, ValueError) as error:  # out of memory, CUDA; unordered words
+            self._note_failure(error)
             return None
         if self.error:
             self.error = ""
             logger.info("text model: second estimates are back")
-        calibration = self.info.calibration[window.trigger]
+        calibration = self.info.calibration[part.trigger]
         probabilities = map(float, calibration.probabilities(logits))
         own = dict(zip(self._model.labels, probabilities, strict=True))
         scores = mean_scores(by_sound.scores, own)
         floor = calibration.floor if self.min_confidence is None else self.min_confidence
-        abstains = max(scores.values()) < floor or window.speech_s < self.min_speech
-        dicts = tuple(
-            {**word.to_dict(), **{name: float(weights[i]) for name, weights in attention.items()}}
-            for i, word in enumerate(heard)
+        valence, arousal = valence_arousal(scores)
+        return Scores(
+            part=part,
+            scores=scores,
+            abstains=max(scores.values()) < floor or part.speech_s < self.min_speech,
+            valence=valence,
+            arousal=arousal,
+            model=f"{by_sound.model}+{self.info.name}",
+            modality=AUDIO_TEXT,
+            words=_with_attention(inside, attention),
         )
-        names = f"{by_sound.model}+{self.info.name}"
-        return estimate_of(window, scores, abstains, names, AUDIO_TEXT, dicts)
 
-    def _answer(
+    def _note_failure(self, error: Exception) -> None:
+        reason, self._failed_at = str(error).splitlines()[0], time.monotonic()
+        if reason != self.error:  # a repeated failure is logged once
+            again = f"tried again every {RETRY_AFTER:g} s"
+            logger.error("text model: %s; no second estimates, %s", reason, again)
+        self.error = reason
+
+    def _outputs(
         self, samples: np.ndarray, tokens: Sequence[Word]
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Logits (labels,), and what each word weighs by each attention (words,)."""
-        texts, segments = segment(samples, tokens, self._model.features)
+        """Return logits (labels,) and the weight of each word in each attention (words,)."""
+        config = cast(SegmentConfig, self._model.features)  # a BimodalModel accepts no others
+        texts, segments = segment(samples, tokens, config)
         batch = SegmentBatch.pad([(segments, *self._model.vocabulary.encode(texts))])
         with torch.inference_mode():
             logits, weights = self._model.forward_with_attention(batch.to(self._device))
         names = ("text_attention", "audio_attention")
         attention = {} if weights is None else dict(zip(names, weights, strict=True))
-        return _numpy(logits[0]), {n: _numpy(w[0].mean(dim=0)) for n, w in attention.items()}
+        return _to_numpy(logits[0]), {
+            name: _to_numpy(heads[0].mean(dim=0)) for name, heads in attention.items()
+        }
 
 
-def _numpy(tensor: torch.Tensor) -> np.ndarray:
+def _with_attention(
+    words: Sequence[Word], attention: dict[str, np.ndarray]
+) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {**word.to_dict(), **{name: float(weights[i]) for name, weights in attention.items()}}
+        for i, word in enumerate(words)
+    )
+
+
+def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
     return tensor.float().cpu().numpy().astype(np.float64)

@@ -1,156 +1,61 @@
-"""One stream of sound: from blocks of samples to windows that are ready to be judged.
+"""From blocks of samples to the windows and turn ends that are to be scored.
 
 The order of steps, for each block of a source::
 
     conditioner -> timeline -> voice activity (512 samples at a time) -> turn
                                                                           |
-                                 frames of the turn, log-mel or   <---+
-                                         samples as they are
+                               frames of the turn (log-mel or raw)   <----+
                                                     |
-                    a window, every hop while someone speaks, and one when the turn ends
+                  a Window every hop while someone speaks, a TurnEnd when the turn ends
 
-No torch, no threads, no clock of its own: the same blocks give the same windows, whoever pushes.
+No torch, no threads, no clock of its own: the same blocks always give the same windows.
 """
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from ser_stream.audio.block import AudioBlock
+from ser_stream.audio.block import AudioBlock, Channel
 from ser_stream.audio.conditioner import Conditioner
 from ser_stream.audio.timeline import Timeline
 from ser_stream.audio.turns import Turn, TurnDetector, TurnSettings
 from ser_stream.audio.voice_activity import FRAME_LENGTH
-from ser_stream.emotion import INTERVAL, UTTERANCE
-from ser_stream.features.log_mel import LogMelConfig
-from ser_stream.features.samples import SampleConfig
+from ser_stream.stream.window import FloatSamples, TurnEnd, TurnFeatures, Window, WindowSettings
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
 
 SILENCE_DBFS: Decibels = -120.0
 
 
-@dataclasses.dataclass(frozen=True)
-class WindowSettings:
-    """Which windows a stream is cut into.
-
-    Attributes:
-        window_frames, hop_frames: length, and how often, in frames of the features.
-        min_speech: interval windows begin when so much of the turn is speech.
-    """
-
-    features: LogMelConfig | SampleConfig
-    window_frames: int
-    hop_frames: int
-    min_speech: Seconds = 0.7
-
-
-class TurnFeatures:
-    """Frames of one turn, log-mel or samples as they are, and its sound, from its first sample on.
-
-    Both are only ever appended to: another thread may read those before a window's `n_frames`, and
-    `n_samples`.
-    """
-
-    def __init__(self, turn: Turn, config: LogMelConfig | SampleConfig, max_turn: Seconds):
-        self.turn = turn
-        self.n_frames = 0
-        self.n_samples = 0
-        self._frames_of = config.stream()
-        room = round((max_turn + 1.0) * SAMPLE_RATE_HZ)
-        self._frames = np.empty((config.frames_in(room), config.dimension), np.float32)
-        self._sound = np.empty(room, np.float32)
-
-    def push(self, samples: np.ndarray) -> None:
-        """Append the turn's next samples (n,)."""
-        new = self._frames_of(samples)
-        self._frames[self.n_frames : self.n_frames + len(new)] = new
-        self.n_frames += len(new)
-        self._sound[self.n_samples : self.n_samples + len(samples)] = samples
-        self.n_samples += len(samples)
-
-    def sound(self, n_samples: int) -> np.ndarray:
-        """The first samples (n_samples,), or as many as there are: a view."""
-        return self._sound[: min(n_samples, self.n_samples)]
-
-    def read(self, start: int, end: int) -> np.ndarray:
-        """Frames [start, end), (frames, dimension): a view."""
-        return self._frames[start:end]
-
-
-@dataclasses.dataclass(frozen=True)
-class Window:
-    """Sound that is ready to be judged.
-
-    Attributes:
-        features: of its turn; the window is the last frames before `n_frames`.
-        n_samples: of its turn, from the turn's first one to the window's last.
-        trigger: "interval", or "utterance" for the last window of a turn, after which the turn
-            as a whole is judged.
-        start_s, end_s: on the stream's clock; of the whole turn where the trigger is "utterance".
-        speech_s, speech_ratio: how much of it is speech.
-        weight_s: how much of the window itself is speech, also where the trigger is "utterance".
-        covers_turn: the window is all of the turn so far.
-        captured_at: `time.monotonic()` when the block that completed it was captured; where the
-            trigger is "utterance", when its last sample was, before the pause that ended it.
-    """
-
-    features: TurnFeatures
-    n_frames: int
-    n_samples: int
-    trigger: str
-    start_s: Seconds
-    end_s: Seconds
-    speech_s: Seconds
-    weight_s: Seconds
-    covers_turn: bool
-    speech_ratio: float
-    level_dbfs: Decibels
-    clipped: bool
-    captured_at: float
-
-    @property
-    def turn_sound(self) -> np.ndarray:
-        """Its turn's sound from the beginning to the window's end, (n,) at 16 kHz: a view.
-
-        Of a turn that ended because it was too long, the last 32 ms are missing.
-        """
-        return self.features.sound(self.n_samples)
-
-    @property
-    def turn_start_s(self) -> Seconds:
-        """When its turn began, on the stream's clock."""
-        return self.end_s - self.n_samples / SAMPLE_RATE_HZ
-
-    @property
-    def sound(self) -> np.ndarray:
-        """The window's own sound, from start_s on, (n,) at 16 kHz: a view."""
-        length = round((self.end_s - self.start_s) * SAMPLE_RATE_HZ)
-        return self.turn_sound[self.n_samples - length :]
-
-
 class StreamWindower:
-    """Blocks in, windows out.
+    """Takes the blocks of one stream and returns the windows and turn ends that they complete.
+
+    Args:
+        windows: length and distance of windows; the attribute may be replaced at any time.
+        turns: when speech begins and ends.
+        channel: which channel of the source is listened to.
+        settle_s: of the source, see `AudioSource`.
 
     Attributes:
-        muted: the robot itself speaks: sound is counted, but not listened to, until `HOLD_OFF`
-            after this is False again. A turn that goes on ends. May be set from any thread.
-        position_s: how much sound there was.
-        level_dbfs: of the last block.
-        speaking: whether a turn goes on.
+        muted: whether sound is ignored because the robot itself speaks. It is counted but not
+            analysed until `HOLD_OFF` after this is False again; the turn that goes on ends. May be
+            set from any thread.
+        level_dbfs: level of the last block.
     """
 
     HOLD_OFF: Seconds = 0.4
-    """A loudspeaker's last sound takes its time through buffers and room: 0.3 to 0.5 s."""
-    LONGEST: Seconds = 1.0
-    """Longer blocks are taken in pieces: of a turn and them the timeline holds so much."""
+    """Sound is ignored this long after muting ends: a loudspeaker's last sound takes 0.3 to 0.5 s
+    to pass through buffers and the room."""
+    MAX_BLOCK: Seconds = 1.0
+    """Longer blocks are split; the timeline holds one maximum turn plus 10 s."""
 
     def __init__(
         self,
         windows: WindowSettings,
         turns: TurnSettings,
-        channel: int | str = "mix",
+        channel: Channel = "mix",
         settle_s: Seconds = 0.0,
     ):
         self.windows = windows
@@ -162,33 +67,46 @@ class StreamWindower:
         self._turns = turns
         self._detector = TurnDetector(turns)
         self._features: TurnFeatures | None = None  # of the turn that goes on
-        self._position = 0  # up to where the timeline has been looked at
+        self._turns_begun = 0
+        self._position = 0  # samples before it have been analysed
         self._clipped_at = -1  # position of the last clipped sample
         self._captured_at = 0.0
 
     @property
     def position_s(self) -> Seconds:
+        """Seconds of sound taken so far."""
         return self.timeline.position / SAMPLE_RATE_HZ
 
     @property
     def speaking(self) -> bool:
+        """Whether a turn goes on."""
         return self._detector.turn is not None
 
-    def push(self, block: AudioBlock) -> list[Window]:
-        """Take the next block, of any length, and return the windows that it completed, in order.
+    def push(self, block: AudioBlock) -> list[Window | TurnEnd]:
+        """Take the next block, of any length, and return what it completed, in order.
 
         Raises:
-            InputError: it has not the channel, or a format that is not accepted. It is left out.
+            InputError: the block lacks the chosen channel, or has a sample rate or number of
+                channels that is not accepted. It is left out.
         """
-        return [window for piece in block.pieces(self.LONGEST) for window in self._push(piece)]
+        return [part for piece in block.pieces(self.MAX_BLOCK) for part in self._push(piece)]
 
-    def break_off(self) -> list[Window]:
-        """No more sound comes for now: end the turn that goes on."""
-        windows = self.finish()
+    def break_off(self) -> list[Window | TurnEnd]:
+        """End the turn that goes on because sound has been interrupted."""
+        parts = self.finish()
         self.timeline.break_off()
-        return windows
+        return parts
 
-    def _push(self, block: AudioBlock) -> list[Window]:
+    def finish(self) -> list[Window | TurnEnd]:
+        """End the stream: return what the samples that are still held back complete."""
+        tail = self.conditioner.flush()
+        parts: list[Window | TurnEnd] = []
+        if len(tail):
+            end_s = self.timeline.time_at(self.timeline.position) + len(tail) / SAMPLE_RATE_HZ
+            parts = self._append(tail, end_s, self._captured_at, clipped=False)
+        return parts + self._turn_ends(self._detector.flush())
+
+    def _push(self, block: AudioBlock) -> list[Window | TurnEnd]:
         clipped_before = self.conditioner.clipped_samples
         samples = self.conditioner(block)
         if len(samples):
@@ -200,112 +118,119 @@ class StreamWindower:
             clipped=self.conditioner.clipped_samples > clipped_before,
         )
 
-    def finish(self) -> list[Window]:
-        """End of the stream: windows of what is still held back."""
-        tail = self.conditioner.flush()
-        windows = []
-        if len(tail):
-            end_s = self.timeline.time_at(self.timeline.position) + len(tail) / SAMPLE_RATE_HZ
-            windows = self._append(tail, end_s, self._captured_at, clipped=False)
-        return windows + self._ended(self._detector.flush())
-
     def _append(
-        self, samples: np.ndarray, end_s: Seconds, captured_at: float, clipped: bool
-    ) -> list[Window]:
-        windows = []
+        self, samples: FloatSamples, end_s: Seconds, captured_at: float, clipped: bool
+    ) -> list[Window | TurnEnd]:
+        parts: list[Window | TurnEnd] = []
         pushed = self.timeline.push(samples, end_s)
         self._captured_at = captured_at
         if clipped:
             self._clipped_at = self.timeline.position
         if pushed.restarted:
-            windows += self._start_anew(pushed.start)
+            parts += self._restart(pushed.start)
         while self.timeline.position - self._position >= FRAME_LENGTH:
-            windows += self._step(self._position, self._position + FRAME_LENGTH)
-        return windows
+            parts += self._step(self._position, self._position + FRAME_LENGTH)
+        return parts
 
-    def _step(self, start: int, end: int) -> list[Window]:
-        """The next 512 samples."""
+    def _step(self, start: int, end: int) -> list[Window | TurnEnd]:
+        """Analyse the next 512 samples, which are at the positions [start, end)."""
         if self.muted:
             self._muted_until = end + round(self.HOLD_OFF * SAMPLE_RATE_HZ)
         if start < self._muted_until:
-            return self._start_anew(end)
+            return self._restart(end)
         frame = self.timeline.read(start, end)
         self._position = end
-        ended = self._ended(self._detector(frame))
+        parts = self._turn_ends(self._detector(frame))
         turn = self._detector.turn
         if turn is None:
-            return ended
+            return parts
         if self._features is None:
-            self._features = TurnFeatures(turn, self.windows.features, self._turns.max_turn)
+            self._turns_begun += 1
+            self._features = TurnFeatures(
+                turn, self._turns_begun, self.windows.features, self._turns.max_turn
+            )
             frame = self.timeline.read(turn.start, end)
-        before = self._features.n_frames
+        n_frames_before = self._features.n_frames
         self._features.push(frame)
-        return ended + self._intervals(before)
+        return [*parts, *self._windows(self._features, n_frames_before)]
 
-    def _start_anew(self, position: int) -> list[Window]:
-        """Forget what was before that position; the turn that went on has ended."""
-        ended = self._ended(self._detector.flush())
+    def _restart(self, position: int) -> list[Window | TurnEnd]:
+        """Go on at that position, independent of what was before it; the current turn ends."""
+        parts = self._turn_ends(self._detector.flush())
         self._detector.reset(position)
         self._position = position
-        return ended
+        return parts
 
-    def _intervals(self, before: int) -> list[Window]:
-        """Windows that end at the hops between `before` and the newest frame."""
+    def _windows(self, features: TurnFeatures, n_frames_before: int) -> Iterator[Window]:
+        """Yield the windows that end at hops behind `n_frames_before`, up to the newest frame."""
         hop = self.windows.hop_frames
-        turn = self._features.turn
-        windows = []
-        for hops in range(before // hop + 1, self._features.n_frames // hop + 1):
-            end = turn.start + self.windows.features.samples_for(hops * hop)
-            hop_samples = hop * self.windows.features.hop_length
-            enough = (
-                turn.speech_samples(turn.start, end) >= self.windows.min_speech * SAMPLE_RATE_HZ
-            )
+        hop_samples = hop * self.windows.features.hop_length
+        min_samples = self.windows.min_speech * SAMPLE_RATE_HZ
+        turn = features.turn
+        for n_frames in range((n_frames_before // hop + 1) * hop, features.n_frames + 1, hop):
+            end = turn.start + self.windows.features.samples_for(n_frames)
+            enough = turn.speech_samples(turn.start, end) >= min_samples
             if enough and turn.speech_samples(end - hop_samples, end):
-                windows.append(self._window(self._features, hops * hop, INTERVAL))
-        return windows
+                yield self._window(features, n_frames)
 
-    def _ended(self, turns: list[Turn]) -> list[Window]:
-        """The last window of the turn that ended, if one did."""
-        if not turns:
+    def _turn_ends(self, turns: list[Turn]) -> list[Window | TurnEnd]:
+        """Return the end of the turn that ended, if one did and it lasted for a frame."""
+        if not turns or self._features is None:
             return []
         features, self._features = self._features, None
-        if features is None:  # it lasted for no frame at all
+        end = features.turn.end
+        if end is None:
             return []
-        config = self.windows.features
-        n_frames = min(features.n_frames, config.frames_in(features.turn.end - features.turn.start))
-        return [self._window(features, n_frames, UTTERANCE)] if n_frames else []
+        n_frames = self.windows.features.frames_in(end - features.turn.start)
+        n_frames = min(features.n_frames, n_frames)
+        return [self._turn_end(features, n_frames, end)] if n_frames else []
 
-    def _window(self, features: TurnFeatures, n_frames: int, trigger: str) -> Window:
-        turn, config = features.turn, self.windows.features
-        end = turn.start + config.samples_for(n_frames)
-        start = max(turn.start, end - config.samples_for(self.windows.window_frames))
-        weight = turn.speech_samples(start, end)
-        covers_turn = start == turn.start
-        captured_at = self._captured_at
-        if trigger == UTTERANCE:
-            start, end = turn.start, turn.end
-            captured_at -= (self.timeline.position - end) / SAMPLE_RATE_HZ
-        samples = self.timeline.read(start, end)
-        speech = turn.speech_samples(start, end)
-        end_s = self.timeline.time_at(end)
+    def _window(self, features: TurnFeatures, n_frames: int) -> Window:
+        start, end = self._window_span(features, n_frames)
         return Window(
-            features=features,
             n_frames=n_frames,
-            n_samples=end - turn.start,
-            trigger=trigger,
-            start_s=end_s - len(samples) / SAMPLE_RATE_HZ,
-            end_s=end_s,
-            speech_s=speech / SAMPLE_RATE_HZ,
-            weight_s=weight / SAMPLE_RATE_HZ,
-            covers_turn=covers_turn,
-            speech_ratio=speech / len(samples),
-            level_dbfs=level_dbfs(samples),
-            clipped=self._clipped_at > start,
-            captured_at=captured_at,
+            covers_turn=start == features.turn.start,
+            captured_at=self._captured_at,
+            **self._facts(features, start, end),
         )
 
+    def _turn_end(self, features: TurnFeatures, n_frames: int, end: int) -> TurnEnd:
+        turn = features.turn
+        last_start, last_end = self._window_span(features, n_frames)
+        pause_s = (self.timeline.position - end) / SAMPLE_RATE_HZ
+        return TurnEnd(
+            n_frames=n_frames,
+            covers_turn=last_start == turn.start,
+            captured_at=self._captured_at - pause_s,
+            weight_s=turn.speech_samples(last_start, last_end) / SAMPLE_RATE_HZ,
+            **self._facts(features, turn.start, end),
+        )
 
-def level_dbfs(samples: np.ndarray) -> Decibels:
-    """Root mean square level of samples (n,), n > 0; 0 dBFS is full scale."""
+    def _window_span(self, features: TurnFeatures, n_frames: int) -> tuple[int, int]:
+        """Return the positions of the window that ends with the turn's frame `n_frames`."""
+        config, turn_start = self.windows.features, features.turn.start
+        end = turn_start + config.samples_for(n_frames)
+        return max(turn_start, end - config.samples_for(self.windows.window_frames)), end
+
+    def _facts(self, features: TurnFeatures, start: int, end: int) -> dict[str, Any]:
+        """Return the fields of a `TurnPart` that follow from its positions [start, end)."""
+        samples = self.timeline.read(start, end)
+        speech = features.turn.speech_samples(start, end)
+        end_s = self.timeline.time_at(end)
+        return {
+            "turn": features.number,
+            "features": features,
+            "n_samples": end - features.turn.start,
+            "start_s": end_s - len(samples) / SAMPLE_RATE_HZ,
+            "end_s": end_s,
+            "speech_s": speech / SAMPLE_RATE_HZ,
+            "speech_ratio": speech / len(samples),
+            "level_dbfs": level_dbfs(samples),
+            "clipped": self._clipped_at > start,
+        }
+
+
+def level_dbfs(samples: FloatSamples) -> Decibels:
+    """Return the root mean square level of samples (n,), n > 0; 0 dBFS is full scale."""
     power = float(np.dot(samples, samples)) / len(samples)
     return max(SILENCE_DBFS, 10.0 * float(np.log10(max(power, 1e-12))))

@@ -23,7 +23,7 @@ def utterances(out):
     return [e for e in estimates(out) if e["trigger"] == "utterance"]
 
 
-def test_json_is_all_that_is_on_stdout(speech_path):
+def test_with_json_stdout_holds_only_json(speech_path):
     code, out, err = run("listen", "--input", speech_path, "--json")
     assert code == 0
     for estimate in estimates(out):
@@ -32,7 +32,7 @@ def test_json_is_all_that_is_on_stdout(speech_path):
     assert "1 utterance, " in err
 
 
-def test_of_several_recordings_json_says_which_it_speaks_of(speech_path, tmp_path):
+def test_with_several_recordings_json_names_the_source(speech_path, tmp_path):
     other = tmp_path / "other.flac"
     other.write_bytes(speech_path.read_bytes())
     _, out, _ = run("listen", "--input", speech_path, other, "--json")
@@ -93,7 +93,7 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("kind", BAD_FILES)
-def test_a_file_that_cannot_be_heard_is_one_line_and_code_2(tmp_path, kind):
+def test_an_unusable_file_is_one_line_and_code_2(tmp_path, kind):
     make, message = BAD_FILES[kind]
     path = tmp_path / "bad.wav"
     make(path)
@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_heard_is_one_line_and_code_2(tmp_path, kind):
     assert "Traceback" not in err
 
 
-def test_a_truncated_file_gives_what_it_holds_and_then_says_where_it_ends(tmp_path, speech_path):
+def test_a_truncated_file_gives_its_estimates_and_then_an_error(tmp_path, speech_path):
     path = tmp_path / "cut.flac"
     path.write_bytes(speech_path.read_bytes()[:-20_000])
     code, out, err = run("listen", "--input", path, "--json")
@@ -114,14 +114,14 @@ def test_a_truncated_file_gives_what_it_holds_and_then_says_where_it_ends(tmp_pa
     assert "breaks off after" in err
 
 
-def test_a_bad_file_does_not_keep_the_others_from_being_heard(tmp_path, speech_path):
+def test_a_bad_file_does_not_stop_the_others(tmp_path, speech_path):
     code, out, err = run("listen", "--input", tmp_path / "none.wav", speech_path, "--json")
     assert code == 2
     assert "none.wav: No such file" in err
     assert len(utterances(out)) == 1
 
 
-def test_nan_inf_and_clipped_samples_are_survived(tmp_path, speech):
+def test_nan_infinite_and_clipped_samples_are_no_error(tmp_path, speech):
     broken = np.clip(speech * 30, -1, 1)
     broken[40_000:40_100] = np.nan
     broken[41_000] = np.inf
@@ -233,14 +233,14 @@ def test_microphone_and_file_agree(speech_path):
     assert all(estimate["latency_ms"] < 1000 for estimate in heard)
 
 
-def test_the_shipped_network_of_words_answers_what_is_heard(speech_path):
+def test_the_shipped_text_model_gives_second_estimates(speech_path):
     command = ["listen", "--asr", "pocketsphinx", "--text-model", "can-english", "--json"]
     code, out, err = run(*command, "--input", speech_path)
     assert code == 0, err
     assert '"audio+text"' in out
 
 
-def test_messages_reach_the_terminal_beside_another_s_handler(capsys, monkeypatch):
+def test_messages_reach_the_terminal_beside_another_log_handler(capsys, monkeypatch):
     """Such as a node's in the same process."""
     logger = logging.getLogger("ser_stream")
     monkeypatch.setattr(logger, "handlers", [logging.NullHandler()])

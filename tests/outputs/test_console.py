@@ -24,12 +24,14 @@ def rendered(view, width=80):
 
 def live_view(**status):
     console = Console(file=io.StringIO(), force_terminal=True, width=80)
-    return LiveView(console, lambda: StreamStatus(**status), LABELS)
+    view = LiveView(console, LABELS)
+    view.on_status(StreamStatus(**status))
+    return view
 
 
-def test_a_plain_line_says_what_was_heard():
+def test_a_plain_line_shows_expression_and_confidence():
     console = Console(file=io.StringIO(), width=80)
-    PlainView(console).show(estimate())
+    PlainView(console).on_estimate(estimate())
     line = console.file.getvalue()
     assert line.count("\n") == 1
     assert "happy" in line
@@ -42,9 +44,9 @@ def test_an_abstaining_estimate_shows_its_guess_in_brackets():
 
 def test_the_live_view_shows_level_voice_scores_and_latency():
     view = live_view(level_dbfs=-20.0, speaking=True, windows=3, skipped=2)
-    view.title("default microphone")
+    view.on_source("default microphone")
     assert "waiting for someone to speak" in rendered(view)
-    view.show(estimate())
+    view.on_estimate(estimate())
     text = rendered(view)
     for part in (
         "default microphone",
@@ -65,11 +67,11 @@ def speech(text, stable):
 
 def test_the_live_view_shows_words_and_the_second_estimate_beside_the_first():
     view = live_view(asr=AsrStatus("ready"))
-    view.show(estimate())
-    view.hear(speech("he is gone", stable=2))
+    view.on_estimate(estimate())
+    view.on_speech(speech("he is gone", stable=2))
     words = ({"text": "he"}, {"text": "is"})
     second = {"scores": {"happy": 0.1, "sad": 0.9}, "expression": "sad", "confidence": 0.9}
-    view.show(estimate(modality="audio+text", words=words, **second))
+    view.on_estimate(estimate(modality="audio+text", words=words, **second))
     text = rendered(view, width=120)
     assert "words    he is gone\n" in text.replace(" \n", "\n")
     assert "utterance+ sad" in text or "interval+  sad" in text
@@ -83,14 +85,14 @@ def test_the_live_view_says_why_there_are_no_words():
     assert "words" not in rendered(live_view())
 
 
-def test_a_source_in_trouble_says_so():
+def test_the_live_view_shows_what_is_wrong_with_the_source():
     assert "gives no more sound" in rendered(live_view(source="microphone: gives no more sound"))
 
 
 def test_utterances_stay_as_history():
     view = live_view()
     for number in range(20):
-        view.show(estimate(trigger="utterance", start_s=float(number)))
+        view.on_estimate(estimate(trigger="utterance", start_s=float(number)))
     text = rendered(view)
     assert "19.00" in text
     assert " 3.00 -" not in text  # it has moved up into the scrollback
@@ -113,14 +115,13 @@ def in_a_terminal(program: str) -> str:
     return shown.decode()
 
 
-def test_what_c_libraries_write_does_not_break_the_live_view():
+def test_output_of_c_libraries_does_not_break_the_live_view():
     """PortAudio does when a microphone goes; other lines come above the view."""
     shown = in_a_terminal("""
 import os, sys, time
 from rich.console import Console
 from ser_stream.outputs.console import LiveView
-from ser_stream.stream.status import StreamStatus
-with LiveView(Console(), StreamStatus, ("happy", "sad")):
+with LiveView(Console(), ("happy", "sad")):
     os.write(2, b"Expression 'alsa_snd_pcm_poll_descriptors_revents' failed, line: 3665\\n")
     os.write(2, b"something else\\n")
     time.sleep(0.3)
@@ -129,3 +130,13 @@ os.write(2, b"the end\\n")
     assert "Expression" not in shown
     assert shown.count("something else") == 1 and shown.count("the end") == 1
     assert shown.index("something else") < shown.rindex("waiting for someone to speak")
+
+
+def test_output_of_c_libraries_to_a_file_is_kept(tmp_path):
+    program = (
+        "import os\nfrom ser_stream.audio.native_stderr import redirect_native_stderr\n"
+        "with redirect_native_stderr(print):\n    os.write(2, b'Expression 1\\n')\n"
+    )
+    with (tmp_path / "log").open("w") as log:
+        subprocess.run([sys.executable, "-c", program], stderr=log, check=True)
+    assert (tmp_path / "log").read_text() == "Expression 1\n"

@@ -129,7 +129,7 @@ def test_transcribe_with_faster_whisper(tmp_path):
     assert re.fullmatch(r"1\n00:00:00,\d{3} --> 00:00:0\d,\d{3}\nHello there\.\n", out)
 
 
-def test_a_text_that_does_not_fit_gives_what_was_found_and_code_2():
+def test_a_text_that_does_not_fit_gives_the_words_found_and_code_2():
     code, out, err = run("transcribe", RECORDING, "--text", TEXT + " Good night, and good luck.")
     assert code == 2
     assert json.loads(out)["text"].startswith("He is gone now.")
@@ -147,7 +147,7 @@ def test_a_text_that_does_not_fit_gives_what_was_found_and_code_2():
         ([RECORDING, "--asr-model", "huge"], "'huge'; accepted are a folder"),
     ],
 )
-def test_input_that_cannot_be_used_is_one_line_and_code_2(arguments, message):
+def test_unusable_input_is_one_line_and_code_2(arguments, message):
     code, out, err = run("transcribe", *arguments)
     assert (code, out) == (2, "")
     (line,) = err.splitlines()

@@ -382,7 +382,7 @@ from ser_stream.stream.status import StreamStatus
 
 def estimate(expression, trigger="interval"):
     return EmotionEstimate(
-        0.0, 1.0, trigger, "audio", expression, 0.9, 0.0, 0.0, {expression: 0.9, "happy": 0.1},
+        1, 0.0, 1.0, trigger, "audio", expression, 0.9, 0.0, 0.0, {expression: 0.9, "happy": 0.1},
         1.0, -20.0, False, "model", 5.0,
     )
 

@@ -377,7 +377,7 @@ def test_a_problem_of_another_kind_is_logged_too(graph, clock, caplog):
 def test_inference_that_hangs_is_reported_once_and_in_diagnostics(transport, clock):
     calls = []
     graph = GraphPublisher(transport, "/n", on_inference_timeout=calls.append, clock=clock)
-    states = [NodeState(StreamStatus(1.0 + s, judging_s=s)) for s in (0.0, 9.0, 11.0, 12.0)]
+    states = [NodeState(StreamStatus(1.0 + s, scoring_s=s)) for s in (0.0, 9.0, 11.0, 12.0)]
     run(graph, clock, *states, period_s=1.0)
     assert INFERENCE_TIMEOUT_S == 10.0
     assert calls == ["inference hangs: no result for 11 s"]

@@ -50,7 +50,7 @@ def test_the_recogniser_is_the_one_that_the_parameters_describe(tiny_model):
 def test_without_its_text_model_the_recogniser_works_with_audio_alone(tiny_model, caplog):
     recognizer, asr_problem = open_recognizer(values(model=str(tiny_model), text_model="nonsense"))
     assert recognizer.status.asr is None
-    assert "text_model: model 'nonsense'" in asr_problem
+    assert "text_model: found 'nonsense'" in asr_problem
     (record,) = [r for r in caplog.records if r.levelname == "ERROR"]
     assert record.getMessage() == f"{asr_problem}; goes on with sound alone"
 

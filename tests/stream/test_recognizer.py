@@ -1,4 +1,3 @@
-import dataclasses
 import threading
 
 import numpy as np
@@ -7,69 +6,7 @@ import pytest
 from ser_stream.audio.recording import Recording
 from ser_stream.errors import InputError
 from ser_stream.stream.recognizer import Recognizer
-
-
-class Hurried:
-    """A live source that delivers a recording as fast as it can be taken."""
-
-    live = True
-    settle_s = 0.0
-    name = "hurried"
-
-    def __init__(self, path, times=1):
-        self._path, self._times = path, times
-        self.closed = threading.Event()
-
-    def blocks(self):
-        for block in Recording(self._path).blocks():
-            if self.closed.is_set():
-                return
-            yield block
-
-    def close(self):
-        self.closed.set()
-
-
-class Failing(Hurried):
-    """A live source that breaks in the middle."""
-
-    def blocks(self):
-        for number, block in enumerate(super().blocks()):
-            if number == 60:
-                raise InputError("the microphone caught fire")
-            yield block
-
-
-class BreakingOff(Hurried):
-    """A live source whose sound stops in mid-word, for good or until `back` is set."""
-
-    def __init__(self, path):
-        super().__init__(path)
-        self.back = threading.Event()
-
-    def blocks(self):
-        for number, block in enumerate(super().blocks()):
-            if number == 80:
-                yield None
-                self.back.wait(10.0)
-                return
-            yield block
-
-
-class LosingAChannel(Hurried):
-    """Two channels, but for one block, or from the first block on."""
-
-    waits = True
-
-    def __init__(self, path, mono_at):
-        super().__init__(path)
-        self._mono_at = mono_at
-
-    def blocks(self):
-        for number, block in enumerate(super().blocks()):
-            stereo = np.repeat(block.samples, 2, axis=1)
-            samples = block.samples if number == self._mono_at else stereo
-            yield dataclasses.replace(block, samples=samples)
+from sources import BreakingOff, Failing, Hurried, LosingAChannel
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +14,7 @@ def recognizer(tiny_model):
     return Recognizer(tiny_model, device="cpu")
 
 
-def test_three_lines_are_enough(tiny_model, speech_path):
+def test_a_recording_gives_estimates_in_three_lines_of_code(tiny_model, speech_path):
     estimates = list(Recognizer(tiny_model).stream(speech_path))
     assert [e.trigger for e in estimates][-1] == "utterance"
     assert all(e.model == "tiny" and e.modality == "audio" for e in estimates)
@@ -88,7 +25,7 @@ def test_the_same_recording_gives_the_same_answers_again(recognizer, speech_path
     assert [e.scores for e in first] == [e.scores for e in second]
 
 
-def test_a_recording_in_real_time_gives_what_it_gives_at_once(recognizer, speech_path):
+def test_a_recording_in_real_time_gives_the_estimates_it_gives_at_once(recognizer, speech_path):
     at_once = list(recognizer.stream(speech_path))
     real_time = list(recognizer.stream(Recording(speech_path, realtime=True)))
     assert [(e.trigger, e.start_s, e.end_s, e.scores) for e in real_time] == [
@@ -109,9 +46,7 @@ def test_when_inference_is_slower_than_sound_the_newest_window_wins(recognizer, 
     assert some[-1].end_s == every[-1].end_s
 
 
-def test_what_breaks_the_source_reaches_the_caller_after_the_windows_before_it(
-    recognizer, speech_path
-):
+def test_an_error_of_the_source_is_raised_after_the_estimates_before_it(recognizer, speech_path):
     estimates = []
     with pytest.raises(InputError, match="caught fire"):
         for estimate in recognizer.stream(Failing(speech_path)):
@@ -119,7 +54,7 @@ def test_what_breaks_the_source_reaches_the_caller_after_the_windows_before_it(
     assert estimates
 
 
-def test_a_turn_ends_when_its_sound_breaks_off(recognizer, speech_path):
+def test_a_turn_ends_when_its_sound_is_interrupted(recognizer, speech_path):
     source = BreakingOff(speech_path)
     for estimate in recognizer.stream(source):
         if estimate.trigger == "utterance":  # while the source waits for its sound
@@ -163,7 +98,7 @@ def test_status_follows_the_stream(recognizer, speech_path, speech):
     assert (status.gaps, status.bad_samples, status.speaking) == (0, 0, False)
 
 
-def test_a_shorter_hop_asks_more_often(tiny_model, speech_path):
+def test_a_shorter_hop_gives_more_estimates(tiny_model, speech_path):
     often = list(Recognizer(tiny_model, hop_s=0.2).stream(speech_path))
     ends = np.diff([e.end_s for e in often if e.trigger == "interval"])
     np.testing.assert_allclose(ends, 0.2, atol=1e-9)
@@ -193,7 +128,7 @@ def test_a_change_that_cannot_be_made_changes_nothing(tiny_model, speech_path):
     np.testing.assert_allclose(np.diff(ends), 0.5, atol=1e-9)
 
 
-def test_a_muted_recogniser_hears_nobody_until_it_is_unmuted(recognizer, speech_path):
+def test_a_muted_recogniser_gives_no_estimates_until_it_is_unmuted(recognizer, speech_path):
     recognizer.muted = True
     assert list(recognizer.stream(speech_path)) == []
     recognizer.muted = False

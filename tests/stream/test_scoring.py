@@ -32,7 +32,7 @@ def test_windows_that_were_skipped_change_nothing(architecture):
         )
 
 
-def test_the_end_of_a_turn_between_two_hops_is_heard():
+def test_the_end_of_a_turn_between_two_hops_is_encoded():
     model = make_model("causal_crnn")
     frames = np.random.default_rng(2).normal(-30, 20, (700, 64)).astype(np.float32)
     encoder = TurnEncoder(model, Frames(frames), model.window_steps)
@@ -42,7 +42,7 @@ def test_the_end_of_a_turn_between_two_hops_is_heard():
 
 @pytest.mark.parametrize("architecture", ["causal_crnn", "cnn_blstm_attention"])
 @pytest.mark.parametrize("ends", [(200, 172), (550, 534), (250, 650, 1234, 1201), (1250, 1201)])
-def test_a_turn_that_ends_before_its_last_interval_is_heard_to_its_end(architecture, ends):
+def test_a_turn_that_ends_before_its_last_interval_is_encoded_to_its_end(architecture, ends):
     """Shorter and longer ones than a window, and with windows that were skipped."""
     model = make_model(architecture)
     frames = np.random.default_rng(3).normal(-30, 20, (1500, model.features.n_mels))
@@ -54,7 +54,7 @@ def test_a_turn_that_ends_before_its_last_interval_is_heard_to_its_end(architect
         )
 
 
-def test_last_windows_of_turns_of_a_stream_are_judged_as_they_are(speech):
+def test_the_end_of_a_turn_in_a_stream_gives_the_logits_of_its_last_window(speech):
     """As the turn detector ends turns: here, before the last interval."""
     model = make_model("causal_crnn")
     windows, _ = stream(np.delete(speech, slice(30_000, 33_200)))  # the turn is 0.2 s shorter
@@ -74,12 +74,12 @@ def test_a_turn_shorter_than_a_step_has_an_answer(architecture):
     assert np.isfinite(TurnEncoder(model, Frames(frames), 8).logits(5)).all()
 
 
-def test_an_estimate_says_what_its_window_was(speech):
+def test_an_estimate_has_the_time_span_and_trigger_of_its_window(speech):
     model = make_model("causal_crnn")
     windows, _ = stream(speech)
-    ask = judge(model)
+    scorer = judge(model)
     for window in windows:
-        estimate = ask(window)
+        estimate = scorer(window)
         assert (estimate.start_s, estimate.end_s) == (window.start_s, window.end_s)
         assert estimate.trigger == window.trigger
         assert sum(estimate.scores.values()) == pytest.approx(1.0)
@@ -87,16 +87,16 @@ def test_an_estimate_says_what_its_window_was(speech):
         assert estimate.scores[estimate.expression] == estimate.confidence
 
 
-def test_under_the_floor_it_abstains_and_still_says_its_scores(speech):
+def test_under_the_floor_an_estimate_abstains_and_still_has_scores(speech):
     windows, _ = stream(speech)
     sure = {"interval": Calibration(floor=0.0), "utterance": Calibration(floor=1.1)}
-    ask = judge(make_model("causal_crnn"), calibration=sure)
-    estimates = [ask(window) for window in windows]
+    scorer = judge(make_model("causal_crnn"), calibration=sure)
+    estimates = [scorer(window) for window in windows]
     assert [e.abstains for e in estimates] == [False] * (len(windows) - 1) + [True]
     assert sum(estimates[-1].scores.values()) == pytest.approx(1.0)
 
 
 def test_a_turn_with_too_little_speech_abstains(speech):
     windows, _ = stream(speech)
-    ask = judge(make_model("causal_crnn"), min_speech=60.0)
-    assert all(ask(window).abstains for window in windows)
+    scorer = judge(make_model("causal_crnn"), min_speech=60.0)
+    assert all(scorer(window).abstains for window in windows)

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from ser_stream.audio.block import AudioBlock
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.features.log_mel import log_mel
+from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.stream.windowing import StreamWindower, level_dbfs
 from streams import CONFIG, RATE, WINDOWS, block, stream
+from turns import two_turns
 
 
 def facts(windows):
@@ -27,6 +29,22 @@ def test_interval_windows_come_every_hop_and_one_utterance_ends_the_turn(speech)
     assert len(intervals) >= 4
     ends = np.diff([w.end_s for w in intervals])
     np.testing.assert_allclose(ends, 0.5, atol=1e-9)
+
+
+def test_a_window_is_the_last_seconds_of_a_turn_and_a_turn_end_all_of_it(long_speech):
+    *windows, end = stream(long_speech)[0]
+    assert {type(window) for window in windows} == {Window}
+    assert type(end) is TurnEnd
+    assert end.start_s == pytest.approx(end.turn_start_s)
+    assert end.end_s - end.start_s > 5 >= windows[-1].end_s - windows[-1].start_s - 0.1
+    assert end.weight_s < end.speech_s and windows[-1].weight_s == windows[-1].speech_s
+
+
+def test_turns_are_numbered_from_1(speech):
+    first, second = two_turns(speech)
+    assert {window.turn for window in first} == {1}
+    assert {window.turn for window in second} == {2}
+    assert {window.turn for window in stream(speech)[0]} == {1}
 
 
 def test_the_first_answer_comes_little_more_than_a_second_after_the_onset(speech):
@@ -86,7 +104,7 @@ def test_stereo_at_48_khz_gives_the_windows_of_mono_at_16(speech):
         assert ours.level_dbfs == pytest.approx(theirs.level_dbfs, abs=0.3)
 
 
-def test_silence_noise_and_ten_milliseconds_give_nothing():
+def test_silence_noise_and_ten_milliseconds_give_no_windows():
     rng = np.random.default_rng(0)
     assert stream(np.zeros(5 * RATE, np.float32))[0] == []
     assert stream(0.01 * rng.standard_normal(5 * RATE).astype(np.float32))[0] == []
@@ -120,13 +138,13 @@ def test_a_short_gap_is_filled_and_a_long_one_starts_anew(speech):
         assert utterances[-1].end_s == pytest.approx(stream(speech)[0][-1].end_s + gap_s, abs=0.1)
 
 
-def test_one_block_may_hold_all_of_it(speech):
+def test_one_block_may_hold_the_whole_recording(speech):
     """A minute at once: more than the timeline holds."""
     signal = np.tile(speech, 12)
     assert facts(stream(signal, cuts=[])[0]) == facts(stream(signal)[0])
 
 
-def test_where_sound_breaks_off_the_turn_ends_and_what_comes_next_is_another(speech):
+def test_an_interruption_ends_the_turn_and_the_next_sound_begins_another(speech):
     session = StreamWindower(WINDOWS, TurnSettings(), settle_s=0.5)
     spoken = speech[: 3 * RATE]
     for start in range(0, len(spoken), 512):
@@ -147,7 +165,7 @@ def test_where_sound_breaks_off_the_turn_ends_and_what_comes_next_is_another(spe
     assert session.timeline.gap_s == pytest.approx(3597, abs=0.1)
 
 
-def test_a_break_before_any_sound_and_two_in_a_row_are_nothing(speech):
+def test_interruptions_before_any_sound_have_no_effect(speech):
     session = StreamWindower(WINDOWS, TurnSettings())
     assert session.break_off() == session.break_off() == []
     windows = session.push(block(speech, len(speech) / RATE)) + session.finish()
@@ -167,7 +185,7 @@ def test_a_turns_last_sample_was_captured_before_the_pause_that_ended_it(speech)
         assert 0 <= window.captured_at - 100 - window.end_s < 0.1
 
 
-def test_while_the_robot_speaks_nobody_is_heard(speech):
+def test_sound_is_ignored_while_muted_and_during_the_hold_off(speech):
     """Muted from 1.5 s to 2.5 s: the turn ends there, and the next begins after the hold-off."""
     session = StreamWindower(WINDOWS, TurnSettings())
     windows = []
@@ -183,7 +201,7 @@ def test_while_the_robot_speaks_nobody_is_heard(speech):
     assert session.position_s == pytest.approx(len(speech) / RATE, abs=0.04)  # all was counted
 
 
-def test_clipping_is_reported_where_it_was_heard(speech):
+def test_clipped_samples_mark_their_windows(speech):
     loud = np.clip(speech * 30, -1, 1)
     assert all(w.clipped for w in stream(loud)[0])
     assert not any(w.clipped for w in stream(speech)[0])

@@ -9,13 +9,14 @@ import numpy as np
 from ser_stream.audio.block import AudioBlock
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.features.log_mel import LogMelConfig
-from ser_stream.stream.windowing import StreamWindower, WindowSettings
+from ser_stream.stream.window import WindowSettings
+from ser_stream.stream.windowing import StreamWindower
 
 RATE = 16_000
 
 CONFIG = LogMelConfig()
 
-WINDOWS = WindowSettings(CONFIG, window_frames=500, hop_frames=50)
+WINDOWS = WindowSettings(CONFIG, window_frames=500, hop_frames=50, min_speech=0.7)
 
 
 def block(samples, end_s, rate=RATE):

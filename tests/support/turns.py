@@ -12,9 +12,8 @@ def two_turns(speech, pause_s=1.0, features=LogMelConfig()):
     silence = np.zeros(round(16_000 * pause_s), np.float32)
     samples = np.concatenate([speech, silence, speech, silence[:16_000]])
     windows, _ = stream(samples, features=features)
-    turns = list(dict.fromkeys(window.features for window in windows))
-    assert len(turns) == 2
-    return [[window for window in windows if window.features is turn] for turn in turns]
+    assert {window.turn for window in windows} == {1, 2}
+    return [[window for window in windows if window.turn == turn] for turn in (1, 2)]
 
 
 PLAIN = dict(

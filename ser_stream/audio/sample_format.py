@@ -1,0 +1,69 @@
+"""Arrays of samples in any common number format -> float32 with full scale +-1."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ser_stream.errors import InputError
+
+MAX_FLOAT = 10.0
+"""Magnitude from which float samples are refused: 20 dB above full scale, which no recording
+reaches. Such arrays usually hold the integers of a 16-bit recording."""
+
+_INTEGER_SCALES = {"int8": 2.0**7, "uint8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31}
+"""Name of an integer type -> its full scale. uint8 is offset binary: 128 is silence."""
+
+_FLOATS = ("float16", "float32", "float64")
+_ACCEPTED = ", ".join([*_INTEGER_SCALES, *_FLOATS])
+
+
+def as_float32(
+    samples: ArrayLike, where: str = "samples", max_float: float = math.inf
+) -> NDArray[np.float32]:
+    """Return samples (n,) or (n, channels) as (n, channels) float32, scaled by their type.
+
+    int8, int16 and int32 are divided by 2^7, 2^15 and 2^31; uint8 is offset binary (128 is
+    silence); floats are taken as they are. Byte order does not matter.
+
+    Args:
+        where: what the error message calls the array.
+        max_float: finite float samples of this magnitude and more are refused, see `MAX_FLOAT`.
+            NaN and infinity are let through.
+
+    Raises:
+        InputError: the array has another type (bool, complex, text, int64...), another shape, or
+            floats that are too large.
+    """
+    try:
+        array = np.asarray(samples)
+    except ValueError as error:  # lists of unequal length
+        raise InputError(f"{where}: not an array of numbers ({error})") from error
+    if array.ndim == 1:
+        array = array[:, np.newaxis]
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise InputError(
+            f"{where}: found shape {np.shape(samples)}; accepted are (n,) and (n, channels)"
+        )
+    name = array.dtype.newbyteorder("=").name
+    if name in _INTEGER_SCALES:
+        offset = 128.0 if name == "uint8" else 0.0
+        return ((array.astype(np.float64) - offset) / _INTEGER_SCALES[name]).astype(np.float32)
+    if name not in _FLOATS:
+        raise InputError(f"{where}: found samples of type {name}; accepted are {_ACCEPTED}")
+    _check_magnitude(array, where, max_float)
+    return array.astype(np.float32, copy=False)
+
+
+def _check_magnitude(array: NDArray[np.floating], where: str, max_float: float) -> None:
+    if math.isinf(max_float):
+        return
+    magnitudes = np.abs(array)
+    peak = float(np.max(magnitudes, where=np.isfinite(magnitudes), initial=0.0))
+    if peak >= max_float:
+        raise InputError(
+            f"{where}: found a float sample of magnitude {peak:g}; full scale is 1: divide 16-bit "
+            "values by 32768, or pass them as an array of int16"
+        )

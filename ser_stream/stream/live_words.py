@@ -1,0 +1,263 @@
+"""The words of a live stream: nothing waits for them longer than a second."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+
+from ser_stream.asr.worker import CLOSED, READY, SLOW, AsrResult, AsrWorker
+from ser_stream.emotion import INTERVAL, UTTERANCE
+from ser_stream.stream.scores import Scores
+from ser_stream.stream.text_scoring import TextScorer
+from ser_stream.stream.window import TurnEnd, Window
+from ser_stream.stream.word_fusion import (
+    POLL_EVERY,
+    Event,
+    speech_of,
+    turn_estimates,
+    turn_key,
+)
+from ser_stream.units import Seconds
+from ser_stream.words import Word, timed
+
+log = logging.getLogger("ser_stream.asr")
+
+MAX_TURN_WAIT: Seconds = 1.0
+"""How long the estimate of a whole turn waits for the turn's words and its second estimate."""
+MAX_WINDOWS, MAX_EVENTS = 256, 256
+"""Windows of a turn, and events, that are kept where nobody takes them: the newest."""
+NICENESS = 5
+"""Added to the priority value of the thread for words: capture and first estimates go first."""
+
+
+@dataclasses.dataclass
+class _PendingPart:
+    """A window or turn end whose words are not known yet.
+
+    Attributes:
+        scores: by sound; None until it is scored, and for a window that was skipped.
+    """
+
+    part: Window | TurnEnd
+    scores: Scores | None = None
+
+
+@dataclasses.dataclass
+class _PendingTurn:
+    """A turn some of whose events are still to come.
+
+    Attributes:
+        parts: windows, and the turn's end, whose words are not known yet.
+        words_told: whether words of the turn have been published.
+        end: scores by sound of the whole turn, whose estimate waits until `release_at`.
+        words: words of the whole turn, once they are known.
+        words_done: whether nothing more is to come of the turn's words.
+        second: scores of the whole turn by sound and words.
+        released: whether the estimate of the whole turn has been published.
+    """
+
+    parts: deque[_PendingPart] = dataclasses.field(
+        default_factory=lambda: deque(maxlen=MAX_WINDOWS)
+    )
+    words_told: bool = False
+    end: Scores | None = None
+    release_at: float = 0.0
+    words: tuple[Word, ...] | None = None
+    words_done: bool = False
+    second: Scores | None = None
+    released: bool = False
+
+    def take_covered(self, result: AsrResult) -> list[_PendingPart]:
+        """Remove and return the parts whose sound the result covers to its end, in order.
+
+        A turn ends before the pause that ended it, so its end may lie before that of windows that
+        reach into the pause. It is covered by the final result only.
+        """
+        covered = []
+        while self.parts:
+            part = self.parts[0].part
+            in_result = part.trigger == INTERVAL and part.n_samples <= result.n_samples
+            if not (in_result or result.final):
+                break
+            covered.append(self.parts.popleft())
+        return covered
+
+
+class LiveWordFusion:
+    """The `WordFusion` of a live stream: of several windows, the newest gets a second estimate.
+
+    A window that was skipped has no first estimate, and then no second one either.
+
+    Three threads are involved: the one that captures sound calls `submit`, the one that scores
+    windows calls the other methods. Words and second estimates are computed in a thread of this
+    object, at a lower priority.
+
+    Args:
+        text_scorer: None: words, but no second estimates.
+        stream: number of the stream, which distinguishes its turns from earlier ones.
+        wake: called when there is something for `take`.
+    """
+
+    def __init__(
+        self,
+        worker: AsrWorker,
+        text_scorer: TextScorer | None,
+        stream: int,
+        wake: Callable[[], None],
+    ):
+        self._worker = worker
+        self._text_scorer = text_scorer
+        self._stream = stream
+        self._wake = wake
+        self._changed = threading.Condition()
+        self._turns: dict[Hashable, _PendingTurn] = {}
+        self._ready: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ser_stream-words", daemon=True)
+        self._thread.start()
+
+    def submit(self, part: Window | TurnEnd) -> None:
+        """Have the words of a window or turn recognised."""
+        with self._changed:
+            self._pending_turn(part).parts.append(_PendingPart(part))
+        self._worker.submit(
+            part.turn_sound,
+            part.turn_start_s,
+            turn_key(self._stream, part),
+            final=part.trigger == UTTERANCE,
+        )
+
+    def add(self, scores: Scores) -> None:
+        """Take the scores by sound of a window or turn.
+
+        The estimate of a whole turn is kept until the turn's words are known, or time is up.
+        """
+        with self._changed:
+            turn = self._pending_turn(scores.part)
+            if scores.part.trigger == UTTERANCE:
+                turn.end = scores
+                # Words that cannot come are not waited for.
+                running = self._worker.status.state in (READY, SLOW)
+                turn.release_at = time.monotonic() + (MAX_TURN_WAIT if running else 0.0)
+            else:
+                self._ready.append(scores.estimate())
+                for pending in turn.parts:
+                    if pending.part is scores.part:
+                        pending.scores = scores
+            self._changed.notify_all()
+
+    def wait_s(self) -> Seconds | None:
+        with self._changed:
+            waiting = [
+                turn.release_at
+                for turn in self._turns.values()
+                if turn.end is not None and not turn.released
+            ]
+        return max(0.0, min(waiting) - time.monotonic()) if waiting else None
+
+    def take(self) -> list[Event]:
+        with self._changed:
+            events = list(self._ready)
+            self._ready.clear()
+            for turn in self._turns.values():
+                if turn.end is None or turn.released:
+                    continue
+                if turn.words_done or time.monotonic() >= turn.release_at:
+                    turn.released = True
+                    events += turn_estimates(turn.end, turn.words or (), turn.second)
+            self._forget_done()
+            return events
+
+    def close(self) -> None:
+        """End the thread. Recognition itself goes on: the next stream uses it, too."""
+        with self._changed:
+            self._closed.set()
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        _lower_priority()
+        while not self._closed.is_set() and self._worker.status.state != CLOSED:
+            results = self._worker.poll(POLL_EVERY)
+            newest = {result.turn_id: result for result in results}
+            for result in results:
+                try:
+                    self._use(result, newest[result.turn_id] is result)
+                except Exception:  # whatever it is, the next words may be better
+                    log.exception("words of a turn cannot be used")
+                    self._give_up(result)
+
+    def _use(self, result: AsrResult, is_newest: bool) -> None:
+        """Publish the words, and score the newest window whose words they are."""
+        with self._changed:
+            turn = self._turns.get(result.turn_id)
+            covered = turn.take_covered(result) if turn is not None else []
+            if turn is None or not covered:  # of an earlier stream, or nothing new
+                return
+            part = covered[-1].part
+            words = timed(result.words, part.turn_start_s, part.end_s)
+            if words or turn.words_told:  # the final words may take back earlier ones
+                turn.words_told = True
+                self._ready.append(speech_of(part, words, result.stable, result.final))
+            if result.final:
+                turn.words = words
+        self._wake()
+        second = None
+        if is_newest and self._text_scorer is not None:
+            by_sound = self._scores_of_end(turn) if result.final else _newest_scores(covered)
+            if by_sound is not None:
+                second = self._text_scorer.score(by_sound.part, words, by_sound)
+        with self._changed:
+            if result.final:
+                turn.words_done, turn.second = True, second
+            if second is not None and (turn.released or not result.final):
+                self._ready.append(second.estimate(decisive=not turn.released))
+            self._forget_done()
+        self._wake()
+
+    def _give_up(self, result: AsrResult) -> None:
+        """Expect nothing more of the turn's words."""
+        with self._changed:
+            turn = self._turns.get(result.turn_id)
+            if turn is not None and result.final:
+                turn.words_done = True
+                self._forget_done()
+        self._wake()
+
+    def _scores_of_end(self, turn: _PendingTurn) -> Scores | None:
+        """Wait until the whole turn is scored by its sound; None: the stream has ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: turn.end is not None or self._closed.is_set())
+            return turn.end
+
+    def _pending_turn(self, part: Window | TurnEnd) -> _PendingTurn:
+        return self._turns.setdefault(turn_key(self._stream, part), _PendingTurn())
+
+    def _forget_done(self) -> None:
+        """Drop the turns of which nothing more is to come."""
+        self._turns = {
+            key: turn
+            for key, turn in self._turns.items()
+            if not (turn.released and turn.words_done)
+        }
+
+
+def _newest_scores(covered: list[_PendingPart]) -> Scores | None:
+    """Return the scores of the last part that was scored by its sound."""
+    return next((each.scores for each in reversed(covered) if each.scores is not None), None)
+
+
+def _lower_priority() -> None:
+    """Lower the priority of the calling thread: on Linux each thread has its own."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        with contextlib.suppress(OSError):  # where that is forbidden, all have the same
+            niceness = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, niceness + NICENESS)

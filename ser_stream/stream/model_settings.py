@@ -1,0 +1,92 @@
+"""What the settings of recognition mean for one model: frames, steps, calibration, device."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import torch
+
+from ser_stream.errors import InputError
+from ser_stream.models.base import EmotionModel
+from ser_stream.models.info import ModelInfo
+from ser_stream.stream.scoring import ScoringSettings
+from ser_stream.stream.settings import RecognizerSettings
+from ser_stream.stream.window import WindowSettings
+from ser_stream.units import Seconds
+
+
+def torch_device(device: str) -> str:
+    """Return the device by the name that torch has for it; for "auto", a GPU where there is one.
+
+    Raises:
+        InputError: the device cannot be used.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and torch.cuda.is_available():
+        return device  # not touched here: each of several processes uses only its own GPU
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"device {device!r}: {reason}; accepted are auto, cpu, and cuda where there is a GPU"
+        ) from error
+    return device
+
+
+def window_settings(model: EmotionModel, settings: RecognizerSettings) -> WindowSettings:
+    """Return window and hop in frames.
+
+    Raises:
+        InputError: window or hop is not a whole number of the model's steps, or too long; the
+            message names the nearest accepted values.
+    """
+    step, overlap, frame_s = (
+        model.frames_per_step,
+        model.step_overlap_frames,
+        model.features.frame_s,
+    )
+    hop_frames, window_frames = model.hop_frames, model.window_frames
+    if settings.hop_s is not None:
+        longest_hop = model.window_frames - overlap
+        hop_frames = _whole_steps("hop", settings.hop_s, step, 0, longest_hop, frame_s)
+    if settings.window_s is not None:
+        window_frames = _whole_steps(
+            "window", settings.window_s, step, overlap, model.window_frames, frame_s
+        )
+    return WindowSettings(model.features, window_frames, hop_frames, settings.min_speech_s)
+
+
+def scoring_settings(
+    model: EmotionModel, info: ModelInfo, settings: RecognizerSettings, windows: WindowSettings
+) -> ScoringSettings:
+    """Return how windows are scored: the model's own values where settings are None."""
+    floor, smoothing = settings.min_confidence, settings.smoothing
+    return ScoringSettings(
+        window_steps=model.steps_in(windows.window_frames),
+        smoothing=info.smoothing if smoothing is None else smoothing,
+        calibration={
+            trigger: fitted if floor is None else dataclasses.replace(fitted, floor=floor)
+            for trigger, fitted in info.calibration.items()
+        },
+        min_speech=settings.min_speech_s,
+    )
+
+
+def _whole_steps(
+    name: str, value_s: Seconds, step: int, base: int, longest: int, frame_s: Seconds
+) -> int:
+    """Return `value_s` in frames: `base` and one or more whole steps, up to `longest`."""
+    frames = value_s / frame_s
+    finite = min(max(frames, 0), longest) if math.isfinite(frames) else longest
+    nearest = base + step * max(1, round((finite - base) / step))
+    if not abs(frames - nearest) <= 0.01:
+        neighbours = {n for n in (nearest - step, nearest, nearest + step) if base < n <= longest}
+        listed = ", ".join(f"{n * frame_s:g}" for n in sorted(neighbours))
+        raise InputError(
+            f"{name}: found {value_s:g} s; this model takes {(base + step) * frame_s:g} to "
+            f"{longest * frame_s:g} s in steps of {step * frame_s:g} s; nearest are {listed} s"
+        )
+    return nearest

@@ -1,0 +1,70 @@
+"""The scores of a window or a turn, before they are published as an estimate."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+from ser_stream.emotion import NO_EXPRESSION, EmotionEstimate
+from ser_stream.stream.window import TurnEnd, Window
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """What a model made of a window or a whole turn.
+
+    Attributes:
+        part: what was scored.
+        scores: label -> calibrated probability.
+        abstains: whether the model is too unsure, or there is too little speech, to answer.
+        valence, arousal: in [-1, 1].
+        model: name of the model.
+        modality: "audio" or "audio+text".
+        words: the words that the model was given, see `EmotionEstimate`.
+    """
+
+    part: Window | TurnEnd
+    scores: dict[str, float]
+    abstains: bool
+    valence: float
+    arousal: float
+    model: str
+    modality: str
+    words: tuple[dict[str, Any], ...] = ()
+
+    def estimate(
+        self, words: tuple[dict[str, Any], ...] | None = None, decisive: bool = True
+    ) -> EmotionEstimate:
+        """Return the estimate to publish now: its latency is counted up to this call.
+
+        Args:
+            words: the words of the whole turn, where they are known; None: `self.words`.
+            decisive: see `EmotionEstimate`.
+        """
+        part = self.part
+        best = max(self.scores, key=self.scores.__getitem__)
+        return EmotionEstimate(
+            turn=part.turn,
+            start_s=part.start_s,
+            end_s=part.end_s,
+            trigger=part.trigger,
+            modality=self.modality,
+            expression=NO_EXPRESSION if self.abstains else best,
+            confidence=self.scores[best],
+            valence=self.valence,
+            arousal=self.arousal,
+            scores=self.scores,
+            speech_ratio=part.speech_ratio,
+            level_dbfs=part.level_dbfs,
+            clipped=part.clipped,
+            model=self.model,
+            latency_ms=latency_ms(part),
+            words=self.words if words is None else words,
+            decisive=decisive,
+        )
+
+
+def latency_ms(part: Window | TurnEnd) -> float:
+    """Return the milliseconds from the capture of the part's last sample until now."""
+    return 1e3 * (time.monotonic() - part.captured_at)

@@ -1,0 +1,126 @@
+"""One stream on its way through the recogniser: its windows, its scores, its status."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Generator
+
+from ser_stream.asr.worker import AsrStatus
+from ser_stream.audio.block import AudioBlock, AudioSource
+from ser_stream.errors import InputError
+from ser_stream.stream.scores import Scores
+from ser_stream.stream.scoring import WindowScorer
+from ser_stream.stream.status import StreamStatus
+from ser_stream.stream.window import TurnEnd, Window
+from ser_stream.stream.windowing import StreamWindower
+from ser_stream.stream.word_fusion import Event, WordFusion
+
+
+class StreamSession:
+    """What a recogniser keeps of the stream that it is listening to, or listened to last.
+
+    One thread takes in blocks, and one scores windows; `status` may be called from any thread.
+
+    Args:
+        source: where the blocks come from.
+        windower: cuts the stream into windows.
+        scorer: scores them; shared by all streams of a recogniser, one after the other.
+    """
+
+    def __init__(self, source: AudioSource, windower: StreamWindower, scorer: WindowScorer):
+        self.source = source
+        self.windower = windower
+        self._scorer = scorer
+        self._scored = self._skipped = 0
+        self._scoring_since: float | None = None  # monotonic
+        self._rejection = ""  # why the source's last block could not be used
+
+    def push(self, block: AudioBlock | None) -> list[Window | TurnEnd]:
+        """Take the next block of the source, None for an interruption, and return its windows.
+
+        Raises:
+            InputError: the block cannot be used; it is left out.
+        """
+        if block is None:
+            return self.windower.break_off()
+        return self.windower.push(block)
+
+    def push_or_skip(self, block: AudioBlock | None) -> list[Window | TurnEnd]:
+        """Take a live source's next block; one that cannot be used counts as an interruption.
+
+        The next block may be better, when a microphone comes back or a topic's publisher is
+        restarted.
+
+        Raises:
+            InputError: the very first block cannot be used, and the source does not wait.
+        """
+        try:
+            parts = self.push(block)
+        except InputError as error:
+            if not self.windower.position_s and not self.source.waits:
+                raise
+            self._rejection = str(error)
+            return self.windower.break_off()
+        if block is not None:
+            self._rejection = ""
+        return parts
+
+    def finish(self) -> list[Window | TurnEnd]:
+        """End the stream and return the windows that are still held back."""
+        return self.windower.finish()
+
+    def score(self, part: Window | TurnEnd) -> Scores:
+        """Score a window or a whole turn by its sound."""
+        self._scoring_since = time.monotonic()
+        try:
+            scores = self._scorer.score(part)
+        finally:
+            self._scoring_since = None
+        self._scored += 1
+        return scores
+
+    def note_skipped(self) -> None:
+        """Count a window that is not scored because a newer one is there."""
+        self._skipped += 1
+
+    def status(self, asr: AsrStatus | None, text_error: str) -> StreamStatus:
+        """Return the state of the stream, together with that of speech recognition."""
+        windower, scoring_since = self.windower, self._scoring_since
+        return StreamStatus(
+            position_s=windower.position_s,
+            level_dbfs=windower.level_dbfs,
+            speaking=windower.speaking,
+            windows=self._scored,
+            skipped=self._skipped,
+            gaps=windower.timeline.gaps,
+            gap_s=windower.timeline.gap_s,
+            bad_samples=windower.conditioner.bad_samples,
+            scoring_s=0.0 if scoring_since is None else time.monotonic() - scoring_since,
+            muted=windower.muted,
+            source=self._rejection if self.source.connected else self.source.last_error,
+            asr=asr,
+            text_error=text_error,
+        )
+
+
+def recorded_events(session: StreamSession, fusion: WordFusion) -> Generator[Event, None, None]:
+    """Yield the events of a source that is read as fast as its windows are scored.
+
+    Raises:
+        InputError: the source, or one of its blocks, cannot be used.
+    """
+    with contextlib.closing(fusion):
+        for block in session.source.blocks():
+            yield from scored_events(session, fusion, session.push(block))
+        yield from scored_events(session, fusion, session.finish())
+
+
+def scored_events(
+    session: StreamSession, fusion: WordFusion, parts: list[Window | TurnEnd]
+) -> Generator[Event, None, None]:
+    """Score windows and turn ends in order, and yield the events that are ready after each."""
+    for part in parts:
+        fusion.submit(part)
+        fusion.add(session.score(part))
+        yield from fusion.take()

@@ -1,0 +1,33 @@
+"""The queue between the thread that captures sound and the one that scores it."""
+
+from ser_stream.stream.live import WindowQueue
+from streams import stream
+
+
+def test_a_window_gives_way_to_the_next_one_and_the_end_of_a_turn_never_does(speech):
+    skipped = []
+    queue = WindowQueue(on_skip=lambda: skipped.append(1))
+    *windows, end = stream(speech)[0]
+    for part in [*windows, end, windows[0], windows[1]]:
+        queue.put(part)
+    queue.end()
+    assert list(queue.take_all(lambda: None)) == [end, windows[1]]
+    assert len(skipped) == len(windows) + 1
+
+
+def test_taking_windows_gives_none_when_woken_and_when_the_wait_is_over(speech):
+    patience = [0.01]
+    queue = WindowQueue()
+    windows = queue.take_all(lambda: patience[0])
+    assert next(windows) is None  # the wait was over
+    patience[0] = None
+    queue.wake()
+    assert next(windows) is None
+    window = stream(speech)[0][0]
+    queue.put(window)
+    assert next(windows) is window
+    patience[0] = 0.01
+    queue.end()
+    assert next(windows) is None  # something else is still awaited
+    patience[0] = None
+    assert list(windows) == []

@@ -1,0 +1,116 @@
+"""The second estimate, of sound and words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ser_stream.features.mfcc import mfcc
+from ser_stream.features.segments import aligned_segments
+from ser_stream.models.base import BimodalModel
+from ser_stream.models.checkpoint import load_model
+from ser_stream.models.segment_batch import SegmentBatch
+from ser_stream.stream import text_scoring
+from ser_stream.stream.recognizer import Recognizer
+from ser_stream.stream.text_scoring import TextScorer
+from ser_stream.units import SAMPLE_RATE_HZ
+from ser_stream.words import Word, clipped
+from streams import stream
+
+
+def _out_of_memory(batch):
+    raise RuntimeError("CUDA is out of memory")
+
+
+@pytest.fixture(scope="module")
+def by_sound(tiny_model, two_turns_path):
+    """Estimates of the recording of two turns, by sound alone."""
+    return list(Recognizer(tiny_model).stream(two_turns_path))
+
+
+def words_in(window):
+    """Four words in a turn, of which the last begins behind the window's middle."""
+    start, length = window.turn_start_s, window.n_samples / SAMPLE_RATE_HZ
+    return tuple(
+        Word(text, start + length * i / 4, start + length * (i + 0.8) / 4)
+        for i, text in enumerate(["he", "is", "gone", "away"])
+    )
+
+
+@pytest.mark.parametrize("which", [2, -1])
+def test_scores_are_the_mean_of_the_first_ones_and_of_cans_for_word_segments(
+    speech, tiny_can, by_sound, which
+):
+    model, info = load_model(tiny_can, kind=BimodalModel)
+    window = stream(speech)[0][which]
+    words = words_in(window)
+    estimate = TextScorer(model, info)(window, words, by_sound[which])
+    inside = clipped(words, window.start_s, window.end_s)
+    start = round(window.start_s * SAMPLE_RATE_HZ)
+    sound = speech[start : round(window.end_s * SAMPLE_RATE_HZ)]
+    tokens = [Word(w.text, w.start_s - window.start_s, w.end_s - window.start_s) for w in inside]
+    spans = aligned_segments(tokens, len(sound))
+    batch = SegmentBatch.pad(
+        [([mfcc(sound[a:b], model.features) for a, b in spans],
+          model.text.vocabulary.numbers(w.text for w in inside))]
+    )  # fmt: skip
+    with torch.inference_mode():
+        expected = model(batch).softmax(dim=1)[0]
+        text, audio = (w[0].mean(dim=0).tolist() for w in model.attention_weights(batch))
+    first = [by_sound[which].scores[label] for label in info.labels]
+    means = (np.array(first) + expected.numpy()) / 2
+    assert list(estimate.scores.values()) == pytest.approx(means.tolist(), abs=1e-4)
+    assert [w["text_attention"] for w in estimate.words] == pytest.approx(text, abs=1e-4)
+    assert [w["audio_attention"] for w in estimate.words] == pytest.approx(audio, abs=1e-4)
+    assert (estimate.start_s, estimate.end_s) == (window.start_s, window.end_s)
+    assert estimate.modality == "audio+text"
+
+
+def test_without_words_there_is_no_second_estimate(speech, tiny_can, by_sound):
+    window = stream(speech)[0][-1]
+    assert TextScorer.load(tiny_can, "cpu")(window, (), by_sound[-1]) is None
+    elsewhere = (Word("he", window.end_s + 1, window.end_s + 2),)
+    assert TextScorer.load(tiny_can, "cpu")(window, elsewhere, by_sound[-1]) is None
+
+
+def test_under_the_floor_or_with_too_little_speech_it_abstains(speech, tiny_can, by_sound):
+    window = stream(speech)[0][-1]
+    of_window = window, words_in(window), by_sound[-1]
+    scorer = TextScorer.load(tiny_can, "cpu")
+    assert not scorer(*of_window).abstains
+    scorer.min_confidence = 1.0
+    assert scorer(*of_window).abstains
+    scorer.min_confidence, scorer.min_speech = None, 60.0
+    assert scorer(*of_window).abstains
+
+
+def test_a_network_that_fails_is_logged_once_and_gives_no_estimate(
+    speech, tiny_can, by_sound, caplog
+):
+    model, info = load_model(tiny_can, kind=BimodalModel)
+    model.forward_with_attention = lambda batch: (_ for _ in ()).throw(
+        RuntimeError("CUDA is out of memory")
+    )
+    scorer = TextScorer(model, info)
+    window = stream(speech)[0][-1]
+    answers = [scorer(window, words_in(window), by_sound[-1]) for _ in range(2)]
+    assert answers == [None, None]
+    assert scorer.error == "CUDA is out of memory"
+    assert len(caplog.records) == 1
+
+
+def test_a_network_that_has_failed_is_tried_again(speech, tiny_can, by_sound, caplog, monkeypatch):
+    model, info = load_model(tiny_can, kind=BimodalModel)
+    explained = model.forward_with_attention
+    model.forward_with_attention = lambda batch: (_ for _ in ()).throw(
+        RuntimeError("CUDA is out of memory")
+    )
+    monkeypatch.setattr(text_scoring, "RETRY_AFTER", 0.0)
+    scorer = TextScorer(model, info)
+    window = stream(speech)[0][-1]
+    assert [scorer(window, words_in(window), by_sound[-1]) for _ in range(3)] == [None] * 3
+    assert len(caplog.records) == 1  # said once
+    model.forward_with_attention = explained
+    assert scorer(window, words_in(window), by_sound[-1]).modality == "audio+text"
+    assert scorer.error == ""
