@@ -1,6 +1,6 @@
-"""What a robot does about the emotions it hears: comfort, continue, or give space.
+"""Decides by the recognised emotions whether a robot comforts, continues or gives space.
 
-Plain Python, shared by the examples that listen through rclpy and through DDS.
+Plain Python, shared by the examples that subscribe through rclpy and through DDS.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ ACTIONS = {
     "give space": ("angry", "annoyed", "disgusted"),
     "continue": ("neutral", "happy", "excited", "surprised"),
 }
-"""Action -> the hri_msgs expressions that call for it."""
+"""Action -> the hri_msgs expressions that support it."""
 
 
 @dataclass(frozen=True)
@@ -23,40 +23,41 @@ class Decision:
 
 
 class DialogueManager:
-    """Smooths what it hears, and decides.
+    """Smooths expressions over time and decides on an action.
 
-    Each expression has a weight: the confidence with which it was heard, averaged over time. The
-    action whose expressions weigh most is taken; but one that is under way is only left for another
-    that is clearly ahead: a robot that changes its mind twice a second helps nobody.
+    The weight of an expression is its confidence, averaged over time with exponential decay. The
+    support of an action is the sum of the weights of its expressions. The current action is kept
+    until the support of another one is larger by a margin, so that the robot does not change its
+    behaviour twice a second.
 
     Args:
-        memory_s: what was heard so long ago has a third (1/e) of its weight left.
-        lead: how far another action must be ahead.
+        decay_s: time after which a weight has decayed to 1/e.
+        margin: by how much the support of another action must be larger.
     """
 
-    def __init__(self, memory_s: float = 4.0, lead: float = 0.1):
-        self._memory_s = memory_s
-        self._lead = lead
+    def __init__(self, decay_s: float = 4.0, margin: float = 0.1) -> None:
+        self._decay_s = decay_s
+        self._margin = margin
         self._weights: dict[str, float] = {}
-        self._heard_s: float | None = None
+        self._last_s: float | None = None
         self._action = "continue"
 
-    def hear(
+    def add(
         self, expression: str, confidence: float, time_s: float, whole_turn: bool = False
     ) -> Decision:
-        """Take one emotion in, and decide.
+        """Take one expression into account and decide.
 
         Args:
-            expression, confidence: of hri_msgs/msg/Expression.
-            time_s: its stamp.
-            whole_turn: it speaks of all that was said, and counts like five windows.
+            expression, confidence: fields of hri_msgs/msg/Expression.
+            time_s: stamp of the message.
+            whole_turn: the expression is of a whole turn, and has the weight of five windows.
         """
-        since_s = 0.0 if self._heard_s is None else max(0.0, time_s - self._heard_s)
-        self._heard_s = time_s
-        kept = math.exp(-since_s / self._memory_s)
+        since_s = 0.0 if self._last_s is None else max(0.0, time_s - self._last_s)
+        self._last_s = time_s
+        kept = math.exp(-since_s / self._decay_s)
         self._weights = {name: kept * weight for name, weight in self._weights.items()}
-        speaks_for_s = 2.5 if whole_turn else 0.5
-        added = (1 - math.exp(-speaks_for_s / self._memory_s)) * confidence
+        duration_s = 2.5 if whole_turn else 0.5
+        added = (1 - math.exp(-duration_s / self._decay_s)) * confidence
         self._weights[expression] = self._weights.get(expression, 0.0) + added
         return self._decide()
 
@@ -66,11 +67,11 @@ class DialogueManager:
             for action, names in ACTIONS.items()
         }
         best = max(support, key=support.get)
-        if support[best] > support[self._action] + self._lead:
+        if support[best] > support[self._action] + self._margin:
             self._action = best
         strongest = sorted(self._weights.items(), key=lambda item: -item[1])[:3]
-        heard = ", ".join(f"{name} {weight:.2f}" for name, weight in strongest)
-        reason = f"weighs {support[self._action]:.2f}; lately heard {heard}"
+        recent = ", ".join(f"{name} {weight:.2f}" for name, weight in strongest)
+        reason = f"weighs {support[self._action]:.2f}; recently {recent}"
         if best != self._action:
-            reason += f"; {best} {support[best]:.2f} is not clearly ahead"
+            reason += f"; {best} {support[best]:.2f} is not larger by the margin"
         return Decision(self._action, reason)

@@ -1,8 +1,8 @@
-"""A dialogue manager on a robot: hears emotions, decides, says why.
+"""A dialogue manager on a robot: subscribes to emotions, decides, and logs why.
 
     python3 examples/dialogue_manager.py [--ros-args -r __ns:=/robot1]
 
-Start it beside `ros2 launch ser_stream ser.launch.py`.
+Run it beside `ros2 launch ser_stream ser.launch.py`.
 """
 
 import rclpy
@@ -13,9 +13,9 @@ from rclpy.node import Node
 
 
 class DialogueNode(Node):
-    """Listens to windows and to whole turns."""
+    """Subscribes to the emotions of windows and of whole turns."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("dialogue_manager")
         self._manager = DialogueManager()
         self.create_subscription(Expression, "emotion", self.on_window, 10)
@@ -29,14 +29,14 @@ class DialogueNode(Node):
 
     def _respond(self, kind: str, message: Expression) -> None:
         stamp = message.header.stamp
-        decision = self._manager.hear(
+        decision = self._manager.add(
             message.expression,
             message.confidence,
             time_s=stamp.sec + stamp.nanosec * 1e-9,
             whole_turn=kind == "turn",
         )
-        heard = f"{kind} {message.expression} {message.confidence:.2f}"
-        self.get_logger().info(f"{heard} -> {decision.action}: {decision.reason}")
+        emotion = f"{kind} {message.expression} {message.confidence:.2f}"
+        self.get_logger().info(f"{emotion} -> {decision.action}: {decision.reason}")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Speech emotion recognition on a recording, at the speed of a microphone."""
+"""Launches the node on a recording, which is played at the speed of a microphone."""
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
@@ -9,7 +9,7 @@ SER = PathJoinSubstitution([FindPackageShare("ser_stream"), "launch", "ser.launc
 
 
 def generate_launch_description() -> LaunchDescription:
-    """See `ros2 launch ser_stream replay.launch.py --show-args`."""
+    """Return what is launched; the arguments of ser.launch.py are accepted too."""
     return LaunchDescription(
         [
             DeclareLaunchArgument("file", description="Recording: wav, flac, ogg, opus or mp3."),

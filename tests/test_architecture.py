@@ -41,7 +41,7 @@ MAY_IMPORT = {
         "stream/scoring.py", "stream/text_scoring.py", "stream/recognizer.py",
         "stream/settings.py",
     },
-    "rclpy": {"ros/node.py"},
+    "rclpy": {"ros/node.py", "ros/rclpy_transport.py"},
     "cyclonedds": {"ros/dds.py"},
 }  # fmt: skip
 """Library -> the folders and files that may import it."""

@@ -1,1 +1,1 @@
-"""ROS 2: what is published, in `messages.py` (needs no ROS), and the node (needs rclpy)."""
+"""ROS 2: what is published and when, over rclpy (the node) or Cyclone DDS (without ROS)."""

@@ -1,4 +1,4 @@
-"""Whether a stream is well: what `/diagnostics` says. Needs no ROS."""
+"""The health of a stream, as `/diagnostics` reports it. Needs no ROS."""
 
 from __future__ import annotations
 
@@ -8,81 +8,83 @@ import numpy as np
 
 from ser_stream.asr.worker import READY, RESTARTING, SLOW, STARTING, AsrStatus
 from ser_stream.emotion import AUDIO, INTERVAL, EmotionEstimate
+from ser_stream.ros.messages import Report
 from ser_stream.stream.status import StreamStatus
 
-OK, WARN, ERROR = 0, 1, 2
-"""Levels of diagnostic_msgs/msg/DiagnosticStatus (rclpy wants them as `bytes([level])`)."""
+OK, WARN, ERROR, STALE = 0, 1, 2, 3
+"""Levels of diagnostic_msgs/msg/DiagnosticStatus."""
 
-EMOTION_PART, ASR_PART = "speech emotion", "speech recognition"
-"""What is diagnosed."""
+EMOTION_COMPONENT, ASR_COMPONENT = "speech emotion", "speech recognition"
+"""Components that have a report of their own."""
 
 
 class Health:
-    """Judges the status of a stream, once a second, for `/diagnostics`.
+    """Assesses the status of a stream. `report` is to be called once a second.
 
-    ERROR: no sound arrives. WARN: none has come yet from a source that is being opened; or since
-    the last report, sound or estimates were lost; or the robot has been speaking for a minute.
-
-    Args:
-        model: name of the model that runs.
+    ERROR: no sound arrives. WARN: the source is being opened and has given no sound yet; or sound
+    or estimates were lost since the last report; or recognition has been muted for a minute.
     """
 
-    OPENING = 5
-    """So many reports without a first sound are no error: PulseAudio's may take 2 s."""
-    MISSED = 2
-    """And so many without any: messages may be longer than a second."""
-    MUTED = 60
-    """Whoever says that the robot speaks may have died since."""
-    RECENT = 100
-    """Latencies are of so many estimates."""
+    MAX_REPORTS_BEFORE_SOUND = 5
+    """Reports without a first sound before that is an error: PulseAudio may need 2 s."""
+    MAX_REPORTS_WITHOUT_SOUND = 2
+    """Reports without new sound before that is an error: messages may last over a second."""
+    MAX_MUTED_REPORTS = 60
+    """Reports in a row that may be muted: the node that said `robot_speaking` may have died."""
+    MAX_LATENCIES = 100
+    """Estimates from which the latency percentiles are computed."""
 
-    def __init__(self, model: str = ""):
-        self._model = model
-        self._latencies_ms: deque[float] = deque(maxlen=self.RECENT)
-        self._result = ""
-        self._before: StreamStatus | None = None
-        self._without_sound = self._muted = 0  # reports in a row
+    def __init__(self) -> None:
+        self._latencies_ms: deque[float] = deque(maxlen=self.MAX_LATENCIES)
+        self._last_result = ""
+        self._previous: StreamStatus | None = None
+        self._reports_without_sound = 0
+        self._muted_reports = 0
 
-    def note(self, estimate: EmotionEstimate) -> None:
-        """Take note of an estimate that was made."""
-        if estimate.modality == AUDIO and estimate.trigger == INTERVAL:  # others wait for words
+    def add(self, estimate: EmotionEstimate) -> None:
+        """Take an estimate into account that was published."""
+        # The latency of other estimates includes waiting for words or for the end of the turn.
+        if estimate.modality == AUDIO and estimate.trigger == INTERVAL:
             self._latencies_ms.append(estimate.latency_ms)
         name = estimate.expression or "unsure"
-        self._result = f"{name} ({estimate.confidence:.2f}, {estimate.trigger})"
+        self._last_result = f"{name} ({estimate.confidence:.2f}, {estimate.trigger})"
 
-    def report(self, status: StreamStatus) -> tuple[int, str, dict[str, str]]:
-        """Level, message and values, all for people to read."""
-        level, message = self._judge(status)
-        self._before = status
+    def report(self, status: StreamStatus, problem: str = "") -> Report:
+        """Return level, message and values for the status of the stream.
+
+        Args:
+            problem: why no sound can be used, where the status does not say so.
+        """
+        level, message = self._assess(status, problem or status.source)
+        self._previous = status
         return level, message, self._values(status)
 
-    def _judge(self, status: StreamStatus) -> tuple[int, str]:
-        before = self._before
-        self._muted = self._muted + 1 if status.muted else 0
-        if status.source:
-            return ERROR, status.source
-        if before is None:
+    def _assess(self, status: StreamStatus, problem: str) -> tuple[int, str]:
+        previous = self._previous
+        self._muted_reports = self._muted_reports + 1 if status.muted else 0
+        if problem:
+            return ERROR, problem
+        if previous is None:
             return OK, "listening"
-        if status.position_s == before.position_s:
-            self._without_sound += 1
-            if status.position_s == 0 and self._without_sound <= self.OPENING:
+        if status.position_s == previous.position_s:
+            self._reports_without_sound += 1
+            if status.position_s == 0 and (
+                self._reports_without_sound <= self.MAX_REPORTS_BEFORE_SOUND
+            ):
                 return WARN, "no sound yet"
-            if self._without_sound > self.MISSED:
+            if self._reports_without_sound > self.MAX_REPORTS_WITHOUT_SOUND:
                 return ERROR, "no sound arrives"
         else:
-            self._without_sound = 0
-        if self._muted:
-            level = WARN if self._muted > self.MUTED else OK
-            return level, f"does not listen, for {self._muted} s: robot_speaking, or not enabled"
-        if status.position_s < before.position_s:  # another stream has begun: it counts from 0
+            self._reports_without_sound = 0
+        if self._muted_reports:
+            level = WARN if self._muted_reports > self.MAX_MUTED_REPORTS else OK
+            return level, (
+                f"does not listen, for {self._muted_reports} s: robot_speaking is true, or enabled "
+                "is false"
+            )
+        if status.position_s < previous.position_s:  # a new stream counts from zero
             return OK, "listening"
-        lost = {
-            "windows skipped (inference is slower than sound)": status.skipped - before.skipped,
-            "gaps in the sound": status.gaps - before.gaps,
-            "samples that are no numbers": status.bad_samples - before.bad_samples,
-        }
-        found = [f"{count} {what}" for what, count in lost.items() if count]
-        return (WARN, ", ".join(found)) if found else (OK, "listening")
+        return _losses(previous, status)
 
     def _values(self, status: StreamStatus) -> dict[str, str]:
         p50 = p99 = "none yet"
@@ -101,32 +103,39 @@ class Health:
             "source error": status.source,
             "latency p50 (ms)": p50,
             "latency p99 (ms)": p99,
-            "last result": self._result,
-            "model": self._model,
+            "last result": self._last_result,
         }
 
 
-def asr_report(status: AsrStatus, text_error: str = "") -> tuple[int, str, dict[str, str]]:
-    """Report on speech recognition: level, message and values.
+def _losses(previous: StreamStatus, status: StreamStatus) -> tuple[int, str]:
+    """Level and message for what was lost between two reports."""
+    counts = {
+        "windows skipped (inference is slower than real time)": status.skipped - previous.skipped,
+        "gaps in the audio": status.gaps - previous.gaps,
+        "samples that are NaN or infinite": status.bad_samples - previous.bad_samples,
+    }
+    lost = [f"{count} {what}" for what, count in counts.items() if count]
+    return (WARN, ", ".join(lost)) if lost else (OK, "listening")
 
-    WARN: it is slow. ERROR: it had to be started again and has not answered since, or there are no
-    second estimates right now. Emotions by sound go on all the while.
+
+def asr_report(status: AsrStatus, text_error: str = "") -> Report:
+    """Return level, message and values for speech recognition.
+
+    WARN: it is slow. ERROR: it was restarted and has not answered since, or there are no
+    audio+text estimates. Estimates from audio alone continue in either case.
 
     Args:
-        text_error: of `StreamStatus`.
+        text_error: `StreamStatus.text_error`.
     """
     level = {STARTING: OK, READY: OK, SLOW: WARN, RESTARTING: ERROR}.get(status.state, ERROR)
     message = f"{status.state}: {status.reason}" if status.reason else status.state
     if text_error:
         level, message = ERROR, f"text model: {text_error}"
-    return (
-        level,
-        message,
-        {
-            "state": status.state,
-            "reason": status.reason,
-            "real-time factor": f"{status.rtf:.2f}",
-            "restarts": str(status.restarts),
-            "skipped requests": str(status.skipped),
-        },
-    )
+    values = {
+        "state": status.state,
+        "reason": status.reason,
+        "real-time factor": f"{status.rtf:.2f}",
+        "restarts": str(status.restarts),
+        "skipped requests": str(status.skipped),
+    }
+    return level, message, values

@@ -1,27 +1,28 @@
-"""What is published in ROS 2: topics, message types and contents. The one place that says so.
+"""What is published in ROS 2: topics, message types and contents, in one place.
 
-Needs neither rclpy nor Cyclone DDS: the node and `ser_stream.ros.dds` both publish what this
-module makes. A message here is its content, a dict by field name, messages inside it likewise::
+Needs neither rclpy nor Cyclone DDS. The content of a message is a dict by field name; nested
+messages are dicts too::
 
     for topic, content in estimate_messages(estimate, stamp):
-        publish(topic.name, topic.type, content)
+        transport.publish(topic, content)
+
+When messages are published is decided in `ser_stream.ros.graph`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import logging
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from ser_stream.emotion import AUDIO_TEXT, INTERVAL, UTTERANCE, EmotionEstimate
 from ser_stream.errors import InputError
+from ser_stream.ros.stamps import Stamp
 from ser_stream.words import Speech
 
-log = logging.getLogger("ser_stream.ros")
-
-Stamp = tuple[int, int]
-"""(sec, nanosec) of builtin_interfaces/msg/Time."""
+Content = dict[str, Any]
+"""Fields of a message by name."""
 
 Report = tuple[int, str, Mapping[str, str]]
 """Level, message and values of diagnostic_msgs/msg/DiagnosticStatus."""
@@ -38,7 +39,7 @@ MESSAGE_TYPES: dict[str, dict[str, str]] = {
         "arousal": "float32",
         "confidence": "float32",
     },
-    # `locale` from hri_msgs 2.1 on; before it was called `language`: see `speech_message`.
+    # hri_msgs 2.1 renamed `language` to `locale`: see `language_field`.
     "hri_msgs/msg/LiveSpeech": {
         "header": "std_msgs/msg/Header",
         "incremental": "string",
@@ -64,7 +65,8 @@ MESSAGE_TYPES: dict[str, dict[str, str]] = {
         "header": "std_msgs/msg/Header",
         "status": "diagnostic_msgs/msg/DiagnosticStatus[]",
     },
-    # How DDS nodes tell each other their names. Until Humble a gid had 24 bytes.
+    # By these, DDS participants tell each other the names of their nodes. In Humble and older
+    # distributions a gid has 24 bytes.
     "rmw_dds_common/msg/Gid": {"data": "uint8[16]"},
     "rmw_dds_common/msg/NodeEntitiesInfo": {
         "node_namespace": "string<=256",
@@ -77,19 +79,19 @@ MESSAGE_TYPES: dict[str, dict[str, str]] = {
         "node_entities_info_seq": "rmw_dds_common/msg/NodeEntitiesInfo[]",
     },
 }
-"""Type -> its fields in order, each with its type as a .msg file writes it."""
+"""Message type -> its fields in order, each with its type as a .msg file writes it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Topic:
-    """A topic that is published.
+    """A topic that is published, with its quality of service.
 
     Attributes:
-        name: relative, so that a namespace goes in front of it, unless it begins with "/".
+        name: relative to the namespace, unless it begins with "/".
         type: a key of `MESSAGE_TYPES`.
-        depth: of the history, which keeps the last.
-        reliable: or else best effort, which would reach best-effort subscribers only.
-        transient_local: who subscribes later still gets the last `depth` messages.
+        depth: length of the history (keep last).
+        reliable: False is best effort, which reaches best-effort subscribers only.
+        transient_local: late subscribers still receive the last `depth` messages.
     """
 
     name: str
@@ -115,18 +117,18 @@ TOPICS = (
 TRACKED_VOICES = Topic(
     "/humans/voices/tracked", "hri_msgs/msg/IdsList", depth=1, transient_local=True
 )
-"""REP-155: which voices there are; known dialogue managers wait for it with transient local."""
+"""The ids of all voices (REP-155). Known dialogue managers subscribe with transient local."""
 
 HRI_NAMES = {
     "neutral": "neutral", "calm": "neutral", "happy": "happy", "excited": "excited", "sad": "sad",
     "angry": "angry", "frustrated": "annoyed", "fear": "scared", "disgust": "disgusted",
     "surprise": "surprised",
 }  # fmt: skip
-"""Label -> constant of hri_msgs/msg/Expression."""
+"""Emotion label -> constant of hri_msgs/msg/Expression."""
 
 
 def full_name(name: str, namespace: str = "") -> str:
-    """Name of a topic as `ros2 topic list` shows it.
+    """Return the name of a topic or node as `ros2 topic list` and `ros2 node list` show it.
 
     >>> full_name("emotion", "robot1")
     '/robot1/emotion'
@@ -137,16 +139,23 @@ def full_name(name: str, namespace: str = "") -> str:
 
 
 def voice_topics(voice_id: str = "anonymous_speaker") -> dict[Topic, Topic]:
-    """The topics that have a ROS4HRI (REP-155) name too -> the same topic under that name.
+    """Return the topics that are also published under a ROS4HRI (REP-155) name.
 
-    `expression` exists in REP-155 for faces only; for voices it is ours, by analogy.
+    REP-155 defines `expression` for faces only; publishing it for voices is an extension by
+    analogy.
+
+    Args:
+        voice_id: the part `<id>` of `/humans/voices/<id>/`.
+
+    Returns:
+        Topic -> the same topic under its ROS4HRI name.
 
     Raises:
-        InputError: the id cannot be part of a topic's name.
+        InputError: the id cannot be part of a topic name.
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", voice_id):
         raise InputError(
-            f"voice id: found {voice_id!r}; accepted are letters, digits and _, and no digit first"
+            f"voice_id: found {voice_id!r}; accepted are letters, digits and _, and no digit first"
         )
     names = {EMOTION: "expression", IS_SPEAKING: "is_speaking", SPEECH: "speech"}
     return {
@@ -155,60 +164,22 @@ def voice_topics(voice_id: str = "anonymous_speaker") -> dict[Topic, Topic]:
     }
 
 
-class Stamps:
-    """When the last sample was heard: stamps, which move forward unless the clock was set back."""
+def estimate_messages(estimate: EmotionEstimate, stamp: Stamp) -> list[tuple[Topic, Content]]:
+    """Return the messages that publish one estimate, each with its topic.
 
-    MOST_BACK_NS = 2_000_000_000
-    """What is further back is no jitter: a clock was set, or a recording begins again."""
+    | estimate | topics |
+    |---|---|
+    | interval, audio | `emotion`, `emotion/scores`, `emotion/details` |
+    | interval, audio+text | `emotion/multimodal`, `emotion/details` |
+    | utterance, decisive | `emotion/utterance`, `emotion/details` |
+    | utterance, not decisive, audio | `emotion/details` |
+    | utterance, not decisive, audio+text | `emotion/multimodal`, `emotion/details` |
 
-    def __init__(self) -> None:
-        # Of each kind, the newest instant that was heard, and the last stamp.
-        self._last_ns: dict[tuple[str, ...], tuple[int, int]] = {}
-
-    def __call__(self, heard_ns: int, *kind: str) -> Stamp:
-        """Stamp of a message whose last sample was heard then, in nanoseconds.
-
-        Where the clock is set back by up to 2 s, stamps stand still, but for a nanosecond each,
-        until it has caught up; where by more, stamps begin anew, and the log says so.
-
-        Args:
-            kind: of message: each has stamps of its own. A second estimate is of sound that is
-                older than that of the newest first one.
-        """
-        anew = heard_ns, heard_ns - 1
-        newest_ns, last_ns = self._last_ns.get(kind, anew)
-        back_ns = newest_ns - heard_ns
-        if back_ns > self.MOST_BACK_NS:
-            log.warning("the clock is %.1f s back, and so are stamps from now on", back_ns * 1e-9)
-            self._last_ns.clear()
-            newest_ns, last_ns = anew
-        last_ns = max(heard_ns, last_ns + 1)
-        self._last_ns[kind] = max(newest_ns, heard_ns), last_ns
-        return stamp_of(last_ns)
-
-
-def stamp_of(time_ns: int) -> Stamp:
-    """Nanoseconds since the epoch as a stamp.
-
-    >>> stamp_of(1_500_000_001)
-    (1, 500000001)
+    An estimate that abstains gives no Expression, because Expression has no value for "unsure" and
+    an invented one would be mistaken for an emotion. A turn therefore gives at most one message on
+    `emotion/utterance`; a turn that ended unsure is visible in `emotion/details` only.
     """
-    return divmod(time_ns, 1_000_000_000)
-
-
-def estimate_messages(estimate: EmotionEstimate, stamp: Stamp) -> list[tuple[Topic, dict]]:
-    """What is published of one estimate: topics, each with a message's content.
-
-    * interval: `emotion`, `emotion/scores`, `emotion/details`
-    * utterance: `emotion/utterance`, `emotion/details`
-    * of sound and text: `emotion/multimodal`, `emotion/details`; but of a whole turn, where it is
-      decisive, `emotion/utterance`, and the one of sound alone is in the details only
-
-    Of one that abstains there is no Expression: it has no value for "unsure", and a made up one
-    would be taken for an emotion. So at most one `emotion/utterance` comes per turn; that a turn
-    ended unsure is seen in the details.
-    """
-    messages = []
+    messages: list[tuple[Topic, Content]] = []
     topic = _expression_topic(estimate)
     if topic is not None and not estimate.abstains:
         messages.append((topic, _expression(estimate, stamp)))
@@ -226,39 +197,77 @@ def _expression_topic(estimate: EmotionEstimate) -> Topic | None:
     return EMOTION if estimate.trigger == INTERVAL else None
 
 
-def speech_message(speech: Speech, language: str, stamp: Stamp) -> dict:
-    """Content for `SPEECH`: `incremental` while a turn goes on, `final` at its end.
-
-    A final text that is empty takes back what was incremental.
+def language_field(fields: Mapping[str, str]) -> str:
+    """Return the name of the field of LiveSpeech that holds the language.
 
     Args:
-        language: that is spoken, as ISO 639-1 or IETF BCP 47 write it; "" = not known.
+        fields: the fields of the LiveSpeech that is installed.
+
+    >>> language_field(MESSAGE_TYPES["hri_msgs/msg/LiveSpeech"])
+    'locale'
+    """
+    return "locale" if "locale" in fields else "language"
+
+
+def speech_message(
+    speech: Speech, language: str, stamp: Stamp, language_field: str = "locale"
+) -> Content:
+    """Return the content for `SPEECH`: `incremental` during a turn, `final` at its end.
+
+    An empty final text withdraws the incremental texts of the turn.
+
+    Args:
+        language: the language that is spoken, as an ISO 639-1 or IETF BCP 47 code; "" = unknown.
+        language_field: see the function of that name.
     """
     return {
         "header": _header(stamp),
         "incremental": "" if speech.final else speech.text,
         "final": speech.text if speech.final else "",
         "confidence": speech.confidence,
-        "locale": language,
+        language_field: language,
     }
 
 
-def speaking_message(speaking: bool) -> dict:
-    """Content for `IS_SPEAKING`."""
+def speaking_message(speaking: bool) -> Content:
+    """Return the content for `IS_SPEAKING`."""
     return {"data": speaking}
 
 
-def tracked_message(voice_ids: list[str], stamp: Stamp) -> dict:
-    """Content for `TRACKED_VOICES`."""
+def tracked_message(voice_ids: list[str], stamp: Stamp) -> Content:
+    """Return the content for `TRACKED_VOICES`."""
     return {"header": _header(stamp), "ids": voice_ids}
 
 
-def _header(stamp: Stamp) -> dict:
-    # A voice that is only heard has no place in space: no frame.
+def diagnostics_message(
+    node: str, hardware_id: str, reports: Mapping[str, Report], stamp: Stamp
+) -> Content:
+    """Return the content for `DIAGNOSTICS`.
+
+    Args:
+        node: full name of the node.
+        hardware_id: name of the audio source.
+        reports: component -> its report, made by `ser_stream.ros.health`.
+    """
+    statuses = [
+        {
+            "level": level,
+            "name": f"{node}: {component}".lstrip("/"),
+            "message": message,
+            "hardware_id": hardware_id,
+            "values": [{"key": key, "value": value} for key, value in values.items()],
+        }
+        for component, (level, message, values) in reports.items()
+    ]
+    return {"header": _header(stamp), "status": statuses}
+
+
+def _header(stamp: Stamp) -> Content:
+    # A voice has no known position in space: frame_id is empty.
     return {"stamp": {"sec": stamp[0], "nanosec": stamp[1]}, "frame_id": ""}
 
 
-def _expression(estimate: EmotionEstimate, stamp: Stamp) -> dict:
+def _expression(estimate: EmotionEstimate, stamp: Stamp) -> Content:
     return {
         "header": _header(stamp),
         "expression": HRI_NAMES[estimate.expression],
@@ -268,33 +277,10 @@ def _expression(estimate: EmotionEstimate, stamp: Stamp) -> dict:
     }
 
 
-def _classification(estimate: EmotionEstimate, stamp: Stamp) -> dict:
-    """All classes. Labels of one hri_msgs name (neutral and calm) are one class: their sum."""
+def _classification(estimate: EmotionEstimate, stamp: Stamp) -> Content:
+    """All classes; the scores of labels that share an hri_msgs name (neutral, calm) are added."""
     scores: dict[str, float] = {}
     for label, score in estimate.scores.items():
         scores[HRI_NAMES[label]] = scores.get(HRI_NAMES[label], 0.0) + score
     results = [{"class_id": name, "score": score} for name, score in scores.items()]
     return {"header": _header(stamp), "results": results}
-
-
-def diagnostics_message(
-    node: str, hardware_id: str, reports: Mapping[str, Report], stamp: Stamp
-) -> dict:
-    """Content for `DIAGNOSTICS`.
-
-    Args:
-        node: its full name.
-        hardware_id: where the sound comes from.
-        reports: what is diagnosed -> the report on it, of `ser_stream.ros.health`.
-    """
-    statuses = [
-        {
-            "level": level,
-            "name": f"{node}: {what}".lstrip("/"),
-            "message": message,
-            "hardware_id": hardware_id,
-            "values": [{"key": key, "value": value} for key, value in values.items()],
-        }
-        for what, (level, message, values) in reports.items()
-    ]
-    return {"header": _header(stamp), "status": statuses}

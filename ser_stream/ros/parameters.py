@@ -1,9 +1,9 @@
-"""Every parameter of the node, once.
+"""The parameters of the node, in one table.
 
-The node's declarations, config/ser.yaml and the README's list are made of this table.
+The node's declarations, config/ser.yaml and the list in docs/ros.md are made from it::
 
     python -m ser_stream.ros.parameters yaml        # config/ser.yaml
-    python -m ser_stream.ros.parameters markdown    # the README's list
+    python -m ser_stream.ros.parameters markdown    # the list in docs/ros.md
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import sys
 
 from ser_stream.asr.base import BACKENDS, NONE
+from ser_stream.ros.audio_messages import AUDIO_TYPES, SAMPLE_FORMATS
 
 Value = bool | int | float | str
 
@@ -22,36 +23,36 @@ class Parameter:
     """A parameter of the node.
 
     Attributes:
-        default: also says its type.
-        description: for people; `ros2 param describe` shows it.
+        default: its type is the type of the parameter.
+        description: shown by `ros2 param describe`.
         choices: the values that are accepted; empty = any.
-        low, high: range of a number.
-        read_only: cannot change after the node has started.
+        range: the lowest and the highest number that are accepted; None = any.
+        read_only: it cannot be changed after the node has started.
     """
 
     name: str
     default: Value
     description: str
     choices: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
+    range: tuple[float, float] | None = None
     read_only: bool = True
 
-    def refusal(self, value: Value) -> str:
-        """Why a value of the right type is not accepted; "" if it is."""
+    def error(self, value: Value) -> str:
+        """Return why a value of the right type is not accepted; "" if it is."""
         if self.choices and value not in self.choices:
             return f"{self.name}: found {value!r}; accepted are {', '.join(self.choices)}"
-        if self.low is not None and not self.low <= value <= self.high:
-            return f"{self.name}: found {value}; accepted are {self.low:g} to {self.high:g}"
+        if self.range is not None and not self.range[0] <= float(value) <= self.range[1]:
+            lowest, highest = self.range
+            return f"{self.name}: found {value}; accepted are {lowest:g} to {highest:g}"
         return ""
 
     @property
     def accepted(self) -> str:
-        """What is accepted, in words."""
+        """The values that are accepted, in words."""
         if self.choices:
             return ", ".join(f"`{choice}`" for choice in self.choices)
-        if self.low is not None:
-            return f"{self.low:g} to {self.high:g}"
+        if self.range is not None:
+            return f"{self.range[0]:g} to {self.range[1]:g}"
         return {bool: "true, false", str: "text", int: "whole number", float: "number"}[
             type(self.default)
         ]
@@ -59,95 +60,104 @@ class Parameter:
 
 PARAMETERS = (
     Parameter(
-        "source", "microphone", "Where sound comes from.", choices=("microphone", "topic", "file")
+        "source", "microphone", "Where the audio comes from.",
+        choices=("microphone", "topic", "file"),
     ),
     Parameter(
-        "device", "", "Microphone: name, part of a name or index; empty is the system's default."
+        "device", "",
+        "Microphone: its name, a part of its name, or its index; empty: the system's default.",
     ),
-    Parameter("file", "", "Recording that is played in real time where source is file."),
-    Parameter("channel", "mix", "Which channel to listen to, from 0, or mix: the mean of all."),
+    Parameter("file", "", "Recording to play in real time if source is file."),
+    Parameter("channel", "mix", "Channel to listen to, counted from 0; mix: the mean of all."),
     Parameter(
         "audio_type", "AudioDataStamped",
-        "Type of the topic audio. AudioData, AudioDataStamped: ros-drivers/audio_common; "
+        "Message type of the topic audio. AudioData, AudioDataStamped: ros-drivers/audio_common; "
         "AudioStamped: mgonzs13/audio_common.",
-        choices=("AudioData", "AudioDataStamped", "AudioStamped"),
+        choices=AUDIO_TYPES,
     ),
     Parameter(
         "audio_rate", 16000,
-        "Sample rate of AudioData and AudioDataStamped in Hz, until a message on audio_info says.",
-        low=4000, high=192000,
+        "Sample rate of AudioData and AudioDataStamped in Hz, until audio_info announces another.",
+        range=(4000, 192000),
     ),
     Parameter(
         "audio_channels", 1,
-        "Channels of AudioData and AudioDataStamped, until a message on audio_info says.",
-        low=1, high=32,
+        "Channels of AudioData and AudioDataStamped, until audio_info announces another number.",
+        range=(1, 32),
     ),
     Parameter(
         "audio_format", "S16LE",
-        "Sample format of AudioData and AudioDataStamped, until a message on audio_info says.",
-        choices=("S8", "U8", "S16LE", "S16BE", "S32LE", "F32LE"),
+        "Sample format of AudioData and AudioDataStamped, until audio_info announces another.",
+        choices=tuple(SAMPLE_FORMATS),
     ),
     Parameter("model", "default", "Shipped model, model folder, or Hugging Face checkpoint."),
-    Parameter("torch_device", "auto", "cpu, cuda, or auto: a GPU where there is one."),
+    Parameter("torch_device", "auto", "cpu, cuda, or auto: a GPU if there is one."),
     Parameter(
-        "window", 0.0, "Seconds of a window, in steps of the model; 0 is the model's own.",
-        low=0.0, high=60.0,
+        "window", 0.0, "Length of a window in seconds, in steps of the model; 0: the model's own.",
+        range=(0.0, 60.0),
     ),
     Parameter(
-        "hop", 0.0, "Seconds between estimates, in steps of the model; 0 is the model's own.",
-        low=0.0, high=60.0, read_only=False,
+        "hop", 0.0, "Seconds between estimates, in steps of the model; 0: the model's own.",
+        range=(0.0, 60.0), read_only=False,
     ),
     Parameter(
-        "min_speech", 0.7, "Seconds of speech in a turn before it is judged.",
-        low=0.1, high=10.0, read_only=False,
+        "min_speech", 0.7, "Seconds of speech that a turn needs before its first estimate.",
+        range=(0.1, 10.0), read_only=False,
     ),
     Parameter(
         "min_confidence", -1.0,
-        "Estimates less sure than this abstain, in 0 to 1; -1 is the model's own floor.",
-        low=-1.0, high=1.0, read_only=False,
+        "Estimates with a lower confidence (0 to 1) abstain; -1: the model's own threshold.",
+        range=(-1.0, 1.0), read_only=False,
     ),
     Parameter(
         "smoothing", -1.0,
-        "Weight of the past in interval estimates, in 0 to 0.99; -1 is the model's own.",
-        low=-1.0, high=0.99, read_only=False,
+        "Weight (0 to 0.99) of earlier windows in interval estimates; -1: the model's own.",
+        range=(-1.0, 0.99), read_only=False,
     ),
     Parameter(
-        "asr", NONE, "Speech recogniser: its words go to speech, and to the estimates.",
+        "asr", NONE, "Speech recogniser; its words are published on speech and in the estimates.",
         choices=BACKENDS,
     ),
     Parameter(
         "asr_model", "",
-        "Of faster_whisper: size, repository of the Hugging Face Hub, or folder; empty is base.",
+        "Model of faster_whisper: a size, a repository of the Hugging Face Hub, or a folder; "
+        "empty: base.",
     ),
     Parameter(
-        "asr_language", "", "Language code such as en; empty: faster_whisper finds out, each time."
+        "asr_language", "",
+        "Language code such as en; empty: faster_whisper detects it in each segment.",
     ),
-    Parameter("asr_device", "auto", "Of faster_whisper: cpu, cuda, or auto."),
+    Parameter("asr_device", "auto", "Device of faster_whisper: cpu, cuda, or auto."),
     Parameter(
-        "asr_compute_type", "default", "Of faster_whisper, as CTranslate2 names it, such as int8."
+        "asr_compute_type", "default",
+        "Compute type of faster_whisper, as CTranslate2 names it, such as int8.",
     ),
     Parameter(
-        "asr_grammar", "", "Of pocketsphinx: file of what may be said; empty is open dictation."
+        "asr_grammar", "",
+        "Grammar of pocketsphinx: a file that lists what can be said; empty: open dictation.",
     ),
     Parameter(
         "text_model", "",
-        "Model that sees words beside sound: a second estimate for each window, on "
-        "emotion/multimodal; empty is none.",
+        "Model of audio and words, which gives a second estimate of each window on "
+        "emotion/multimodal; empty: none.",
     ),
-    Parameter("enabled", True, "Whether to listen; false is as if nobody spoke.", read_only=False),
+    Parameter(
+        "enabled", True, "Whether to recognise emotions; false: as if nobody spoke.",
+        read_only=False,
+    ),
     Parameter(
         "voice_id", "",
-        "If not empty, estimates go to ROS4HRI's /humans/voices/VOICE_ID/ too; its own default is "
-        "anonymous_speaker.",
+        "Publish under ROS4HRI's /humans/voices/VOICE_ID/ too, such as anonymous_speaker; empty: "
+        "do not.",
     ),
-    Parameter("autostart", True, "Configure and activate at once, without a lifecycle manager."),
+    Parameter("autostart", True, "Configure and activate at start, without a lifecycle manager."),
 )  # fmt: skip
 
 BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
 
 
 def to_yaml() -> str:
-    """config/ser.yaml."""
+    """Return the content of config/ser.yaml."""
     lines = [
         "# Parameters of the node ser_stream, with their defaults.",
         "# Made by: python -m ser_stream.ros.parameters yaml",
@@ -156,21 +166,24 @@ def to_yaml() -> str:
         "  ros__parameters:",
     ]
     for parameter in PARAMETERS:
-        change = "" if parameter.read_only else " May change while it runs."
-        lines.append(f"    # {parameter.description}{change}")
+        changeable = "" if parameter.read_only else " Can be changed while the node runs."
+        lines.append(f"    # {parameter.description}{changeable}")
         lines.append(f"    # Accepted: {parameter.accepted.replace('`', '')}.")
         lines.append(f"    {parameter.name}: {json.dumps(parameter.default)}")
     return "\n".join(lines) + "\n"
 
 
 def to_markdown() -> str:
-    """The README's list."""
-    lines = ["| parameter | default | accepted | while running | |", "|---|---|---|---|---|"]
+    """Return the table of parameters in docs/ros.md."""
+    lines = [
+        "| parameter | default | accepted | while running | meaning |",
+        "|---|---|---|---|---|",
+    ]
     for parameter in PARAMETERS:
         default = json.dumps(parameter.default)
-        change = "no" if parameter.read_only else "yes"
+        changeable = "no" if parameter.read_only else "yes"
         lines.append(
-            f"| `{parameter.name}` | `{default}` | {parameter.accepted} | {change} | "
+            f"| `{parameter.name}` | `{default}` | {parameter.accepted} | {changeable} | "
             f"{parameter.description} |"
         )
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The hash by which ROS 2 nodes see that they mean the same message type (REP-2016)."""
+"""The hash by which ROS 2 nodes recognise that their message types are equal (REP-2016)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _FIELD_TYPES = {
     "uint64": 9, "float32": 10, "float64": 11, "bool": 15, "byte": 16, "string": 17,
 }  # fmt: skip
 _NESTED_TYPE, _BOUNDED_STRING = 1, 21
-_ARRAY, _SEQUENCE = 48, 144  # are added to the number of the elements' type
+_ARRAY, _SEQUENCE = 48, 144  # added to the number of the elements' type
 
 
 class FieldType(NamedTuple):
-    """A field's type as a .msg file writes it, taken apart.
+    """The parts of a field's type, as a .msg file writes it.
 
     Attributes:
-        element: "uint8" of "uint8[16]".
-        length: 16 of "uint8[16]", 0 of "uint8[]" (any number), None of "uint8".
-        bound: 256 of "string<=256", else 0.
+        element: type of one element: "uint8" for "uint8[16]".
+        length: 16 for "uint8[16]", 0 for "uint8[]" (any length), None for "uint8".
+        bound: maximum length of a string: 256 for "string<=256"; 0 = unbounded.
     """
 
     element: str
@@ -33,7 +33,7 @@ class FieldType(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> FieldType:
-        """Take it apart.
+        """Parse a type.
 
         >>> FieldType.parse("uint8[16]")
         FieldType(element='uint8', length=16, bound=0)
@@ -48,21 +48,26 @@ class FieldType(NamedTuple):
 
 
 def type_hash(name: str, types: Mapping[str, Mapping[str, str]] = MESSAGE_TYPES) -> str:
-    """RIHS01 hash of a message type, which nodes of Iron and newer compare.
+    """Return the RIHS01 hash of a message type, which nodes of Iron and newer compare.
 
-    SHA-256 of the type's description, its own and then those of all types within, by name, as JSON:
-    what rosidl_generator_type_description computes (REP-2016, RIHS01).
+    It is the SHA-256 of a description of the type in JSON, followed by the descriptions of all
+    nested types sorted by name, as rosidl_generator_type_description computes it
+    (REP-2016, RIHS01).
+
+    Args:
+        name: key of `types`.
+        types: definitions in the form of `MESSAGE_TYPES`.
     """
-    within: set[str] = set()
+    nested: set[str] = set()
     to_visit = [name]
     while to_visit:
         fields = map(FieldType.parse, types[to_visit.pop()].values())
-        new = {field.element for field in fields if field.is_message} - within
-        within |= new
+        new = {field.element for field in fields if field.is_message} - nested
+        nested |= new
         to_visit += new
     description = {
         "type_description": _describe(name, types[name]),
-        "referenced_type_descriptions": [_describe(each, types[each]) for each in sorted(within)],
+        "referenced_type_descriptions": [_describe(each, types[each]) for each in sorted(nested)],
     }
     return "RIHS01_" + hashlib.sha256(json.dumps(description).encode()).hexdigest()
 

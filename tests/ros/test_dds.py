@@ -1,7 +1,7 @@
 """ROS 2 without ROS: real DDS, between real processes, on loopback.
 
-The test listens as a ROS node would; what publishes is `ser-stream listen --dds`, or, where it is
-not about recognition, a few lines that use `DdsPublisher`, in a process of their own.
+The test subscribes as a ROS node would. The publisher is `ser-stream listen --dds` or, where
+recognition does not matter, a few lines that use `DdsPublisher`, in a process of its own.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from cyclonedds.topic import Topic
 from cyclonedds.util import duration
 
 from ser_stream.cli import main
-from ser_stream.ros.dds import MessageClasses, network_configuration
+from ser_stream.ros.dds import MessageClasses
 from ser_stream.ros.messages import MESSAGE_TYPES
 from shared_fixtures import deciding
 
@@ -57,12 +57,12 @@ LATCHED = ("is_speaking", DISCOVERY_INFO)
 HRI_NAMES = {"fear": "scared", "disgust": "disgusted", "surprise": "surprised"}
 
 
-class Listener:
-    """Hears topics, given as DDS name -> ROS type, and keeps what it hears."""
+class Subscriber:
+    """Subscribes to topics, given as DDS name -> ROS type, and keeps the messages."""
 
     def __init__(self, participant, topics, definitions=MESSAGE_TYPES):
         classes = MessageClasses(definitions)
-        self.heard = {name: [] for name in topics}
+        self.received = {name: [] for name in topics}
         self.readers = {
             name: DataReader(
                 participant,
@@ -72,23 +72,24 @@ class Listener:
                     Policy.Durability.TransientLocal
                     if name.endswith(LATCHED)
                     else Policy.Durability.Volatile,
-                    Policy.SpeakerHistory.KeepLast(100),
+                    Policy.History.KeepLast(100),
                 ),
             )
             for name, kind in topics.items()
         }
 
-    def listen(self):
+    def poll(self):
+        """Return all messages so far, by DDS name."""
         for name, reader in self.readers.items():
-            self.heard[name] += [m for m in reader.take(N=100) if m.sample_info.valid_data]
-        return self.heard
+            self.received[name] += [m for m in reader.take(N=100) if m.sample_info.valid_data]
+        return self.received
 
     def wait_for(self, fulfilled, what, timeout_s=15.0):
-        """Listen until `fulfilled(heard)`."""
-        wait_until(lambda: fulfilled(self.listen()), what, timeout_s)
+        """Receive messages until `fulfilled(received)`."""
+        wait_until(lambda: fulfilled(self.poll()), what, timeout_s)
 
-    def hears(self, name):
-        """Whether someone publishes what it listens to."""
+    def has_publisher(self, name):
+        """Whether the topic has a publisher."""
         return bool(self.readers[name].get_matched_publications())
 
 
@@ -101,7 +102,7 @@ def wait_until(fulfilled, what, timeout_s=15.0):
 
 @pytest.fixture(scope="module")
 def domain():
-    """A domain that nobody on this machine uses; of those whose ports Linux leaves alone."""
+    """A domain that nobody on this machine uses, with ports outside of Linux's ephemeral ones."""
     for number in random.sample(range(1, 102), 101):
         with contextlib.ExitStack() as sockets, contextlib.suppress(OSError):
             for index in range(3):  # the ports of the first participants
@@ -113,14 +114,14 @@ def domain():
 
 @pytest.fixture(scope="module")
 def participant(domain):
-    configured = Domain(domain, LOOPBACK)  # goes when it is no longer held
+    configured = Domain(domain, LOOPBACK)  # ends with its last reference
     yield DomainParticipant(domain)
     del configured
 
 
 @pytest.fixture(scope="module")
 def environment(domain):
-    """Of the programs under test: ROS 2's variables say how far they reach."""
+    """Environment of the programs under test: ROS 2's variables keep them on this machine."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("ROS_", "CYCLONEDDS"))}
     return kept | {
         "PYTHONPATH": str(ROOT),
@@ -132,7 +133,7 @@ def environment(domain):
 
 @contextlib.contextmanager
 def running(*arguments, env):
-    """A Python program; ended, if it has not by then, when the test is done with it."""
+    """Run Python with these arguments; killed if it has not ended when the test is done."""
     process = subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         env=env,
@@ -166,15 +167,15 @@ def topics_of(robot):
 
 @pytest.fixture(scope="module")
 def two_robots(participant, environment, speech_path, tiny_model):
-    """Two robots in one domain hear the same; the second is always too unsure to say.
+    """Two robots in one domain that recognise the same recording; the second always abstains.
 
-    Returns what was heard by DDS name, the JSON that each printed, and the endpoints that there
-    were, by key.
+    Returns the messages by DDS name, the lines that each process printed, and the endpoints and
+    participants by key.
     """
     endpoints, nodes = {}, {}
     publications = BuiltinDataReader(participant, BuiltinTopicDcpsPublication)
     participants = BuiltinDataReader(participant, BuiltinTopicDcpsParticipant)
-    listener = Listener(
+    subscriber = Subscriber(
         participant,
         topics_of("robot1")
         | topics_of("robot2")
@@ -186,7 +187,7 @@ def two_robots(participant, environment, speech_path, tiny_model):
         running(*command, "robot2", "--min-confidence", "1", env=environment) as second,
     ):
         while first.poll() is None or second.poll() is None:
-            listener.listen()
+            subscriber.poll()
             for found, reader in ((endpoints, publications), (nodes, participants)):
                 found.update(
                     {e.key.bytes: e for e in reader.take(N=100) if e.sample_info.valid_data}
@@ -197,14 +198,14 @@ def two_robots(participant, environment, speech_path, tiny_model):
             out, err = process.communicate()
             assert process.returncode == 0, err
             printed.append(out.splitlines())
-    return listener.listen(), printed, endpoints, nodes
+    return subscriber.poll(), printed, endpoints, nodes
 
 
-def test_every_estimate_is_in_the_details_word_for_word(two_robots):
-    heard, printed, *_ = two_robots
+def test_the_details_are_the_printed_lines(two_robots):
+    received, printed, *_ = two_robots
     assert len(printed[0]) >= 4
     for robot, lines in zip(("robot1", "robot2"), printed, strict=True):
-        assert [message.data for message in heard[f"rt/{robot}/emotion/details"]] == lines
+        assert [message.data for message in received[f"rt/{robot}/emotion/details"]] == lines
 
 
 def estimates_of(lines, trigger):
@@ -214,10 +215,10 @@ def estimates_of(lines, trigger):
 @pytest.mark.parametrize(
     ("topic", "trigger"), [("emotion", "interval"), ("emotion/utterance", "utterance")]
 )
-def test_expressions_are_what_was_printed(two_robots, topic, trigger):
-    heard, printed, *_ = two_robots
+def test_expressions_are_those_of_the_printed_estimates(two_robots, topic, trigger):
+    received, printed, *_ = two_robots
     expected = estimates_of(printed[0], trigger)
-    messages = heard[f"rt/robot1/{topic}"]
+    messages = received[f"rt/robot1/{topic}"]
     assert len(messages) == len(expected) >= 1
     for message, estimate in zip(messages, expected, strict=True):
         name = estimate["expression"]
@@ -227,52 +228,52 @@ def test_expressions_are_what_was_printed(two_robots, topic, trigger):
         assert message.arousal == pytest.approx(estimate["arousal"], abs=1e-3)
 
 
-def test_scores_are_what_was_printed(two_robots):
-    heard, printed, *_ = two_robots
+def test_scores_are_those_of_the_printed_estimates(two_robots):
+    received, printed, *_ = two_robots
     for robot, lines in zip(("robot1", "robot2"), printed, strict=True):
-        messages = heard[f"rt/{robot}/emotion/scores"]
+        messages = received[f"rt/{robot}/emotion/scores"]
         for message, estimate in zip(messages, estimates_of(lines, "interval"), strict=True):
             expected = {HRI_NAMES.get(k, k): v for k, v in estimate["scores"].items()}
             found = {result.class_id: result.score for result in message.results}
             assert found == pytest.approx(expected, abs=1e-4)
 
 
-def test_who_is_unsure_publishes_no_expression_and_hears_none_of_the_other_robots(two_robots):
-    heard, *_ = two_robots
-    assert heard["rt/robot1/emotion"]
-    assert heard["rt/robot2/emotion"] == heard["rt/robot2/emotion/utterance"] == []
-    assert heard["rt/robot2/emotion/scores"]
+def test_a_robot_that_abstains_publishes_no_expression(two_robots):
+    received, *_ = two_robots
+    assert received["rt/robot1/emotion"]
+    assert received["rt/robot2/emotion"] == received["rt/robot2/emotion/utterance"] == []
+    assert received["rt/robot2/emotion/scores"]
 
 
-def test_stamps_are_when_the_sound_was_heard(two_robots):
-    heard, printed, *_ = two_robots
+def test_stamps_are_the_capture_of_the_last_sample(two_robots):
+    received, printed, *_ = two_robots
     estimates = estimates_of(printed[0], "interval")
-    heard_s = []
-    for message, estimate in zip(heard["rt/robot1/emotion"], estimates, strict=True):
+    stamps_s = []
+    for message, estimate in zip(received["rt/robot1/emotion"], estimates, strict=True):
         stamp = message.header.stamp
-        heard_s.append(stamp.sec + stamp.nanosec * 1e-9)
+        stamps_s.append(stamp.sec + stamp.nanosec * 1e-9)
         published_s = message.sample_info.source_timestamp * 1e-9
-        # Between estimate and publication there is little, even on a busy machine.
-        assert -1e-5 <= published_s - heard_s[-1] - estimate["latency_ms"] * 1e-3 <= 0.5
+        # An estimate is published soon, even on a busy machine.
+        assert -1e-5 <= published_s - stamps_s[-1] - estimate["latency_ms"] * 1e-3 <= 0.5
     # The recording was played in real time: stamps are as far apart as the windows are.
-    for earlier, later in itertools.pairwise(range(len(heard_s))):
+    for earlier, later in itertools.pairwise(range(len(stamps_s))):
         apart_s = estimates[later]["end_s"] - estimates[earlier]["end_s"]
-        assert heard_s[later] - heard_s[earlier] == pytest.approx(apart_s, abs=0.1)
+        assert stamps_s[later] - stamps_s[earlier] == pytest.approx(apart_s, abs=0.1)
 
 
 def test_speech_begins_and_ends(two_robots):
-    heard, *_ = two_robots
-    said = [message.data for message in heard["rt/robot1/is_speaking"]]
+    received, *_ = two_robots
+    said = [message.data for message in received["rt/robot1/is_speaking"]]
     assert said[:2] == [False, True]
     assert said[-1] is False
     assert all(earlier != later for earlier, later in itertools.pairwise(said))
 
 
-def test_diagnostics_come_every_second_and_name_the_robot(two_robots, speech_path):
-    heard, printed, *_ = two_robots
+def test_diagnostics_are_published_every_second_and_name_the_robot(two_robots, speech_path):
+    received, printed, *_ = two_robots
     messages = [
         m
-        for m in heard["rt/diagnostics"]
+        for m in received["rt/diagnostics"]
         if m.status[0].name == "robot1/ser_stream: speech emotion"
     ]
     times_s = [m.sample_info.source_timestamp * 1e-9 for m in messages]
@@ -288,9 +289,11 @@ def test_diagnostics_come_every_second_and_name_the_robot(two_robots, speech_pat
     assert 0 < float(values["latency p50 (ms)"]) <= float(values["latency p99 (ms)"])
 
 
-def test_it_is_a_node_of_the_graph(two_robots):
-    heard, _, endpoints, participants = two_robots
-    nodes = {info.node_entities_info_seq[0].node_namespace: info for info in heard[DISCOVERY_INFO]}
+def test_the_publisher_is_a_node_of_the_graph(two_robots):
+    received, _, endpoints, participants = two_robots
+    nodes = {
+        info.node_entities_info_seq[0].node_namespace: info for info in received[DISCOVERY_INFO]
+    }
     assert set(nodes) == {"/robot1", "/robot2"}
     info = nodes["/robot1"]
     (node,) = info.node_entities_info_seq
@@ -316,53 +319,55 @@ def test_it_is_a_node_of_the_graph(two_robots):
 def robot_with_words(
     participant, environment, two_turns_and_silence_path, tiny_model, tiny_can, grammar
 ):
-    """What was heard of a robot that recognises words, by DDS name, and what it printed."""
-    listener = Listener(participant, topics_of("robot6") | {"rt/diagnostics": DIAGNOSTICS})
+    """Messages by DDS name, and printed estimates, of a robot that recognises words."""
+    subscriber = Subscriber(participant, topics_of("robot6") | {"rt/diagnostics": DIAGNOSTICS})
     words = ("--asr", "pocketsphinx", "--grammar", grammar, "--text-model", tiny_can)
     words += ("--model", tiny_model, "--input", two_turns_and_silence_path)
     with running(*LISTEN, *words, "--namespace", "robot6", env=environment) as process:
         while process.poll() is None:
-            listener.listen()
+            subscriber.poll()
             time.sleep(0.02)
         out, err = process.communicate()
         assert process.returncode == 0, err
-    return listener.listen(), list(map(json.loads, out.splitlines()))
+    return subscriber.poll(), list(map(json.loads, out.splitlines()))
 
 
-def test_words_are_published_while_someone_speaks_and_at_the_end(robot_with_words):
-    heard, _ = robot_with_words
-    messages = heard["rt/robot6/speech"]
-    assert "i sit here and nobody calls" in [m.final for m in messages]  # recognition was ready
+def test_words_are_published_during_and_after_a_turn(robot_with_words):
+    received, _ = robot_with_words
+    messages = received["rt/robot6/speech"]
+    assert "i sit here and nobody calls" in [
+        m.final for m in messages
+    ]  # recognition was loaded in time
     for message in messages:
         assert (message.incremental == "") != (message.final == "")
         assert 0 < message.confidence <= 1
         assert message.locale == "en"
 
 
-def test_the_second_estimate_of_a_window_is_on_a_topic_of_its_own(robot_with_words):
-    heard, printed = robot_with_words
+def test_audio_text_estimates_of_windows_are_multimodal(robot_with_words):
+    received, printed = robot_with_words
     second = [e for e in printed if e["modality"] == "audio+text" and e not in deciding(printed)]
-    messages = heard["rt/robot6/emotion/multimodal"]
+    messages = received["rt/robot6/emotion/multimodal"]
     assert len(messages) == len(second) >= 1
     for message, estimate in zip(messages, second, strict=True):
         name = estimate["expression"]
         assert message.expression == HRI_NAMES.get(name, name)
         assert message.confidence == pytest.approx(estimate["confidence"], abs=1e-4)
-    details = [json.loads(message.data) for message in heard["rt/robot6/emotion/details"]]
+    details = [json.loads(message.data) for message in received["rt/robot6/emotion/details"]]
     assert details == printed
 
 
-def test_a_turn_has_one_utterance_with_the_texts_opinion(robot_with_words):
-    heard, printed = robot_with_words
-    found = [message.confidence for message in heard["rt/robot6/emotion/utterance"]]
+def test_a_turn_has_one_utterance_which_includes_the_text(robot_with_words):
+    received, printed = robot_with_words
+    found = [message.confidence for message in received["rt/robot6/emotion/utterance"]]
     assert found == pytest.approx([e["confidence"] for e in deciding(printed)], abs=1e-4)
     assert len(found) == 2
 
 
 def test_diagnostics_report_on_speech_recognition(robot_with_words):
-    heard, _ = robot_with_words
+    received, _ = robot_with_words
     names = ("robot6/ser_stream: speech emotion", "robot6/ser_stream: speech recognition")
-    reports = [m for m in heard["rt/diagnostics"] if m.status[0].name == names[0]]
+    reports = [m for m in received["rt/diagnostics"] if m.status[0].name == names[0]]
     assert [status.name for status in reports[-1].status] == list(names)
     values = {pair.key: pair.value for pair in reports[-1].status[1].values}
     assert values["restarts"] == "0"
@@ -373,6 +378,7 @@ PUBLISH = """
 import sys
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.ros.dds import DdsPublisher
+from ser_stream.stream.status import StreamStatus
 
 def estimate(expression, trigger="interval"):
     return EmotionEstimate(
@@ -389,7 +395,7 @@ with DdsPublisher(namespace="robot3") as publisher:
 
 @contextlib.contextmanager
 def publisher(env):
-    """A process that does, line by line, what it is told with a `publisher` in robot3."""
+    """A process that executes the lines it is sent, with a `publisher` of robot3."""
     with running("-c", PUBLISH, env=env) as process:
 
         def tell(line):
@@ -403,75 +409,63 @@ def publisher(env):
         assert process.wait(timeout=10) == 0, process.stderr.read()
 
 
-def test_who_comes_late_still_learns_who_speaks_and_what_the_node_is(participant, environment):
+def test_late_subscribers_receive_is_speaking_and_the_name_of_the_node(participant, environment):
     is_speaking, emotion = "rt/robot3/is_speaking", "rt/robot3/emotion"
     with publisher(environment) as tell:
-        tell("publisher.speaking(True); publisher.show(estimate('sad'))")
+        tell("publisher.on_status(StreamStatus(speaking=True))")
+        tell("publisher.on_estimate(estimate('sad'))")
         late_ns = time.time_ns()
-        listener = Listener(
+        subscriber = Subscriber(
             participant, {is_speaking: BOOL, emotion: EXPRESSION, DISCOVERY_INFO: INFO}
         )
-        listener.wait_for(lambda heard: heard[is_speaking] and heard[DISCOVERY_INFO], "latched")
-        (message,) = listener.heard[is_speaking]
+        subscriber.wait_for(
+            lambda received: received[is_speaking] and received[DISCOVERY_INFO], "latched"
+        )
+        (message,) = subscriber.received[is_speaking]
         assert message.data is True
         assert message.sample_info.source_timestamp < late_ns
-        wait_until(lambda: listener.hears(emotion), "the publisher of emotion is found")
-        tell("publisher.show(estimate('fear'))")
-        listener.wait_for(lambda heard: heard[emotion], "an emotion")
-        assert [m.expression for m in listener.heard[emotion]] == ["scared"]  # emotions pass
-    listener.wait_for(lambda heard: len(heard[is_speaking]) == 2, "speech ends with the program")
-    assert listener.heard[is_speaking][1].data is False
-    wait_until(lambda: not listener.hears(emotion), "the node leaves the graph")
+        wait_until(lambda: subscriber.has_publisher(emotion), "the publisher of emotion is found")
+        tell("publisher.on_estimate(estimate('fear'))")
+        subscriber.wait_for(lambda received: received[emotion], "an emotion")
+        assert [m.expression for m in subscriber.received[emotion]] == [
+            "scared"
+        ]  # emotions are not latched
+    subscriber.wait_for(
+        lambda received: len(received[is_speaking]) == 2, "speech ends with the program"
+    )
+    assert subscriber.received[is_speaking][1].data is False
+    wait_until(lambda: not subscriber.has_publisher(emotion), "the node leaves the graph")
 
 
-def test_two_publishers_in_one_program_come_and_go(participant, environment):
+def test_publishers_in_one_process_are_independent(participant, environment):
     emotion = "rt/robot4/emotion"
-    listener = Listener(participant, {emotion: EXPRESSION})
+    subscriber = Subscriber(participant, {emotion: EXPRESSION})
     with publisher(environment) as tell:
-        tell("second = DdsPublisher(namespace='robot4').__enter__()")
-        tell("third = DdsPublisher(namespace='robot5').__enter__(); third.__exit__()")
-        wait_until(lambda: listener.hears(emotion), "the second publisher is found")
-        tell("second.show(estimate('happy')); second.__exit__()")
-        listener.wait_for(lambda heard: heard[emotion], "an emotion")
+        tell("second = DdsPublisher(namespace='robot4')")
+        tell("third = DdsPublisher(namespace='robot5'); third.close()")
+        wait_until(lambda: subscriber.has_publisher(emotion), "the second publisher is found")
+        tell("second.on_estimate(estimate('happy')); second.close()")
+        subscriber.wait_for(lambda received: received[emotion], "an emotion")
 
 
-def test_for_humble_gids_have_24_bytes(participant, environment, domain):
-    # A name of its own type for the reader: one participant knows a topic by one type only.
+def test_gids_have_24_bytes_for_humble(participant, environment, domain):
+    # A participant of its own: one participant knows a topic by one type only.
     own = DomainParticipant(domain)
     humble = MESSAGE_TYPES | {"rmw_dds_common/msg/Gid": {"data": "uint8[24]"}}
     with publisher(environment | {"ROS_DISTRO": "humble"}):
-        listener = Listener(own, {DISCOVERY_INFO: INFO}, humble)
-        listener.wait_for(lambda heard: heard[DISCOVERY_INFO], "the node's name")
-        (info,) = listener.heard[DISCOVERY_INFO]
+        subscriber = Subscriber(own, {DISCOVERY_INFO: INFO}, humble)
+        subscriber.wait_for(lambda received: received[DISCOVERY_INFO], "the node's name")
+        (info,) = subscriber.received[DISCOVERY_INFO]
         gids = [info.gid, *info.node_entities_info_seq[0].writer_gid_seq]
         assert len(gids) == 9
         assert all(bytes(gid.data)[16:] == bytes(8) != bytes(gid.data)[8:16] for gid in gids)
 
 
-def test_a_configuration_of_the_users_own_is_used(participant, environment):
+def test_the_users_cyclonedds_uri_is_used(participant, environment):
     uri = {"CYCLONEDDS_URI": LOOPBACK, "ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}
-    listener = Listener(participant, {"rt/robot3/is_speaking": BOOL})
+    subscriber = Subscriber(participant, {"rt/robot3/is_speaking": BOOL})
     with publisher(environment | uri):
-        listener.wait_for(lambda heard: heard["rt/robot3/is_speaking"], "the publisher")
-
-
-def test_the_network_is_that_of_ros_variables():
-    subnet, local = network_configuration({}), network_configuration({"ROS_LOCALHOST_ONLY": "1"})
-    assert "AllowMulticast" not in subnet
-    assert "NetworkInterface" not in subnet
-    assert '<NetworkInterface address="127.0.0.1"/>' in local
-    reach = "ROS_AUTOMATIC_DISCOVERY_RANGE"
-    assert network_configuration({reach: "LOCALHOST"}) == local
-    assert network_configuration({reach: "SUBNET", "ROS_LOCALHOST_ONLY": "1"}) == local
-    assert network_configuration({reach: "SUBNET", "ROS_LOCALHOST_ONLY": "0"}) == subnet
-    peers = network_configuration({reach: "LOCALHOST", "ROS_STATIC_PEERS": "10.0.0.7;robot"})
-    assert re.findall('Peer Address="(.*?)"', peers) == ["127.0.0.1", "10.0.0.7", "robot"]
-    assert "NetworkInterface" not in peers  # these are not reached through loopback
-    assert network_configuration({reach: "SYSTEM_DEFAULT"}) is None
-    uri = {"CYCLONEDDS_URI": "file:///x.xml"}
-    assert network_configuration(uri) == f"{subnet},file:///x.xml"
-    assert network_configuration(uri | {reach: "SYSTEM_DEFAULT"}) == "file:///x.xml"
-    assert "NetworkInterface" not in network_configuration(uri | {reach: "LOCALHOST"})
+        subscriber.wait_for(lambda received: received["rt/robot3/is_speaking"], "the publisher")
 
 
 @pytest.mark.parametrize(
@@ -483,12 +477,12 @@ def test_the_network_is_that_of_ros_variables():
         ([], {"ROS_DOMAIN_ID": "300"}, "ROS_DOMAIN_ID: found 300"),
         (["--namespace", "robot-1"], {}, "namespace: found 'robot-1'; accepted are letters"),
         (["--namespace", "1st"], {}, "no digit first"),
-        ([], {"ROS_AUTOMATIC_DISCOVERY_RANGE": "OFF"}, "with OFF nobody could hear us"),
+        ([], {"ROS_AUTOMATIC_DISCOVERY_RANGE": "OFF"}, "with OFF nobody could receive anything"),
         ([], {"ROS_AUTOMATIC_DISCOVERY_RANGE": "far"}, "found 'far'; accepted are SUBNET"),
         ([], {"CYCLONEDDS_URI": "<nonsense>"}, "cannot start"),
     ],
 )
-def test_what_cannot_be_used_is_one_line_and_code_2(
+def test_unusable_options_and_variables_give_one_line_and_exit_code_2(
     monkeypatch, capfd, speech_path, options, variables, message
 ):
     for name, value in variables.items():
@@ -499,12 +493,12 @@ def test_what_cannot_be_used_is_one_line_and_code_2(
 
 
 @pytest.mark.parametrize("option", [["--domain", "3"], ["--namespace", "robot1"]])
-def test_options_of_dds_go_with_dds(capsys, speech_path, option):
+def test_options_of_dds_need_dds(capsys, speech_path, option):
     assert main(["listen", "--input", str(speech_path), *option]) == 2
     assert f"{option[0]}: goes with --dds" in capsys.readouterr().err
 
 
-def test_without_cyclone_dds_it_says_how_to_get_it(environment, speech_path):
+def test_a_missing_cyclone_dds_gives_the_command_that_installs_it(environment, speech_path):
     code = "import sys; sys.modules['cyclonedds'] = None\n"
     code += "from ser_stream.cli import main; sys.exit(main(sys.argv[1:]))"
     arguments = ("listen", "--dds", "--input", speech_path)
@@ -515,19 +509,19 @@ def test_without_cyclone_dds_it_says_how_to_get_it(environment, speech_path):
     assert "Traceback" not in err
 
 
-def test_the_dialogue_manager_comforts_who_is_sad(environment):
+def test_the_dialogue_manager_comforts_a_sad_person(environment):
     example = ROOT / "examples" / "dialogue_manager_dds.py"
     env = environment | {"CYCLONEDDS_URI": LOOPBACK}
     with publisher(environment) as tell, running(example, "robot3", env=env) as manager:
         assert manager.stdout.readline().startswith("listening")
 
-        def answered():  # asked again and again: nothing says when the two have found each other
-            tell("publisher.show(estimate('neutral'))")
+        def answered():  # repeated, because nothing tells when the two have discovered each other
+            tell("publisher.on_estimate(estimate('neutral'))")
             return select.select([manager.stdout], [], [], 0.1)[0]
 
         wait_until(answered, "an answer")
         assert "neutral 0.90     -> continue:" in manager.stdout.readline()
-        tell("publisher.show(estimate('sad', 'utterance'))")
+        tell("publisher.on_estimate(estimate('sad', 'utterance'))")
         line = next(line for line in manager.stdout if "neutral 0.90" not in line)
         assert line.startswith("turn   sad 0.90         -> comfort: ")
         manager.send_signal(signal.SIGINT)
@@ -542,20 +536,20 @@ def decisions(monkeypatch):
     return decisions
 
 
-def test_a_robot_does_not_change_its_mind_for_one_window(decisions):
+def test_one_window_does_not_change_the_decision(decisions):
     manager = decisions.DialogueManager()
-    heard = ["neutral"] * 8 + ["angry"] + ["neutral"] * 2 + ["angry"] * 12
-    actions = [manager.hear(name, 0.8, 0.5 * i).action for i, name in enumerate(heard)]
+    received = ["neutral"] * 8 + ["angry"] + ["neutral"] * 2 + ["angry"] * 12
+    actions = [manager.add(name, 0.8, 0.5 * i).action for i, name in enumerate(received)]
     assert set(actions[:12]) == {"continue"}
     assert actions[-1] == "give space"
     assert sum(a != b for a, b in itertools.pairwise(actions)) == 1
 
 
-def test_a_whole_turn_weighs_more_than_a_window(decisions):
+def test_a_whole_turn_has_more_weight_than_a_window(decisions):
     window, turn = decisions.DialogueManager(), decisions.DialogueManager()
     for manager in (window, turn):
-        manager.hear("happy", 0.9, 0.0)
-    assert window.hear("scared", 0.9, 0.5).action == "continue"
-    decision = turn.hear("scared", 0.9, 0.5, whole_turn=True)
+        manager.add("happy", 0.9, 0.0)
+    assert window.add("scared", 0.9, 0.5).action == "continue"
+    decision = turn.add("scared", 0.9, 0.5, whole_turn=True)
     assert decision.action == "comfort"
     assert "scared" in decision.reason

@@ -1,6 +1,6 @@
-"""As a robot engineer uses it, in a workspace of its own: colcon build, ros2 launch, Ctrl-C.
+"""The package as a robot engineer uses it: colcon build, ros2 launch, Ctrl-C.
 
-The programs of ROS run in ROS's own Python, the node in this one: `venv:=` says so.
+The programs of ROS run in ROS's own Python, the node in that of the tests (`venv:=`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.ros
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory) -> dict[str, str]:
-    """Environment of a shell that has sourced the workspace which the package was built in."""
+    """Environment variables after the package was built in a workspace, which was sourced."""
     if shutil.which("colcon") is None:
         pytest.skip("not installed: colcon")
     folder = tmp_path_factory.mktemp("workspace")
@@ -43,7 +43,7 @@ def workspace(tmp_path_factory) -> dict[str, str]:
 
 
 def _without_venv() -> dict[str, str]:
-    """ROS's programs must find the Python that they were made for."""
+    """Environment in which the programs of ROS find the Python that they were made for."""
     environment = dict(os.environ)
     ours = (str(Path(sys.executable).parent), str(Path(sys.prefix) / "bin"))
     folders = environment["PATH"].split(os.pathsep)
@@ -54,7 +54,7 @@ def _without_venv() -> dict[str, str]:
 
 @contextlib.contextmanager
 def launched(workspace, *arguments, file="replay.launch.py"):
-    """`ros2 launch` in a session of its own, as in a terminal; its output so far is `.log`."""
+    """Run `ros2 launch` in a session of its own, as in a terminal; `.log()` is its output."""
     command = ["ros2", "launch", "ser_stream", file, f"venv:={sys.prefix}", *arguments]
     log = Path(workspace["ROS_LOG_DIR"]).with_name("launch.log")
     with log.open("w") as output:
@@ -66,12 +66,12 @@ def launched(workspace, *arguments, file="replay.launch.py"):
             yield process
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGINT)  # Ctrl-C reaches all
+                os.killpg(process.pid, signal.SIGINT)  # Ctrl-C in a terminal reaches all processes
                 process.wait(timeout=30)
 
 
 def ros2(workspace, *arguments, timeout=60) -> str:
-    """What a command prints."""
+    """Run a command of ROS 2 and return what it prints."""
     result = subprocess.run(
         ["ros2", *arguments], env=workspace, capture_output=True, text=True, timeout=timeout
     )
@@ -79,7 +79,7 @@ def ros2(workspace, *arguments, timeout=60) -> str:
     return result.stdout
 
 
-def test_arguments_read_well(workspace):
+def test_every_launch_argument_has_a_description(workspace):
     shown = ros2(workspace, "launch", "ser_stream", "ser.launch.py", "--show-args")
     for name in ("model", "device", "source", "asr", "audio_topic", "params_file", "namespace"):
         assert f"'{name}':" in shown
@@ -92,10 +92,10 @@ def test_launch_publishes_emotions_and_ends_with_code_0(
     observer, workspace, tiny_model, speech_path
 ):
     expression, *_ = types()
-    emotions = observer.listen("/robot1/emotion", expression)
+    emotions = observer.subscribe("/robot1/emotion", expression)
     arguments = (f"file:={speech_path}", f"model:={tiny_model}", "namespace:=robot1")
     with launched(workspace, *arguments) as process:
-        observer.wait(lambda: emotions, patience_s=60)
+        observer.wait(lambda: emotions, timeout_s=60)
         assert "/robot1/ser_stream" in ros2(
             workspace, "node", "list", "--no-daemon", "--spin-time", "5"
         )
@@ -105,21 +105,21 @@ def test_launch_publishes_emotions_and_ends_with_code_0(
     assert "Traceback" not in process.log()
 
 
-def test_what_is_not_named_in_the_command_is_as_the_params_file_has_it(
+def test_arguments_that_are_not_given_are_taken_from_the_params_file(
     observer, workspace, tmp_path, tiny_model, tiny_can, speech_path
 ):
     params = tmp_path / "params.yaml"
     parameters = {"model": str(tiny_model), "source": "file", "file": str(speech_path)}
     params.write_text(json.dumps({"/**": {"ros__parameters": parameters}}))
     expression, *_ = types()
-    second = observer.listen("/emotion/multimodal", expression)
+    second = observer.subscribe("/emotion/multimodal", expression)
     arguments = (f"params_file:={params}", "asr:=pocketsphinx", f"text_model:={tiny_can}")
     with launched(workspace, *arguments, file="ser.launch.py") as process:
-        observer.wait(lambda: second, patience_s=90)
+        observer.wait(lambda: second, timeout_s=90)
         assert "model tiny is ready" in process.log()
 
 
-def test_a_node_that_dies_is_started_again(observer, workspace, tiny_model):
+def test_a_node_that_dies_is_restarted(observer, workspace, tiny_model):
     def node_pids():
         children = subprocess.run(
             ["pgrep", "-P", str(process.pid)], capture_output=True, text=True
@@ -127,23 +127,25 @@ def test_a_node_that_dies_is_started_again(observer, workspace, tiny_model):
         return [int(child) for child in children]
 
     with launched(workspace, f"model:={tiny_model}", file="ser.launch.py") as process:
-        observer.wait(lambda: "model tiny is ready" in process.log(), patience_s=60)
+        observer.wait(lambda: "model tiny is ready" in process.log(), timeout_s=60)
         (pid,) = node_pids()
         os.kill(pid, signal.SIGKILL)
-        observer.wait(lambda: process.log().count("model tiny is ready") == 2, patience_s=60)
+        observer.wait(lambda: process.log().count("model tiny is ready") == 2, timeout_s=60)
         assert node_pids() != [pid]
     assert process.returncode == 0
 
 
-def test_every_transition_twice_under_launch_testing(workspace, tmp_path, tiny_model, speech_path):
+def test_every_lifecycle_transition_works_twice_under_launch_testing(
+    workspace, tmp_path, tiny_model, speech_path
+):
     params = tmp_path / "params.yaml"
     params.write_text(json.dumps({"/**": {"ros__parameters": {"autostart": False}}}))
     arguments = dict(file=speech_path, model=tiny_model, params_file=params, venv=sys.prefix)
     variables = {f"SER_STREAM_TEST_{name.upper()}": str(v) for name, v in arguments.items()}
     started = time.monotonic()
     result = subprocess.run(
-        ["launch_test", str(ROOT / "tests" / "launch_lifecycle.py")],
+        ["launch_test", str(ROOT / "tests" / "support" / "launch_lifecycle.py")],
         env=workspace | variables, capture_output=True, text=True, timeout=180,
     )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr
-    assert time.monotonic() - started > 4  # two rounds of two seconds: it did run
+    assert time.monotonic() - started > 4  # two rounds of two seconds each did run

@@ -1,15 +1,12 @@
-"""What is published in ROS 2."""
+"""Topics, types and contents of the messages that are published in ROS 2."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import subprocess
 import sys
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from estimates import estimate
 from ser_stream.asr.worker import AsrStatus
@@ -21,9 +18,9 @@ from ser_stream.ros.messages import (
     MESSAGE_TYPES,
     TOPICS,
     TRACKED_VOICES,
-    Stamps,
     diagnostics_message,
     estimate_messages,
+    language_field,
     speaking_message,
     speech_message,
     tracked_message,
@@ -42,7 +39,7 @@ STAMP = (1_700_000_000, 5)
 HEADER = {"stamp": {"sec": 1_700_000_000, "nanosec": 5}, "frame_id": ""}
 
 
-def test_topics_are_those_of_the_readme():
+def test_topics_have_the_documented_types_and_qos():
     found = {t.name: (t.type, t.reliable, t.transient_local, t.depth) for t in TOPICS}
     assert found == {
         "emotion": ("hri_msgs/msg/Expression", True, False, 10),
@@ -56,7 +53,7 @@ def test_topics_are_those_of_the_readme():
     }
 
 
-def test_every_label_has_a_name_that_hri_msgs_knows():
+def test_every_label_has_a_constant_of_hri_msgs():
     assert set(HRI_NAMES) == set(EMOTIONS)
     assert set(HRI_NAMES.values()) <= set(EXPRESSIONS)
     renamed = {label: name for label, name in HRI_NAMES.items() if label != name}
@@ -70,6 +67,7 @@ def test_every_label_has_a_name_that_hri_msgs_knows():
 
 
 def published(**changes):
+    """Contents that are published for an estimate, by topic name."""
     messages = estimate_messages(estimate(**changes), STAMP)
     return {topic.name: content for topic, content in messages}
 
@@ -92,7 +90,7 @@ def test_an_interval_gives_an_expression_scores_and_details():
     assert json.loads(found["emotion/details"]["data"])["scores"] == scores
 
 
-def test_an_interval_that_abstains_is_no_expression():
+def test_an_interval_that_abstains_has_no_expression():
     assert list(published(expression="")) == ["emotion/scores", "emotion/details"]
 
 
@@ -102,13 +100,13 @@ def test_an_utterance_has_a_topic_of_its_own():
     assert found["emotion/utterance"]["expression"] == "happy"
 
 
-def test_an_utterance_that_abstains_is_seen_in_the_details_only():
+def test_an_utterance_that_abstains_is_in_the_details_only():
     found = published(trigger="utterance", expression="")
     assert list(found) == ["emotion/details"]
     assert json.loads(found["emotion/details"]["data"])["expression"] == ""
 
 
-def test_a_second_estimate_of_a_window_has_a_topic_of_its_own():
+def test_an_audio_text_estimate_of_a_window_is_multimodal():
     found = published(modality="audio+text")
     assert list(found) == ["emotion/multimodal", "emotion/details"]
     assert found["emotion/multimodal"]["expression"] == "happy"
@@ -123,9 +121,7 @@ def test_a_second_estimate_of_a_window_has_a_topic_of_its_own():
         ("audio+text", False, ["emotion/multimodal", "emotion/details"]),
     ],
 )
-def test_of_the_estimates_of_a_whole_turn_the_decisive_one_is_the_utterance(
-    modality, decisive, topics
-):
+def test_the_decisive_estimate_of_a_turn_is_the_utterance(modality, decisive, topics):
     assert list(published(trigger="utterance", modality=modality, decisive=decisive)) == topics
 
 
@@ -147,7 +143,16 @@ def test_words_are_incremental_until_the_turn_ends():
     assert speech_message(speech("", final=True), "en", STAMP)["confidence"] == 0.0
 
 
-def test_labels_of_one_name_are_one_class():
+def test_the_language_field_is_that_of_the_installed_definition():
+    fields = MESSAGE_TYPES["hri_msgs/msg/LiveSpeech"]
+    assert language_field(fields) == "locale"
+    older = {"language" if name == "locale" else name: kind for name, kind in fields.items()}
+    assert language_field(older) == "language"
+    message = speech_message(speech("he", final=True), "en", STAMP, language_field(older))
+    assert list(message) == list(older)
+
+
+def test_scores_of_labels_with_one_hri_name_are_added():
     scores = {"neutral": 0.25, "happy": 0.5, "calm": 0.25}
     results = published(scores=scores)["emotion/scores"]["results"]
     assert results == [
@@ -163,7 +168,7 @@ PYTHON_TYPES = {
 
 
 def check_fits(name, content):
-    """That a content has the fields of its type, in their order, and values of their types."""
+    """Assert that a content has the fields of its type in order, with values of their types."""
     assert list(content) == list(MESSAGE_TYPES[name])
     for field, text in MESSAGE_TYPES[name].items():
         kind = FieldType.parse(text)
@@ -174,7 +179,7 @@ def check_fits(name, content):
                 assert type(value) is PYTHON_TYPES[kind.element]
 
 
-def test_contents_fit_their_definitions():
+def test_contents_fit_the_definitions_of_their_types():
     for trigger in ("interval", "utterance"):
         for topic, content in estimate_messages(estimate(trigger=trigger), STAMP):
             check_fits(topic.type, content)
@@ -182,7 +187,7 @@ def test_contents_fit_their_definitions():
     check_fits(TRACKED_VOICES.type, tracked_message(["anonymous_speaker"], STAMP))
     check_fits("hri_msgs/msg/LiveSpeech", speech_message(speech("he", final=True), "en", STAMP))
     reports = {
-        "speech emotion": Health("default").report(StreamStatus()),
+        "speech emotion": Health().report(StreamStatus()),
         "speech recognition": asr_report(AsrStatus("ready")),
     }
     message = diagnostics_message("/robot/n", "h", reports, STAMP)
@@ -191,7 +196,7 @@ def test_contents_fit_their_definitions():
     assert names == ["robot/n: speech emotion", "robot/n: speech recognition"]
 
 
-def test_voices_have_the_names_of_ros4hri():
+def test_voice_topics_have_the_names_of_ros4hri():
     found = {ours.name: theirs for ours, theirs in voice_topics("anna").items()}
     assert {name: topic.name for name, topic in found.items()} == {
         "emotion": "/humans/voices/anna/expression",
@@ -206,39 +211,7 @@ def test_voices_have_the_names_of_ros4hri():
         voice_topics("7f3ab")
 
 
-def test_a_stamp_is_when_the_last_sample_was_heard():
-    assert Stamps()(9_500_000_250) == (9, 500_000_250)
-
-
-def test_kinds_of_messages_have_stamps_of_their_own():
-    stamps = Stamps()
-    assert stamps(2_000_000_000, "interval") == (2, 0)
-    assert stamps(1_000_000_000, "interval", "audio+text") == (1, 0)
-    assert stamps(1_000_000_000, "interval") == (2, 1)
-
-
-@given(st.lists(st.integers(10**18, 10**18 + 2 * 10**9), min_size=2, max_size=9))
-@example([10**18 + 1_999_999_999, 10**18, 10**18, 10**18])  # standing still goes beyond 2 s
-def test_stamps_only_move_forward_where_the_clock_jitters(instants):
-    stamps = Stamps()
-    found = [stamps(heard_ns) for heard_ns in instants]
-    assert all(earlier < later for earlier, later in itertools.pairwise(found))
-    assert all(0 <= nanosec < 10**9 for _, nanosec in found)
-
-
-def test_stamps_follow_a_clock_that_was_set_back(caplog):
-    """As by NTP, on a robot whose clock was ahead: an hour of equal stamps would be wrong."""
-    stamps = Stamps()
-    assert stamps(5_000_000_000_000, "interval") == (5000, 0)
-    assert stamps(4_999_000_000_000, "interval") == (5000, 1)
-    assert stamps(1_400_000_000_000, "interval") == (1400, 0)
-    assert stamps(1_400_500_000_000, "interval") == (1400, 500_000_000)
-    assert stamps(1_400_000_000_000, "utterance") == (1400, 0)
-    (record,) = caplog.records
-    assert record.getMessage() == "the clock is 3600.0 s back, and so are stamps from now on"
-
-
-def test_neither_ros_nor_dds_nor_torch_is_needed():
+def test_neither_ros_nor_dds_nor_torch_is_imported():
     code = "import sys, ser_stream.ros.messages\n"
     code += "assert not {'rclpy', 'cyclonedds', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,6 +1,6 @@
-"""The node in a real graph: a process of its own, seen through rclpy.
+"""The node in a real ROS graph: in a process of its own, observed through rclpy.
 
-Run by `make test` where ROS 2 is installed, with whatever middleware RMW_IMPLEMENTATION names.
+Needs ROS 2, and uses the middleware that RMW_IMPLEMENTATION names.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from shared_fixtures import deciding
 pytestmark = pytest.mark.ros
 
 
-def test_a_recording_gives_all_topics(observer, tmp_path, tiny_model, speech_path):
+def test_a_recording_is_published_on_all_topics(observer, tmp_path, tiny_model, speech_path):
     expression, classification, string, boolean, diagnostics = types()
-    emotions = observer.listen("emotion", expression)
-    utterances = observer.listen("emotion/utterance", expression)
-    scores = observer.listen("emotion/scores", classification)
-    details = observer.listen("emotion/details", string)
-    speaking = observer.listen("is_speaking", boolean, latched=True)
-    reports = observer.listen("/diagnostics", diagnostics)
+    emotions = observer.subscribe("emotion", expression)
+    utterances = observer.subscribe("emotion/utterance", expression)
+    scores = observer.subscribe("emotion/scores", classification)
+    details = observer.subscribe("emotion/details", string)
+    speaking = observer.subscribe("is_speaking", boolean, latched=True)
+    reports = observer.subscribe("/diagnostics", diagnostics)
     with node(tmp_path, source="file", file=str(speech_path), model=str(tiny_model)):
-        # False at first is latched, but on a busy machine True may follow before we are found.
+        # On a busy machine the first False may be followed by True before we are discovered.
         observer.wait(lambda: [m.data for m in speaking][-2:] == [True, False])
         observer.wait(lambda: utterances and reports)
         observer.wait(lambda: len(details) == len(scores) + 1)
@@ -43,12 +43,12 @@ def test_a_recording_gives_all_topics(observer, tmp_path, tiny_model, speech_pat
     assert [m.data for m in speaking] in ([False, True, False], [True, False])
 
 
-def test_every_transition_twice(observer, tmp_path, tiny_model, speech_path):
+def test_every_lifecycle_transition_works_twice(observer, tmp_path, tiny_model, speech_path):
     from lifecycle_msgs.msg import State, Transition
     from lifecycle_msgs.srv import ChangeState, GetState
 
     expression, *_ = types()
-    utterances = observer.listen("emotion/utterance", expression)
+    utterances = observer.subscribe("emotion/utterance", expression)
 
     def change(transition):
         request = ChangeState.Request(transition=Transition(id=transition))
@@ -72,7 +72,7 @@ def test_every_transition_twice(observer, tmp_path, tiny_model, speech_path):
             observer.wait(lambda: observer.node.count_publishers("emotion") == 0)
 
 
-def test_parameters_change_while_it_runs_and_bad_values_are_refused(
+def test_parameters_can_be_changed_while_the_node_runs_and_bad_values_are_refused(
     observer, tmp_path, tiny_model, speech_path
 ):
     with node(tmp_path, source="file", file=str(speech_path), model=str(tiny_model)):
@@ -89,10 +89,10 @@ def test_parameters_change_while_it_runs_and_bad_values_are_refused(
             assert refused.reason
 
 
-def test_two_robots_do_not_hear_each_other(observer, tmp_path, tiny_model, speech_path):
+def test_robots_in_different_namespaces_are_separate(observer, tmp_path, tiny_model, speech_path):
     expression, *_ = types()
-    first = observer.listen("/first/emotion/utterance", expression)
-    second = observer.listen("/second/emotion/utterance", expression)
+    first = observer.subscribe("/first/emotion/utterance", expression)
+    second = observer.subscribe("/second/emotion/utterance", expression)
     (tmp_path / "1").mkdir()
     (tmp_path / "2").mkdir()
     parameters = dict(source="file", file=str(speech_path), model=str(tiny_model))
@@ -104,7 +104,7 @@ def test_two_robots_do_not_hear_each_other(observer, tmp_path, tiny_model, speec
     assert len(first) == 1
 
 
-def test_a_missing_model_is_said_and_the_node_lives(observer, tmp_path):
+def test_a_missing_model_is_logged_and_the_node_stays_unconfigured(observer, tmp_path):
     from lifecycle_msgs.srv import GetState
 
     with node(tmp_path, model="nonsense") as process:
@@ -116,31 +116,36 @@ def test_a_missing_model_is_said_and_the_node_lives(observer, tmp_path):
     assert "Traceback" not in log
 
 
-def test_sigint_ends_with_code_0(observer, tmp_path, tiny_model, speech_path):
-    expression, *_ = types()
-    emotions = observer.listen("emotion", expression)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_speech_and_the_process_with_code_0(
+    observer, tmp_path, tiny_model, speech_path, number
+):
+    expression, _, _, boolean, _ = types()
+    emotions = observer.subscribe("emotion", expression)
+    speaking = observer.subscribe("is_speaking", boolean, latched=True)
     with node(tmp_path, source="file", file=str(speech_path), model=str(tiny_model)) as process:
-        observer.wait(lambda: emotions)
-        process.send_signal(signal.SIGINT)
+        observer.wait(lambda: emotions and speaking and speaking[-1].data)
+        process.send_signal(number)
         assert process.wait(timeout=20) == 0
+        observer.wait(lambda: not speaking[-1].data)
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-def test_a_voice_has_its_ros4hri_names(observer, tmp_path, tiny_model, speech_path):
+def test_a_voice_id_adds_ros4hri_topics(observer, tmp_path, tiny_model, speech_path):
     from hri_msgs.msg import IdsList
 
     expression, *_ = types()
-    expressions = observer.listen("/humans/voices/anna/expression", expression)
+    expressions = observer.subscribe("/humans/voices/anna/expression", expression)
     parameters = dict(source="file", file=str(speech_path), model=str(tiny_model), voice_id="anna")
     with node(tmp_path, **parameters):
         observer.wait(lambda: expressions)
-        late = observer.listen("/humans/voices/tracked", IdsList, latched=True)
+        late = observer.subscribe("/humans/voices/tracked", IdsList, latched=True)
         observer.wait(lambda: late)
     assert late[0].ids == ["anna"]
 
 
 def asr_diagnosis(messages):
-    """Levels (int) and messages that speech recognition had, in order."""
+    """Levels and messages of the reports on speech recognition, in order."""
     return [
         (status.level[0], status.message)
         for report in messages
@@ -149,18 +154,18 @@ def asr_diagnosis(messages):
     ]
 
 
-def test_words_and_second_estimates_have_topics_and_a_killed_recogniser_comes_back(
+def test_words_and_multimodal_estimates_are_published_and_a_killed_recogniser_restarts(
     observer, tmp_path, tiny_model, tiny_can, grammar, two_turns_and_silence_path
 ):
     from hri_msgs.msg import LiveSpeech
 
     expression, _, string, _, diagnostics = types()
-    speech = observer.listen("speech", LiveSpeech)
-    multimodal = observer.listen("emotion/multimodal", expression)
-    utterances = observer.listen("emotion/utterance", expression)
-    emotions = observer.listen("emotion", expression)
-    details = observer.listen("emotion/details", string)
-    reports = observer.listen("/diagnostics", diagnostics)
+    speech = observer.subscribe("speech", LiveSpeech)
+    multimodal = observer.subscribe("emotion/multimodal", expression)
+    utterances = observer.subscribe("emotion/utterance", expression)
+    emotions = observer.subscribe("emotion", expression)
+    details = observer.subscribe("emotion/details", string)
+    reports = observer.subscribe("/diagnostics", diagnostics)
     parameters = dict(
         source="file", file=str(two_turns_and_silence_path), model=str(tiny_model),
         asr="pocketsphinx", asr_grammar=str(grammar), text_model=str(tiny_can),
@@ -199,11 +204,11 @@ def test_words_and_second_estimates_have_topics_and_a_killed_recogniser_comes_ba
         ({"text_model": "nonsense"}, "text_model: model 'nonsense'"),
     ],
 )
-def test_without_what_words_need_the_node_goes_on_with_sound_alone(
+def test_without_speech_recognition_the_node_continues_with_audio_alone(
     observer, tmp_path, tiny_model, speech_path, wrong, message
 ):
     expression, *_ = types()
-    utterances = observer.listen("emotion/utterance", expression)
+    utterances = observer.subscribe("emotion/utterance", expression)
     with node(tmp_path, source="file", file=str(speech_path), model=str(tiny_model), **wrong):
         observer.wait(lambda: utterances)
     log = (tmp_path / "log").read_text()

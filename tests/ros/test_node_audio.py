@@ -1,7 +1,7 @@
-"""What the node hears, and what it says of sound that it cannot use.
+"""Audio sources of the node, and its diagnostics when the audio cannot be used.
 
-Topics of audio come from a real publisher, the microphone's sound from a PulseAudio server. Tests
-of the audio_common_msgs that is not the installed one are skipped.
+Audio messages come from a real publisher, the sound of the microphone from a PulseAudio server.
+Tests of the audio_common_msgs that is not installed are skipped.
 """
 
 from __future__ import annotations
@@ -24,41 +24,41 @@ RATE_HZ = 16_000
 
 @pytest.fixture
 def sentence(speech):
-    """One turn, and enough silence to end it."""
+    """One turn, and enough silence to end it; (n,)."""
     return np.pad(speech, (0, RATE_HZ))
 
 
 @pytest.fixture
-def heard(observer):
-    """Utterances, details and diagnostics, as lists that fill."""
+def received(observer):
+    """Utterances, details and diagnostics, as lists that fill with messages."""
     expression, _, string, _, diagnostics = types()
     return (
-        observer.listen("emotion/utterance", expression),
-        observer.listen("emotion/details", string),
-        observer.listen("/diagnostics", diagnostics),
+        observer.subscribe("emotion/utterance", expression),
+        observer.subscribe("emotion/details", string),
+        observer.subscribe("/diagnostics", diagnostics),
     )
 
 
 def listening(tmp_path, model, kind=None, **parameters):
-    """The node on a topic of audio."""
+    """Run the node on a topic of audio."""
     kind = kind or audio_kinds()[-1]
     return node(tmp_path, source="topic", audio_type=kind, model=str(model), **parameters)
 
 
-def says(reports, text, level):
-    """Whether the newest diagnosis says so."""
+def last_report_has(reports, text, level):
+    """Whether the newest report has this level, and a message that contains this text."""
     newest = diagnosis(reports)
     return newest is not None and text in newest[1] and newest[0] == level
 
 
 @pytest.mark.parametrize("best_effort", [True, False], ids=["best effort", "reliable"])
 @pytest.mark.parametrize("kind", ["AudioData", "AudioDataStamped", "AudioStamped"])
-def test_a_topic_of_audio_is_heard(
-    observer, heard, tmp_path, tiny_model, sentence, kind, best_effort
+def test_emotions_in_audio_messages_are_recognised(
+    observer, received, tmp_path, tiny_model, sentence, kind, best_effort
 ):
     if kind not in audio_kinds():
         pytest.skip(f"the installed audio_common_msgs has {', '.join(audio_kinds())}")
-    utterances, details, _ = heard
+    utterances, details, _ = received
     publisher = AudioPublisher(observer, sentence, kind, best_effort=best_effort)
     with listening(tmp_path, tiny_model, kind):
         before_s = time.time()
@@ -71,10 +71,12 @@ def test_a_topic_of_audio_is_heard(
     assert utterance["end_s"] - utterance["start_s"] == pytest.approx(3.5, abs=0.6)
 
 
-def test_the_rate_may_change_in_mid_stream(observer, heard, tmp_path, tiny_model, sentence):
+def test_the_sample_rate_may_change_during_a_stream(
+    observer, received, tmp_path, tiny_model, sentence
+):
     from audio_common_msgs.msg import AudioInfo
 
-    utterances, details, _ = heard
+    utterances, details, _ = received
     kind = audio_kinds()[-1]
     resampled = soxr.resample(sentence, RATE_HZ, 48_000)
     slow = AudioPublisher(observer, sentence, kind)
@@ -82,7 +84,7 @@ def test_the_rate_may_change_in_mid_stream(observer, heard, tmp_path, tiny_model
     with listening(tmp_path, tiny_model, kind):
         slow.play()
         observer.wait(lambda: len(utterances) == 1)
-        if kind != "AudioStamped":  # which says it in every message
+        if kind != "AudioStamped":  # every message of which holds its format
             announcer = observer.node.create_publisher(AudioInfo, "audio_info", 10)
             observer.wait(lambda: announcer.get_subscription_count() > 0)
             about = dict(sample_rate=48_000, channels=2, sample_format="S16LE")
@@ -97,14 +99,14 @@ def test_the_rate_may_change_in_mid_stream(observer, heard, tmp_path, tiny_model
     assert second["level_dbfs"] == pytest.approx(first["level_dbfs"], abs=0.5)
 
 
-def test_a_bag_that_is_replayed_twice_is_heard_twice(
-    observer, heard, tmp_path, tiny_model, sentence
+def test_a_bag_that_is_replayed_twice_is_recognised_twice(
+    observer, received, tmp_path, tiny_model, sentence
 ):
-    utterances, *_ = heard
+    utterances, *_ = received
     clock = SimulatedClock(observer)
     publisher = AudioPublisher(observer, sentence, clock=clock.now_s)
     with listening(tmp_path, tiny_model, use_sim_time=True):
-        publisher.wait_until_heard()
+        publisher.wait_for_subscriber()
         for count in (1, 2):
             clock.start_at(1000.0)
             publisher.play()
@@ -114,71 +116,71 @@ def test_a_bag_that_is_replayed_twice_is_heard_twice(
     assert stamps[1] == pytest.approx(stamps[0], abs=0.2)
 
 
-def test_mp3_bytes_are_named_once_and_the_node_lives(
-    observer, heard, tmp_path, tiny_model, sentence
+def test_mp3_bytes_are_reported_once_and_the_node_continues(
+    observer, received, tmp_path, tiny_model, sentence
 ):
     if "AudioDataStamped" not in audio_kinds():
         pytest.skip("the installed audio_common_msgs carries no bytes")
-    utterances, _, reports = heard
+    utterances, _, reports = received
     mp3 = tmp_path / "speech.mp3"
     soundfile.write(mp3, sentence, RATE_HZ)
     publisher = AudioPublisher(observer, sentence)
     with listening(tmp_path, tiny_model) as process:
-        publisher.wait_until_heard()
+        publisher.wait_for_subscriber()
         for _ in range(25):
             publisher.send(mp3.read_bytes()[:2000])
             observer.spin(0.1)
-        observer.wait(lambda: says(reports, "MP3", level=2))
+        observer.wait(lambda: last_report_has(reports, "MP3", level=2))
         publisher.play()
         observer.wait(lambda: utterances)
-        observer.wait(lambda: says(reports, "", level=0))
+        observer.wait(lambda: last_report_has(reports, "", level=0))
         assert process.poll() is None
     assert (tmp_path / "log").read_text().count("MP3") == 1
 
 
-def test_stereo_declared_as_mono_is_named(observer, heard, tmp_path, tiny_model, sentence):
+def test_stereo_declared_as_mono_is_reported(observer, received, tmp_path, tiny_model, sentence):
     if "AudioDataStamped" not in audio_kinds():
-        pytest.skip("the installed audio_common_msgs says the channels in every message")
-    *_, reports = heard
+        pytest.skip("the installed audio_common_msgs holds the channels in every message")
+    *_, reports = received
     stereo = np.repeat(np.tile(sentence, 2), 2)  # interleaved: twice the samples each second
     publisher = AudioPublisher(observer, stereo, rate_hz=2 * RATE_HZ)
     with listening(tmp_path, tiny_model) as process:
         publisher.play()
-        observer.wait(lambda: says(reports, "stereo declared as mono", level=2))
+        observer.wait(lambda: last_report_has(reports, "stereo declared as mono", level=2))
         assert process.poll() is None
 
 
-def test_a_topic_of_another_type_is_named(observer, heard, tmp_path, tiny_model):
+def test_a_topic_of_another_type_is_reported(observer, received, tmp_path, tiny_model):
     from std_msgs.msg import String
 
-    *_, reports = heard
+    *_, reports = received
     observer.node.create_publisher(String, "audio", 10)
     with listening(tmp_path, tiny_model):
-        observer.wait(lambda: says(reports, "std_msgs/msg/String", level=2))
+        observer.wait(lambda: last_report_has(reports, "std_msgs/msg/String", level=2))
     assert audio_kinds()[-1] in diagnosis(reports)[1]
 
 
-def test_a_publisher_that_dies_is_named_and_may_come_back(
-    observer, heard, tmp_path, tiny_model, sentence
+def test_a_publisher_that_dies_is_reported_and_may_come_back(
+    observer, received, tmp_path, tiny_model, sentence
 ):
-    utterances, _, reports = heard
+    utterances, _, reports = received
     publisher = AudioPublisher(observer, sentence)
     with listening(tmp_path, tiny_model):
         publisher.play()
-        observer.wait(lambda: says(reports, "is its publisher alive", level=2))
+        observer.wait(lambda: last_report_has(reports, "is its publisher alive", level=2))
         observer.spin(2.0)
         publisher.play()
         observer.wait(lambda: len(utterances) == 2)
-        observer.wait(lambda: says(reports, "", level=0))
+        observer.wait(lambda: last_report_has(reports, "", level=0))
     log = (tmp_path / "log").read_text()
     assert log.count("is its publisher alive") == 1
 
 
-def test_a_publisher_that_dies_in_mid_word_ends_the_turn(
-    observer, heard, tmp_path, tiny_model, sentence
+def test_a_publisher_that_dies_during_speech_ends_the_turn(
+    observer, received, tmp_path, tiny_model, sentence
 ):
-    utterances, *_ = heard
-    speaking = observer.listen("is_speaking", types()[3], latched=True)
+    utterances, *_ = received
+    speaking = observer.subscribe("is_speaking", types()[3], latched=True)
     cut = AudioPublisher(observer, sentence[: round(2.5 * RATE_HZ)])
     whole = AudioPublisher(observer, sentence)
     with listening(tmp_path, tiny_model):
@@ -194,19 +196,21 @@ def test_a_publisher_that_dies_in_mid_word_ends_the_turn(
     assert stamp_s(utterances[1]) > died_s + 3.0
 
 
-def test_a_channel_that_is_missing_for_a_moment_ends_nothing(
-    observer, heard, tmp_path, tiny_model, sentence
+def test_a_channel_that_is_missing_for_a_while_is_waited_for(
+    observer, received, tmp_path, tiny_model, sentence
 ):
-    """Of a topic that was mono until its publisher said otherwise."""
+    """A topic may be mono until its publisher announces another format."""
     from audio_common_msgs.msg import AudioInfo
 
-    utterances, _, reports = heard
+    utterances, _, reports = received
     kind = audio_kinds()[-1]
     mono = AudioPublisher(observer, sentence, kind)
     stereo = AudioPublisher(observer, np.stack([sentence] * 2, axis=1), kind)
     with listening(tmp_path, tiny_model, kind, channel="1"):
         mono.play()
-        observer.wait(lambda: says(reports, "channel 1: number of channels found: 1", level=2))
+        observer.wait(
+            lambda: last_report_has(reports, "channel 1: number of channels found: 1", level=2)
+        )
         if kind != "AudioStamped":
             announcer = observer.node.create_publisher(AudioInfo, "audio_info", 10)
             observer.wait(lambda: announcer.get_subscription_count() > 0)
@@ -218,10 +222,12 @@ def test_a_channel_that_is_missing_for_a_moment_ends_nothing(
         observer.wait(lambda: utterances)
 
 
-def test_while_the_robot_speaks_nothing_is_heard(observer, heard, tmp_path, tiny_model, sentence):
+def test_nothing_is_recognised_while_the_robot_speaks(
+    observer, received, tmp_path, tiny_model, sentence
+):
     from std_msgs.msg import Bool
 
-    _, details, reports = heard
+    _, details, reports = received
     robot = observer.node.create_publisher(Bool, "robot_speaking", 10)
     publisher = AudioPublisher(observer, sentence)
     with listening(tmp_path, tiny_model):
@@ -229,35 +235,39 @@ def test_while_the_robot_speaks_nothing_is_heard(observer, heard, tmp_path, tiny
         robot.publish(Bool(data=True))
         publisher.play()
         assert details == []
-        observer.wait(lambda: says(reports, "does not listen", level=0))
+        observer.wait(lambda: last_report_has(reports, "does not listen", level=0))
         robot.publish(Bool(data=False))
         publisher.play()
         observer.wait(lambda: details)
 
 
-def test_without_a_microphone_it_is_active_and_says_so(observer, heard, tmp_path, tiny_model):
-    *_, reports = heard
+def test_without_a_microphone_the_node_is_active_and_reports_an_error(
+    observer, received, tmp_path, tiny_model
+):
+    *_, reports = received
     nowhere = {"PULSE_SERVER": "none", "HOME": str(tmp_path)}
     with node(tmp_path, environment=nowhere, model=str(tiny_model)) as process:
-        observer.wait(lambda: any(says(reports, part, 2) for part in ("microphone", "PortAudio")))
+        observer.wait(
+            lambda: any(last_report_has(reports, part, 2) for part in ("microphone", "PortAudio"))
+        )
         assert process.poll() is None
 
 
 @pytest.mark.microphone
-def test_a_microphone_that_is_lost_is_named_and_comes_back(
-    observer, heard, tmp_path, tiny_model, speech_path
+def test_a_microphone_that_is_lost_is_reported_and_may_come_back(
+    observer, received, tmp_path, tiny_model, speech_path
 ):
-    utterances, _, reports = heard
+    utterances, _, reports = received
     with PulseServer() as server:
         server.add_sink("robot")
         with node(tmp_path, environment=server.env, model=str(tiny_model)):
-            observer.wait(lambda: says(reports, "", level=0))
+            observer.wait(lambda: last_report_has(reports, "", level=0))
             server.play(speech_path)
             observer.wait(lambda: len(utterances) == 1)
             server.remove_sinks()
-            observer.wait(lambda: says(reports, "microphone", level=2))
+            observer.wait(lambda: last_report_has(reports, "microphone", level=2))
             server.add_sink("robot")
-            observer.wait(lambda: says(reports, "", level=0))
+            observer.wait(lambda: last_report_has(reports, "", level=0))
             server.play(speech_path)
             observer.wait(lambda: len(utterances) == 2)
     log = (tmp_path / "log").read_text()

@@ -6,10 +6,10 @@ from ser_stream.ros.parameters import BY_NAME, PARAMETERS, to_markdown, to_yaml
 
 
 def test_every_default_is_accepted():
-    assert [p.refusal(p.default) for p in PARAMETERS] == [""] * len(PARAMETERS)
+    assert [p.error(p.default) for p in PARAMETERS] == [""] * len(PARAMETERS)
 
 
-def test_the_configuration_file_is_made_of_the_table():
+def test_the_configuration_file_is_made_from_the_table():
     text = (ROOT / "config" / "ser.yaml").read_text()
     assert text == to_yaml()
     assert yaml.safe_load(text) == {
@@ -22,12 +22,12 @@ def test_the_documentation_lists_every_parameter():
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    ("name", "value", "error"),
     [
         ("source", "radio", "source: found 'radio'; accepted are microphone, topic, file"),
         ("min_speech", 99.0, "min_speech: found 99.0; accepted are 0.1 to 10"),
         ("smoothing", 0.5, ""),
     ],
 )
-def test_a_value_that_is_not_accepted_says_what_is(name, value, says):
-    assert BY_NAME[name].refusal(value) == says
+def test_the_error_for_a_bad_value_names_what_is_accepted(name, value, error):
+    assert BY_NAME[name].error(value) == error

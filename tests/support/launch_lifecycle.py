@@ -1,6 +1,7 @@
-"""`launch_test tests/launch_lifecycle.py`: every transition twice, then SIGINT.
+"""Drives the launched node through every lifecycle transition twice, then ends it with SIGINT.
 
-Started by test_launch.py, which builds the package first; the environment says what it needs.
+Run by `launch_test`, which tests/ros/test_launch.py starts after it has built the package. The
+arguments of the launch file come from the environment variables `SER_STREAM_TEST_<ARGUMENT>`.
 """
 
 import os
@@ -20,7 +21,7 @@ ARGUMENTS = ("file", "model", "params_file", "venv")
 
 
 def generate_test_description():
-    """The launch file that users start, on a recording; its parameters file has autostart off."""
+    """Launch the node on a recording, with the launch file that users start."""
     replay = PathJoinSubstitution([FindPackageShare("ser_stream"), "launch", "replay.launch.py"])
     arguments = {name: os.environ[f"SER_STREAM_TEST_{name.upper()}"] for name in ARGUMENTS}
     return LaunchDescription(
@@ -32,7 +33,7 @@ def generate_test_description():
 
 
 class Transitions(unittest.TestCase):
-    """While it runs."""
+    """Tests while the node runs."""
 
     @classmethod
     def setUpClass(cls):
@@ -73,7 +74,7 @@ class Transitions(unittest.TestCase):
 
 @launch_testing.post_shutdown_test()
 class End(unittest.TestCase):
-    """After launch has sent SIGINT."""
+    """Tests after launch has sent SIGINT to the node."""
 
     def test_exit_codes(self, proc_info):
         launch_testing.asserts.assertExitCodes(proc_info)

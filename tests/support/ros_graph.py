@@ -1,6 +1,6 @@
-"""What tests of the node have in common: a node of their own in its graph, and its process.
+"""Helpers for tests of the node: its process, and an observer in the same graph.
 
-Imports of ROS are inside functions: the tests are collected, and skipped, where it is missing.
+Imports of ROS are inside functions, so that the tests are collected, and skipped, without ROS.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from pathlib import Path
 
 from paths import ROOT
 
-DOMAIN = str(40 + os.getpid() % 60)  # parallel runs must not hear each other
+DOMAIN = str(40 + os.getpid() % 60)  # separates test runs in parallel
 ENVIRONMENT = {
     "ROS_DOMAIN_ID": DOMAIN,
     "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
     "OMP_NUM_THREADS": "1",
     "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
 }
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 
 
 class Observer:
-    """A node of the test's own, which remembers all that it hears."""
+    """A node of the test that keeps all messages it receives, by topic."""
 
     def __init__(self):
         import rclpy
@@ -40,35 +40,40 @@ class Observer:
         self.node = Node("observer", context=self.context)
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
-        self.heard = {}
+        self.received = {}
 
     def close(self):
         self._executor.shutdown()
         self.node.destroy_node()
         self.context.try_shutdown()
 
-    def listen(self, topic, message_type, latched=False):
+    def subscribe(self, topic, message_type, latched=False):
+        """Return a list that fills with the messages on the topic."""
         from rclpy.qos import DurabilityPolicy, QoSProfile
 
         durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
-        heard = self.heard[topic] = []
+        received = self.received[topic] = []
         qos = QoSProfile(depth=100, durability=durability)
-        self.node.create_subscription(message_type, topic, heard.append, qos)
-        return heard
+        self.node.create_subscription(message_type, topic, received.append, qos)
+        return received
 
-    def wait(self, condition, patience_s=PATIENCE_S):
-        """Spin until the condition is true."""
-        deadline = time.monotonic() + patience_s
+    def wait(self, condition, timeout_s=TIMEOUT_S):
+        """Spin until the condition is true; fail after the timeout."""
+        deadline = time.monotonic() + timeout_s
         while not condition():
-            assert time.monotonic() < deadline, f"never happened; heard {self.summary()}"
+            assert time.monotonic() < deadline, (
+                f"not within {timeout_s} s; received {self.summary()}"
+            )
             self._executor.spin_once(timeout_sec=0.1)
 
     def spin(self, seconds):
+        """Receive messages for so long."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self._executor.spin_once(timeout_sec=0.05)
 
     def call(self, service_type, name, request):
+        """Call a service and return its response."""
         client = self.node.create_client(service_type, name)
         self.wait(client.service_is_ready)
         future = client.call_async(request)
@@ -77,12 +82,12 @@ class Observer:
         return future.result()
 
     def summary(self):
-        return {topic: len(messages) for topic, messages in self.heard.items()}
+        return {topic: len(messages) for topic, messages in self.received.items()}
 
 
 @contextlib.contextmanager
 def node(tmp_path, *remaps, environment=None, **parameters):
-    """The node's process; its log is in tmp_path/log."""
+    """Run the node with these parameters in a process of its own; its log is tmp_path/log."""
     arguments = [f"{name}:={json.dumps(value)}" for name, value in parameters.items()]
     command = [sys.executable, "-m", "ser_stream.ros.node", "--ros-args"]
     for argument in arguments:
@@ -105,7 +110,7 @@ def node(tmp_path, *remaps, environment=None, **parameters):
 
 
 def asr_processes(parent):
-    """Process ids of the speech recognisers of that process."""
+    """Process ids of the speech recognisers that a process has started."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -118,6 +123,7 @@ def asr_processes(parent):
 
 
 def types():
+    """Message classes: Expression, Classification, String, Bool, DiagnosticArray."""
     from diagnostic_msgs.msg import DiagnosticArray
     from hri_msgs.msg import Expression
     from std_msgs.msg import Bool, String
@@ -131,7 +137,7 @@ def stamp_s(message):
 
 
 def diagnosis(messages):
-    """Level (int) and message of the last report on speech emotion."""
+    """Level and message of the last report on speech emotion; None before the first."""
     for report in reversed(messages):
         for status in report.status:
             if "speech emotion" in status.name:
@@ -140,12 +146,13 @@ def diagnosis(messages):
 
 
 class AudioPublisher:
-    """Publishes a recording (n,) or (n, channels) on `audio`, block by block, in real time.
+    """Publishes samples on `audio`, block by block, in real time.
 
     Args:
-        kind: "AudioData", "AudioDataStamped" or "AudioStamped".
-        rate_hz: of the recording.
-        clock: gives the time in s that blocks are stamped by; None is the system's.
+        samples: (n,) or (n, channels), full scale +-1.
+        kind: "AudioData", "AudioDataStamped" or "AudioStamped"; None: one that is installed.
+        rate_hz: sample rate of the samples.
+        clock: returns the time in seconds that stamps a block.
     """
 
     def __init__(
@@ -165,12 +172,12 @@ class AudioPublisher:
         )
         self._samples = (samples * 32767).astype("<i2")
 
-    def wait_until_heard(self):
+    def wait_for_subscriber(self):
         self._observer.wait(lambda: self.publisher.get_subscription_count() > 0)
 
     def play(self, block_s=0.032):
-        """At the pace of a microphone."""
-        self.wait_until_heard()
+        """Publish all samples at the speed of a microphone."""
+        self.wait_for_subscriber()
         started = time.monotonic()
         block = round(block_s * self._rate_hz)
         for start in range(0, len(self._samples), block):
@@ -180,7 +187,7 @@ class AudioPublisher:
             self.send(part)
 
     def send(self, part):
-        """One message: samples (n,) or (n, channels) int16, or bytes of whatever they are."""
+        """Publish one message: samples (n,) or (n, channels) int16, or bytes of any content."""
         now_s = self._clock()
         if self._kind == "AudioStamped":
             message = self._msg.AudioStamped()
@@ -188,7 +195,7 @@ class AudioPublisher:
             message.audio.info.channels = 1 if part.ndim == 1 else part.shape[1]
             message.audio.info.rate = self._rate_hz
             message.audio.audio_data.int16_data = array("h", part.tobytes())
-            now_s -= len(part) / self._rate_hz  # its stamp is the block's beginning
+            now_s -= len(part) / self._rate_hz  # it is stamped with the start of the block
         else:
             data = array("B", part if isinstance(part, bytes) else part.tobytes())
             message = getattr(self._msg, self._kind)()
@@ -200,7 +207,7 @@ class AudioPublisher:
 
 
 class SimulatedClock:
-    """Publishes /clock, as `ros2 bag play --clock` does, while the observer spins."""
+    """Publishes /clock while the observer spins, as `ros2 bag play --clock` does."""
 
     def __init__(self, observer):
         from rosgraph_msgs.msg import Clock
@@ -211,7 +218,7 @@ class SimulatedClock:
         observer.node.create_timer(0.02, self._publish)
 
     def start_at(self, time_s):
-        """Time jumps there and goes on at its usual pace."""
+        """Set the clock, which continues from there in real time."""
         self._offset_s = time_s - time.monotonic()
 
     def now_s(self):
@@ -224,13 +231,14 @@ class SimulatedClock:
 
 
 def audio_kinds():
-    """Message types of the audio_common_msgs that is installed: there are two such packages."""
+    """Message types of the installed audio_common_msgs: two packages have that name."""
     from audio_common_msgs import msg
 
     return ["AudioStamped"] if hasattr(msg, "AudioStamped") else ["AudioData", "AudioDataStamped"]
 
 
 def set_parameter(observer, name, value):
+    """Set a parameter of the node; return the result of the service."""
     from rcl_interfaces.srv import SetParameters
     from rclpy.parameter import Parameter
 
