@@ -9,7 +9,8 @@ from torch import nn
 from ser_stream.emotion import BASIC_EMOTIONS
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import SHERMAN, LogMelConfig
-from ser_stream.models.papers.cnn_blstm_attention import CnnBlstmAttention, SamePool
+from ser_stream.models.papers.cnn_blstm_attention import CnnBlstmAttention
+from ser_stream.models.papers.convolution_blocks import SamePool
 from ser_stream.models.recurrent import hidden_states
 
 IEMOCAP_LABELS = ("neutral", "happy", "sad", "angry")
