@@ -41,10 +41,10 @@ def test_an_epoch_takes_one_random_segment_of_each_recording(clips):
     for seed in range(40):
         batches = clips.epoch(np.random.default_rng(seed))
         # What an epoch gives beside features are targets; frames tell the recording.
-        heard = [row for (features, _), _ in batches for row in features[:, 0, 0].tolist()]
-        assert sorted(int(first // 1000) for first in heard) == [0, 1, 2, 3]
-        starts |= {first - 2000 for first in heard if 2000 <= first < 3000}
-        assert {first for first in heard if first < 2000} == {0, 1000}
+        firsts = [row for (features, _), _ in batches for row in features[:, 0, 0].tolist()]
+        assert sorted(int(first // 1000) for first in firsts) == [0, 1, 2, 3]
+        starts |= {first - 2000 for first in firsts if 2000 <= first < 3000}
+        assert {first for first in firsts if first < 2000} == {0, 1000}
     assert min(starts) >= 0 and max(starts) <= 70 and len(starts) > 20
 
 

@@ -182,11 +182,11 @@ def test_confidence_is_fitted_to_conversations_too(tiny_model, speech_path, monk
         for i, speaker in enumerate("aabb")
     ]
     with_memories = []
-    heard = calibrate_module.stream_logits_after
+    original = calibrate_module.stream_logits_after
 
     def spy(model, smoothing, path, memories):
         with_memories.append(memories)
-        yield from heard(model, smoothing, path, memories)
+        yield from original(model, smoothing, path, memories)
 
     monkeypatch.setattr(calibrate_module, "stream_logits_after", spy)
     calibrate_module.calibrate(network, info, said, 0.3)
