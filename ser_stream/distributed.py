@@ -1,4 +1,4 @@
-"""Several training processes, started by `torchrun`: who does what."""
+"""Distributed training: the division of work among processes started by `torchrun`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import torch.distributed as dist
 
 @contextlib.contextmanager
 def joined(device: str) -> Iterator[str]:
-    """Meet the other processes, if torchrun started any; yields this process's device.
+    """Join the process group, if torchrun started one; yield the device of this process.
 
-    With CUDA each process takes the GPU of its number on this machine.
+    With CUDA each process takes the GPU of its local rank.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield device
@@ -31,31 +31,31 @@ def joined(device: str) -> Iterator[str]:
 
 
 def rank() -> int:
-    """Number of this process, from 0; torchrun tells it."""
+    """Return the number of this process, from 0, as set by torchrun."""
     return int(os.environ.get("RANK", "0"))
 
 
 def is_first() -> bool:
-    """Whether this process is the one that judges and writes."""
+    """Return whether this process is the one that validates and writes."""
     return rank() == 0
 
 
 def own_part(items: np.ndarray) -> np.ndarray:
-    """This process's part of a batch: all of it where there is one process."""
+    """Return this process's part of a batch; without a process group, all of it."""
     if not dist.is_initialized():
         return items
     return items[rank() :: dist.get_world_size()]
 
 
 def wait_for_all() -> None:
-    """Return when every process has come here."""
+    """Wait until every process has reached this call."""
     if dist.is_initialized():
         dist.barrier()
 
 
 @contextlib.contextmanager
 def first_before_others() -> Iterator[None]:
-    """The first process does it alone, the others when it is done: files are written once."""
+    """Run the body in the first process, then in the others, so that files are written once."""
     if not is_first():
         wait_for_all()
     yield

@@ -1,4 +1,4 @@
-"""JSON that people read: each list of plain values on one line."""
+"""Writing files: JSON that people read, and checks of output paths before long work."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 from ser_stream.errors import InputError
 
-# In `json.dumps(..., indent=1)`, where no text holds a line break. Lists of texts with brackets
-# stay as they are.
+# Matches lists in the output of `json.dumps(..., indent=1)`, which has no line breaks within
+# strings. Lists of strings with brackets are not matched, and keep a line per item.
 _PLAIN_LIST = re.compile(r"\[\n\s*([^][{}]*)\n\s*\]")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as UTF-8 JSON.
+    """Write a value as UTF-8 JSON, with each list of plain values on one line.
 
     Raises:
         OSError: the file cannot be written.
-        TypeError: JSON has no such value.
+        TypeError: the value cannot be represented in JSON.
     """
     text = json.dumps(value, indent=1)
     text = _PLAIN_LIST.sub(lambda found: "[" + re.sub(r"\n\s*", " ", found[1]) + "]", text)
@@ -28,7 +28,11 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raises InputError: the file cannot be written."""
+    """Create the file, if it does not exist.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -37,7 +41,11 @@ def check_file(path: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Make the folder, if it is not there. Raises InputError: nothing can be written into it."""
+    """Create the folder, if it does not exist.
+
+    Raises:
+        InputError: nothing can be written into it.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -50,7 +58,11 @@ def check_folder(folder: Path) -> None:
 
 
 def check_model_folder(folder: Path) -> None:
-    """`check_folder`; also, raises InputError: it holds other files than a model's."""
+    """Create the folder, if it does not exist, and check that a model may be written into it.
+
+    Raises:
+        InputError: nothing can be written into it, or it holds files but no model.
+    """
     check_folder(folder)
     if any(folder.iterdir()) and not (folder / "model.json").is_file():
         raise InputError(

@@ -30,7 +30,17 @@ LAYERS = (
     {"asr"},
     {"models"},
     {"features", "audio"},
-    {"emotion", "words", "errors", "units", "files", "distributed", "validation", "__init__"},
+    {
+        "emotion",
+        "words",
+        "errors",
+        "units",
+        "files",
+        "distributed",
+        "progress",
+        "validation",
+        "__init__",
+    },
 )
 """From the top to the bottom; folders of one layer may import one another."""
 

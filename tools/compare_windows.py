@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from ser_stream.audio.recording import Recording
 from ser_stream.audio.turns import TurnSettings
@@ -29,6 +28,7 @@ from ser_stream.evaluation.streamed import MIN_SPEECH_S
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import log_softmax
 from ser_stream.models.checkpoint import load_model
+from ser_stream.progress import progress
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.speech import Recipe
 from ser_stream.stream.decoding import TurnDecoder
@@ -112,7 +112,7 @@ def _scored_turns(
 ) -> list[ScoredTurn]:
     """Return the longest turn of each recording in which speech is found."""
     turns = []
-    for utterance in tqdm(utterances, desc=f"window {window_s:g} s, hop {hop_s:g} s"):
+    for utterance in progress(utterances, f"window {window_s:g} s, hop {hop_s:g} s"):
         windows = _longest_turn(_stream(model, utterance.path, window_s, hop_s))
         if windows:
             target = model.labels.index(utterance.label)

@@ -34,7 +34,7 @@ from ser_stream.models.pooling import PoolingModel
 from ser_stream.models.registry import build_model
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.speech import Recipe
-from ser_stream.training.model_card import write_card
+from ser_stream.training.model_folder import write_description
 
 INTENSITY = {"strong": 1.0, "low": -1.0}
 """Intensity relative to the usual one."""
@@ -82,7 +82,7 @@ def fit_affect(model: str, recipe: Recipe, corpora: Path, cache: Path) -> dict:
         tensors = {name: torch.tensor(value, dtype=torch.float32) for name, value in added.items()}
         wider.load_state_dict({**network.state_dict(), **tensors})
         save_model(folder, wider, info, recipe.eight_bit)
-        write_card(folder, info)
+        write_description(folder, info)
     return report
 
 

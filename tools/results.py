@@ -26,7 +26,7 @@ from ser_stream.evaluation.streamed import IN_A_ROW
 from ser_stream.files import write_json
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.speech import Recipe
-from ser_stream.training.model_card import save_report
+from ser_stream.training.model_folder import save_report
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

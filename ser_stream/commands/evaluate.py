@@ -237,7 +237,7 @@ def _report(
 ) -> Report:
     """Evaluate a model; save, print and plot its report as the options say."""
     from ser_stream.evaluation.evaluate import evaluate_clips
-    from ser_stream.training.model_card import save_report
+    from ser_stream.training.model_folder import save_report
 
     report = evaluate_clips(model, clips, labels)
     if arguments.save:
@@ -293,7 +293,7 @@ def _evaluate_speech_text(
 ) -> int:
     from ser_stream.evaluation.pair_scores import scores_table
     from ser_stream.evaluation.speech_text import evaluate_speech_text
-    from ser_stream.training.speech_text import save_pair_scores
+    from ser_stream.training.model_folder import save_pair_scores
 
     if arguments.figures or arguments.conditions is not None or arguments.clips:
         raise InputError(

@@ -1,4 +1,4 @@
-"""`ser-stream calibrate`, `adapt` and `import-model`: models made from models."""
+"""`ser-stream calibrate`, `adapt` and `import-model`: commands that derive models from models."""
 
 from __future__ import annotations
 
@@ -6,47 +6,55 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from ser_stream.commands.shared import add_corpora
 from ser_stream.errors import InputError
 
+Commands = Any
+"""The subparsers of `argparse`, whose type is private."""
 
-def add(commands) -> None:
-    """Add the commands to those of `argparse`."""
+
+def add(commands: Commands) -> None:
+    """Add the commands to the subparsers of `argparse`."""
     _add_calibrate(commands)
     _add_adapt(commands)
     _add_import_model(commands)
 
 
-def _add_calibrate(commands) -> None:
+def _add_calibrate(commands: Commands) -> None:
     calibrate = commands.add_parser(
-        "calibrate", help="fit a model's confidence to speakers it never heard"
+        "calibrate", help="calibrate a model's confidence on speakers held out from training"
     )
-    calibrate.add_argument("model", metavar="DIR", help="its model.json is written to")
     calibrate.add_argument(
-        "--recipe", type=Path, required=True, help="whose validation speakers are used"
+        "model", metavar="DIR", help="model folder; its model.json and card are rewritten"
+    )
+    calibrate.add_argument(
+        "--recipe", type=Path, required=True, help="recipe whose validation speakers are used"
     )
     add_corpora(calibrate)
     calibrate.set_defaults(run=_calibrate)
 
 
-def _add_adapt(commands) -> None:
+def _add_adapt(commands: Commands) -> None:
     adapt = commands.add_parser(
-        "adapt", help="fit a model to one person by a minute of their neutral speech"
+        "adapt", help="adapt a model to one person with a minute of their neutral speech"
     )
     adapt.add_argument("model", metavar="NAME|DIR")
     adapt.add_argument("recordings", nargs="*", type=Path, metavar="FILE", help="neutral speech")
-    adapt.add_argument("--output", type=Path, metavar="DIR", help="folder of the person's model")
+    adapt.add_argument("--output", type=Path, metavar="DIR", help="folder of the adapted model")
     adapt.add_argument(
-        "--recipe", type=Path, help="instead of recordings: what it is worth on held-out speakers"
+        "--recipe", type=Path, help="instead of recordings: measure the gain on held-out speakers"
     )
     add_corpora(adapt, needed=False)
     adapt.add_argument("--part", choices=("validation", "test"), default="test")
-    adapt.add_argument("--json", action="store_true", help="of what it is worth, one JSON object")
+    adapt.add_argument(
+        "--json", action="store_true", help="print the measured gain as one JSON object"
+    )
     adapt.set_defaults(run=_adapt)
 
 
-def _add_import_model(commands) -> None:
+def _add_import_model(commands: Commands) -> None:
     imported = commands.add_parser(
         "import-model", help="make a model folder of a Hugging Face audio classifier"
     )
@@ -59,7 +67,7 @@ def _add_import_model(commands) -> None:
         nargs="+",
         default=[],
         metavar="NAME=EMOTION",
-        help="emotions of labels whose names do not say it; EMOTION may be drop",
+        help="emotions of labels that are not known by name; EMOTION may be drop",
     )
     imported.add_argument("--window", type=float, default=5.0, metavar="S", help="default 5")
     imported.add_argument("--hop", type=float, default=0.5, metavar="S", help="default 0.5")
@@ -87,13 +95,14 @@ def _adapt(arguments: argparse.Namespace) -> int:
     if bool(arguments.recordings) != bool(arguments.output) or (
         bool(arguments.recipe) != bool(arguments.corpora)
     ):
-        raise InputError("adapt: recordings go with --output, and --recipe goes with --corpora")
+        raise InputError("adapt: recordings need --output, and --recipe needs --corpora")
     if bool(arguments.recordings) == bool(arguments.recipe):
         raise InputError("adapt: name recordings of one person, or --recipe and --corpora")
     if arguments.recordings:
         speech_s = adapt(arguments.model, arguments.recordings, arguments.output)
-        print(f"{speech_s:.0f} s of speech heard; model written to {arguments.output}")
-        print("It is one person's, and remembers no voices: see README, Your own clips")
+        print(f"adapted to {speech_s:.0f} s of speech; model written to {arguments.output}")
+        print("the model is for this person alone, and has no speaker memory")
+        print(f"listen with it: ser-stream listen --model {arguments.output}")
         return 0
     recipe = load_recipe(arguments.recipe, Recipe)
     report = measure(arguments.model, recipe, arguments.corpora, arguments.part)

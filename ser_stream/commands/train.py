@@ -132,13 +132,14 @@ def _fine_tune(arguments: argparse.Namespace) -> int:
 
 
 def _train_text(arguments: argparse.Namespace, recipe: TextRecipe) -> int:
-    from ser_stream.training.text import figures_table, train_on_texts
+    from ser_stream.training.model_card import text_scores_table
+    from ser_stream.training.text import train_on_texts
 
     output = _output(arguments, recipe.name)
     info = train_on_texts(
         recipe, arguments.corpora, output, arguments.seed or 0, device_of(arguments)
     )
-    print("\n".join(figures_table(info.results)))
+    print("\n".join(text_scores_table(info.results)))
     print(f"model written to {output / 'model'}")
     return 0
 

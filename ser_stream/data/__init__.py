@@ -1,1 +1,1 @@
-"""From corpora to batches: features, augmentation, acoustics."""
+"""From corpora to batches: feature cache, windows, pairs, texts, augmentation, acoustics."""

@@ -1,7 +1,7 @@
-"""What a robot's ear does to speech: noise, rooms, levels, narrow lines. To measure what it costs.
+"""Acoustic conditions of a robot: noise, rooms, levels, narrow channels; for measuring robustness.
 
-Speech is (n,) float32, 16 kHz mono, full scale 1. Levels of noise are against the mean power of the
-speech, pauses included.
+Speech is (n,) float32, 16 kHz mono, full scale 1. Signal-to-noise ratios refer to the mean power of
+the speech, pauses included.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
 
 LEAD_S: Seconds = 0.5
 TAIL_S: Seconds = 1.5
-"""What is heard of the place before and after the speech."""
+"""Background before and after the speech."""
 BABBLE_VOICES = 6
 
 Samples = np.ndarray
-Condition = Callable[[Samples, "Surroundings", np.random.Generator], Samples]
-Sound = Callable[["Surroundings", int, np.random.Generator], Samples]
-"""So many samples of what is heard beside the speech."""
+Condition = Callable[[Samples, "BackgroundSounds", np.random.Generator], Samples]
+Sound = Callable[["BackgroundSounds", int, np.random.Generator], Samples]
+"""Returns a number of samples of background sound."""
 
 
-class Surroundings:
-    """Sounds that may be heard beside the speech.
+class BackgroundSounds:
+    """Recorded noises and voices to add to speech.
 
     Args:
-        corpora: folder with esc10/.
-        folds: of ESC-10; those that the model never trained on.
-        voices: recordings that are babble, several at once.
+        corpora: folder that holds esc10/.
+        folds: folds of ESC-10 to take sounds from; not those that the model was trained on.
+        voices: recordings of which several at once make babble.
 
     Raises:
-        InputError: ESC-10 is not there.
+        InputError: ESC-10 is missing.
     """
 
     def __init__(self, corpora: Path, folds: tuple[int, ...], voices: list[Path]):
@@ -53,15 +53,15 @@ class Surroundings:
         return [noise for noise in noises if _power(noise) > 0]
 
     def noise(self, length: int, rng: np.random.Generator) -> Samples:
-        """One sound of ESC-10, repeated as long as is needed."""
+        """Return `length` samples of a random sound of ESC-10, repeated where it is shorter."""
         noise = self._noises[rng.integers(len(self._noises))]
         return np.resize(np.roll(noise, rng.integers(len(noise))), length)
 
     def babble(self, length: int, rng: np.random.Generator) -> Samples:
-        """Several recordings at once, each at the same level.
+        """Return `length` samples of several recordings at once, each at the same level.
 
         Raises:
-            InputError: there are not as many.
+            InputError: there are fewer recordings than `BABBLE_VOICES`.
         """
         if len(self._voices) < BABBLE_VOICES:
             raise InputError(
@@ -77,15 +77,15 @@ class Surroundings:
 
 
 def motor(length: int, rng: np.random.Generator) -> Samples:
-    """A fan or a servo: a hum of 15 harmonics whose speed wanders, and low-passed noise."""
-    speed = rng.uniform(80, 250) * (1 + 0.03 * _wander(length, rng))
+    """Return a fan or servo: a hum of 15 harmonics of varying speed, and low-passed noise."""
+    speed = rng.uniform(80, 250) * (1 + 0.03 * _varying(length, rng))
     phase = 2 * np.pi * np.cumsum(speed) / SAMPLE_RATE_HZ
     hum = sum(np.sin(k * phase + rng.uniform(0, 2 * np.pi)) / k for k in range(1, 16))
     rush = scipy.signal.lfilter([0.2], [1, -0.8], rng.standard_normal(length))
     return (hum + rush).astype(np.float32)
 
 
-def _wander(length: int, rng: np.random.Generator) -> np.ndarray:
+def _varying(length: int, rng: np.random.Generator) -> np.ndarray:
     knots = rng.uniform(-1, 1, length // SAMPLE_RATE_HZ + 2)
     return np.interp(np.arange(length) / SAMPLE_RATE_HZ, np.arange(len(knots)), knots)
 
@@ -95,48 +95,50 @@ def _power(samples: Samples) -> float:
 
 
 def mix(speech: Samples, noise: Samples, snr_db: Decibels, power: float) -> Samples:
-    """Speech of mean power `power`, and noise of the same length `snr_db` below it."""
+    """Add noise of the same length, `snr_db` below speech of the mean power `power`."""
     scale = np.sqrt(power / _power(noise) / 10 ** (snr_db / 10))
     return (speech + scale * noise).astype(np.float32)
 
 
-def surrounded(speech: Samples) -> tuple[Samples, float]:
-    """Speech with silence before and after it; its own mean power."""
+def pad_speech(speech: Samples) -> tuple[Samples, float]:
+    """Return the speech with silence before and after it, and its mean power before padding."""
     lead, tail = (np.zeros(round(s * SAMPLE_RATE_HZ), np.float32) for s in (LEAD_S, TAIL_S))
     return np.concatenate([lead, speech, tail]), _power(speech)
 
 
-def _beside(sound: Sound, snr_db: Decibels) -> Condition:
-    def apply(speech, around, rng):
-        longer, power = surrounded(speech)
-        return mix(longer, sound(around, len(longer), rng), snr_db, power)
+def _with_background(sound: Sound, snr_db: Decibels) -> Condition:
+    def apply(speech, background, rng):
+        longer, power = pad_speech(speech)
+        return mix(longer, sound(background, len(longer), rng), snr_db, power)
 
     return apply
 
 
 def _gain(gain_db: Decibels) -> Condition:
-    """Louder than full scale is clipped, as a converter does."""
+    """Return a gain that clips at full scale, as a converter does."""
 
-    def apply(speech, _around, _rng):
-        return np.clip(surrounded(speech)[0] * 10 ** (gain_db / 20), -1, 1).astype(np.float32)
+    def apply(speech, _background, _rng):
+        return np.clip(pad_speech(speech)[0] * 10 ** (gain_db / 20), -1, 1).astype(np.float32)
 
     return apply
 
 
-def _clipped(speech: Samples, _around: Surroundings, _rng: np.random.Generator) -> Samples:
-    """One sample in fifty is clipped: the level of a microphone that is set far too high."""
+def _clipped(speech: Samples, _background: BackgroundSounds, _rng: np.random.Generator) -> Samples:
+    """Clip one sample in fifty, as a microphone does whose level is far too high."""
     top = np.quantile(np.abs(speech), 0.98)
-    return surrounded(np.clip(speech, -top, top))[0]
+    return pad_speech(np.clip(speech, -top, top))[0]
 
 
-def _band_limited(speech: Samples, _around: Surroundings, _rng: np.random.Generator) -> Samples:
-    """Nothing above 4 kHz, as over a telephone or Bluetooth's older profile."""
-    half = scipy.signal.resample_poly(surrounded(speech)[0], 1, 2)
+def _band_limited(
+    speech: Samples, _background: BackgroundSounds, _rng: np.random.Generator
+) -> Samples:
+    """Remove everything above 4 kHz, as telephones and Bluetooth's older profile do."""
+    half = scipy.signal.resample_poly(pad_speech(speech)[0], 1, 2)
     return scipy.signal.resample_poly(half, 2, 1).astype(np.float32)
 
 
-def through_opus(samples: Samples, compression: float) -> Samples:
-    """Through Opus and back; `compression` from 0, libsndfile's finest setting, to 1."""
+def opus_round_trip(samples: Samples, compression: float) -> Samples:
+    """Encode with Opus and decode; `compression` from 0, libsndfile's finest setting, to 1."""
     packet = io.BytesIO()
     soundfile.write(
         packet, samples, SAMPLE_RATE_HZ, format="OGG", subtype="OPUS", compression_level=compression
@@ -145,37 +147,44 @@ def through_opus(samples: Samples, compression: float) -> Samples:
     return soundfile.read(packet, dtype="float32")[0][: len(samples)]
 
 
-def _codec(speech: Samples, _around: Surroundings, _rng: np.random.Generator) -> Samples:
-    return through_opus(surrounded(speech)[0], 1.0)
+def _codec(speech: Samples, _background: BackgroundSounds, _rng: np.random.Generator) -> Samples:
+    return opus_round_trip(pad_speech(speech)[0], 1.0)
 
 
 def _room(rt60_s: Seconds, distance_m: float) -> Condition:
-    """A robot in a corner of a room of 6 x 5 x 3 m."""
-    ear = np.array([1.2, 1.0, 1.2])
+    """Return the condition of a robot in a corner of a room of 6 x 5 x 3 m."""
+    microphone = np.array([1.2, 1.0, 1.2])
 
-    def apply(speech, _around, rng):
+    def apply(speech, _background, rng):
         angle = rng.uniform(0, np.pi / 2)
-        way = np.array([np.cos(angle), np.sin(angle), 0.1])
-        response = room_response((6.0, 5.0, 3.0), ear, ear + distance_m * way, rt60_s)
-        return echoing(surrounded(speech)[0], response)
+        direction = np.array([np.cos(angle), np.sin(angle), 0.1])
+        source = microphone + distance_m * direction
+        response = room_response((6.0, 5.0, 3.0), microphone, source, rt60_s)
+        return reverberate(pad_speech(speech)[0], response)
 
     return apply
 
 
-def echoing(samples: Samples, response: np.ndarray) -> Samples:
-    """Samples as heard in a room; the level is kept, as a robot's gain control would."""
-    heard = scipy.signal.fftconvolve(samples, response)[: len(samples)]
-    return (heard * np.sqrt(_power(samples) / max(_power(heard), 1e-12))).astype(np.float32)
+def reverberate(samples: Samples, response: np.ndarray) -> Samples:
+    """Convolve samples with a room's response; the level is kept, as by automatic gain control."""
+    wet = scipy.signal.fftconvolve(samples, response)[: len(samples)]
+    return (wet * np.sqrt(_power(samples) / max(_power(wet), 1e-12))).astype(np.float32)
 
 
 def room_response(
-    size_m: tuple[float, float, float], ear: np.ndarray, mouth: np.ndarray, rt60_s: Seconds
+    size_m: tuple[float, float, float],
+    microphone: np.ndarray,
+    source: np.ndarray,
+    rt60_s: Seconds,
 ) -> np.ndarray:
-    """Impulse response of a room by image sources (Allen and Berkley, JASA 1979).
+    """Return the impulse response of a room by image sources (Allen and Berkley, JASA 1979).
+
+    Args:
+        microphone, source: positions (3,) in metres.
 
     Raises:
-        InputError: pyroomacoustics is not there.
-        ValueError: so small a room cannot sound so short.
+        InputError: pyroomacoustics is not installed.
+        ValueError: a room of this size cannot have so short a reverberation.
     """
     try:
         import pyroomacoustics
@@ -188,20 +197,20 @@ def room_response(
         materials=pyroomacoustics.Material(absorption),
         max_order=order,
     )
-    room.add_source(mouth)
-    room.add_microphone(ear)
+    room.add_source(source)
+    room.add_microphone(microphone)
     room.compute_rir()
     return room.rir[0][0]
 
 
 CONDITIONS: dict[str, Condition] = {
     "clean": _gain(0),
-    "noise-20dB": _beside(Surroundings.noise, 20),
-    "noise-10dB": _beside(Surroundings.noise, 10),
-    "noise-5dB": _beside(Surroundings.noise, 5),
-    "noise-0dB": _beside(Surroundings.noise, 0),
-    "motor-10dB": _beside(lambda _around, length, rng: motor(length, rng), 10),
-    "babble-10dB": _beside(Surroundings.babble, 10),
+    "noise-20dB": _with_background(BackgroundSounds.noise, 20),
+    "noise-10dB": _with_background(BackgroundSounds.noise, 10),
+    "noise-5dB": _with_background(BackgroundSounds.noise, 5),
+    "noise-0dB": _with_background(BackgroundSounds.noise, 0),
+    "motor-10dB": _with_background(lambda _background, length, rng: motor(length, rng), 10),
+    "babble-10dB": _with_background(BackgroundSounds.babble, 10),
     "gain-30dB": _gain(-30),
     "gain+12dB": _gain(12),
     "clipped": _clipped,
@@ -211,4 +220,4 @@ CONDITIONS: dict[str, Condition] = {
     "room-0.6s": _room(0.6, 1.0),
     "far-0.6s": _room(0.6, 3.0),
 }
-"""Name -> what happens to the speech."""
+"""Name -> function that applies the condition to speech."""

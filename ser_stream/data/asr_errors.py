@@ -1,10 +1,8 @@
-"""Mistakes of a speech recogniser, made in texts that nobody spoke.
+"""Simulated errors of a speech recogniser, in texts without sound.
 
-Sixty of a hundred mistakes are substitutions, 25 deletions and 15 insertions: a choice, by what is
-usual in conversation. A word is taken for one that sounds or is spelt alike; a recogniser writes
-words only, so these are words of the texts. What is made here is milder than a recogniser in one
-way, that its mistakes do not come in runs, and harsher in another, that they ignore what a language
-model would.
+Of the errors, 60 % are substitutions, 25 % deletions and 15 % insertions, as is common in
+conversation. A word is replaced by one of the texts' words that sounds or is spelt alike. Real
+recognition errors come in runs and respect a language model; these do neither.
 """
 
 from __future__ import annotations
@@ -18,22 +16,22 @@ import numpy as np
 from ser_stream.features.vocabulary import MARKS
 
 SUBSTITUTION, DELETION, INSERTION = 0.60, 0.25, 0.15
-MOST_ALIKE = 12
-"""Words that one may be taken for: the most frequent ones of those that are alike."""
-INSERTED = 50
-"""Words that may be inserted: the most frequent ones, which are short, as what is inserted is."""
+MAX_CONFUSIONS = 12
+"""Number of words that one may be confused with: the most frequent of those that are alike."""
+N_INSERTED = 50
+"""Number of words that may be inserted: the most frequent ones, which are short."""
 
-_SOUNDS = (
+_SPELLINGS = (
     ("'", ""), ("^kn", "n"), ("^wr", "r"), ("^ps", "s"), ("mb$", "m"), ("gh(?=t|$)", ""),
     ("gh", "g"), ("ph", "f"), ("tch|ch|sh|[cst]i(?=o|a)", "x"), ("dg|j", "z"), ("c(?=[eiy])", "s"),
     ("ck|c|q", "k"), ("th|d", "t"), ("z", "s"), ("v", "f"), ("b", "p"), ("g", "k"),
     ("^[aeiouy]+", "a"), ("(?<!^)[aeiouyhw]+", "."), ("\\.$", ""), (r"(\w)\1+", r"\1"),
 )  # fmt: skip
-_SOUNDS = tuple((re.compile(letters), sound) for letters, sound in _SOUNDS)
+_SOUNDS = tuple((re.compile(letters), sound) for letters, sound in _SPELLINGS)
 
 
 def sound_of(word: str) -> str:
-    """Rough sound of an English word: its consonants, voiced as voiceless, vowels all the same.
+    """Return a rough sound of an English word: voiceless consonants, and one vowel for all.
 
     >>> [sound_of(word) for word in ("night", "knight", "card", "great", "bag", "easy", "is")]
     ['n.t', 'n.t', 'k.rt', 'kr.t', 'p.k', 'as', 'as']
@@ -44,47 +42,47 @@ def sound_of(word: str) -> str:
 
 
 class RecognitionErrors:
-    """Draws mistakes.
+    """Draws recognition errors.
 
     Args:
-        counts: words of the training texts -> how often they occur.
+        counts: word of the training texts -> number of occurrences.
     """
 
     def __init__(self, counts: Mapping[str, int]):
         words = sorted(counts.keys() - {"", *MARKS}, key=lambda word: (-counts[word], word))
-        self._frequent = words[:INSERTED]
+        self._frequent = words[:N_INSERTED]
         self._common = words[:1000]
-        self._alike = _alike(words)
+        self._confusions = _confusions(words)
 
-    def alike(self, word: str) -> list[str]:
-        """What the word may be taken for, the most frequent first; none for a word without like."""
-        return self._alike.get(word, [])
+    def confusions(self, word: str) -> list[str]:
+        """Return the words that a word may be confused with, the most frequent first."""
+        return self._confusions.get(word, [])
 
-    def make(self, words: list[str], rate: float, rng: np.random.Generator) -> list[str]:
-        """The words with mistakes, `rate` of them per word on average; one word at least is left.
+    def apply(self, words: list[str], rate: float, rng: np.random.Generator) -> list[str]:
+        """Return the words with `rate` errors per word on average, and at least one word.
 
-        A word that is like no other is taken for any common one. A mark is not a word: it is lost
-        at that rate, and never made.
+        A word without similar words is replaced by any common one. Marks are deleted at the same
+        rate, and never inserted.
         """
-        heard = []
+        recognised = []
         for word, chance in zip(words, rng.random((len(words), 2)), strict=True):
             if word in MARKS:
-                heard += [word] if chance[0] >= rate else []
+                recognised += [word] if chance[0] >= rate else []
                 continue
             if chance[0] < rate * DELETION:
                 pass
             elif chance[0] < rate * (DELETION + SUBSTITUTION):
-                alike = self.alike(word) or self._common
-                heard.append(alike[rng.integers(len(alike))])
+                candidates = self.confusions(word) or self._common
+                recognised.append(candidates[rng.integers(len(candidates))])
             else:
-                heard.append(word)
+                recognised.append(word)
             if chance[1] < rate * INSERTION:
-                heard.append(self._frequent[rng.integers(len(self._frequent))])
-        return heard or [words[rng.integers(len(words))]]
+                recognised.append(self._frequent[rng.integers(len(self._frequent))])
+        return recognised or [words[rng.integers(len(words))]]
 
 
-def _alike(words: Sequence[str]) -> dict[str, list[str]]:
-    """Word -> words of the same sound, or that become the same when each loses a letter or none."""
+def _confusions(words: Sequence[str]) -> dict[str, list[str]]:
+    """Return word -> words of the same sound, or equal after leaving out a letter of each."""
     groups = defaultdict(list)
     for word in words:
         for key in {f"={sound_of(word)}", *_shortened(word)}:
@@ -92,15 +90,16 @@ def _alike(words: Sequence[str]) -> dict[str, list[str]]:
     alike: dict[str, set[str]] = defaultdict(set)
     for group in groups.values():
         for word in group:
-            alike[word].update(group[: MOST_ALIKE + 1])
+            alike[word].update(group[: MAX_CONFUSIONS + 1])
     rank = {word: place for place, word in enumerate(words)}
     return {
-        word: sorted(others - {word}, key=rank.get)[:MOST_ALIKE] for word, others in alike.items()
+        word: sorted(others - {word}, key=rank.__getitem__)[:MAX_CONFUSIONS]
+        for word, others in alike.items()
     }
 
 
 def _shortened(word: str) -> set[str]:
-    """The word, and the word without one of its letters; of a short word nothing is left out."""
+    """Return the word and, unless it is short, the word without each of its letters."""
     if len(word) < 4:
         return {word}
     return {word} | {word[:i] + word[i + 1 :] for i in range(len(word))}

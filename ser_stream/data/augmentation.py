@@ -1,6 +1,6 @@
-"""What is done to log-mel frames in training, so that gain, room noise and length do not decide.
+"""Augmentation of log-mel frames, so that level, room noise and length do not decide.
 
-All of it works on frames in dB (frames, n_mels); sounds are mixed in the power domain.
+Frames are (frames, n_mels) in dB; sounds are added in the power domain.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from msgspec import Meta
 
-from ser_stream.features.log_mel import db_to_power, power_to_db
+from ser_stream.features.log_mel import SILENCE_DB, db_to_power, power_to_db
 from ser_stream.units import Decibels
 
 Count = Annotated[int, Meta(ge=0)]
@@ -21,29 +21,29 @@ NotNegative = Annotated[float, Meta(ge=0)]
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """How strongly training data is changed; ranges are (low, high), uniform.
+    """How strongly training windows are changed; ranges are (low, high), drawn uniformly.
 
     Attributes:
-        prefix: probability of hearing only the beginning of a turn, as interval windows do.
-        min_frames: least length of such a beginning.
-        shift: up to so many frames are left out in front: where steps fall is chance.
+        prefix: probability of keeping only the beginning of a turn, as interval windows do.
+        min_frames: shortest such beginning.
+        shift: up to this many frames are left out in front, since the phase of a network's steps is
+            arbitrary.
         gain_db: change of level.
-        warp: the frequency axis is stretched by up to this share, up or down: vocal tract length
-            perturbation (Jaitly and Hinton, ICML workshop 2013), speakers of another size.
+        warp: largest relative stretch of the frequency axis, up or down: vocal tract length
+            perturbation (Jaitly and Hinton, ICML workshop 2013), for speakers of other sizes.
         simulated_channel: probability of a version from a simulated channel.
-        speaker_history: probability that a turn follows others of its speaker, see
+        speaker_history: probability that a turn follows earlier turns of its speaker, see
             `SpeakerMemory`; 0 trains a network without speaker memory.
-        silence: probability of digital silence in front and, where a turn is heard to its end,
-            behind: of recordings that are played without a microphone's noise, or with the noise
-            that is added then.
-        silence_frames: so long at most, on each side.
+        silence: probability of digital silence in front of a turn and, where the window holds the
+            turn's end, behind it, as in recordings that are played without a microphone's noise.
+        silence_frames: longest such silence, on each side.
         noise: probability of added noise.
         snr_db: level of the speech over the noise.
         babble: share of noises that are several other utterances at once.
-        no_speech: share of windows that are recorded noise alone, with nothing to be learned but
-            that no label is likelier than another (Hendrycks, Mazeika and Dietterich, "Deep anomaly
-            detection with outlier exposure", ICLR 2019).
-        tilt_db: spectral slope and bend of another microphone or room, up to so much at the edges.
+        no_speech: share of windows that are recorded noise alone, with equal probabilities as
+            target (Hendrycks, Mazeika and Dietterich, "Deep anomaly detection with outlier
+            exposure", ICLR 2019).
+        tilt_db: largest spectral slope and bend, at the edges, of another microphone or room.
         low_pass: probability of losing the highest bands, as over Bluetooth or a narrow codec.
         mixup: Beta parameter of mixup (Zhang et al., ICLR 2018); 0 = none.
         time_masks, time_mask_frames, band_masks, band_mask_width: SpecAugment
@@ -73,7 +73,7 @@ class Augmentation:
 
     @property
     def leaves_sound(self) -> bool:
-        """Whether turns are heard as they were recorded, if perhaps not to their end."""
+        """Whether windows hold the sound as it was recorded, if perhaps not to the turn's end."""
         changes = (
             self.shift, *self.gain_db, self.warp, self.simulated_channel, self.silence, self.noise,
             self.no_speech, self.tilt_db, self.low_pass, self.mixup, self.time_masks,
@@ -83,16 +83,17 @@ class Augmentation:
 
 
 def random_prefix(frames: np.ndarray, min_frames: int, rng: np.random.Generator) -> np.ndarray:
-    """The beginning of a turn, of random length."""
+    """Return the beginning of a turn, of random length."""
     if len(frames) <= min_frames:
         return frames
     return frames[: rng.integers(min_frames, len(frames) + 1)]
 
 
 def warp_bands(frames: np.ndarray, stretch: float) -> np.ndarray:
-    """Mel bands read at `stretch` times their place, linearly interpolated; the last one repeats.
+    """Read the mel bands at `stretch` times their index, with linear interpolation.
 
-    On the mel scale a stretch of the band index is close to one of frequency.
+    The last band repeats. On the mel scale a stretch of the band index is close to one of the
+    frequency.
     """
     last = frames.shape[1] - 1
     place = np.minimum(np.arange(last + 1) * stretch, last)
@@ -102,46 +103,46 @@ def warp_bands(frames: np.ndarray, stretch: float) -> np.ndarray:
 
 
 def tilt(n_mels: int, amount_db: Decibels, rng: np.random.Generator) -> np.ndarray:
-    """A random smooth frequency response (n_mels,) in dB: slope plus bend, zero in the mean."""
+    """Return a random smooth frequency response (n_mels,) in dB: slope plus bend, of mean 0."""
     band = np.linspace(-1, 1, n_mels)
     slope, bend = rng.uniform(-amount_db, amount_db, 2)
     return (slope * band + bend * (band**2 - 1 / 3)).astype(np.float32)
 
 
 def low_pass(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The bands above a random place, in the highest quarter, fall by 10 dB each."""
+    """Let the bands above a random edge in the highest quarter fall by 10 dB each."""
     n_mels = frames.shape[1]
     edge = rng.integers(3 * n_mels // 4, n_mels)
     loss = 10.0 * np.maximum(0, np.arange(n_mels) - edge)
-    return np.maximum(frames - loss.astype(np.float32), power_to_db(0.0))
+    # In double precision, so that a seed gives the same batches as it always did.
+    return np.maximum(frames - loss.astype(np.float32), np.float64(SILENCE_DB))
 
 
 def change_level(frames: np.ndarray, gain_db: Decibels) -> np.ndarray:
-    """Louder or quieter, and never under the least power that frames have."""
-    return np.maximum(frames + np.float32(gain_db), np.float32(power_to_db(0.0)))
+    """Add a gain; no frame falls below digital silence."""
+    return np.maximum(frames + np.float32(gain_db), np.float32(SILENCE_DB))
 
 
-def between_silence(frames: np.ndarray, before: int, behind: int) -> np.ndarray:
-    """Frames with so many of digital silence before and behind them."""
-    silence = np.float32(power_to_db(0.0))
-    return np.pad(frames, ((before, behind), (0, 0)), constant_values=silence)
+def pad_with_silence(frames: np.ndarray, before: int, behind: int) -> np.ndarray:
+    """Add `before` and `behind` frames of digital silence."""
+    return np.pad(frames, ((before, behind), (0, 0)), constant_values=np.float32(SILENCE_DB))
 
 
 def add_noise(frames: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
-    """Noise (frames, n_mels) of the same length added at that ratio of mean powers."""
+    """Add noise (frames, n_mels) of the same length at a ratio of mean powers."""
     speech_power, noise_power = db_to_power(frames), db_to_power(noise)
     scale = speech_power.mean() / max(noise_power.mean(), 1e-12) / db_to_power(snr_db)
     return power_to_db(speech_power + scale * noise_power).astype(np.float32)
 
 
 def repeat_to(frames: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
-    """A stretch of that length, from a random place, repeated where the frames are too few."""
+    """Return `length` frames from a random position on, repeated where they are too few."""
     start = rng.integers(len(frames))
     return frames[(start + np.arange(length)) % len(frames)]
 
 
 def coloured_noise(n_frames: int, n_mels: int, rng: np.random.Generator) -> np.ndarray:
-    """Stationary noise with a random smooth spectrum: a fan, a motor, a room; in dB."""
+    """Return stationary noise of a random smooth spectrum, as of fans and rooms, in dB."""
     slope, bend = rng.uniform(-40, 5), rng.uniform(-10, 10)
     band = np.linspace(0, 1, n_mels)
     level = slope * band + bend * np.sin(np.pi * band)
@@ -152,7 +153,7 @@ def coloured_noise(n_frames: int, n_mels: int, rng: np.random.Generator) -> np.n
 def mask(
     frames: np.ndarray, settings: Augmentation, fill: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """SpecAugment: stretches of time and of bands replaced by `fill` (n_mels,)."""
+    """Replace random ranges of time and of bands by `fill` (n_mels,): SpecAugment."""
     frames = frames.copy()
     n_frames, n_mels = frames.shape
     for _ in range(settings.time_masks):

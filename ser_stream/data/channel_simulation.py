@@ -1,4 +1,4 @@
-"""What lies between a voice and its samples: rooms, clipped inputs, narrow lines; for training."""
+"""Simulated channels for training: rooms, clipped inputs, narrow bands, codecs."""
 
 from __future__ import annotations
 
@@ -10,99 +10,105 @@ from pathlib import Path
 import numpy as np
 import scipy.signal
 import soundfile
-from tqdm import tqdm
 
 from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.acoustics import (
-    Surroundings,
-    echoing,
+    BackgroundSounds,
     mix,
+    opus_round_trip,
+    pad_speech,
+    reverberate,
     room_response,
-    surrounded,
-    through_opus,
 )
-from ser_stream.units import SAMPLE_RATE_HZ
+from ser_stream.progress import progress
+from ser_stream.units import SAMPLE_RATE_HZ, Decibels
 
-ROOMS = 150
-"""So many different ones; image sources take up to a second each."""
-IN_A_ROOM = 0.75
-"""Share of what is heard in one; the rest is changed by its line alone."""
-
-
-SNR_DB = (5.0, 30.0)
-"""Of what confidence is fitted to."""
+N_ROOMS = 150
+"""Number of different rooms; computing one takes up to a second."""
+ROOM_SHARE = 0.75
+"""Share of the channels that include a room; the others only clip, narrow or encode."""
+NOISE_SNR_DB: tuple[Decibels, Decibels] = (5.0, 30.0)
+"""Range of signal-to-noise ratios of `simulate_noisy_rooms`."""
 
 
 def simulate_noisy_rooms(
     utterances: list[Utterance], corpora: Path, folds: tuple[int, ...], folder: Path
 ) -> list[Utterance]:
-    """The same utterances as a robot in use hears them: `heard`, with noise of ESC-10, as files.
+    """Write the utterances as a robot records them: through a simulated channel, with noise.
 
     Args:
-        folds: of ESC-10, whose sounds are the noise.
-        folder: where the files are written.
+        corpora: folder that holds esc10/.
+        folds: folds of ESC-10 to take noises from.
+        folder: the files are written here.
+
+    Returns:
+        The same utterances, with the paths of these files.
     """
-    around = Surroundings(corpora, folds, [])
+    background = BackgroundSounds(corpora, folds, [])
     files = []
-    for utterance in tqdm(utterances, desc="in noisy rooms"):
+    for utterance in progress(utterances, "simulating noisy rooms"):
         rng = np.random.default_rng(zlib.crc32(f"in use {utterance.key}".encode()))
-        longer, power = surrounded(simulate_channel(read_samples(utterance.path), utterance.key, 0))
-        noise = around.noise(len(longer), rng)
+        samples = simulate_channel(read_samples(utterance.path), utterance.key, 0)
+        padded, power = pad_speech(samples)
+        noise = background.noise(len(padded), rng)
         path = folder / f"{utterance.key.replace('/', '-')}.wav"
-        noisy = mix(longer, noise, rng.uniform(*SNR_DB), power)
+        noisy = mix(padded, noise, rng.uniform(*NOISE_SNR_DB), power)
         soundfile.write(path, noisy, SAMPLE_RATE_HZ, subtype="FLOAT")
         files.append(dataclasses.replace(utterance, path=path))
     return files
 
 
 def simulate_channel(samples: np.ndarray, key: str, version: int) -> np.ndarray:
-    """Samples (n,) in one of many rooms, through one of many lines; the level is kept.
+    """Pass samples (n,) through one of many rooms and channels; the level is kept.
 
     Args:
-        key, version: which room and line it is follows from them alone.
+        key, version: choose the room and the channel; the same values choose the same ones.
     """
     rng = np.random.default_rng(zlib.crc32(f"{version} {key}".encode()))
-    in_a_room = rng.random() < IN_A_ROOM
-    if in_a_room:
-        samples = echoing(samples, _room(int(rng.integers(ROOMS))))
-    lines = (_clipped, _narrow, _coded) + (_as_it_is, _as_it_is) * in_a_room
-    return lines[rng.integers(len(lines))](samples, rng).astype(np.float32)
+    in_room = rng.random() < ROOM_SHARE
+    if in_room:
+        samples = reverberate(samples, _room(int(rng.integers(N_ROOMS))))
+    channels = (_clipped, _low_passed, _encoded) + (_unchanged, _unchanged) * in_room
+    return channels[rng.integers(len(channels))](samples, rng).astype(np.float32)
 
 
-@lru_cache(maxsize=ROOMS)
+@lru_cache(maxsize=N_ROOMS)
 def _room(number: int) -> np.ndarray:
-    """Room `number`: 0.15 to 0.8 s, a mouth 0.5 to 4 m away, no nearer than 0.4 m to a wall."""
+    """Return the response of a random room.
+
+    Reverberation is 0.15 to 0.8 s, the source 0.5 to 4 m away, and 0.4 m or more from the walls.
+    """
     rng = np.random.default_rng([number, 1])
     while True:
         size = rng.uniform([3.0, 2.5, 2.3], [8.0, 7.0, 3.6])
-        ear, mouth = rng.uniform(0.4, size - 0.4), rng.uniform(0.4, size - 0.4)
+        microphone, source = rng.uniform(0.4, size - 0.4), rng.uniform(0.4, size - 0.4)
         rt60_s = np.exp(rng.uniform(np.log(0.15), np.log(0.8)))
-        if 0.5 <= np.linalg.norm(ear - mouth) <= 4.0:
+        if 0.5 <= np.linalg.norm(microphone - source) <= 4.0:
             try:
-                return room_response(tuple(size), ear, mouth, rt60_s)
-            except ValueError:  # no wall absorbs enough for that
+                return room_response(tuple(size), microphone, source, rt60_s)
+            except ValueError:  # no wall absorbs enough for so short a reverberation
                 continue
 
 
-def _as_it_is(samples: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
+def _unchanged(samples: np.ndarray, _rng: np.random.Generator) -> np.ndarray:
     return samples
 
 
 def _clipped(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One sample in 20 to 1000 is over the top."""
+    """Clip one sample in 20 to 1000."""
     share = np.exp(rng.uniform(np.log(1e-3), np.log(5e-2)))
     top = np.quantile(np.abs(samples), 1 - share)
     return np.clip(samples, -top, top)
 
 
-def _narrow(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Nothing above 3 to 7.5 kHz."""
+def _low_passed(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Remove everything above 3 to 7.5 kHz."""
     edge = rng.uniform(3000, 7500)
     return scipy.signal.sosfilt(
         scipy.signal.butter(8, edge, output="sos", fs=SAMPLE_RATE_HZ), samples
     )
 
 
-def _coded(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return through_opus(samples.astype(np.float32), rng.uniform(0.6, 1.0))
+def _encoded(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return opus_round_trip(samples.astype(np.float32), rng.uniform(0.6, 1.0))

@@ -1,105 +1,129 @@
-"""Training batches of a network that remembers statistics of its states.
+"""Training batches of a network that remembers statistics of its hidden states.
 
-What was said before an utterance must pass the network as it is now. So a batch holds some
-utterances of each of a few speakers, and each utterance's past is others of its speaker in the same
-batch: nothing is computed for the past's sake.
+The earlier turns of a conversation must pass the network with its present weights. A batch
+therefore holds several utterances of each of a few speakers, and the earlier turns of an utterance
+are others of its speaker in the same batch: nothing is computed for them alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ser_stream.corpora.base import Utterance
-from ser_stream.data.speaker_history import NEUTRAL, are_neutral
+from ser_stream.data.log_mel_windows import LogMelWindows, WindowAugmenter
+from ser_stream.data.speaker_history import NEUTRAL_SHARE, are_neutral
+from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources
 from ser_stream.data.windows import TrainingSet, pad
 from ser_stream.distributed import own_part
 from ser_stream.features.speaker_memory import MEMORY_S, memory_weight
-from ser_stream.units import Seconds
 
-TOGETHER = 8
-"""Utterances of a speaker in a batch, at most: one is judged, and up to seven were before it."""
-SAME_PLACE = 0.8
-"""Share of conversations in which all utterances are heard in the same room, noise and so on."""
+MAX_TURNS = 8
+"""Utterances of a speaker in a batch, at most: one turn and up to seven earlier ones."""
+SAME_ENVIRONMENT_SHARE = 0.8
+"""Share of conversations whose utterances all have the same room, microphone and noise."""
 
 
 class ConversationBatches(TrainingSet):
-    """As `TrainingSet`; batches come with each utterance's past, for `VoiceLstm.forward`."""
+    """A `TrainingSet` whose batches come with earlier turns, for `VoiceLstm.forward`."""
 
-    def _heard_before(self, utterances: list[Utterance], frame_s: Seconds) -> None:
-        self._speakers = np.array([u.speaker for u in utterances])
-        self._neutral = are_neutral(utterances)
-        self._frame_s = frame_s
+    def __init__(
+        self, sources: TrainingSources, settings: TrainingSetSettings, windows: WindowAugmenter
+    ):
+        super().__init__(sources, settings, windows)
+        self._speakers = np.array([u.speaker for u in sources.utterances])
+        self._neutral = are_neutral(sources.utterances)
 
-    def epoch(
-        self, rng: np.random.Generator
-    ) -> Iterator[tuple[tuple[Tensor, Tensor, Tensor], Tensor]]:
-        """Batches: features (batch, frames, n_mels), lengths, past (batch, batch); targets.
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
+        """Yield batches: features (batch, frames, n_mels), lengths (batch,), history; targets.
 
-        Lengths are (batch,), targets (batch, labels).
+        History is (batch, batch), see `history_weights`; targets are (batch, labels) probabilities.
         """
-        drawn = rng.permutation(self.draw(self.n_drawn, rng))
+        settings = self.settings
+        batch_size = max(MAX_TURNS, settings.utterances_per_epoch // self.steps)
+        for batch in _batches_of_conversations(self._conversations(rng), batch_size):
+            own = [batch[number] for number in own_part(np.arange(len(batch)))]
+            items = [item for turns in own for item in self.augmented_turns(turns, rng)]
+            features, lengths = pad([frames for frames, _ in items], settings.min_frames)
+            history = self.history_weights(own, lengths.numpy() * settings.frame_s, rng)
+            targets = torch.from_numpy(np.stack([target for _, target in items]))
+            yield (features, lengths, torch.from_numpy(history)), targets
+
+    def _conversations(self, rng: np.random.Generator) -> list[list[int]]:
+        """Draw an epoch's utterances; return groups of one speaker each, in random order."""
+        drawn = rng.permutation(self.draw(self.settings.utterances_per_epoch, rng))
         by_speaker: dict[str, list[int]] = {}
         for index in drawn:
-            by_speaker.setdefault(self._speakers[index], []).append(index)
-        talks = [
-            members[start : start + TOGETHER]
+            by_speaker.setdefault(self._speakers[index], []).append(int(index))
+        groups = [
+            members[start : start + MAX_TURNS]
             for members in by_speaker.values()
-            for start in range(0, len(members), TOGETHER)
+            for start in range(0, len(members), MAX_TURNS)
         ]
-        talks = [talks[number] for number in rng.permutation(len(talks))]
-        for batch in _filled(talks, max(TOGETHER, self.n_drawn // self.steps)):
-            batch = own_part(batch)
-            items = [item for talk in batch for item in self._talk(talk, rng)]
-            features, lengths = pad([frames for frames, _ in items], self.least_frames)
-            past = self._past(batch, lengths.numpy() * self._frame_s, rng)
-            targets = torch.from_numpy(np.stack([target for _, target in items]))
-            yield (features, lengths, torch.from_numpy(past)), targets
+        return [groups[number] for number in rng.permutation(len(groups))]
 
-    def _talk(
-        self, talk: list[int], rng: np.random.Generator
+    def augmented_turns(
+        self, turns: Sequence[int], rng: np.random.Generator
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        place = rng.integers(2**32) if rng.random() < SAME_PLACE else None
+        """Return windows and targets of a conversation, mostly in one environment."""
+        seed = rng.integers(2**32) if rng.random() < SAME_ENVIRONMENT_SHARE else None
         items = []
-        for index in talk:
-            around = rng if place is None else np.random.default_rng(place)
-            frames, target = self.augmented(index, rng, around)
-            items.append((self.masked(frames, rng), target))
+        for index in turns:
+            environment = rng if seed is None else np.random.default_rng(seed)
+            frames, target = self.windows.augmented(index, rng, environment)
+            items.append((self.windows.masked(frames, rng), target))
         return items
 
-    def _past(
-        self, talks: list[list[int]], lengths_s: np.ndarray, rng: np.random.Generator
+    def history_weights(
+        self,
+        conversations: Sequence[Sequence[int]],
+        lengths_s: np.ndarray,
+        rng: np.random.Generator,
     ) -> np.ndarray:
-        """(utterances, utterances) float32: how much of which other one is taken off.
+        """Return the weights of earlier turns, (utterances, utterances) float32.
 
-        A row sums to `memory_weight` what was heard, or is zero: nobody was heard before.
+        Row i holds how much of each other utterance's statistics is subtracted from utterance i. A
+        row sums to `memory_weight` the seconds of earlier speech, or to 0 where there was none.
         """
-        past = np.zeros((len(lengths_s), len(lengths_s)), np.float32)
+        weights = np.zeros((len(lengths_s), len(lengths_s)), np.float32)
         start = 0
-        for talk in talks:
-            places = np.arange(start, start + len(talk))
-            start += len(talk)
-            for place in places:
-                others = places[places != place]
-                if not len(others) or rng.random() >= self.augmentation.speaker_history:
+        for turns in conversations:
+            rows = np.arange(start, start + len(turns))
+            start += len(turns)
+            neutral = self._neutral[np.array(turns)]
+            for row in rows:
+                others = rows[rows != row]
+                if not len(others) or rng.random() >= self.settings.augmentation.speaker_history:
                     continue
-                neutral = others[self._neutral[np.array(talk)[others - places[0]]]]
-                if len(neutral) and rng.random() < NEUTRAL:
-                    others = neutral
+                neutral_others = others[neutral[others - rows[0]]]
+                if len(neutral_others) and rng.random() < NEUTRAL_SHARE:
+                    others = neutral_others
                 chosen = rng.choice(others, rng.integers(1, len(others) + 1), replace=False)
                 share = memory_weight(min(lengths_s[chosen].sum(), MEMORY_S))
-                past[place, chosen] = share * lengths_s[chosen] / lengths_s[chosen].sum()
-        return past
+                weights[row, chosen] = share * lengths_s[chosen] / lengths_s[chosen].sum()
+        return weights
 
 
-def _filled(talks: list[list[int]], size: int) -> Iterator[list[list[int]]]:
-    """Batches of whole talks, of `size` utterances or some more; what is left over is left out."""
+def conversation_batches(
+    sources: TrainingSources, settings: TrainingSetSettings, targets: np.ndarray | None = None
+) -> ConversationBatches:
+    """Return batches of log-mel windows with earlier turns.
+
+    Args:
+        targets: see `LogMelWindows`.
+    """
+    return ConversationBatches(sources, settings, LogMelWindows(sources, settings, targets))
+
+
+def _batches_of_conversations(
+    conversations: Sequence[list[int]], size: int
+) -> Iterator[list[list[int]]]:
+    """Yield batches of whole conversations, of `size` utterances or a few more; drop the rest."""
     batch: list[list[int]] = []
-    for talk in talks:
-        batch.append(talk)
+    for turns in conversations:
+        batch.append(turns)
         if sum(map(len, batch)) >= size:
             yield batch
             batch = []

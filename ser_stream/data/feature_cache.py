@@ -1,8 +1,8 @@
-"""Speech parts of a corpus as log-mel frames, computed once and kept on disk.
+"""Speech of a corpus as log-mel frames, computed once and cached on disk.
 
-An utterance is cut to its speech by the same turn detector that runs on the robot, so that training
-sees what streaming will give: from the pre-roll before the first onset to the end of the last turn.
-Speed is changed by resampling, which moves pitch and tempo together.
+An utterance is cut to its speech by the turn detector of the stream, so that training sees what
+streaming will give: from the pre-roll before the first onset to the end of the last turn. Speed is
+changed by resampling, which moves pitch and tempo together.
 """
 
 from __future__ import annotations
@@ -11,23 +11,26 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
-from tqdm import tqdm
 
 from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.channel_simulation import simulate_channel
 from ser_stream.features.log_mel import LogMelConfig, log_mel
-from ser_stream.units import SAMPLE_RATE_HZ
+from ser_stream.progress import progress
+from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
-TAIL_S = 0.4
-"""Sound kept behind the last turn: interval windows end in up to a hop of it."""
-DETECTOR = 2
-"""To be raised when the turn detector hears differently: what was kept is then computed again."""
+TAIL_S: Seconds = 0.4
+"""Sound kept after the last turn: interval windows end up to one hop into it."""
+TURN_DETECTOR_VERSION = 2
+"""Raise when the turn detector changes, so that cached features are computed again."""
+MIN_FRAMES = 20
+"""Shorter utterances are padded with silence to this length."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +39,9 @@ class FeatureStore:
 
     Attributes:
         frames: (all frames, n_mels) float16, in dB.
-        starts, ends: (utterances,) which of them are an utterance's.
-        speech_frames: (utterances,) how many of an utterance's frames lie before its turn's end;
-            the rest is its tail.
+        starts, ends: (utterances,) range of frames of each utterance.
+        speech_frames: (utterances,) frames of each utterance before the end of its last turn; the
+            others are its tail.
     """
 
     frames: np.ndarray
@@ -50,101 +53,106 @@ class FeatureStore:
         return len(self.speech_frames)
 
     def utterance(self, index: int, tail: bool = False) -> np.ndarray:
-        """(frames, n_mels) float32, with or without the tail."""
+        """Return the frames of an utterance, (frames, n_mels) float32, with or without its tail."""
         start, end = self.starts[index], self.ends[index]
         if not tail:
             end = start + self.speech_frames[index]
         return self.frames[start:end].astype(np.float32)
 
-    def some(self, indices: np.ndarray) -> FeatureStore:
-        """These utterances alone."""
+    def select(self, indices: np.ndarray) -> FeatureStore:
+        """Return a store of the utterances with these indices, on the same frames."""
         parts = (part[indices] for part in (self.starts, self.ends, self.speech_frames))
         return FeatureStore(self.frames, *parts)
 
 
 def load_features(
-    utterances: list[Utterance],
+    utterances: Sequence[Utterance],
     config: LogMelConfig,
     speed: float,
     folder: Path,
     simulation: int | None = None,
-    among: list[Utterance] | None = None,
+    among: Sequence[Utterance] | None = None,
 ) -> FeatureStore:
-    """Features of these utterances in this order, from `folder` if they are there already.
+    """Return the features of utterances, from the cache `folder` if they are in it.
 
     Args:
         simulation: number of the simulated channel, see `simulate_channel`; None: as recorded.
-        among: more utterances, of which these are some: features of all are kept, so that other
-            parts of them need no computing.
+        among: a larger set that holds these utterances. Features of the whole set are cached, so
+            that its other parts need no computation.
     """
     if among is not None:
-        return those_of(load_features(among, config, speed, folder, simulation), utterances, among)
-    identity = identity_of(utterances, config, speed)
+        store = load_features(among, config, speed, folder, simulation)
+        return select_utterances(store, utterances, among)
+    key = feature_key(utterances, config, speed)
     if simulation is not None:
-        identity.append(simulation)
+        key.append(simulation)
 
     def compute() -> Iterator[tuple[np.ndarray, int]]:
         spans = _speech_spans(utterances, folder)
-        for utterance, span in zip(
-            tqdm(utterances, desc=f"features, speed {speed:g}"), spans, strict=True
-        ):
+        description = f"features at speed {speed:g}"
+        if simulation is not None:
+            description += f", simulated channel {simulation + 1}"
+        for utterance, span in zip(progress(utterances, description), spans, strict=True):
             yield _features(utterance, span, config, speed, simulation)
 
-    return kept(folder, identity, compute)
+    return load_or_compute(folder, key, compute)
 
 
-def those_of(
-    store: FeatureStore, utterances: list[Utterance], among: list[Utterance]
+def select_utterances(
+    store: FeatureStore, utterances: Sequence[Utterance], among: Sequence[Utterance]
 ) -> FeatureStore:
-    """Of a store of `among`: these utterances, in this order."""
-    place = {u.key: i for i, u in enumerate(among)}
-    return store.some(np.array([place[u.key] for u in utterances]))
+    """Return the part of a store of `among` that holds `utterances`, in their order."""
+    index = {u.key: i for i, u in enumerate(among)}
+    return store.select(np.array([index[u.key] for u in utterances]))
 
 
-def identity_of(utterances: list[Utterance], config: LogMelConfig, speed: float) -> list:
-    """What features hang on."""
-    return [[u.key for u in utterances], dataclasses.asdict(config), speed, TAIL_S, DETECTOR]
+def feature_key(utterances: Sequence[Utterance], config: LogMelConfig, speed: float) -> list[Any]:
+    """Return all that features depend on, as a cache key."""
+    keys = [utterance.key for utterance in utterances]
+    return [keys, dataclasses.asdict(config), speed, TAIL_S, TURN_DETECTOR_VERSION]
 
 
-def kept(
-    folder: Path, identity: list, compute: Callable[[], Iterator[tuple[np.ndarray, int]]]
+def cache_path(folder: Path, key: list[Any], suffix: str) -> Path:
+    """Return the file of a cache entry: the hash of its key as JSON, and a suffix such as .npy."""
+    return folder / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}{suffix}"
+
+
+def load_or_compute(
+    folder: Path, key: list[Any], compute: Callable[[], Iterator[tuple[np.ndarray, int]]]
 ) -> FeatureStore:
-    """What `folder` has of that identity, or else what is computed, which then is kept there.
+    """Return the cache entry of a key; compute and write it first where it is missing.
 
     Args:
-        compute: gives of each utterance its frames, and how many lie before its turn's end.
+        compute: yields the frames of each utterance, and how many lie before its last turn's end.
     """
-    name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
-    path = folder / f"{name}.npy"
-    index_path = folder / f"{name}.index.npy"
+    path, index_path = cache_path(folder, key, ".npy"), cache_path(folder, key, ".index.npy")
     if not index_path.is_file():  # written last: it says that the other is complete
         folder.mkdir(parents=True, exist_ok=True)
         chunks, index = [], []
         for frames, n_speech in compute():
             chunks.append(frames.astype(np.float16))
             index.append((len(frames), n_speech))
-        _save(path, np.concatenate(chunks))
-        _save(index_path, np.array(index, np.int64))
+        save_array(path, np.concatenate(chunks))
+        save_array(index_path, np.array(index, np.int64))
     lengths, speech_frames = np.load(index_path).T
     ends = np.cumsum(lengths)
     return FeatureStore(np.load(path, mmap_mode="r"), ends - lengths, ends, speech_frames)
 
 
-def _save(path: Path, content: np.ndarray) -> None:
-    """Write a file at once: another run may compute the same, and have the first one mapped."""
+def save_array(path: Path, content: np.ndarray) -> None:
+    """Write a file in one step: another run may compute the same, and map the earlier file."""
     unfinished = path.with_suffix(f".{os.getpid()}.tmp")
     with unfinished.open("wb") as file:
         np.save(file, content)
     unfinished.replace(path)
 
 
-def _speech_spans(utterances: list[Utterance], folder: Path) -> np.ndarray:
-    """(utterances, 2) speech spans, kept on disk too: they serve every speed and feature."""
-    identity = json.dumps([[u.key for u in utterances], DETECTOR])
-    path = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.spans.npy"
+def _speech_spans(utterances: Sequence[Utterance], folder: Path) -> np.ndarray:
+    """Return (utterances, 2) spans of speech in samples; cached for every speed and feature."""
+    path = cache_path(folder, [[u.key for u in utterances], TURN_DETECTOR_VERSION], ".spans.npy")
     if not path.is_file():
-        spans = [speech_span(read_samples(u.path)) for u in tqdm(utterances, desc="speech spans")]
-        _save(path, np.array(spans))
+        spans = [speech_span(read_samples(u.path)) for u in progress(utterances, "speech spans")]
+        save_array(path, np.array(spans))
     return np.load(path)
 
 
@@ -163,6 +171,6 @@ def _features(
     if speed != 1.0:
         samples = soxr.resample(samples, SAMPLE_RATE_HZ * speed, SAMPLE_RATE_HZ)
         n_speech = round(n_speech / speed)
-    shortest = config.samples_for(20)
+    shortest = config.samples_for(MIN_FRAMES)
     samples = np.pad(samples, (0, max(0, shortest - len(samples))))
     return log_mel(samples, config), config.frames_in(max(n_speech, shortest))

@@ -1,20 +1,20 @@
-"""Times of words for corpora that have texts only: forced alignment, made once and kept on disk."""
+"""Forced alignment: times of words for corpora that have texts only, cached on disk."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
-from ser_stream.data.feature_cache import read_samples
+from ser_stream.data.feature_cache import cache_path
 from ser_stream.errors import InputError
+from ser_stream.progress import progress
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word
 
@@ -24,10 +24,10 @@ log = logging.getLogger("ser_stream.training")
 
 
 def align(utterances: Sequence[Utterance], folder: Path) -> list[Utterance]:
-    """Utterances with times of their words, by PocketSphinx; those that have them stay as they are.
+    """Add the times of words, found by PocketSphinx, to utterances that have none.
 
-    Where not every word is found in the sound, as in one sentence of ten of CREMA-D, an utterance's
-    words divide its time equally, as equal segmentation does; how many that are is logged.
+    Where not every word is found in the sound, as in one sentence of ten in CREMA-D, the words of
+    the utterance divide its time equally, as in equal segmentation; their number is logged.
 
     Raises:
         InputError: an utterance has no text, or it is not English; or PocketSphinx is missing.
@@ -36,10 +36,10 @@ def align(utterances: Sequence[Utterance], folder: Path) -> list[Utterance]:
         if not utterance.words and (not utterance.text or utterance.language != "en"):
             raise InputError(
                 f"{utterance.key}: found {utterance.text!r} in {utterance.language!r} to align; "
-                "accepted are English texts. Elsewhere: features: segmentation equal"
+                "accepted are English texts. For others set features: segmentation: equal"
             )
-    identity = json.dumps(["alignment", [(u.key, u.text) for u in utterances]])
-    path = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.words.json"
+    key = ["alignment", [(u.key, u.text) for u in utterances]]
+    path = cache_path(folder, key, ".words.json")
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         found = _align(utterances)
@@ -55,7 +55,7 @@ def _align(utterances: Sequence[Utterance]) -> list[tuple[Word, ...]]:
 
     aligner = Aligner()
     found, incomplete = [], 0
-    for utterance in tqdm(utterances, desc="times of words", leave=False):
+    for utterance in progress(utterances, "aligning words"):
         words = utterance.words
         if not words:
             samples = read_samples(utterance.path)
@@ -67,14 +67,14 @@ def _align(utterances: Sequence[Utterance]) -> list[tuple[Word, ...]]:
         found.append(words)
     if incomplete:
         log.info(
-            "alignment: %d of %d utterances were not found whole; their words divide the time "
-            "equally", incomplete, len(utterances),
+            "alignment: in %d of %d utterances not every word was found; their words divide the "
+            "time equally", incomplete, len(utterances),
         )  # fmt: skip
     return found
 
 
 def equal_words(text: str, duration_s: Seconds) -> tuple[Word, ...]:
-    """The words of a text, each as long, in a sound of that duration.
+    """Divide a duration equally among the words of a text.
 
     >>> [(word.start_s, word.end_s) for word in equal_words("so it is", 3.0)]
     [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0)]

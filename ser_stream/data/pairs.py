@@ -1,19 +1,20 @@
-"""Voices and texts that never met, laid over each other, for a network that hears both.
+"""Pairs of clips and texts from different corpora, for a network of sound and words.
 
 Corpora of acted speech say a few sentences with every emotion, and texts with emotions have no
 sound. A pair is the speech of a clip, cut into as many segments as a text has words, and that text;
-a word lasts as long as its letters are many, more or less::
+the length of a segment follows from the number of letters of its word::
 
     clip     |--------------------------- speech ---------------------------|
     text     |- oh -|-- that --|- is -|------------- wonderful -------------|
 
-Its emotion is that of both; or, where one of them is neutral, that of the other: what is said may
-be flat while the voice is not, and the other way round. Other pairs are not made: what someone
-feels who says happy words in an angry voice, nobody has told.
+Its emotion is that of both; or, where one of them is neutral, that of the other, since words may be
+neutral while the voice is not, and the other way round. Other pairs are not made: no corpus says
+what someone feels who says happy words in an angry voice.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -22,7 +23,6 @@ from torch import Tensor
 
 from ser_stream.data.asr_errors import RecognitionErrors
 from ser_stream.data.windows import TrainingSet
-from ser_stream.distributed import own_part
 from ser_stream.features.mfcc import cepstrum
 from ser_stream.features.segments import SegmentConfig, overlapping
 from ser_stream.features.vocabulary import Vocabulary
@@ -30,13 +30,13 @@ from ser_stream.models.segment_batch import SegmentBatch
 
 NEUTRAL = "neutral"
 FRAMES_PER_WORD = 10
-"""A text that leaves its words less is cut: nobody speaks more than ten words a second."""
+"""Texts are cut so that each word has this time: nobody speaks more than ten words a second."""
 LETTERS_OF_PAUSE = 2
-"""What a word lasts besides its letters."""
+"""Length of the pause after a word, in letters."""
 
 
 def joint_label(voice: str, text: str) -> str | None:
-    """Emotion of a pair; None where it is not known.
+    """Return the emotion of a pair, or None where it is not known.
 
     >>> joint_label("sad", "neutral"), joint_label("neutral", "happy"), joint_label("sad", "angry")
     ('sad', 'happy', None)
@@ -46,13 +46,13 @@ def joint_label(voice: str, text: str) -> str | None:
     return voice if voice == text else None
 
 
-def lay_over(
+def word_spans(
     n_frames: int, words: Sequence[str], overlap: float, rng: np.random.Generator | None
 ) -> np.ndarray:
-    """Spans of frames (words, 2), first and end, one per word, which together are all frames.
+    """Divide frames among words: return spans (words, 2), first and end frame.
 
     Args:
-        rng: lengths differ from those by letters by up to a third, at random; None: they do not.
+        rng: draws deviations of up to a third from the lengths by letters; None: no deviations.
     """
     lengths = np.array([len(word) + LETTERS_OF_PAUSE for word in words], np.float64)
     if rng is not None:
@@ -62,33 +62,54 @@ def lay_over(
     return overlapping(boundaries, overlap)
 
 
-def make_pair(
-    bands: np.ndarray,
-    words: Sequence[str],
-    vocabulary: Vocabulary,
-    config: SegmentConfig,
-    rng: np.random.Generator | None,
-) -> tuple:
-    """Log-mel frames (n, n_mels) and words -> an item of `SegmentBatch.pad`.
+@dataclasses.dataclass(frozen=True)
+class PairEncoding:
+    """How pairs become input and targets of a network.
 
-    Of a text with more words than the voice has time for, a stretch is taken, at random, or the
-    beginning.
+    Attributes:
+        labels: the labels of the network, in the order of its outputs.
+        vocabulary: the words that the network knows.
+        features: settings of the segments' MFCC.
     """
-    most = max(1, len(bands) // FRAMES_PER_WORD)
-    if len(words) > most:
-        first = 0 if rng is None else int(rng.integers(len(words) - most + 1))
-        words = words[first : first + most]
-    frames = cepstrum(bands, config)
-    spans = lay_over(len(frames), words, config.overlap, rng)
-    return [frames[first:end] for first, end in spans], *vocabulary.encode(words)
+
+    labels: tuple[str, ...]
+    vocabulary: Vocabulary
+    features: SegmentConfig
+
+    def encode(
+        self, bands: np.ndarray, words: Sequence[str], rng: np.random.Generator | None
+    ) -> tuple:
+        """Return log-mel frames (n, n_mels) and words as an item of `SegmentBatch.pad`.
+
+        A text of more words than the clip has time for is cut: to its beginning, or, with `rng`, to
+        a random part.
+        """
+        max_words = max(1, len(bands) // FRAMES_PER_WORD)
+        if len(words) > max_words:
+            first = 0 if rng is None else int(rng.integers(len(words) - max_words + 1))
+            words = words[first : first + max_words]
+        frames = cepstrum(bands, self.features)
+        spans = word_spans(len(frames), words, self.features.overlap, rng)
+        return [frames[first:end] for first, end in spans], *self.vocabulary.encode(words)
+
+    def targets(self, voice: str, text: str) -> list[int]:
+        """Return the label indices of a pair, of its text and of its voice.
+
+        Raises:
+            ValueError: the pair has no known emotion.
+        """
+        joint = joint_label(voice, text)
+        if joint is None:
+            raise ValueError(f"a pair of {voice} voice and {text} text has no known emotion")
+        return [self.labels.index(label) for label in (joint, text, voice)]
 
 
 class Texts:
-    """Texts by emotion, to draw from.
+    """Texts by emotion.
 
     Args:
-        words: (texts,) of each its words; there are some.
-        labels: (texts,) of each its emotion.
+        words: (texts,) the words of each text, at least one.
+        labels: (texts,) the emotion of each text.
     """
 
     def __init__(self, words: Sequence[list[str]], labels: Sequence[str]):
@@ -97,18 +118,20 @@ class Texts:
             self._by_label.setdefault(label, []).append(text)
 
     def draw(self, label: str, rng: np.random.Generator) -> list[str]:
+        """Draw a text of an emotion; return its words."""
         texts = self._by_label[label]
         return texts[rng.integers(len(texts))]
 
     @property
     def labels(self) -> list[str]:
+        """The emotions of the texts, sorted."""
         return sorted(self._by_label)
 
 
 def draw_text_label(voice: str, labels: Sequence[str], rng: np.random.Generator) -> str:
-    """Emotion of a text for a voice: half of the time the voice's own.
+    """Draw the emotion of a text for a voice: the emotion of the voice half of the time.
 
-    Else neutral words, or, in a neutral voice, words of any other emotion, each as often.
+    Otherwise it is neutral, or, for a neutral voice, any other emotion with equal probability.
     """
     if rng.random() < 0.5:
         return voice
@@ -118,72 +141,70 @@ def draw_text_label(voice: str, labels: Sequence[str], rng: np.random.Generator)
 
 
 class Pairs:
-    """Draws training batches of pairs.
+    """Training batches of pairs.
 
     Args:
-        voices: draws and augments clips; its features are log-mel bands, of which MFCC are made.
-        texts: to train on.
-        errors, max_rate: mistakes in the words; the rate of each text is drawn evenly from 0 to
-            `max_rate`.
+        clips: draws and augments clips, as log-mel bands that MFCC are computed from.
+        texts: the texts of the training part.
+        errors, max_error_rate: simulated recognition errors; the rate of each text is drawn
+            uniformly from 0 to `max_error_rate`.
+
+    Attributes:
+        steps: number of batches in an epoch.
     """
 
     def __init__(
         self,
-        voices: TrainingSet,
+        clips: TrainingSet,
         texts: Texts,
-        labels: tuple[str, ...],
-        vocabulary: Vocabulary,
-        config: SegmentConfig,
+        encoding: PairEncoding,
         errors: RecognitionErrors,
-        max_rate: float,
+        max_error_rate: float,
     ):
-        self.voices = voices
+        self.clips = clips
         self.texts = texts
-        self.labels = labels
-        self.vocabulary = vocabulary
-        self.config = config
+        self.encoding = encoding
         self.errors = errors
-        self.max_rate = max_rate
-        self.steps = voices.steps
+        self.max_error_rate = max_error_rate
+        self.steps = clips.steps
 
     def statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean and deviation (n_mfcc,) of each coefficient, over a sample of augmented clips."""
+        """Return mean and deviation (n_mfcc,) of each coefficient, over augmented clips."""
         rng = np.random.default_rng(0)
-        clips = [self.voices.augmented(i, rng)[0] for i in self.voices.draw(1000, rng)]
-        frames = np.concatenate([cepstrum(bands, self.config) for bands in clips])
+        clips = [self.clips.windows.augmented(i, rng)[0] for i in self.clips.draw(1000, rng)]
+        frames = np.concatenate([cepstrum(bands, self.encoding.features) for bands in clips])
         frames = frames.astype(np.float64)
         return torch.from_numpy(frames.mean(axis=0)), torch.from_numpy(frames.std(axis=0))
 
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple[SegmentBatch], Tensor]]:
-        """Batches, and targets (batch, 3): of the pair, of its text, of its voice.
+        """Yield batches, and targets (batch, 3): indices of the pair's, text's and voice's label.
 
-        Clips of like length share a batch, which keeps padding small.
+        Clips of similar length share a batch, which keeps padding small.
         """
-        drawn = self.voices.draw(self.voices.n_drawn, rng)
-        lengths = self.voices.stores[0].speech_frames[drawn] + rng.normal(0, 30, len(drawn))
-        batches = np.array_split(drawn[np.argsort(lengths)], self.steps)
-        for number in rng.permutation(len(batches)):
-            pairs, targets = [], []
-            for index in own_part(batches[number]):
-                bands, _ = self.voices.augmented(index, rng)
-                voice = self.labels[self.voices.targets[index]]
-                text = draw_text_label(voice, self.texts.labels, rng)
-                rate = rng.uniform(0, self.max_rate)
-                words = self.errors.make(self.texts.draw(text, rng), rate, rng)
-                pairs.append(make_pair(bands, words, self.vocabulary, self.config, rng))
-                both = joint_label(voice, text)
-                targets.append([self.labels.index(label) for label in (both, text, voice)])
+        for batch in self.clips.batches_by_length(rng):
+            pairs, targets = zip(*(self._pair(index, rng) for index in batch), strict=True)
             yield (SegmentBatch.pad(pairs),), torch.tensor(targets)
+
+    def _pair(self, index: int, rng: np.random.Generator) -> tuple[tuple, list[int]]:
+        """Return the encoded pair of a clip and a random text, and its targets."""
+        bands, _ = self.clips.windows.augmented(index, rng)
+        voice = self.encoding.labels[self.clips.labels[index]]
+        text = draw_text_label(voice, self.texts.labels, rng)
+        error_rate = rng.uniform(0, self.max_error_rate)
+        words = self.errors.apply(self.texts.draw(text, rng), error_rate, rng)
+        return self.encoding.encode(bands, words, rng), self.encoding.targets(voice, text)
 
 
 class EvaluationPairs:
-    """Fixed pairs of clips and texts that training has not seen, to be judged.
+    """Fixed pairs of clips and texts for evaluation.
 
     Each clip is paired twice: with words of its own emotion, and with neutral words or, if its
     voice is neutral, with words of another emotion.
 
     Args:
-        heard: what a recogniser makes of words, see `RecognitionErrors`; None: the words.
+        clips: log-mel frames of each clip, (frames, n_mels).
+        voices: the emotion of each clip.
+        recognise: simulates a recogniser, see `RecognitionErrors`; None: words have no errors.
 
     Attributes:
         targets, text_targets, voice_targets: (pairs,) indices of labels.
@@ -194,27 +215,25 @@ class EvaluationPairs:
         clips: Sequence[np.ndarray],
         voices: Sequence[str],
         texts: Texts,
-        labels: tuple[str, ...],
-        vocabulary: Vocabulary,
-        config: SegmentConfig,
-        heard: Callable[[list[str]], list[str]] | None = None,
+        encoding: PairEncoding,
+        recognise: Callable[[list[str]], list[str]] | None = None,
         seed: int = 0,
     ):
         rng = np.random.default_rng(seed)
-        self.items, kinds = [], []
+        self.items, targets = [], []
         for bands, voice in zip(clips, voices, strict=True):
             others = [label for label in texts.labels if label != NEUTRAL]
             other = NEUTRAL if voice != NEUTRAL else str(rng.choice(others))
             for text in (voice, other):
                 words = texts.draw(text, rng)
-                words = words if heard is None else heard(words)
-                self.items.append(make_pair(bands, words, vocabulary, config, None))
-                kinds.append([labels.index(x) for x in (joint_label(voice, text), text, voice)])
-        self.targets, self.text_targets, self.voice_targets = np.array(kinds).T
+                words = words if recognise is None else recognise(words)
+                self.items.append(encoding.encode(bands, words, None))
+                targets.append(encoding.targets(voice, text))
+        self.targets, self.text_targets, self.voice_targets = np.array(targets).T
         self._n_frames = np.array([sum(map(len, segments)) for segments, *_ in self.items])
 
     def batches(self, size: int = 64) -> Iterator[tuple[np.ndarray, tuple[SegmentBatch]]]:
-        """Indices (batch,), and pairs of like length."""
+        """Yield indices (batch,), and pairs of similar length."""
         order = np.argsort(self._n_frames, kind="stable")
         for start in range(0, len(order), size):
             members = order[start : start + size]

@@ -1,34 +1,35 @@
-"""Whole recordings as a network's input, the way the papers train: no turns, no augmentation."""
+"""Whole recordings as input of a network, as the papers train: no turns, no augmentation."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
-from ser_stream.data.feature_cache import FeatureStore, read_samples
+from ser_stream.data.feature_cache import FeatureStore, load_or_compute
 from ser_stream.data.windows import pad
 from ser_stream.distributed import own_part
 from ser_stream.errors import InputError
 from ser_stream.features.descriptors import DescriptorConfig, descriptors
 from ser_stream.features.log_mel import LogMelConfig, log_mel
 from ser_stream.features.sherman import ShermanLogMelConfig, relative_log_mel
+from ser_stream.progress import progress
 from ser_stream.units import Decibels
 
 STANDARDISED = ("band", "cell")
-LEAST_DEVIATION: Decibels = 1.0
-LEAST_SHARE = 0.1
-"""Of a cell: so many dB, or, of descriptors, whose units differ, of that one's deviation over all
-cells. Cells that are padding in nearly every clip hardly vary, and the one clip that reaches them
-would come out far off."""
+MIN_CELL_STD_DB: Decibels = 1.0
+MIN_CELL_STD_SHARE = 0.1
+"""Smallest standard deviation of a cell: in dB, and for descriptors, whose units differ, as a share
+of the descriptor's deviation over all cells. Cells that are padding in nearly every recording vary
+little; dividing by so little would make the one recording that reaches them an outlier."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +37,12 @@ class ClipSettings:
     """How a recording becomes a network's input.
 
     Attributes:
-        frames: recordings are cut, or padded with silence behind, to so many frames; 0: shorter
-            ones stay as they are, and the network is told their lengths.
-        noise_snr_db: white noise is added to training and validation data at this ratio; None:
-            none. Each recording has one noise, the same in each epoch.
-        standardise: "band": each band by its mean and deviation over the training part; "cell":
-            each band of each frame by its own.
+        frames: length in frames that recordings are cut or padded with silence to; 0: recordings
+            keep their lengths, which the network is given.
+        noise_snr_db: signal-to-noise ratio of white noise that is added to training and validation
+            recordings; None: none. Each recording has one noise, the same in each epoch.
+        standardise: "band" standardises each band by its mean and deviation over the training part;
+            "cell" does so for each band of each frame.
 
     Raises:
         InputError: a value that is not accepted.
@@ -62,15 +63,15 @@ class ClipSettings:
             )
 
 
-FEATURES = {
+FEATURES: dict[type, Callable[[np.ndarray, Any], np.ndarray]] = {
     LogMelConfig: log_mel,
     ShermanLogMelConfig: relative_log_mel,
     DescriptorConfig: descriptors,
 }
-"""Settings of a kind of features -> what computes them: samples, settings -> (frames, dim.)."""
+"""Type of feature settings -> function of samples and settings that returns (frames, dim)."""
 
 FIXED_LENGTH = (ShermanLogMelConfig, DescriptorConfig)
-"""Kinds of features that cut and pad recordings to one length themselves."""
+"""Types of features that cut and pad recordings to one length themselves."""
 
 
 def load_clips(
@@ -80,57 +81,69 @@ def load_clips(
     noisy: bool,
     folder: Path,
 ) -> FeatureStore:
-    """Features of whole recordings, in this order, from `folder` if they are there already.
+    """Return the features of whole recordings, from the cache `folder` if they are in it.
 
     Args:
-        noisy: with the noise of `settings`, if it asks for any.
+        noisy: whether to add the noise of `settings`, if it asks for any.
     """
     snr_db = settings.noise_snr_db if noisy else None
-    identity = json.dumps([
-        "clips", [u.key for u in utterances], type(config).__name__, dataclasses.asdict(config),
-        settings.frames, snr_db,
-    ])  # fmt: skip
-    path = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npy"
-    index_path = path.with_suffix(".index.npy")
-    if not index_path.is_file():  # written last: it says that the other is complete
-        folder.mkdir(parents=True, exist_ok=True)
-        clips = []
-        for utterance in tqdm(utterances, desc="features of recordings", leave=False):
+    key = [
+        "recordings", [u.key for u in utterances], type(config).__name__,
+        dataclasses.asdict(config), settings.frames, snr_db,
+    ]  # fmt: skip
+
+    def compute() -> Iterator[tuple[np.ndarray, int]]:
+        for utterance in progress(utterances, "features of recordings"):
             samples = read_samples(utterance.path)
             if snr_db is not None:
                 samples = add_white_noise(samples, snr_db, utterance.key)
             if settings.frames:
                 length = config.samples_for(settings.frames)
                 samples = np.pad(samples[:length], (0, max(0, length - len(samples))))
-            clips.append(FEATURES[type(config)](samples, config).astype(np.float16))
-        np.save(path, np.concatenate(clips))
-        np.save(index_path, np.array([len(clip) for clip in clips]))
-    lengths = np.load(index_path)
-    ends = np.cumsum(lengths)
-    return FeatureStore(np.load(path, mmap_mode="r"), ends - lengths, ends, lengths)
+            features = FEATURES[type(config)](samples, config)
+            yield features, len(features)
+
+    return load_or_compute(folder, key, compute)
 
 
-def add_white_noise(samples: np.ndarray, snr_db: float, key: str) -> np.ndarray:
-    """White noise so many dB under the mean power of samples (n,); it follows from `key`."""
+def add_white_noise(samples: np.ndarray, snr_db: Decibels, key: str) -> np.ndarray:
+    """Add white noise to samples (n,), `snr_db` below their mean power; seeded by `key`."""
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
     noise = np.random.default_rng(seed).normal(size=len(samples))
     power = np.mean(np.square(samples, dtype=np.float64))
     return (samples + noise * np.sqrt(power / 10 ** (snr_db / 10))).astype(np.float32)
 
 
-class Clips:
-    """Recordings of one part: batches to train on, and batches to be judged.
+@dataclasses.dataclass(frozen=True)
+class ClipBatchSettings:
+    """How recordings become batches.
 
-    Of recordings longer than `max_frames`, each epoch hears a segment of that length, drawn at
-    random; to be judged, they are cut into as few such segments as hold all of them.
+    Attributes:
+        max_frames: length of the longest segment.
+        same_length: whether all recordings have one length, so that the network needs no lengths.
+        in_decibels: whether all features are in dB; otherwise they are descriptors in several
+            units.
+    """
+
+    batch_size: int
+    max_frames: int
+    same_length: bool
+    in_decibels: bool = True
+
+
+class Clips:
+    """Recordings of one part, as batches for training and for evaluation.
+
+    Of a recording longer than `max_frames`, each epoch takes one segment of that length at random;
+    for evaluation it is cut into as few such segments as cover all of it.
 
     Args:
-        store: features of these recordings, and of others.
-        members: (recordings,) their places in the store.
+        store: features of these recordings, and perhaps of others.
+        members: (recordings,) their indices in the store.
         targets: (recordings,) indices of labels.
-        max_frames: longest segment.
-        same_length: they all are as long, and the network needs no lengths.
-        in_decibels: all values are; else they are descriptors of several units.
+
+    Attributes:
+        steps: number of batches in an epoch.
     """
 
     def __init__(
@@ -138,58 +151,67 @@ class Clips:
         store: FeatureStore,
         members: np.ndarray,
         targets: np.ndarray,
-        batch_size: int,
-        max_frames: int,
-        same_length: bool,
-        in_decibels: bool = True,
+        settings: ClipBatchSettings,
     ):
         self.store = store
         self.members = members
         self.targets = targets
-        self.batch_size = batch_size
-        self.max_frames = max_frames
-        self.same_length = same_length
-        self.in_decibels = in_decibels
-        self.steps = -(-len(targets) // batch_size)
+        self.settings = settings
+        self.steps = -(-len(targets) // settings.batch_size)
 
     def statistics(self, standardise: str) -> tuple[Tensor, Tensor]:
-        """Mean and deviation: (dimension,) by "band", (frames, dimension) by "cell"."""
-        n, total, squares = 0, 0.0, 0.0
+        """Return mean and standard deviation over all recordings.
+
+        Args:
+            standardise: "band" for statistics (dimension,), "cell" for (frames, dimension).
+
+        Raises:
+            InputError: statistics of cells are asked for, and recordings differ in length.
+        """
+        n, total, squares = 0, np.zeros(()), np.zeros(())
         for index in range(len(self.targets)):
-            # One at a time: all take a gigabyte.
+            # One recording at a time: all of them take a gigabyte.
             clip = self.store.utterance(self.members[index]).astype(np.float64)
             if standardise == "cell":
                 clip = clip[None]
                 if n and clip.shape[1:] != total.shape:
-                    raise InputError("standardise: found 'cell', but recordings differ in length")
+                    raise InputError(
+                        "standardise: found 'cell', but recordings differ in length; accepted is "
+                        "'band', or set clip: frames"
+                    )
             n, total, squares = n + len(clip), total + clip.sum(0), squares + (clip**2).sum(0)
         mean = total / n
         std = np.sqrt(np.maximum(squares / n - mean**2, 0.0))
-        least = 1e-6
-        if standardise == "cell" and self.in_decibels:
-            least = LEAST_DEVIATION
-        elif standardise == "cell":
-            variance = (squares / n).mean(axis=0) - mean.mean(axis=0) ** 2
-            least = np.maximum(LEAST_SHARE * np.sqrt(np.maximum(variance, 0.0)), 1e-6)
-        return torch.from_numpy(mean), torch.from_numpy(np.maximum(std, least))
+        minimum = self._min_std(standardise, mean, squares / n)
+        return torch.from_numpy(mean), torch.from_numpy(np.maximum(std, minimum))
+
+    def _min_std(
+        self, standardise: str, mean: np.ndarray, mean_square: np.ndarray
+    ) -> float | np.ndarray:
+        if standardise == "band":
+            return 1e-6
+        if self.settings.in_decibels:
+            return MIN_CELL_STD_DB
+        variance = mean_square.mean(axis=0) - mean.mean(axis=0) ** 2
+        return np.maximum(MIN_CELL_STD_SHARE * np.sqrt(np.maximum(variance, 0.0)), 1e-6)
 
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple, Tensor]]:
-        """Batches in random order: features, lengths or None; targets (batch,)."""
+        """Yield batches in random order: features, lengths or None; targets (batch,)."""
         order = rng.permutation(len(self.targets))
         for members in np.array_split(order, self.steps):
             members = own_part(members)
-            spare = np.maximum(self._lengths[members] - self.max_frames, 0)
-            starts = [rng.integers(n + 1) if n else 0 for n in spare]
+            spare = np.maximum(self._lengths[members] - self.settings.max_frames, 0)
+            starts = [int(rng.integers(n + 1)) if n else 0 for n in spare]
             yield self._inputs(members, starts), torch.from_numpy(self.targets[members])
 
     def batches(self) -> Iterator[tuple[np.ndarray, tuple]]:
-        """Indices (batch,), and features and lengths or None, of segments of like length.
+        """Yield indices (batch,), and features and lengths or None of segments of similar length.
 
-        The index of a recording of several segments is there as often.
+        The index of a recording occurs once per segment.
         """
         segments = np.array([
             (index, start) for index in np.argsort(self._lengths, kind="stable")
-            for start in self._starts(self._lengths[index])
+            for start in self._segment_starts(self._lengths[index])
         ])  # fmt: skip
         for members, starts in map(np.transpose, np.array_split(segments, self.steps)):
             yield members, self._inputs(members, starts)
@@ -199,16 +221,18 @@ class Clips:
         """Frames of each recording."""
         return self.store.speech_frames[self.members]
 
-    def _starts(self, n_frames: int) -> np.ndarray:
-        """First frames of the segments that a recording is judged by; the last one ends with it."""
-        n = max(1, -(-n_frames // self.max_frames))
-        return np.linspace(0, max(0, n_frames - self.max_frames), n).round().astype(int)
+    def _segment_starts(self, n_frames: int) -> np.ndarray:
+        """Return the first frames of a recording's segments; the last segment ends with it."""
+        max_frames = self.settings.max_frames
+        n = max(1, -(-n_frames // max_frames))
+        return np.linspace(0, max(0, n_frames - max_frames), n).round().astype(int)
 
     def _inputs(
-        self, members: Sequence[int], starts: Sequence[int]
+        self, members: np.ndarray, starts: Sequence[int] | np.ndarray
     ) -> tuple[Tensor, Tensor | None]:
         frames = [self.store.utterance(self.members[i]) for i in members]
+        length = self.settings.max_frames
         features, lengths = pad(
-            [f[start : start + self.max_frames] for f, start in zip(frames, starts, strict=True)]
+            [f[start : start + length] for f, start in zip(frames, starts, strict=True)]
         )
-        return features, None if self.same_length else lengths
+        return features, None if self.settings.same_length else lengths

@@ -1,9 +1,12 @@
-"""What was said before an utterance, in training: utterances of its speaker, at random.
+"""Earlier turns of a speaker in training: other utterances of the same speaker, drawn at random.
 
-It may be among them itself: of a corpus's speakers, who have sixty utterances and more, seldom.
+The utterance itself may be among them; in corpora with sixty utterances of each speaker and more
+that is rare.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,21 +15,22 @@ from ser_stream.data.feature_cache import FeatureStore
 from ser_stream.features.speaker_memory import MEMORY_S
 from ser_stream.units import Seconds
 
-MOST = 12
-"""Utterances of the speaker that were heard before, at most."""
-NEUTRAL = 0.3
-"""Share of conversations that were neutral so far, as most are; else any emotions were heard."""
+MAX_EARLIER_TURNS = 12
+NEUTRAL_SHARE = 0.3
+"""Share of conversations whose earlier turns are all neutral; the others have any emotions."""
 
 
 class SpeakerHistory:
-    """Draws conversations.
+    """Draws the earlier turns of conversations.
 
     Args:
-        stores: features of `utterances`, one store per speed.
-        frame_s: from one frame to the next.
+        stores: features of `utterances`, one store per playback speed.
+        frame_s: time from one frame to the next.
     """
 
-    def __init__(self, utterances: list[Utterance], stores: list[FeatureStore], frame_s: Seconds):
+    def __init__(
+        self, utterances: Sequence[Utterance], stores: Sequence[FeatureStore], frame_s: Seconds
+    ):
         self._frame_s = frame_s
         self._means = [_mean_frames(store) for store in stores]
         self._lengths = [store.speech_frames for store in stores]
@@ -36,27 +40,27 @@ class SpeakerHistory:
         self._all = [members[speaker] for speaker in speakers]
         self._neutral = [members[speaker][neutral[members[speaker]]] for speaker in speakers]
 
-    def mean(self, index: int, store: int) -> np.ndarray:
-        """Mean frame (n_mels,) of one utterance in the store of that number."""
-        return self._means[store][index]
+    def mean(self, index: int, speed: int) -> np.ndarray:
+        """Return the mean frame (n_mels,) of an utterance at the speed of that index, in dB."""
+        return self._means[speed][index]
 
-    def draw(self, index: int, store: int, rng: np.random.Generator) -> tuple[np.ndarray, Seconds]:
-        """Before an utterance: mean frame (n_mels,) in dB, and how much speech it is of."""
+    def draw(self, index: int, speed: int, rng: np.random.Generator) -> tuple[np.ndarray, Seconds]:
+        """Draw turns before an utterance: their mean frame (n_mels,) in dB, and their length."""
         among = self._all[index]
-        if rng.random() < NEUTRAL and len(self._neutral[index]):
+        if rng.random() < NEUTRAL_SHARE and len(self._neutral[index]):
             among = self._neutral[index]
-        count = min(rng.integers(1, MOST + 1), len(among))
+        count = min(int(rng.integers(1, MAX_EARLIER_TURNS + 1)), len(among))
         chosen = rng.choice(among, count, replace=False)
-        lengths = self._lengths[store][chosen]
-        mean = np.average(self._means[store][chosen], axis=0, weights=lengths)
+        lengths = self._lengths[speed][chosen]
+        mean = np.average(self._means[speed][chosen], axis=0, weights=lengths)
         return mean, min(float(lengths.sum()) * self._frame_s, MEMORY_S)
 
 
-def are_neutral(utterances: list[Utterance]) -> np.ndarray:
-    """(utterances,) bool; calm speech is neutral too."""
+def are_neutral(utterances: Sequence[Utterance]) -> np.ndarray:
+    """Return (utterances,) bool; calm speech counts as neutral."""
     return np.array([utterance.label in ("neutral", "calm") for utterance in utterances])
 
 
 def _mean_frames(store: FeatureStore) -> np.ndarray:
-    """Mean of each utterance's frames, (utterances, n_mels) in dB."""
+    """Return the mean frame of each utterance, (utterances, n_mels) in dB."""
     return np.stack([store.utterance(i).mean(axis=0) for i in range(len(store))])

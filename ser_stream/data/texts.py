@@ -1,7 +1,8 @@
-"""Texts as batches: what networks that see words are trained on where there is no sound."""
+"""Batches of texts without sound, for networks of words."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,19 +15,35 @@ from ser_stream.distributed import own_part
 from ser_stream.features.vocabulary import MARKS, Vocabulary
 from ser_stream.models.segment_batch import SegmentBatch
 
-SORTED_TOGETHER = 20
-"""Batches among which texts are sorted by length: longer runs would be less random."""
+BATCHES_SORTED_TOGETHER = 20
+"""Number of batches among which texts are sorted by length; more would be less random."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TextAugmentation:
+    """How training texts are changed, differently in each epoch.
+
+    Attributes:
+        errors, max_error_rate: simulated recognition errors; the rate of each text is drawn
+            uniformly from 0 to `max_error_rate`.
+        marked_share: share of the texts that keep their question and exclamation marks.
+    """
+
+    errors: RecognitionErrors
+    max_error_rate: float
+    marked_share: float = 0.0
 
 
 class TrainingTexts:
-    """Texts to train on, with other mistakes of recognition in each epoch.
+    """Training batches of texts.
 
     Args:
-        words: of each text, marks among them.
-        targets: (texts, labels) float32 soft labels. What they sum to is the text's weight in the
+        words: the words of each text, marks among them.
+        targets: (texts, labels) float32 soft labels; their sum is the weight of the text in the
             loss.
-        errors, max_rate: mistakes; the rate of each text is drawn evenly from 0 to `max_rate`.
-        marked: share of the texts that keep their marks, others in each epoch.
+
+    Attributes:
+        steps: number of batches in an epoch.
     """
 
     def __init__(
@@ -35,39 +52,39 @@ class TrainingTexts:
         targets: np.ndarray,
         vocabulary: Vocabulary,
         batch_size: int,
-        errors: RecognitionErrors,
-        max_rate: float,
-        marked: float = 0.0,
+        augmentation: TextAugmentation,
     ):
         self.words = words
         self.targets = torch.from_numpy(targets)
         self.vocabulary = vocabulary
-        self.errors = errors
-        self.max_rate = max_rate
-        self.marked = marked
+        self.augmentation = augmentation
         self.steps = -(-len(words) // batch_size)
 
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple[SegmentBatch], Tensor]]:
-        """Batches of texts of like length, in random order, and targets (batch, labels)."""
-        rates = self.max_rate * rng.random(len(self.words))
-        marked = rng.random(len(self.words)) < self.marked
-        heard = [
-            self.errors.make(words if keep else without_marks(words), rate, rng)
-            for words, rate, keep in zip(self.words, rates, marked, strict=True)
-        ]
-        lengths = np.array([len(words) for words in heard])
-        batches = []
-        pieces = -(-self.steps // SORTED_TOGETHER)
-        for members in np.array_split(rng.permutation(len(heard)), pieces):
+        """Yield batches of texts of similar length in random order; targets (batch, labels)."""
+        texts = self._augmented(rng)
+        lengths = np.array([len(words) for words in texts])
+        batches: list[np.ndarray] = []
+        pieces = -(-self.steps // BATCHES_SORTED_TOGETHER)
+        for members in np.array_split(rng.permutation(len(texts)), pieces):
             members = members[np.argsort(lengths[members], kind="stable")]
-            batches += np.array_split(members, -(-len(members) * self.steps // len(heard)))
+            batches += np.array_split(members, -(-len(members) * self.steps // len(texts)))
         for number in rng.permutation(len(batches)):
             members = own_part(batches[number])
-            yield _batch([heard[i] for i in members], self.vocabulary), self.targets[members]
+            yield _batch([texts[i] for i in members], self.vocabulary), self.targets[members]
+
+    def _augmented(self, rng: np.random.Generator) -> list[list[str]]:
+        settings = self.augmentation
+        rates = settings.max_error_rate * rng.random(len(self.words))
+        marked = rng.random(len(self.words)) < settings.marked_share
+        return [
+            settings.errors.apply(words if keep else without_marks(words), rate, rng)
+            for words, rate, keep in zip(self.words, rates, marked, strict=True)
+        ]
 
 
 class EvaluationTexts:
-    """Texts to be judged.
+    """Texts for evaluation.
 
     Args:
         targets: (texts,) indices of labels.
@@ -81,13 +98,14 @@ class EvaluationTexts:
         self.vocabulary = vocabulary
 
     def batches(self) -> Iterator[tuple[np.ndarray, tuple[SegmentBatch]]]:
-        """Indices (batch,), and texts of like length."""
+        """Yield indices (batch,), and texts of similar length."""
         order = np.argsort([len(words) for words in self.words], kind="stable")
         for members in np.array_split(order, -(-len(order) // self.BATCH_SIZE)):
             yield members, _batch([self.words[i] for i in members], self.vocabulary)
 
 
 def without_marks(words: Sequence[str]) -> list[str]:
+    """Return the words without question and exclamation marks."""
     return [word for word in words if word not in MARKS]
 
 
@@ -101,12 +119,12 @@ def soft_targets(
     mix: dict[str, float],
     balance: float,
 ) -> np.ndarray:
-    """Soft labels (texts, labels) float32, whose sums are the texts' weights, 1 on average.
+    """Return soft labels (texts, labels) float32; a text's sum is its weight, 1 on average.
 
     Args:
         mix: corpus -> weight of each of its texts.
-        balance: a label's weight is its share of all to the power of -balance: 0 for none, 1 to
-            make all labels count the same.
+        balance: the weight of a label is its share of all labels to the power of -balance: 0 for
+            weights of 1, 1 to make all labels count the same.
     """
     targets = np.array([text.shares(labels) for text in texts], np.float64)
     targets *= np.array([mix[text.corpus] for text in texts])[:, None]

@@ -1,35 +1,34 @@
-"""Recordings cut into their words: what networks that see words beside sound train on."""
+"""Recordings cut into the segments of their words, for networks of sound and words."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
-from ser_stream.data.feature_cache import read_samples
+from ser_stream.data.feature_cache import cache_path
 from ser_stream.distributed import own_part
 from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig, segment
 from ser_stream.features.vocabulary import Vocabulary
 from ser_stream.models.segment_batch import SegmentBatch
+from ser_stream.progress import progress
 from ser_stream.words import Word
 
 
 class WordsWithoutTimesError(InputError):
-    """A network that hears each word was to learn from recordings that are not aligned."""
+    """Aligned segments were asked for, and a recording's words have no times."""
 
 
 @dataclasses.dataclass(frozen=True)
 class WordClip:
-    """Words of a recording, as they are spelt, and the MFCC (frames, n_mfcc) of its segments."""
+    """The words of a recording, and the MFCC of its segments, (frames, n_mfcc) each."""
 
     words: list[str]
     segments: list[np.ndarray]
@@ -38,22 +37,20 @@ class WordClip:
 def load_word_clips(
     utterances: Sequence[Utterance], config: SegmentConfig, folder: Path
 ) -> list[WordClip]:
-    """Segments of recordings, in this order, from `folder` if they are there already.
+    """Return the segments of recordings, from the cache `folder` if they are in it.
 
     Raises:
         WordsWithoutTimesError: segments are aligned, and a recording's words have no times.
         InputError: a recording has no text.
     """
     for utterance in utterances:
-        _check(utterance, config)
-    identity = json.dumps(
-        ["words", [(u.key, u.text, _times(u)) for u in utterances], dataclasses.asdict(config)]
-    )
-    path = folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
+        _check_words(utterance, config)
+    words = [(u.key, u.text, _times(u)) for u in utterances]
+    path = cache_path(folder, ["words", words, dataclasses.asdict(config)], ".npz")
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         clips = []
-        for utterance in tqdm(utterances, desc="segments of recordings", leave=False):
+        for utterance in progress(utterances, "segments of recordings"):
             clips.append(
                 WordClip(*segment(read_samples(utterance.path), tokens(utterance), config))
             )
@@ -84,7 +81,7 @@ def _read(path: Path) -> list[WordClip]:
 
 
 def tokens(utterance: Utterance) -> tuple[Word, ...]:
-    """Its alignment; where it has none, the words of its text, without times."""
+    """Return an utterance's aligned words, or the words of its text without times."""
     return utterance.words or tuple(Word(word, 0.0, 0.0) for word in utterance.text.split())
 
 
@@ -92,24 +89,27 @@ def _times(utterance: Utterance) -> list[tuple[float, float]]:
     return [(word.start_s, word.end_s) for word in utterance.words]
 
 
-def _check(utterance: Utterance, config: SegmentConfig) -> None:
+def _check_words(utterance: Utterance, config: SegmentConfig) -> None:
     if config.segmentation == "aligned" and utterance.text and not utterance.words:
         raise WordsWithoutTimesError(
             f"{utterance.key}: its words have no times; accepted are corpora with alignments, "
-            "alignment: pocketsphinx, or features: segmentation equal; exclude leaves single "
+            "alignment: pocketsphinx, and features: segmentation: equal; exclude leaves single "
             "utterances out"
         )
     if not utterance.text and not utterance.words:
-        raise InputError(f"{utterance.key}: has no text; a network that sees words needs one")
+        raise InputError(f"{utterance.key}: has no text; a network of sound and words needs one")
 
 
 class WordClips:
-    """Recordings of one part: batches to train on, and batches to be judged.
+    """Recordings of one part with their words, as batches for training and for evaluation.
 
     Args:
         clips: words and segments of the recordings.
-        vocabulary: of the training part.
+        vocabulary: the vocabulary of the training part.
         targets: (recordings,) indices of labels.
+
+    Attributes:
+        steps: number of batches in an epoch.
     """
 
     def __init__(
@@ -120,27 +120,29 @@ class WordClips:
         batch_size: int,
     ):
         self.words = [clip.words for clip in clips]
-        self.items = [(clip.segments, *vocabulary.encode(clip.words)) for clip in clips]
+        self.items: list[tuple] = [
+            (clip.segments, *vocabulary.encode(clip.words)) for clip in clips
+        ]
         self.targets = targets
         self.steps = -(-len(targets) // batch_size)
         self._n_frames = np.array([sum(map(len, clip.segments)) for clip in clips])
 
     def statistics(self, _standardise: str) -> tuple[Tensor, Tensor]:
-        """Mean and deviation (n_mfcc,) of each coefficient."""
-        frames = np.concatenate([s for segments, *_ in self.items for s in segments])
+        """Return mean and standard deviation (n_mfcc,) of each coefficient."""
+        frames = np.concatenate([s for item in self.items for s in item[0]])
         frames = frames.astype(np.float64)
         mean, std = frames.mean(axis=0), frames.std(axis=0)
         return torch.from_numpy(mean), torch.from_numpy(np.maximum(std, 1e-6))
 
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple[SegmentBatch], Tensor]]:
-        """Batches in random order, and targets (batch,)."""
+        """Yield batches in random order, and targets (batch,)."""
         order = rng.permutation(len(self.targets))
         for members in np.array_split(order, self.steps):
             members = own_part(members)
             yield self._inputs(members), torch.from_numpy(self.targets[members])
 
     def batches(self) -> Iterator[tuple[np.ndarray, tuple[SegmentBatch]]]:
-        """Indices (batch,), and recordings of like length."""
+        """Yield indices (batch,), and recordings of similar length."""
         for members in np.array_split(np.argsort(self._n_frames, kind="stable"), self.steps):
             yield members, self._inputs(members)
 

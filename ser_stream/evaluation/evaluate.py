@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ser_stream.corpora import own
 from ser_stream.corpora.base import Utterance
@@ -22,6 +21,7 @@ from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.hugging_face_info import checkpoint_info
 from ser_stream.models.info import ModelInfo, find_model, has_description, read_info
+from ser_stream.progress import progress
 from ser_stream.recipes.speech import Recipe
 
 
@@ -203,7 +203,9 @@ def score_stream(
     """
     ways = [StreamedPredictions(info, labels) for _ in range(1 + in_a_row)]
     recordings = with_memories(network, utterances, in_a_row)
-    for utterance, memories in tqdm(recordings, desc=utterances[0].corpus, total=len(utterances)):
+    for utterance, memories in progress(
+        recordings, f"scoring {utterances[0].corpus}", len(utterances)
+    ):
         windows = []
         logits: list[list[np.ndarray]] = [[] for _ in ways]
         try:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from ser_stream.data.pairs import NEUTRAL, EvaluationPairs
 from ser_stream.emotion import UTTERANCE
@@ -18,6 +17,7 @@ from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import Calibration
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.papers.can import CrossAttentionNetwork
+from ser_stream.progress import progress
 from ser_stream.stream.decoding import mean_scores
 
 ANSWERS = ("joint", "text", "sound")
@@ -38,7 +38,7 @@ def audio_predictions(model: str | Path, clips: Sequence[Path]) -> AudioPredicti
     """
     network, info = load_model(model, kind=EmotionModel)
     answers: list[dict[str, float] | None] = []
-    for clip in tqdm(clips, desc=info.name):
+    for clip in progress(clips, info.name):
         turns = [
             (window.speech_s, logits)
             for window, logits in stream_logits(network, info.smoothing, clip)

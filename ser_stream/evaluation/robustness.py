@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from tqdm import tqdm
 
 from ser_stream.corpora import esc10
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA
-from ser_stream.data.acoustics import CONDITIONS, Surroundings
+from ser_stream.data.acoustics import CONDITIONS, BackgroundSounds
 from ser_stream.data.feature_cache import read_samples
 from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import LabelledClips, by_corpus, score_stream
@@ -24,6 +23,7 @@ from ser_stream.evaluation.streamed import IN_A_ROW, MIN_SPEECH_S, stream_logits
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
+from ser_stream.progress import progress
 from ser_stream.units import SAMPLE_RATE_HZ
 
 NOISE_FOLDS = (4, 5)
@@ -58,7 +58,7 @@ def evaluate_conditions(
     if labels is None or set(labels) == set(info.labels):
         labels = info.labels
     clips = _readable(clips).with_labels(labels)
-    surroundings = Surroundings(corpora, NOISE_FOLDS, [u.path for u in clips.utterances])
+    surroundings = BackgroundSounds(corpora, NOISE_FOLDS, [u.path for u in clips.utterances])
     report: Report = {"model": info.name, **clips.source, "conditions": {}}
     for key, messages in (("left_out", clips.left_out), ("unreadable", clips.unreadable)):
         if messages:
@@ -70,7 +70,7 @@ def evaluate_conditions(
         with tempfile.TemporaryDirectory() as folder:
             simulated = [
                 _simulated(utterance, name, surroundings, Path(folder))
-                for utterance in tqdm(clips.utterances, desc=name)
+                for utterance in progress(clips.utterances, name)
             ]
             report["conditions"][name] = {
                 corpus: _scores(network, info, members, labels)
@@ -102,7 +102,7 @@ def _scores(
 
 
 def _simulated(
-    utterance: Utterance, condition: str, surroundings: Surroundings, folder: Path
+    utterance: Utterance, condition: str, surroundings: BackgroundSounds, folder: Path
 ) -> Utterance:
     """Return the utterance with a copy of its recording under the condition, in `folder`."""
     rng = np.random.default_rng(zlib.crc32(f"{condition} {utterance.key}".encode()))

@@ -10,7 +10,7 @@ import torch
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.forced_alignment import align
-from ser_stream.data.recordings import FIXED_LENGTH, Clips, load_clips
+from ser_stream.data.recordings import FIXED_LENGTH, ClipBatchSettings, Clips, load_clips
 from ser_stream.data.word_segments import WordClip, WordClips, load_word_clips
 from ser_stream.features.descriptors import DescriptorConfig
 from ser_stream.features.segments import SegmentConfig
@@ -95,7 +95,8 @@ class ExperimentData:
         if not same_length:
             max_frames = self._window_frames(split)
         in_decibels = not isinstance(experiment.features, DescriptorConfig)
-        return Clips(store, members, targets, batch_size, max_frames, same_length, in_decibels)
+        settings = ClipBatchSettings(batch_size, max_frames, same_length, in_decibels)
+        return Clips(store, members, targets, settings)
 
     def _window_frames(self, split: Split) -> int:
         with torch.random.fork_rng():  # the weights of this network are thrown away

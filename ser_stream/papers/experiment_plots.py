@@ -32,7 +32,7 @@ from ser_stream.papers.embedding_plots import embedding_maps
 from ser_stream.papers.run import Folders, FoldResult, load_kept, read_results
 from ser_stream.papers.summary import pooled
 from ser_stream.recipes.experiment import Experiment
-from ser_stream.training.trainer import Labelled
+from ser_stream.training.trainer import EvaluationBatches
 
 LINE_STYLES: tuple[Literal["-", "--"], ...] = ("-", "--")
 """Line styles of the one or two quantities in a panel of training curves."""
@@ -174,7 +174,7 @@ def _curves(
 
 
 def _activations(
-    model: NormalisingModel, part: Labelled
+    model: NormalisingModel, part: EvaluationBatches
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the last layer's input, logits, and feature statistics of each recording.
 
@@ -243,7 +243,7 @@ def _with_words(utterance: Utterance, folders: Folders) -> Utterance:
 def _attention(
     experiment: Experiment,
     model: NormalisingModel,
-    part: Labelled,
+    part: EvaluationBatches,
     index: int,
     utterance: Utterance,
 ) -> Figure | None:

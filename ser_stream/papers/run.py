@@ -17,13 +17,13 @@ from ser_stream.corpora.registry import read_corpora
 from ser_stream.distributed import first_before_others, is_first, joined, wait_for_all
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import Scores
-from ser_stream.files import write_json
 from ser_stream.models.base import NormalisingModel
 from ser_stream.papers.data import ExperimentData
+from ser_stream.progress import Steps
 from ser_stream.recipes.experiment import Experiment
 from ser_stream.recipes.protocols import Split
 from ser_stream.training.malloc import keep_freed_memory
-from ser_stream.training.provenance import environment
+from ser_stream.training.model_folder import write_run_record
 from ser_stream.training.trainer import Trainer, evaluate
 
 
@@ -102,21 +102,27 @@ def run_experiment(
     data = None
     results = []
     utterances = experiment.labelled(read_corpora(folders.corpora, list(experiment.corpora)))
+    runs = [
+        (seed, split, folders.run(experiment, seed, split.name))
+        for seed in experiment.seeds
+        for split in experiment.protocol.splits(utterances, seed)
+    ]
+    n_missing = sum(not (folder / "result.json").is_file() for *_, folder in runs)
+    steps = Steps(n_missing, "run", alike=True, show=is_first())
     with joined(device) as own_device:
-        for seed in experiment.seeds:
-            for split in experiment.protocol.splits(utterances, seed):
-                folder = folders.run(experiment, seed, split.name)
-                path = folder / "result.json"
-                _check_test_part(split, folder)
-                if not path.is_file():
-                    if data is None:
-                        with first_before_others():
-                            data = ExperimentData(experiment, utterances, folders.cache)
-                    _run_fold(experiment, data, split, seed, folder, own_device)
-                    wait_for_all()
-                results.append(FoldResult.read(path))
-                if is_first():
-                    log(f"{experiment.name}, {results[-1]}")
+        for seed, split, folder in runs:
+            path = folder / "result.json"
+            _check_test_part(split, folder)
+            if not path.is_file():
+                steps.start(f"{experiment.name}, seed {seed}, {split.name}")
+                if data is None:
+                    with first_before_others():
+                        data = ExperimentData(experiment, utterances, folders.cache)
+                _run_fold(experiment, data, split, seed, folder, own_device)
+                wait_for_all()
+            results.append(FoldResult.read(path))
+            if is_first():
+                log(f"{experiment.name}, {results[-1]}")
     return results
 
 
@@ -208,14 +214,11 @@ def _write_run(
 ) -> None:
     """Write run.json: settings, sizes of the parts, versions."""
     parts = {"train": split.train, "validation": split.validation, "test": split.test}
-    description = {
-        "experiment": dataclasses.asdict(experiment),
-        "seed": seed,
+    settings = {
+        "experiment": experiment,
         "fold": split.name,
         "utterances": {name: len(utterances) for name, utterances in parts.items()},
         "speakers": {name: len({u.speaker for u in us}) for name, us in parts.items()},
         "tested": _test_part_hash(split),
-        "parameters": sum(p.numel() for p in model.parameters()),
-        **environment(),
     }
-    write_json(folder / "run.json", description)
+    write_run_record(folder, model, seed, settings)

@@ -1,14 +1,14 @@
-"""Fits confidence to what is published, on speakers the model was not trained on."""
+"""Calibrates the confidence of a streaming model, on speakers held out from training."""
 
 from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import scipy.optimize
-from tqdm import tqdm
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
@@ -20,83 +20,90 @@ from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import Calibration, log_softmax
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo, find_writable
+from ser_stream.progress import progress
 from ser_stream.recipes.speech import Recipe
-from ser_stream.training.model_card import write_card
+from ser_stream.training.model_folder import write_description
+
+LabelledLogits = dict[str, tuple[np.ndarray, np.ndarray]]
+"""Trigger -> logits (estimates, labels), and indices of the true labels (estimates,)."""
 
 
 def calibrate(
     model: EmotionModel,
     info: ModelInfo,
-    utterances: list[Utterance],
+    utterances: Sequence[Utterance],
     floor: float,
-    noisy: list[Utterance] = (),
+    noisy: Sequence[Utterance] = (),
 ) -> dict[str, Calibration]:
-    """Temperature for each trigger, fitted on these utterances as they stream.
+    """Fit a temperature for each trigger, on utterances as they stream.
 
-    Temperatures are fitted to each recording by itself and, of a model that remembers voices, in a
-    row too.
+    Temperatures are fitted to each recording alone and, for a model with speaker memory, to the
+    recordings of each speaker in a row too.
 
     Args:
-        noisy: the same as they are heard in noisy rooms, which they are fitted to as well.
-        floor: confidence under which an estimate abstains. Being calibrated, it is the share of
-            estimates of that confidence which are right.
+        floor: confidence below which an estimate abstains. Since confidence is calibrated, it is
+            the share of correct estimates among those of that confidence.
+        noisy: the same utterances in noisy rooms, to which temperatures are fitted as well.
     """
-    heard, *others = _heard(model, info, utterances, model.has_speaker_memory)
+    alone, *others = _streamed_logits(model, info, utterances, model.has_speaker_memory)
     if noisy:
-        others += _heard(model, info, noisy, in_a_row=False)
-    fitted = {}
-    for trigger, (logits, targets) in heard.items():
+        others += _streamed_logits(model, info, noisy, in_a_row=False)
+    calibration = {}
+    for trigger, (logits, targets) in alone.items():
         temperature = fit_temperature(
             np.concatenate([logits, *(other[trigger][0] for other in others)]),
             np.concatenate([targets, *(other[trigger][1] for other in others)]),
         )
-        fitted[trigger] = Calibration(temperature, floor, _neutral(info.labels, logits, targets))
-    return fitted
+        neutral = _mean_neutral(info.labels, logits, targets)
+        calibration[trigger] = Calibration(temperature, floor, neutral)
+    return calibration
 
 
-def _heard(
-    model: EmotionModel, info: ModelInfo, utterances: list[Utterance], in_a_row: bool
-) -> list[dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Of recordings alone, and of those in a row too: for each trigger logits and true labels.
-
-    Logits are (estimates, labels), labels' indices (estimates,).
-    """
-    logits = [{INTERVAL: [], UTTERANCE: []} for _ in range(1 + in_a_row)]
-    targets = {INTERVAL: [], UTTERANCE: []}
-    recordings = with_memories(model, utterances, in_a_row)
-    for utterance, memories in tqdm(recordings, desc="calibration", total=len(utterances)):
+def _streamed_logits(
+    model: EmotionModel, info: ModelInfo, utterances: Sequence[Utterance], in_a_row: bool
+) -> list[LabelledLogits]:
+    """Return the logits of recordings alone and, with `in_a_row`, of those in a row."""
+    logits: list[dict[str, list[np.ndarray]]] = [
+        {INTERVAL: [], UTTERANCE: []} for _ in range(1 + in_a_row)
+    ]
+    targets: dict[str, list[int]] = {INTERVAL: [], UTTERANCE: []}
+    recordings = with_memories(model, list(utterances), in_a_row)
+    for utterance, memories in progress(recordings, "calibrating", len(utterances)):
         target = info.labels.index(utterance.label)
-        of_windows = stream_logits_after(model, info.smoothing, utterance.path, memories)
-        for window, judged in of_windows:
+        windows = stream_logits_after(model, info.smoothing, utterance.path, memories)
+        for window, scored in windows:
             targets[window.trigger].append(target)
-            for way, values in zip(logits, judged, strict=True):
-                way[window.trigger].append(values)
+            for condition, values in zip(logits, scored, strict=True):
+                condition[window.trigger].append(values)
     return [
-        {name: (np.array(way[name]), np.array(targets[name])) for name in targets} for way in logits
+        {name: (np.array(condition[name]), np.array(targets[name])) for name in targets}
+        for condition in logits
     ]
 
 
 def calibrate_to(
     network: EmotionModel, info: ModelInfo, recipe: Recipe, corpora: Path
 ) -> dict[str, Calibration]:
-    """Calibrate on a recipe's validation speakers, also in noisy rooms if training was in such.
+    """Calibrate on a recipe's validation speakers, in noisy rooms too if training was in such.
 
     Raises:
-        InputError: a corpus cannot be read, or there are no such speakers.
+        InputError: a corpus cannot be read, or the recipe has no validation speakers.
     """
     utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))["validation"]
     if not utterances:
         raise InputError(f"recipe {recipe.name}: it has no validation speakers")
     utterances = draw(utterances, recipe.calibration_clips)
     with tempfile.TemporaryDirectory() as folder:
-        noisy = []
+        noisy: list[Utterance] = []
         if recipe.channel_simulations and recipe.noise_folds:
             noisy = simulate_noisy_rooms(utterances, corpora, recipe.noise_folds, Path(folder))
         return calibrate(network, info, utterances, recipe.confidence_floor, noisy)
 
 
-def _neutral(labels: tuple[str, ...], logits: np.ndarray, targets: np.ndarray) -> tuple[float, ...]:
-    """Mean log-probabilities (labels,) of what is neutral; () where nothing is."""
+def _mean_neutral(
+    labels: tuple[str, ...], logits: np.ndarray, targets: np.ndarray
+) -> tuple[float, ...]:
+    """Return the mean log-probabilities (labels,) of neutral utterances; () without any."""
     if "neutral" not in labels or not np.any(targets == labels.index("neutral")):
         return ()
     mean = log_softmax(logits[targets == labels.index("neutral")]).mean(axis=0)
@@ -106,24 +113,27 @@ def _neutral(labels: tuple[str, ...], logits: np.ndarray, targets: np.ndarray) -
 def calibrate_model(model: str | Path, recipe: Recipe, corpora: Path) -> dict[str, Calibration]:
     """Calibrate a model on a recipe's validation speakers, to the recipe's confidence floor.
 
-    What was fitted goes into its model.json and its card.
+    The calibration is written to its model.json and its card.
 
     Raises:
-        InputError: the model or a corpus cannot be read, there is nothing in model.json to change,
-            or model and recipe have other labels.
+        InputError: the model or a corpus cannot be read, the model has no model.json, or the labels
+            of model and recipe differ.
     """
     folder = find_writable(model)
-    network, info = load_model(folder)
+    network, info = load_model(folder, kind=EmotionModel)
     recipe.require_labels(info.labels, info.name)
-    fitted = calibrate_to(network, info, recipe, corpora)
-    info = dataclasses.replace(info, calibration=fitted)
-    info.write(folder)
-    write_card(folder, info)
-    return fitted
+    calibration = calibrate_to(network, info, recipe, corpora)
+    write_description(folder, dataclasses.replace(info, calibration=calibration))
+    return calibration
 
 
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
-    """Temperature of least negative log-likelihood, for logits (n, labels) and targets (n,)."""
+    """Return the temperature of least negative log-likelihood.
+
+    Args:
+        logits: (n, labels).
+        targets: (n,) indices of labels.
+    """
 
     def loss(log_temperature: float) -> float:
         log_probabilities = log_softmax(logits / np.exp(log_temperature))

@@ -1,10 +1,12 @@
-"""A recipe fold by fold: a network for each, scored on the speakers that it never heard."""
+"""Cross-validation: a network for each fold of a recipe, scored on the fold's test speakers."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -12,12 +14,16 @@ from rich.table import Table
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
+from ser_stream.distributed import is_first
 from ser_stream.emotion import UTTERANCE
+from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import score_stream
 from ser_stream.evaluation.metrics import Scores
 from ser_stream.evaluation.streamed import IN_A_ROW
 from ser_stream.files import write_json
+from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
+from ser_stream.progress import Steps
 from ser_stream.recipes.speech import Recipe
 from ser_stream.training.speech import train
 
@@ -32,73 +38,83 @@ def train_folds(
     seed: int,
     device: str = "cpu",
     start: Path | None = None,
-) -> dict:
-    """Train a network for each fold of a recipe, and score it, streamed, on the fold's speakers.
+) -> dict[str, Any]:
+    """Train a network for each fold of a recipe, and score it, streamed, on the test speakers.
 
-    Folds that are finished are not trained again, and one that was stopped goes on.
+    Finished folds are not trained again, and an interrupted fold resumes.
 
     Args:
-        output: folder for a folder per fold, and for folds.json, the figures.
-        start: see `train`; it must not have heard any fold's speakers.
+        output: folder for a folder per fold, and for folds.json, the returned report.
+        start: see `train`; it must not have been trained on the test speakers of any fold.
 
     Returns:
-        recipe, protocol, seed, folds (name -> figures of one answer per recording) and pooled (wa,
-        ua, of all folds' answers together; with a label calm also of calm as neutral); of a network
-        that remembers voices, folds and pooled also under `IN_A_ROW`.
+        recipe, protocol, seed, folds (name -> scores of one answer per recording) and pooled (wa,
+        ua, of all folds' answers together; with a label calm also with calm as neutral); for a
+        network with speaker memory, folds and pooled also under `IN_A_ROW`.
 
     Raises:
-        InputError: see `train`, and a protocol may not fit the corpora.
+        InputError: see `train`, or the protocol does not fit the corpora.
     """
     utterances = read_corpora(corpora, list(recipe.corpora))
-    figures: dict[str, dict[str, dict]] = {}
-    for name, fold in fold_recipes(recipe, utterances).items():
+    recipes = fold_recipes(recipe, utterances)
+    steps = Steps(len(recipes), "fold", alike=True, show=is_first())
+    scores: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, fold in recipes.items():
         folder = output / name.replace(" ", "-")
-        scores = folder / "scores.json"
-        if not scores.is_file():
+        steps.start(name)
+        if not (folder / "scores.json").is_file():
             train(fold, corpora, cache, folder, seed, device, start=start)
-            network, info = load_model(folder / "model")
-            held_out = fold.split(utterances)["test"]
-            report = score_stream(network, info, held_out, network.has_speaker_memory)
-            scores.write_text(json.dumps(report) + "\n", encoding="utf-8")
-        scored = json.loads(scores.read_text(encoding="utf-8"))
-        for way in (UTTERANCE, IN_A_ROW):
-            if way in scored:
-                figures.setdefault(way, {})[name] = scored[way]
+            _score_fold(fold, utterances, folder)
+        scored = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+        for condition in (UTTERANCE, IN_A_ROW):
+            if condition in scored:
+                scores.setdefault(condition, {})[name] = scored[condition]
     report = {
         "recipe": recipe.name,
         "protocol": str(recipe.folds),
         "seed": seed,
-        "folds": figures[UTTERANCE],
-        "pooled": pooled(list(figures[UTTERANCE].values())),
+        **_with_pooled(scores[UTTERANCE]),
     }
-    if IN_A_ROW in figures:
-        report[IN_A_ROW] = {
-            "folds": figures[IN_A_ROW],
-            "pooled": pooled(list(figures[IN_A_ROW].values())),
-        }
+    if IN_A_ROW in scores:
+        report[IN_A_ROW] = _with_pooled(scores[IN_A_ROW])
     write_json(output / "folds.json", report)
     return report
 
 
-def fold_recipes(recipe: Recipe, utterances: list[Utterance]) -> dict[str, Recipe]:
-    """The recipe of each fold, whose test speakers are the fold's.
+def _score_fold(fold: Recipe, utterances: list[Utterance], folder: Path) -> None:
+    """Score the model of a fold on its test speakers, and write scores.json."""
+    network, info = load_model(folder / "model", kind=EmotionModel)
+    held_out = fold.split(utterances)["test"]
+    report = score_stream(network, info, held_out, network.has_speaker_memory)
+    (folder / "scores.json").write_text(json.dumps(report) + "\n", encoding="utf-8")
 
-    A corpus all of whose speakers are held out has no share in training.
+
+def _with_pooled(folds: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {"folds": folds, "pooled": pooled(list(folds.values()))}
+
+
+def fold_recipes(recipe: Recipe, utterances: list[Utterance]) -> dict[str, Recipe]:
+    """Return fold name -> the recipe of the fold, with the fold's test speakers.
+
+    The shares of corpora that are held out altogether go to the others.
 
     Raises:
-        InputError: the protocol does not fit the corpora.
+        InputError: the recipe has no folds, or its protocol does not fit the corpora.
     """
+    if recipe.folds is None:
+        raise InputError(f"recipe {recipe.name}: folds: not set; needed for cross-validation")
     divided = [u for u in utterances if recipe.folds_of in (None, u.corpus)]
     recipes = {}
     for split in recipe.folds.splits(divided, seed=0):
         test = {(u.corpus, u.speaker) for u in split.test}
-        validation = recipe.split(utterances)["validation"]
-        watched = {(u.corpus, u.speaker) for u in validation} - test
-        left = {u.corpus for u in utterances if (u.corpus, u.speaker) not in test | watched}
-        shares = {name: share for name, share in recipe.mix.items() if name in left}
+        validation = {(u.corpus, u.speaker) for u in recipe.split(utterances)["validation"]} - test
+        train_corpora = {
+            u.corpus for u in utterances if (u.corpus, u.speaker) not in test | validation
+        }
+        shares = {name: share for name, share in recipe.mix.items() if name in train_corpora}
         recipes[split.name] = dataclasses.replace(
             recipe,
-            speakers={"test": _by_corpus(test), "validation": _by_corpus(watched)},
+            speakers={"test": _by_corpus(test), "validation": _by_corpus(validation)},
             mix={name: share / sum(shares.values()) for name, share in shares.items()},
             folds=None,
             folds_of=None,
@@ -106,29 +122,29 @@ def fold_recipes(recipe: Recipe, utterances: list[Utterance]) -> dict[str, Recip
     return recipes
 
 
-def _by_corpus(speakers: set[tuple[str, str]]) -> dict[str, list[str]]:
-    named: dict[str, list[str]] = {}
+def _by_corpus(speakers: set[tuple[str, str]]) -> dict[str, list]:
+    named: dict[str, list] = {}
     for corpus, speaker in sorted(speakers):
         named.setdefault(corpus, []).append(speaker)
     return named
 
 
-def pooled(figures: list[dict]) -> dict[str, dict[str, float]]:
-    """WA and UA of several folds' answers together, and with calm as neutral."""
-    labels = tuple(figures[0]["labels"])
-    confusion = sum(np.array(each["confusion"]) for each in figures)
-    unheard = sum(np.array(each["no_speech"]) for each in figures)
-    found = {"all labels": Scores(labels, confusion, unheard)}
+def pooled(folds: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Return WA and UA of several folds' answers together, also with calm as neutral."""
+    labels = tuple(folds[0]["labels"])
+    confusion = np.sum([scores["confusion"] for scores in folds], axis=0)
+    no_speech = np.sum([scores["no_speech"] for scores in folds], axis=0)
+    pools = {"all labels": Scores(labels, confusion, no_speech)}
     if CALM in labels:
-        found["calm as neutral"] = merged(found["all labels"], CALM, "neutral")
+        pools["calm as neutral"] = merge_labels(pools["all labels"], CALM, "neutral")
     return {
         name: {"n": scores.n, "wa": round(scores.wa, 4), "ua": round(scores.ua, 4)}
-        for name, scores in found.items()
+        for name, scores in pools.items()
     }
 
 
-def merged(scores: Scores, label: str, into: str) -> Scores:
-    """The same answers, where one label counts as another."""
+def merge_labels(scores: Scores, label: str, into: str) -> Scores:
+    """Return the scores with one label counted as another."""
     labels = tuple(each for each in scores.labels if each != label)
     joins = np.array([
         [(into if old == label else old) == new for new in labels] for old in scores.labels
@@ -136,15 +152,15 @@ def merged(scores: Scores, label: str, into: str) -> Scores:
     return Scores(labels, joins.T @ scores.confusion @ joins, joins.T @ scores.no_speech)
 
 
-def print_folds(report: dict) -> None:
-    """The figures on stdout."""
+def print_folds(report: dict[str, Any]) -> None:
+    """Print WA and UA of each fold and of all together."""
     print(f"{report['recipe']}, seed {report['seed']}: {report['protocol']}")
     table = Table()
-    ways = [report] + ([report[IN_A_ROW]] if IN_A_ROW in report else [])
-    for column in ("", "n", "WA", "UA", "in a row: WA", "UA")[: 2 + 2 * len(ways)]:
+    conditions = [report] + ([report[IN_A_ROW]] if IN_A_ROW in report else [])
+    for column in ("", "n", "WA", "UA", "in a row: WA", "UA")[: 2 + 2 * len(conditions)]:
         table.add_column(column, justify="right" if column else "left")
-    tables = [{**way["folds"], **way["pooled"]} for way in ways]
-    for name, first in tables[0].items():
-        scores = (f"{each[name][score]:.1%}" for each in tables for score in ("wa", "ua"))
-        table.add_row(name, str(first["n"]), *scores)
+    rows = [{**condition["folds"], **condition["pooled"]} for condition in conditions]
+    for name, first in rows[0].items():
+        cells = (f"{each[name][metric]:.1%}" for each in rows for metric in ("wa", "ua"))
+        table.add_row(name, str(first["n"]), *cells)
     Console().print(table)

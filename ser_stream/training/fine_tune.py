@@ -1,11 +1,13 @@
-"""A shipped model goes on learning from somebody's own clips, and says what that was worth."""
+"""Fine-tunes a model on somebody's own labelled clips, and reports scores before and after."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,26 +18,35 @@ from ser_stream.corpora import own
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.augmentation import Augmentation
 from ser_stream.data.feature_cache import load_features
-from ser_stream.emotion import merge_label
+from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources
+from ser_stream.emotion import UTTERANCE, merge_label
 from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import score_stream
+from ser_stream.evaluation.metrics import wilson_interval
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.files import check_model_folder
 from ser_stream.models.base import EmotionModel
-from ser_stream.models.checkpoint import load_model, save_model
+from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
 from ser_stream.models.registry import architectures
 from ser_stream.models.relabel import with_labels
+from ser_stream.progress import Steps
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.training.calibrate import calibrate
+from ser_stream.training.devices import to_cpu
 from ser_stream.training.malloc import keep_freed_memory
-from ser_stream.training.model_card import write_card
-from ser_stream.training.speech import training_set_of
+from ser_stream.training.model_folder import save_model_folder, with_own_clips
+from ser_stream.training.speech import without_affect
+from ser_stream.training.speech_data import training_set_for
 from ser_stream.training.trainer import Trainer
 
-LEAST_CLIPS = 20
-HELD_OUT = 0.2
-"""Share of the clips that is not learned from, at least."""
+OWN_CLIPS = "own"
+"""Name of the corpus that own clips belong to."""
+MIN_CLIPS = 20
+MIN_SPEAKERS_TO_HOLD_OUT = 3
+"""With fewer speakers, clips of the same speakers are held out."""
+HELD_OUT_SHARE = 0.2
+"""Smallest share of the clips that is held out from training."""
 SPEEDS = (0.95, 1.0, 1.05)
 AUGMENTATION = Augmentation(
     prefix=0.2, gain_db=(-15, 6), warp=0.08, noise=0.4, snr_db=(5, 40), tilt_db=4, low_pass=0.1,
@@ -45,68 +56,71 @@ OPTIMISATION = Optimisation(
     epochs=12, batch_size=32, optimizer="adamw", learning_rate=3e-3, weight_decay=1e-2,
     label_smoothing=0.1, schedule="one_cycle", clip_norm=5.0, average=0.98, pretrained_rate=0.0,
 )  # fmt: skip
-HISTORY = 0.5
-"""Share of turns before which the speaker was heard, for a model that remembers voices."""
-STEPS = 12
-"""In an epoch, at least: few clips are drawn several times."""
-NEVER = -1e4
+SPEAKER_HISTORY = 0.5
+"""Share of turns with earlier turns of the speaker, for a model with speaker memory."""
+MIN_STEPS = 12
+"""Smallest number of batches in an epoch; few clips are drawn several times."""
+NEVER_CHOSEN = -1e4
+"""Bias of an added label that makes sure that it is not predicted."""
 
 
 def fine_tune(
     model: str, table: Path, output: Path, seed: int = 0, optimisation: Optimisation = OPTIMISATION
-) -> dict:
-    """Train a model further on labelled clips, and write `output`/model.
+) -> dict[str, Any]:
+    """Fine-tune a model on labelled clips, and write `output`/model.
 
     Labels that the model lacks are added to it. A fifth of the clips, and of the speakers where
-    there are three or more, is held out: to fit the confidence, and for the figures.
+    there are three or more, is held out: for calibration and for the scores.
 
     Args:
-        model: a name or a folder, of a network that hears log-mel frames.
+        model: name or folder of a network of log-mel frames.
         table: see `own.read`.
 
     Returns:
-        model, clips, held_out (clips, speakers: those never learned from, or []), added (labels),
-        without_clips (labels that are forgotten) and before, after: the figures of utterance
-        estimates on what is held out, as streamed.
+        model, output (the new model's folder), clips, held_out (clips, and speakers that have no
+        clips in training, or []), added (labels), without_clips (labels without clips, which will
+        be forgotten), and before, after: scores of utterance estimates of the held-out clips, as
+        streamed.
 
     Raises:
         InputError: the table or the model cannot be used, or there are too few clips.
     """
-    check_model_folder(output / "model")
+    folder = output / "model"
+    check_model_folder(folder)
     keep_freed_memory()
-    network, info = load_model(model)
-    if info.architecture not in architectures() or type(info.features) is not LogMelConfig:
-        raise InputError(
-            f"model {model}: it does not hear log-mel frames; own clips can train default, tiny, "
-            "open, and others of such features"
-        )
-    # A layer for valence and arousal was fitted to the states of the network as it was.
-    options = {name: value for name, value in info.options.items() if name != "affect"}
-    info = dataclasses.replace(info, options=options)
-    utterances = own.read(table)
-    labels, utterances = _with_added(info.labels, utterances)
-    learned, held_out, by_speaker = hold_out(utterances, seed)
-    before = score_stream(with_labels(network, info, labels, NEVER), _named(info, labels), held_out)
-    info = _named(info, labels)
-    start = with_labels(network, info, labels)
-    # Nobody's voice can be remembered where nobody says whose clips they are.
-    start.has_speaker_memory = network.has_speaker_memory and all(u.speaker for u in utterances)
-    trained = _trained(start, learned, info, seed, optimisation)
+    steps = Steps(4)
+    network, info = _load_trainable(model)
+    labels, utterances = _with_added_labels(info.labels, own.read(table))
+    train_clips, held_out, by_speaker = hold_out(utterances, seed)
+    info = dataclasses.replace(info, labels=labels)
+
+    steps.start("scoring the held-out clips with the present model")
+    before = score_stream(with_labels(network, info, labels, NEVER_CHOSEN), info, held_out)
+
+    steps.start(f"training {optimisation.epochs} epochs on {len(train_clips)} clips")
+    initial = with_labels(network, info, labels)
+    # Voices can be remembered only where the clips name their speakers.
+    initial.has_speaker_memory = network.has_speaker_memory and all(u.speaker for u in utterances)
+    trained = _trained(initial, train_clips, info, seed, optimisation)
+
+    steps.start("calibrating on the held-out clips")
+    clips = f"{table.name}, {len(train_clips)} own clips"
     info = dataclasses.replace(
         info,
         name=output.resolve().name,
         results={},
-        training_data=_training_data(info, table, learned, seed),
+        training_data=with_own_clips(info.training_data, clips, seed),
         speaker_memory=trained.has_speaker_memory,
     )
-    info = dataclasses.replace(
-        info, calibration=calibrate(trained, info, held_out, info.calibration["utterance"].floor)
-    )
-    save_model(output / "model", trained, info)
-    write_card(output / "model", info)
+    floor = info.calibration[UTTERANCE].floor
+    info = dataclasses.replace(info, calibration=calibrate(trained, info, held_out, floor))
+    save_model_folder(folder, trained, info)
+
+    steps.start("scoring the held-out clips with the new model")
     after = score_stream(trained, info, held_out)
     return {
         "model": model,
+        "output": str(folder),
         "clips": len(utterances),
         "held_out": {
             "clips": len(held_out),
@@ -114,112 +128,147 @@ def fine_tune(
         },
         "added": list(labels[len(network.labels) :]),
         "without_clips": sorted(set(labels) - {u.label for u in utterances}, key=labels.index),
-        "before": before["utterance"],
-        "after": after["utterance"],
+        "before": before[UTTERANCE],
+        "after": after[UTTERANCE],
     }
 
 
+def _load_trainable(model: str) -> tuple[EmotionModel, ModelInfo]:
+    network, info = load_model(model, kind=EmotionModel)
+    if info.architecture not in architectures() or type(info.features) is not LogMelConfig:
+        raise InputError(
+            f"model {model}: its features are not log-mel frames; accepted are default, tiny, open "
+            "and other models of such features"
+        )
+    return network, without_affect(info)
+
+
 def hold_out(
-    utterances: list[Utterance], seed: int
+    utterances: Sequence[Utterance], seed: int
 ) -> tuple[list[Utterance], list[Utterance], bool]:
-    """What is learned from, what is not, and whether their speakers differ.
+    """Divide clips: return those to train on, those held out, and whether their speakers differ.
 
     Raises:
-        InputError: too few clips, or all of one label.
+        InputError: there are too few clips, or all have one label.
     """
-    if len(utterances) < LEAST_CLIPS or len({u.label for u in utterances}) < 2:
+    n_labels = len({u.label for u in utterances})
+    if len(utterances) < MIN_CLIPS or n_labels < 2:
         raise InputError(
-            f"own clips: found {len(utterances)} clips of {len({u.label for u in utterances})} "
-            f"labels; needed are {LEAST_CLIPS} of two labels or more"
+            f"own clips: found {len(utterances)} clips of {n_labels} labels; needed are "
+            f"{MIN_CLIPS} of two labels or more"
         )
     rng = np.random.default_rng(seed)
     speakers = sorted({u.speaker for u in utterances})
-    if len(speakers) < 3:
+    by_speaker = len(speakers) >= MIN_SPEAKERS_TO_HOLD_OUT
+    if by_speaker:
+        chosen = _held_out_speakers(utterances, speakers, rng)
+        held = [u.speaker in chosen for u in utterances]
+    else:
         by_label = sorted(rng.permutation(len(utterances)), key=lambda i: utterances[i].label)
-        held = set(by_label[:: round(1 / HELD_OUT)])
-        learned = [u for i, u in enumerate(utterances) if i not in held]
-        return learned, [u for i, u in enumerate(utterances) if i in held], False
+        indices = set(by_label[:: round(1 / HELD_OUT_SHARE)])
+        held = [i in indices for i in range(len(utterances))]
+    train_clips = [u for u, out in zip(utterances, held, strict=True) if not out]
+    return train_clips, [u for u, out in zip(utterances, held, strict=True) if out], by_speaker
+
+
+def _held_out_speakers(
+    utterances: Sequence[Utterance], speakers: list[str], rng: np.random.Generator
+) -> set[str]:
+    """Return random speakers, but not all, who have the share of the clips to hold out."""
     chosen: set[str] = set()
     for speaker in rng.permutation(speakers)[:-1]:
-        if sum(u.speaker in chosen for u in utterances) >= HELD_OUT * len(utterances):
+        if sum(u.speaker in chosen for u in utterances) >= HELD_OUT_SHARE * len(utterances):
             break
         chosen.add(str(speaker))
-    learned = [u for u in utterances if u.speaker not in chosen]
-    return learned, [u for u in utterances if u.speaker in chosen], True
+    return chosen
 
 
-def _with_added(
-    labels: tuple[str, ...], utterances: list[Utterance]
+def _with_added_labels(
+    labels: tuple[str, ...], utterances: Sequence[Utterance]
 ) -> tuple[tuple[str, ...], list[Utterance]]:
-    """The model's labels and those it lacks; utterances with labels out of these."""
+    """Return the model's labels and those it lacks, and the utterances with these labels."""
     merged = [merge_label(u.label, labels) or u.label for u in utterances]
     labels += tuple(sorted(set(merged) - set(labels)))
     pairs = zip(utterances, merged, strict=True)
     return labels, [dataclasses.replace(u, label=label) for u, label in pairs]
 
 
-def _named(info: ModelInfo, labels: tuple[str, ...]) -> ModelInfo:
-    return dataclasses.replace(info, labels=labels)
-
-
 def _trained(
     network: EmotionModel,
-    utterances: list[Utterance],
+    utterances: Sequence[Utterance],
     info: ModelInfo,
     seed: int,
     optimisation: Optimisation,
 ) -> EmotionModel:
+    assert isinstance(info.features, LogMelConfig)
     torch.manual_seed(seed)
-    with tempfile.TemporaryDirectory() as scratch:  # clips may change: nothing of them is kept
+    settings = TrainingSetSettings(
+        info.labels,
+        {OWN_CLIPS: 1.0},
+        dataclasses.replace(
+            AUGMENTATION, speaker_history=SPEAKER_HISTORY * network.has_speaker_memory
+        ),
+        max(len(utterances), MIN_STEPS * optimisation.batch_size),
+        optimisation.batch_size,
+        network.window_frames,
+        network.step_frames,
+        info.features.frame_s,
+    )
+    with tempfile.TemporaryDirectory() as scratch:  # clips may change: their features are not kept
         folder = Path(scratch)
         stores = [load_features(utterances, info.features, speed, folder) for speed in SPEEDS]
-        drawn = max(len(utterances), STEPS * optimisation.batch_size)
-        augmentation = dataclasses.replace(
-            AUGMENTATION, speaker_history=HISTORY * network.has_speaker_memory
-        )
-        training_set = training_set_of(network)(
-            utterances, stores, info.labels, {"own": 1.0}, augmentation, drawn,
-            optimisation.batch_size, network.window_frames, least_frames=network.step_frames,
-            frame_s=info.features.frame_s,
-        )  # fmt: skip
-        training_set.usual = network.mean.numpy()
+        training_set = training_set_for(network)(TrainingSources(utterances, stores), settings)
+        training_set = training_set.with_memory_mean(network.mean.numpy())
         trainer = Trainer(copy.deepcopy(network), training_set, optimisation, seed, folder)
-        return trainer.run(None).to("cpu", memory_format=torch.contiguous_format)
+        return to_cpu(trainer.run(None))
 
 
-def _training_data(info: ModelInfo, table: Path, learned: list[Utterance], seed: int):
-    data = info.training_data
-    return dataclasses.replace(
-        data,
-        corpora=(*data.corpora, f"{table.name}, {len(learned)} own clips"),
-        licence=f"{data.licence}; and what the speakers of the own clips agreed to",
-        seed=seed,
-    )
-
-
-def print_report(report: dict) -> None:
-    """What was held out, and the figures before and after, on stdout."""
-    held_out = report["held_out"]
+def print_report(report: dict[str, Any]) -> None:
+    """Print the held-out clips, how many of them are correct before and after, and what is next."""
+    held_out, before, after = report["held_out"], report["before"], report["after"]
     if held_out["speakers"]:
-        whose = f"of speakers it never heard: {', '.join(held_out['speakers'])}"
+        whose = f"from speakers without clips in training: {', '.join(held_out['speakers'])}"
     else:
-        whose = "of the speakers it learned from, since there are fewer than three"
-    table = Table(title=f"{held_out['clips']} of {report['clips']} clips, {whose}")
-    for column in ("", "clips", "before", "after"):
-        table.add_column(column, justify="right" if column else "left")
-    both = [report["before"], report["after"]]
-    for name in ("WA", "UA"):
-        table.add_row(name, "", *(f"{figures[name.lower()]:.1%}" for figures in both))
-    for i, label in enumerate(report["after"]["labels"]):
-        n = sum(both[1]["confusion"][i]) + both[1]["no_speech"][i]
-        if n:
-            recalls = (f"{figures['confusion'][i][i] / n:.1%}" for figures in both)
-            table.add_row(f"recall of {label}", str(n), *recalls)
+        whose = "from the speakers trained on, since there are fewer than three"
     console = Console()
-    console.print(table)
+    console.print(f"{held_out['clips']} of {report['clips']} clips were held out, {whose}")
+    console.print(f"before and after training: {_change(before, after)}")
+    console.print(_recall_table(before, after))
     if report["added"]:
         console.print(f"labels added to the model: {', '.join(report['added'])}")
     if report["without_clips"]:
         console.print(
-            f"no clips of {', '.join(report['without_clips'])}: hardly ever an answer from now on"
+            f"no clips of {', '.join(report['without_clips'])}: the new model hardly ever answers "
+            "these"
         )
+    # Not by rich, which would break a long path.
+    print(f"listen with the new model: ser-stream listen --model {report['output']}")
+
+
+def correct(scores: dict[str, Any]) -> int:
+    """Return the number of correct answers of scores as `Scores.to_dict` has them."""
+    return sum(row[i] for i, row in enumerate(scores["confusion"]))
+
+
+def _change(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Return counts before and after, and the 95 % interval of the share afterwards."""
+    low, high = wilson_interval(correct(after), after["n"])
+    text = (
+        f"{correct(before)} to {correct(after)} of {after['n']} correct "
+        f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
+    )
+    if low <= correct(before) / after["n"] <= high:
+        text += "; a difference this small may be chance, and more clips would tell"
+    return text
+
+
+def _recall_table(before: dict[str, Any], after: dict[str, Any]) -> Table:
+    table = Table()
+    for column in ("label", "clips", "correct before", "after"):
+        table.add_column(column, justify="left" if column == "label" else "right")
+    for i, label in enumerate(after["labels"]):
+        n = sum(after["confusion"][i]) + after["no_speech"][i]
+        if n:
+            counts = (str(scores["confusion"][i][i]) for scores in (before, after))
+            table.add_row(label, str(n), *counts)
+    return table

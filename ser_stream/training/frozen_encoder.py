@@ -1,112 +1,138 @@
-"""Training of what stands behind a front end that stays as it is.
+"""Training of a network behind a frozen encoder, whose output is cached on disk.
 
-Where neither the front end nor what it hears changes from epoch to epoch, each recording passes it
-once: its steps are kept on disk, as features are, and training takes seconds.
+Where neither the encoder nor its input changes from epoch to epoch, each recording passes it once:
+its steps are cached as features are, and training takes seconds.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ser_stream.corpora.base import Utterance
-from ser_stream.data.conversations import ConversationBatches
 from ser_stream.data.feature_cache import (
     FeatureStore,
-    identity_of,
-    kept,
+    feature_key,
     load_features,
-    those_of,
+    load_or_compute,
+    select_utterances,
 )
+from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources, label_indices
+from ser_stream.data.window_augmentation import cut_to_window
 from ser_stream.data.windows import pad
+from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.base import EmotionModel, NormalisingModel
+from ser_stream.progress import progress
 from ser_stream.recipes.speech import Recipe
-from ser_stream.training.trainer import has_bfloat16
+from ser_stream.training.devices import has_bfloat16
 
-AT_ONCE = 64
-"""Recordings of like length that pass a front end together."""
+ENCODER_BATCH_SIZE = 64
+"""Recordings of similar length that pass the encoder together."""
 
 
 def encodes_once(recipe: Recipe) -> bool:
-    """Whether the recordings of a recipe's training are the same to a front end in each epoch."""
+    """Return whether a recipe gives the encoder the same input in each epoch, and freezes it."""
     return recipe.optimisation.pretrained_rate == 0 and recipe.augmentation.leaves_sound
 
 
 def load_encoded(
     model: EmotionModel,
-    utterances: list[Utterance],
+    utterances: Sequence[Utterance],
     speed: float,
     folder: Path,
-    among: list[Utterance],
+    among: Sequence[Utterance],
 ) -> FeatureStore:
-    """Steps of these utterances in this order, in place of frames: (all steps, dimension) float16.
+    """Return the steps of utterances in place of frames: (all steps, dimension) float16.
 
     Args:
         folder, among: see `load_features`.
     """
+    features = model.features
+    assert model.pretrained_encoder is not None and isinstance(features, LogMelConfig)
     weights = hashlib.sha256()
     for tensor in model.pretrained_encoder.state_dict().values():
         weights.update(tensor.numpy().tobytes())
-    identity = [*identity_of(among, model.features, speed), "steps", weights.hexdigest()]
+    key = [*feature_key(among, features, speed), "steps", weights.hexdigest()]
 
     def compute() -> Iterator[tuple[np.ndarray, int]]:
-        return _steps(model, load_features(among, model.features, speed, folder))
+        return _encode(model, load_features(among, features, speed, folder))
 
-    return those_of(kept(folder, identity, compute), utterances, among)
+    return select_utterances(load_or_compute(folder, key, compute), utterances, among)
 
 
-def _steps(model: EmotionModel, features: FeatureStore) -> Iterator[tuple[np.ndarray, int]]:
-    """Of each utterance, tail and all: steps, and how many lie before its turn's end."""
-    lengths = features.ends - features.starts
-    order = np.argsort(lengths)
-    found: list[np.ndarray] = [None] * len(features)
+def _encode(model: EmotionModel, features: FeatureStore) -> Iterator[tuple[np.ndarray, int]]:
+    """Yield the steps of each utterance with its tail, and how many precede its turn's end."""
+    order = np.argsort(features.ends - features.starts)
+    encoded: dict[int, np.ndarray] = {}
     bfloat16 = has_bfloat16(torch.device("cpu"))
-    for start in tqdm(range(0, len(order), AT_ONCE), desc="steps"):
-        members = order[start : start + AT_ONCE]
+    batches = range(0, len(order), ENCODER_BATCH_SIZE)
+    for start in progress(batches, "encoding recordings"):
+        members = order[start : start + ENCODER_BATCH_SIZE]
         items = [features.utterance(i, tail=True) for i in members]
-        frames, counts = pad(items, model.step_frames)
+        frames, lengths = pad(items, model.step_frames)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             steps = model.encode(frames).float().numpy().astype(np.float16)
-        for index, item, count in zip(members, steps, counts.tolist(), strict=True):
-            found[index] = item[: model.steps_in(count)]
-    for steps, n_frames in zip(found, features.speech_frames, strict=True):
-        yield steps, max(1, model.steps_in(int(n_frames)))
+        for index, item, n_frames in zip(members, steps, lengths.tolist(), strict=True):
+            encoded[index] = item[: model.steps_in(n_frames)]
+    for index, n_frames in enumerate(features.speech_frames):
+        yield encoded[index], max(1, model.steps_in(int(n_frames)))
 
 
-class EncodedConversationBatches(ConversationBatches):
-    """`ConversationBatches` of encoded steps: `stores` from `load_encoded`, lengths in steps."""
+class EncodedWindows:
+    """Draws windows of encoded steps; a `WindowAugmenter` that changes no sound.
+
+    Args:
+        sources: its stores are from `load_encoded`.
+        settings: lengths are in steps.
+    """
+
+    def __init__(self, sources: TrainingSources, settings: TrainingSetSettings):
+        self._stores = sources.stores
+        self._settings = settings
+        indices = label_indices(sources.utterances, settings.labels)
+        self._targets = np.eye(len(settings.labels), dtype=np.float32)[indices]
 
     def augmented(
-        self, index: int, rng: np.random.Generator, around: np.random.Generator | None = None
+        self,
+        index: int,
+        rng: np.random.Generator,
+        environment: np.random.Generator | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Steps of one utterance and its one-hot target: arguments as `TrainingSet.augmented`."""
-        around = around or rng
-        store = self.stores[around.integers(len(self.stores))]
+        """Return a window (steps, dimension) and its target (labels,); see `WindowAugmenter`."""
+        environment = environment or rng
+        store = self._stores[int(environment.integers(len(self._stores)))]
         steps = store.utterance(index, tail=True)
         steps = steps[: rng.integers(store.speech_frames[index], len(steps) + 1)]
-        return self.stretch(steps, rng)[0], self.answers[index]
+        settings = self._settings
+        steps, _ = cut_to_window(steps, settings.augmentation, settings.max_frames, rng)
+        return steps, self._targets[index]
+
+    def masked(self, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return the steps unchanged: SpecAugment is for frames."""
+        return frames
+
+    def with_memory_mean(self, mean: np.ndarray) -> EncodedWindows:
+        """Return itself: the network subtracts the speaker memory from its own statistics."""
+        return self
 
 
-class EncodedHead(nn.Module):
-    """A network as the trainer sees it that is given steps, not frames."""
-
-    loss = NormalisingModel.loss
+class EncodedHead(NormalisingModel):
+    """A network for the trainer, whose input is encoded steps instead of frames."""
 
     def __init__(self, network: EmotionModel):
-        super().__init__()
+        super().__init__(network.labels, network.features)
         self.network = network
-        self.labels = network.labels
 
     @property
     def pretrained_encoder(self) -> nn.Module | None:
+        """The frozen encoder."""
         return self.network.pretrained_encoder
 
     def forward(self, steps: Tensor, lengths: Tensor, past: Tensor | None = None) -> Tensor:
-        """Logits (batch, labels): arguments as the network's `classify`."""
+        """Return logits (batch, labels); arguments as the network's `classify`."""
         return self.network.classify(steps, lengths, *(() if past is None else (past,)))

@@ -1,4 +1,4 @@
-"""Makes a model folder of a Hugging Face checkpoint: with its emotions, its windows and a card."""
+"""Makes a model folder of a Hugging Face checkpoint, with its emotions, window length and card."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ser_stream.models.hub import FILES
 from ser_stream.models.hugging_face import load_checkpoint
 from ser_stream.models.hugging_face_info import HOP_S, WINDOW_S, checkpoint_info
 from ser_stream.models.info import ModelInfo, find_model, has_description
-from ser_stream.training.model_card import write_card
+from ser_stream.training.model_folder import write_description
 from ser_stream.units import Seconds
 
 CARD_OF_CHECKPOINT = "README.huggingface.md"
-"""The checkpoint's own card; README.md is ours."""
+"""New name of the checkpoint's own card, since README.md is the model folder's."""
 
 
 def import_model(
@@ -26,15 +26,15 @@ def import_model(
     window_s: Seconds = WINDOW_S,
     hop_s: Seconds = HOP_S,
 ) -> ModelInfo:
-    """Copy a checkpoint into a folder of ours, once it has been loaded as it will be.
+    """Copy a checkpoint into a model folder, after loading it as a check.
 
     Args:
-        source: its folder, or its name on the Hub.
+        source: the checkpoint's folder, or its name on the Hugging Face Hub.
         emotions: label of the checkpoint -> emotion, or "drop".
 
     Raises:
-        InputError: see `checkpoint_info` and `load_checkpoint`; or the source is a model of
-            ser_stream already, or is the output.
+        InputError: see `checkpoint_info` and `load_checkpoint`; or the source is a model folder
+            already, or is the output.
     """
     folder = find_model(source)
     if has_description(folder):
@@ -48,19 +48,18 @@ def import_model(
         for path in folder.glob(pattern):
             name = CARD_OF_CHECKPOINT if path.name == "README.md" else path.name
             shutil.copyfile(path, output / name)
-    info.write(output)
-    write_card(output, info)
+    write_description(output, info)
     return info
 
 
 def parse_emotions(pairs: Sequence[str]) -> dict[str, str]:
-    """NAME=EMOTION, as the command has them.
+    """Parse arguments of the form NAME=EMOTION.
 
     >>> parse_emotions(["LABEL_0=happy", "LABEL_1=drop"])
     {'LABEL_0': 'happy', 'LABEL_1': 'drop'}
 
     Raises:
-        InputError: one is not of that form.
+        InputError: an argument is not of that form.
     """
     emotions = {}
     for pair in pairs:

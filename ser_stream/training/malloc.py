@@ -1,4 +1,4 @@
-"""How the C library hands memory out while a network trains on a CPU."""
+"""Settings of the C library's memory allocator for training on a CPU."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed, instead of giving it back and getting it zeroed anew.
+    """Let glibc keep freed memory instead of returning it to the kernel.
 
-    The maps of a batch are hundreds of megabytes, made and freed in each step. Clearing new pages
-    for them took half of Sherman's training step and more (measured: 4.1 s against 7 to 20 s).
-    Elsewhere than on Linux with glibc nothing happens.
+    The feature maps of a batch take hundreds of megabytes, allocated and freed in each step.
+    Clearing new pages for them took half of the training step of Sherman's network and more
+    (measured: 4.1 s against 7 to 20 s). On other systems than Linux with glibc nothing happens.
     """
     if not sys.platform.startswith("linux"):
         return

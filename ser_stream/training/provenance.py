@@ -1,4 +1,4 @@
-"""What a run was made with: the versions and the machine that its figures hang on."""
+"""Where a run took place: versions, git revision, processor and threads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ser_stream import __version__
 
 
 def environment() -> dict[str, str | int]:
-    """Versions, git revision, processor, threads."""
+    """Return versions, git revision, processor and number of threads, for run.json."""
     return {
         "ser_stream": __version__,
         "git": git_revision(),
@@ -26,7 +26,7 @@ def environment() -> dict[str, str | int]:
 
 
 def git_revision() -> str:
-    """Commit of the source tree, with "+changes" where it was changed; "" outside of git."""
+    """Return the commit of the source tree, "+changes" added if it is modified; "" without git."""
     folder = Path(__file__).parent
 
     def git(*arguments: str) -> str:
@@ -41,7 +41,7 @@ def git_revision() -> str:
 
 
 def _processor() -> str:
-    """The processor's name; Linux tells it in a file only."""
+    """Return the name of the processor; on Linux only /proc/cpuinfo has it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

@@ -1,19 +1,21 @@
-"""One person's voice: a minute of neutral speech tells a model what neutral sounds like in it.
+"""Adapts a model to one person with a minute of their neutral speech.
 
-Whose neutral speech a model takes for sad is likely to be taken for sad in everything they say. A
-part of what their neutral speech differs by from other people's is taken off all later answers.
+A model that takes a person's neutral speech for sad is likely to take everything they say for
+sadder than it is. Part of the difference between the answers to their neutral speech and to other
+people's is subtracted from all later answers.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from tqdm import tqdm
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
@@ -26,21 +28,25 @@ from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import log_softmax
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo, find_writable
+from ser_stream.progress import progress
 from ser_stream.recipes.speech import Recipe
-from ser_stream.training.model_card import write_card
+from ser_stream.training.model_folder import write_description
 from ser_stream.units import Seconds
 
 SHARE = 0.4
-"""Of the difference, which is taken off. On validation speakers 0.25 to 0.5 gave most."""
-LEAST_S: Seconds = 10.0
-ENOUGH_S: Seconds = 60.0
+"""Share of the difference that is subtracted; 0.25 to 0.5 gained most on validation speakers."""
+MIN_SPEECH_S: Seconds = 10.0
+ENOUGH_SPEECH_S: Seconds = 60.0
+
+WeightedLogits = list[tuple[Seconds, np.ndarray]]
+"""Seconds of speech of a window, and its log-probabilities (labels,)."""
 
 
-def adapt(model: str, recordings: list[Path], output: Path) -> Seconds:
-    """Write a model folder for the person whose neutral speech the recordings are.
+def adapt(model: str, recordings: Sequence[Path], output: Path) -> Seconds:
+    """Write a model folder for the person whose neutral speech is in the recordings.
 
     Returns:
-        how much speech was heard in them.
+        Seconds of speech found in them.
 
     Raises:
         InputError: the model cannot be read or was never calibrated, or there is too little speech.
@@ -49,129 +55,148 @@ def adapt(model: str, recordings: list[Path], output: Path) -> Seconds:
     if output.resolve() == folder.resolve():
         raise InputError(f"--output: found {output}, which is the model's own folder")
     check_model_folder(output)
-    network, info = _load(folder)
-    if any(not info.calibration[trigger].neutral for trigger in (INTERVAL, UTTERANCE)):
-        raise InputError(
-            f"model {model}: it does not know how neutral speech is answered on average; run "
-            "ser-stream calibrate on it first"
-        )
-    heard: dict[str, list[tuple[Seconds, np.ndarray]]] = {INTERVAL: [], UTTERANCE: []}
+    network, info = _load_without_memory(folder)
+    for trigger in (INTERVAL, UTTERANCE):
+        _require_neutral(info, trigger, model)
+    logits: dict[str, WeightedLogits] = {INTERVAL: [], UTTERANCE: []}
     for path in recordings:
-        for window, logits in stream_logits(network, info.smoothing, path):
-            heard[window.trigger].append((window.weight_s, log_softmax(logits)))
-    speech_s = sum(weight for weight, _ in heard[UTTERANCE])
-    if speech_s < LEAST_S or not heard[INTERVAL]:
+        for window, values in stream_logits(network, info.smoothing, path):
+            logits[window.trigger].append((window.weight_s, log_softmax(values)))
+    speech_s = sum(weight_s for weight_s, _ in logits[UTTERANCE])
+    if speech_s < MIN_SPEECH_S or not logits[INTERVAL]:
         raise InputError(
             f"neutral speech: found {speech_s:.0f} s in {len(recordings)} recordings; needed are "
-            f"{LEAST_S:g} s, better {ENOUGH_S:g}"
+            f"{MIN_SPEECH_S:g} s, better {ENOUGH_SPEECH_S:g}"
         )
     calibration = {
         trigger: dataclasses.replace(
             info.calibration[trigger],
             offset=offset(_mean(members), np.array(info.calibration[trigger].neutral)),
         )
-        for trigger, members in heard.items()
+        for trigger, members in logits.items()
     }
     shutil.copytree(folder, output, dirs_exist_ok=True)
     info = dataclasses.replace(
         info, name=output.resolve().name, calibration=calibration, results={}, speaker_memory=False
     )
-    info.write(output)
-    write_card(output, info)
+    write_description(output, info)
     return speech_s
 
 
-def _load(model: str | Path) -> tuple[EmotionModel, ModelInfo]:
-    """A model that hears each turn by itself: a memory would take off what adaptation does."""
-    network, info = load_model(model)
+def _load_without_memory(model: str | Path) -> tuple[EmotionModel, ModelInfo]:
+    """Load a model without its speaker memory, which would undo the adaptation."""
+    network, info = load_model(model, kind=EmotionModel)
     network.has_speaker_memory = False
     return network, info
 
 
-def offset(neutral: np.ndarray, usual: np.ndarray) -> tuple[float, ...]:
-    """What is added to a person's logits (labels,).
+def _require_neutral(info: ModelInfo, trigger: str, model: str) -> np.ndarray:
+    """Return the mean log-probabilities of neutral speech, (labels,)."""
+    neutral = info.calibration[trigger].neutral
+    if not neutral:
+        raise InputError(
+            f"model {model}: its calibration lacks the mean answer to neutral speech; run "
+            "ser-stream calibrate on it first"
+        )
+    return np.array(neutral)
+
+
+def offset(person: np.ndarray, others: np.ndarray) -> tuple[float, ...]:
+    """Return the offset that is added to a person's logits, (labels,).
 
     Args:
-        neutral, usual: (labels,) mean log-probabilities of their neutral speech, and of others'.
+        person, others: (labels,) mean log-probabilities of neutral speech of the person and of
+            other people.
     """
-    return tuple(np.round(SHARE * (usual - neutral), 4).tolist())
+    return tuple(np.round(SHARE * (others - person), 4).tolist())
 
 
-def _mean(members: list[tuple[Seconds, np.ndarray]]) -> np.ndarray:
+def _mean(members: WeightedLogits) -> np.ndarray:
     weights, values = zip(*members, strict=True)
     return np.average(values, axis=0, weights=np.maximum(weights, 1e-3))
 
 
-def measure(model: str, recipe: Recipe, corpora: Path, part: str) -> dict:
-    """What adaptation is worth on speakers that a recipe holds out.
+class Answer(NamedTuple):
+    """The label indices of an utterance: the true one, and the answers before and after."""
 
-    Of each speaker half of the neutral recordings, at most a minute of speech, is what the model is
-    adapted by; all others are scored, before and after.
+    truth: int
+    before: int
+    after: int
+
+
+def measure(model: str, recipe: Recipe, corpora: Path, part: str) -> dict[str, Any]:
+    """Measure the gain of adaptation on speakers that a recipe holds out.
+
+    The model is adapted to half of each speaker's neutral recordings, at most a minute of speech;
+    all other recordings are scored before and after.
 
     Returns:
-        model, recipe, part, and corpora: name -> title, speakers, neutral_s (a speaker, on
-        average), and before, after: utterance figures.
+        model, recipe, part, and corpora: name -> title, speakers, neutral_s (mean per speaker), and
+        before, after: scores of utterance estimates.
 
     Raises:
         InputError: the model or a corpus cannot be read, or the model was never calibrated.
     """
-    network, info = _load(model)
+    network, info = _load_without_memory(model)
     recipe.require_labels(info.labels, info.name)
-    usual = np.array(info.calibration[UTTERANCE].neutral)
-    if not len(usual):
-        raise InputError(f"model {model}: run ser-stream calibrate on it first")
+    others = _require_neutral(info, UTTERANCE, model)
     utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))[part]
-    report = {"model": info.name, "recipe": recipe.name, "part": part, "corpora": {}}
+    results: dict[str, dict[str, Any]] = {}
     for corpus in recipe.corpora:
         speakers = sorted({u.speaker for u in utterances if u.corpus == corpus})
         answers, seconds = [], []
-        for speaker in tqdm(speakers, desc=corpus):
+        for speaker in progress(speakers, corpus):
             members = [u for u in utterances if u.speaker == speaker]
-            told, speech_s = _told(network, info, members, usual)
-            answers += told
+            found, speech_s = _answers(network, info, members, others)
+            answers += found
             seconds.append(speech_s)
         if answers:
             truth, before, after = np.array(answers).T
-            report["corpora"][corpus] = {
+            results[corpus] = {
                 "title": CORPORA[corpus].title,
                 "speakers": len(speakers),
                 "neutral_s": round(float(np.mean(seconds)), 1),
                 "before": score(info.labels, truth, before).to_dict(),
                 "after": score(info.labels, truth, after).to_dict(),
             }
-    return report
+    return {"model": info.name, "recipe": recipe.name, "part": part, "corpora": results}
 
 
-def _told(
-    network: EmotionModel, info: ModelInfo, utterances: list[Utterance], usual: np.ndarray
-) -> tuple[list[tuple[int, int, int]], Seconds]:
-    """Truth, answer before and answer after of one speaker's utterances; neutral speech used."""
-    heard = []
+def _answers(
+    network: EmotionModel, info: ModelInfo, utterances: Sequence[Utterance], others: np.ndarray
+) -> tuple[list[Answer], Seconds]:
+    """Return the answers to one speaker's utterances, and the seconds of neutral speech used.
+
+    Args:
+        others: see `offset`.
+    """
+    turns: list[tuple[str, Seconds, np.ndarray]] = []
     for utterance in utterances:
-        turns = [
+        answered = [
             (window.speech_s, log_softmax(logits))
             for window, logits in stream_logits(network, info.smoothing, utterance.path)
             if window.trigger == UTTERANCE
         ]
-        if turns:  # without speech there is no answer to change
-            heard.append((utterance.label, *max(turns, key=lambda turn: turn[0])))
-    neutral = [index for index, (label, _, _) in enumerate(heard) if label == "neutral"]
+        if answered:  # without speech there is no answer to change
+            turns.append((utterance.label, *max(answered, key=lambda turn: turn[0])))
+    neutral = [index for index, (label, _, _) in enumerate(turns) if label == "neutral"]
     used, speech_s = [], 0.0
     for index in neutral[: len(neutral) // 2]:
-        if speech_s < ENOUGH_S:
+        if speech_s < ENOUGH_SPEECH_S:
             used.append(index)
-            speech_s += heard[index][1]
-    mean = _mean([heard[index][1:] for index in used]) if used else usual
-    added = np.array(offset(mean, usual))
-    return [
-        (info.labels.index(label), int(logits.argmax()), int((logits + added).argmax()))
-        for index, (label, _, logits) in enumerate(heard)
+            speech_s += turns[index][1]
+    person = _mean([turns[index][1:] for index in used]) if used else others
+    added = np.array(offset(person, others))
+    answers = [
+        Answer(info.labels.index(label), int(logits.argmax()), int((logits + added).argmax()))
+        for index, (label, _, logits) in enumerate(turns)
         if index not in used
-    ], speech_s
+    ]
+    return answers, speech_s
 
 
-def print_measured(report: dict) -> None:
-    """WA and UA before and after, on stdout."""
+def print_measured(report: dict[str, Any]) -> None:
+    """Print WA and UA before and after."""
     table = Table(title=f"{report['model']}, {report['part']} speakers, after their neutral speech")
     for column in ("corpus", "speakers", "neutral", "n", "WA", "UA", "adapted: WA", "UA"):
         table.add_column(column, justify="left" if column == "corpus" else "right")

@@ -1,7 +1,7 @@
-"""The training loop: resumable, seeded, judged on data it does not train on, on one device or many.
+"""The training loop: resumable, seeded, validated after each epoch, on one device or several.
 
 With several processes (`torchrun`) each takes its share of every batch, and gradients are averaged;
-the first one judges, writes, and tells the others when to stop.
+the first process validates, writes, and tells the others when to stop.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
@@ -21,62 +21,71 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from ser_stream.distributed import is_first, rank
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import Scores, score
 from ser_stream.models.base import NormalisingModel
+from ser_stream.progress import format_duration, print_line, progress
 from ser_stream.recipes.optimisation import Optimisation
+from ser_stream.training.devices import has_bfloat16, move
+from ser_stream.training.optimizers import make_optimizer, make_scheduler
+
+NetworkT = TypeVar("NetworkT", bound=NormalisingModel)
 
 
 class Batches(Protocol):
-    """What gives training batches."""
+    """Training batches."""
 
     steps: int
-    """Batches in an epoch, or a few less: what schedules count on."""
+    """Number of batches in an epoch, on which schedules rely; an epoch may have one more."""
 
-    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple, Tensor]]:
-        """Batches of one epoch: the network's arguments, and targets, indices or one-hot."""
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple[Any, ...], Tensor]]:
+        """Yield the batches of an epoch: the network's arguments, and targets.
+
+        Targets are label indices (batch,) or probabilities (batch, labels).
+        """
 
 
-class Labelled(Protocol):
-    """What gives batches to be judged."""
+class EvaluationBatches(Protocol):
+    """Batches for evaluation."""
 
     targets: np.ndarray
+    """(items,) indices of labels."""
 
-    def batches(self) -> Iterator[tuple[np.ndarray, tuple]]:
-        """Indices (batch,) into `targets`, and the network's arguments.
+    def batches(self) -> Iterator[tuple[np.ndarray, tuple[Any, ...]]]:
+        """Yield indices (batch,) into `targets`, and the network's arguments.
 
-        An item may come in several parts.
+        An item may occur several times, once for each of its parts.
         """
 
 
 class Objective(nn.Module):
-    """A network's loss as a module's forward pass, which is where torch averages gradients."""
+    """A network's loss as the forward pass of a module, where torch averages gradients."""
 
     def __init__(self, model: NormalisingModel, label_smoothing: float):
         super().__init__()
         self.model = model
         self.label_smoothing = label_smoothing
 
-    def forward(self, inputs: tuple, targets: Tensor) -> Tensor:
+    def forward(self, inputs: tuple[Any, ...], targets: Tensor) -> Tensor:
+        """Return the mean loss of a batch."""
         return self.model.loss(*inputs, targets=targets, label_smoothing=self.label_smoothing)
 
 
-class Trainer:
-    """Trains one model by a seed, and remembers how far it came in `folder`.
+class Trainer(Generic[NetworkT]):
+    """Trains a network with one seed, and saves its state in `folder` after each epoch.
 
-    What is kept is the last epoch's weights, or their moving average, or, with early stopping,
-    those of the epoch that was best on the validation part: see `Optimisation`.
+    The result has the last epoch's weights, or their moving average, or, with early stopping, those
+    of the best epoch on the validation part: see `Optimisation`.
 
     Attributes:
-        best: number of the epoch that is kept, and its value of what is monitored.
+        best: the best epoch's number, and its value of what is monitored.
     """
 
     def __init__(
         self,
-        model: NormalisingModel,
+        model: NetworkT,
         batches: Batches,
         optimisation: Optimisation,
         seed: int,
@@ -85,7 +94,7 @@ class Trainer:
     ):
         self.device = torch.device(device)
         # Channels last: convolutions and pooling take two thirds of the time on a CPU.
-        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.model = move(model, self.device, torch.channels_last)
         self.batches = batches
         self.optimisation = optimisation
         self.seed = seed
@@ -94,24 +103,25 @@ class Trainer:
         self.objective: nn.Module = Objective(self.model, optimisation.label_smoothing)
         if dist.is_initialized():
             self.objective = DistributedDataParallel(self.objective)
-        self.average = None
+        self.average: AveragedModel | None = None
         if optimisation.average:
             average = get_ema_multi_avg_fn(optimisation.average)
             self.average = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
-        self.optimizer = _optimizer(self.model, optimisation)
-        self.scheduler = _scheduler(self.optimizer, optimisation, batches.steps)
+        self.optimizer = make_optimizer(self.model, optimisation)
+        self.scheduler = make_scheduler(self.optimizer, optimisation, batches.steps)
         self.epoch = 0
-        self.best = (0, -np.inf)
-        self._watched = -np.inf
+        self.best: tuple[int, float] = (0, -np.inf)
+        self._monitored: float = -np.inf
         self._best_weights: dict[str, Tensor] | None = None
         self._resume()
 
     @property
     def state_path(self) -> Path:
+        """File of the state that an interrupted run resumes from."""
         return self.folder / "state.pt"
 
-    def run(self, validation: Labelled | None) -> NormalisingModel:
-        """Train to the end and return the model that is kept, ready to judge.
+    def run(self, validation: EvaluationBatches | None) -> NetworkT:
+        """Train to the end and return the resulting network, in evaluation mode.
 
         Args:
             validation: scored after each epoch; None: nothing is, which early stopping and the
@@ -119,52 +129,77 @@ class Trainer:
 
         Raises:
             ValueError: they need a validation part.
-            InputError: training diverged, the loss is no number any more. What is on disk is the
+            InputError: training diverged: the loss is not finite. The state on disk is that of the
                 epoch before.
         """
         if validation is None and self.optimisation.needs_validation:
             raise ValueError("early stopping and the schedule plateau need a validation part")
+        started, first_epoch = time.monotonic(), self.epoch
         while self.epoch < self.optimisation.epochs and not self._has_stopped():
-            started = time.monotonic()
-            loss = self._train_epoch(self.epoch)
-            if not math.isfinite(loss):
-                raise InputError(
-                    f"optimisation: learning_rate: found {self.optimisation.learning_rate:g}, with "
-                    f"which training diverged: the loss of epoch {self.epoch + 1} is {loss}; lower "
-                    f"it, or set clip_norm, and train into another folder than {self.folder}"
-                )
-            record = {"epoch": self.epoch + 1, "loss": round(loss, 4)}
-            if validation is not None and is_first():
-                record |= self._validate(validation)
-            self._share_best()
-            record["learning_rate"] = self.optimizer.param_groups[0]["lr"]
-            if isinstance(self.scheduler, ReduceLROnPlateau):
-                self.scheduler.step(self._watched)
-            record["seconds"] = round(time.monotonic() - started, 1)
-            self.epoch += 1
+            record = self._run_epoch(validation)
             if is_first():
-                with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(record) + "\n")
-                self._save()
-        return self.kept_model()
+                self._write(record)
+                elapsed_s = time.monotonic() - started
+                print_line(self._epoch_line(record, elapsed_s / (self.epoch - first_epoch)))
+        return self.result()
 
-    def kept_model(self) -> NormalisingModel:
-        """A copy of the model with the weights that are kept."""
-        model = copy.deepcopy(self.average.module if self.average else self.model).eval()
+    def _run_epoch(self, validation: EvaluationBatches | None) -> dict[str, float]:
+        """Train and validate one epoch; return its line of metrics.jsonl."""
+        started = time.monotonic()
+        loss = self._train_epoch(self.epoch)
+        if not math.isfinite(loss):
+            raise InputError(
+                f"optimisation: learning_rate: found {self.optimisation.learning_rate:g}, with "
+                f"which training diverged: the loss of epoch {self.epoch + 1} is {loss}; lower "
+                f"it, or set clip_norm, and train into another folder than {self.folder}"
+            )
+        record = {"epoch": self.epoch + 1, "loss": round(loss, 4)}
+        if validation is not None and is_first():
+            record |= self._validate(validation)
+        self._share_best()
+        record["learning_rate"] = self.optimizer.param_groups[0]["lr"]
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(self._monitored)
+        record["seconds"] = round(time.monotonic() - started, 1)
+        self.epoch += 1
+        return record
+
+    def _epoch_line(self, record: dict[str, float], epoch_s: float) -> str:
+        """Return one line about an epoch; `epoch_s` is the mean duration of an epoch so far."""
+        parts = [f"loss {record['loss']:.4f}"]
+        parts += [
+            f"validation {name.upper()} {record[f'validation_{name}']:.1%}"
+            for name in ("wa", "ua")
+            if f"validation_{name}" in record
+        ]
+        parts.append(format_duration(record["seconds"]))
+        remaining_s = (self.optimisation.epochs - self.epoch) * epoch_s
+        if remaining_s:
+            at_most = "at most" if self.optimisation.patience else "about"
+            parts.append(f"{at_most} {format_duration(remaining_s)} remaining")
+        return f"epoch {self.epoch} of {self.optimisation.epochs}: {', '.join(parts)}"
+
+    def result(self) -> NetworkT:
+        """Return a copy of the network with the resulting weights, in evaluation mode."""
+        model = copy.deepcopy(self._evaluated_model).eval()
         if self._best_weights is not None:
             model.load_state_dict(self._best_weights)
         return model
 
-    def _validate(self, validation: Labelled) -> dict[str, float]:
-        model = self.average.module if self.average else self.model
-        model.eval()
+    @property
+    def _evaluated_model(self) -> NetworkT:
+        """The network with averaged weights, or the trained network itself."""
+        return self.model if self.average is None else cast(NetworkT, self.average.module)
+
+    def _validate(self, validation: EvaluationBatches) -> dict[str, float]:
+        model = self._evaluated_model.eval()
         logits = predict(model, validation)
         scores = score(model.labels, validation.targets, logits.argmax(1).numpy())
         loss = float(nn.functional.cross_entropy(logits, torch.from_numpy(validation.targets)))
-        watched = {
+        monitored = {
             "wa": scores.wa, "ua": scores.ua, "weighted_f1": scores.weighted_f1, "loss": -loss,
         }  # fmt: skip
-        self._remember(model, watched[self.optimisation.monitor])
+        self._remember(model, monitored[self.optimisation.monitor])
         return {
             "validation_loss": round(loss, 4),
             "validation_wa": round(scores.wa, 4),
@@ -172,51 +207,60 @@ class Trainer:
             "validation_weighted_f1": round(scores.weighted_f1, 4),
         }
 
-    def _remember(self, model: NormalisingModel, watched: float) -> None:
-        """Note what is watched, the higher the better, and the weights if it is the best yet."""
-        self._watched = watched
-        if self.optimisation.patience and watched > self.best[1]:
-            self.best = (self.epoch + 1, watched)
+    def _remember(self, model: NormalisingModel, monitored: float) -> None:
+        """Note the monitored value, the higher the better, and the weights of the best epoch."""
+        self._monitored = monitored
+        if self.optimisation.patience and monitored > self.best[1]:
+            self.best = (self.epoch + 1, monitored)
             self._best_weights = {k: v.clone() for k, v in model.state_dict().items()}
 
     def _share_best(self) -> None:
-        """The first process tells the others what it found."""
+        """Send the validation of the first process to the others."""
         if not dist.is_initialized() or not self.optimisation.needs_validation:
             return
-        found = [self.best, self._watched]
-        dist.broadcast_object_list(found)
-        self.best, self._watched = found
+        shared: list[Any] = [self.best, self._monitored]
+        dist.broadcast_object_list(shared)
+        self.best, self._monitored = shared
 
     def _has_stopped(self) -> bool:
         patience = self.optimisation.patience
         return patience > 0 and self.epoch - self.best[0] >= patience
 
     def _train_epoch(self, epoch: int) -> float:
-        """One pass; returns the mean loss. An epoch's randomness follows from seed and number."""
+        """Train one epoch, whose randomness follows from seed and number; return the mean loss."""
         torch.manual_seed(self.seed * 1000 + epoch + 1_000_003 * rank())
-        rng = np.random.default_rng([self.seed, epoch])
-        optimisation = self.optimisation
+        batches = self.batches.epoch(np.random.default_rng([self.seed, epoch]))
         self.objective.train()
-        losses = []
-        progress = tqdm(
-            self.batches.epoch(rng), total=self.batches.steps, leave=False,
-            desc=f"epoch {epoch + 1}/{optimisation.epochs}", disable=None if is_first() else True,
+        description = f"epoch {epoch + 1} of {self.optimisation.epochs}"
+        return float(
+            torch.stack([
+                self._train_batch(inputs, targets)
+                for inputs, targets in progress(
+                    batches, description, self.batches.steps, show=is_first()
+                )
+            ]).mean()
         )  # fmt: skip
-        for inputs, targets in progress:
-            inputs = tuple(None if part is None else part.to(self.device) for part in inputs)
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-                loss = self.objective(inputs, targets.to(self.device))
-            self.optimizer.zero_grad()
-            loss.backward()
-            if optimisation.clip_norm:
-                nn.utils.clip_grad_norm_(self.model.parameters(), optimisation.clip_norm)
-            self.optimizer.step()
-            if isinstance(self.scheduler, OneCycleLR):
-                self.scheduler.step()
-            if self.average:
-                self.average.update_parameters(self.model)
-            losses.append(loss.detach())
-        return float(torch.stack(losses).mean())
+
+    def _train_batch(self, inputs: tuple[Any, ...], targets: Tensor) -> Tensor:
+        """Take one step of the optimizer; return the loss."""
+        inputs = tuple(None if part is None else part.to(self.device) for part in inputs)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            loss = self.objective(inputs, targets.to(self.device))
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.optimisation.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.optimisation.clip_norm)
+        self.optimizer.step()
+        if isinstance(self.scheduler, OneCycleLR):
+            self.scheduler.step()
+        if self.average:
+            self.average.update_parameters(self.model)
+        return loss.detach()
+
+    def _write(self, record: dict[str, float]) -> None:
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        self._save()
 
     def _state(self) -> dict[str, Any]:
         parts = {
@@ -226,9 +270,9 @@ class Trainer:
         return {name: part.state_dict() for name, part in parts.items() if part is not None}
 
     def _save(self) -> None:
-        kept = {"epoch": self.epoch, "best": self.best, "best_weights": self._best_weights}
+        best = {"epoch": self.epoch, "best": self.best, "best_weights": self._best_weights}
         unfinished = self.state_path.with_suffix(".tmp")
-        torch.save(self._state() | kept, unfinished)
+        torch.save(self._state() | best, unfinished)
         unfinished.replace(self.state_path)  # atomic: a stop never leaves half a state
 
     def _resume(self) -> None:
@@ -240,64 +284,24 @@ class Trainer:
             getattr(self, name).load_state_dict(state[name])
         self.epoch, self.best = state["epoch"], tuple(state["best"])
         self._best_weights = state["best_weights"]
+        if is_first():
+            print_line(f"resuming after epoch {self.epoch}")
 
 
-def _optimizer(model: nn.Module, settings: Optimisation) -> torch.optim.Optimizer:
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
-    pretrained = getattr(model, "pretrained_encoder", None)
-    groups = [{"params": list(model.parameters())}]
-    if pretrained is not None and settings.pretrained_rate is not None:
-        pretrained.requires_grad_(settings.pretrained_rate > 0)
-        ready = list(pretrained.parameters())
-        known = {id(parameter) for parameter in ready}
-        groups = [{"params": [p for p in model.parameters() if id(p) not in known]}]
-        if settings.pretrained_rate:
-            rate = settings.pretrained_rate * settings.learning_rate
-            groups.append({"params": ready, "lr": rate})
-    return kind(
-        groups, lr=settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay
-    )
-
-
-def _scheduler(
-    optimizer: torch.optim.Optimizer, settings: Optimisation, steps: int
-) -> OneCycleLR | ReduceLROnPlateau | None:
-    if settings.schedule == "one_cycle":
-        # Shares of corpora are rounded: an epoch may have one batch more.
-        total = settings.epochs * (steps + 1)
-        rates = [group["lr"] for group in optimizer.param_groups]
-        return OneCycleLR(optimizer, rates, total_steps=total, pct_start=0.15)
-    if settings.schedule == "plateau":
-        # What is watched may be negative, where a relative threshold would ask for less.
-        return ReduceLROnPlateau(
-            optimizer, "max", settings.plateau_factor, settings.plateau_patience,
-            threshold_mode="abs",
-        )  # fmt: skip
-    return None
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 makes a step two to three times faster. Emulated, it is 7 times slower."""
-    if device.type == "cpu":
-        capabilities = torch.cpu.get_capabilities()
-        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-    return device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
-
-
-def predict(model: NormalisingModel, data: Labelled) -> Tensor:
-    """Logits (items, labels) of a model in evaluation mode: of several parts, their mean."""
+def predict(model: NormalisingModel, data: EvaluationBatches) -> Tensor:
+    """Return logits (items, labels) of a network in evaluation mode; the mean of several parts."""
     device = next(model.parameters()).device
     logits = torch.zeros(len(data.targets), len(model.labels))
     parts = torch.zeros(len(data.targets), 1)
     with torch.inference_mode():
-        for members, inputs in data.batches():
+        for indices, inputs in data.batches():
             inputs = tuple(None if part is None else part.to(device) for part in inputs)
-            members = torch.as_tensor(members)
+            members = torch.as_tensor(indices)
             logits.index_add_(0, members, model(*inputs).float().cpu())
             parts.index_add_(0, members, torch.ones(len(members), 1))
     return logits / parts
 
 
-def evaluate(model: NormalisingModel, data: Labelled) -> Scores:
-    """Compare a model's answers with the targets."""
+def evaluate(model: NormalisingModel, data: EvaluationBatches) -> Scores:
+    """Score a network's predictions against the targets."""
     return score(model.labels, data.targets, predict(model, data).argmax(1).numpy())

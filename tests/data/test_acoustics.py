@@ -1,4 +1,4 @@
-"""What is done to speech to see what a robot's ear costs."""
+"""Acoustic conditions that robustness is measured in."""
 
 import json
 
@@ -14,7 +14,7 @@ from ser_stream.data.acoustics import (
     CONDITIONS,
     LEAD_S,
     TAIL_S,
-    Surroundings,
+    BackgroundSounds,
     mix,
     motor,
 )
@@ -31,8 +31,8 @@ TAIL = round(TAIL_S * SAMPLE_RATE_HZ)
 
 
 @pytest.fixture
-def around(tmp_path):
-    """Surroundings of two noises and six voices."""
+def background(tmp_path):
+    """Background sounds of two noises and six voices."""
     rng = np.random.default_rng(0)
     voices = []
     for fold, name in ((4, "rain"), (5, "clock"), (4, "crying_baby")):
@@ -42,7 +42,7 @@ def around(tmp_path):
     for i in range(6):
         voices.append(tmp_path / f"voice{i}.wav")
         soundfile.write(voices[-1], 0.1 * rng.standard_normal(9000), SAMPLE_RATE_HZ)
-    return Surroundings(tmp_path, (4, 5), voices)
+    return BackgroundSounds(tmp_path, (4, 5), voices)
 
 
 def tone(hertz=500.0, seconds=1.0):
@@ -51,70 +51,64 @@ def tone(hertz=500.0, seconds=1.0):
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
-def test_every_condition_keeps_the_length_and_can_be_repeated(name, around):
+def test_every_condition_keeps_the_length_and_is_repeatable(name, background):
     if name.startswith(("room", "far")):
         pytest.importorskip("pyroomacoustics")
     speech = tone()
-    heard = [CONDITIONS[name](speech, around, np.random.default_rng(5)) for _ in range(2)]
-    assert heard[0].dtype == np.float32
-    assert len(heard[0]) == LEAD + len(speech) + TAIL
-    assert np.isfinite(heard[0]).all()
-    np.testing.assert_array_equal(*heard)
+    processed = [CONDITIONS[name](speech, background, np.random.default_rng(5)) for _ in range(2)]
+    assert processed[0].dtype == np.float32
+    assert len(processed[0]) == LEAD + len(speech) + TAIL
+    assert np.isfinite(processed[0]).all()
+    np.testing.assert_array_equal(*processed)
 
 
 @pytest.mark.parametrize(("name", "snr_db"), [("noise-10dB", 10), ("babble-10dB", 10),
                                               ("motor-10dB", 10), ("noise-0dB", 0)])  # fmt: skip
-def test_noise_is_as_loud_as_its_name_says(name, snr_db, around):
+def test_noise_has_the_signal_to_noise_ratio_of_its_name(name, snr_db, background):
     speech = tone()
-    noise = CONDITIONS[name](speech, around, np.random.default_rng(1))
+    noise = CONDITIONS[name](speech, background, np.random.default_rng(1))
     noise[LEAD : LEAD + len(speech)] -= speech
     ratio = 10 * np.log10(np.mean(speech**2) / np.mean(noise**2))
     assert ratio == pytest.approx(snr_db, abs=0.1)
 
 
-def test_mix_leaves_the_speech_as_loud_as_it_was():
+def test_mixing_keeps_the_level_of_the_speech():
     speech = tone()
     mixed = mix(speech, motor(len(speech), np.random.default_rng(0)), 60, np.mean(speech**2))
     assert np.abs(mixed - speech).max() < 0.01
 
 
-def test_a_narrow_band_loses_what_is_above_4_khz(around):
-    heard = {
-        hertz: CONDITIONS["band-4kHz"](tone(hertz), around, np.random.default_rng(0))
+def test_the_narrow_band_removes_frequencies_above_4_khz(background):
+    processed = {
+        hertz: CONDITIONS["band-4kHz"](tone(hertz), background, np.random.default_rng(0))
         for hertz in (1000, 6000)
     }
-    assert np.std(heard[6000]) < 0.01 * np.std(heard[1000])
+    assert np.std(processed[6000]) < 0.01 * np.std(processed[1000])
 
 
-def test_too_loud_is_clipped_and_too_quiet_is_not_raised(around):
-    loud = CONDITIONS["gain+12dB"](2 * tone(), around, np.random.default_rng(0))
-    quiet = CONDITIONS["gain-30dB"](tone(), around, np.random.default_rng(0))
+def test_a_high_gain_clips_and_a_low_gain_attenuates(background):
+    loud = CONDITIONS["gain+12dB"](2 * tone(), background, np.random.default_rng(0))
+    quiet = CONDITIONS["gain-30dB"](tone(), background, np.random.default_rng(0))
     assert np.mean(np.abs(loud) >= 0.999) > 0.1
     assert np.abs(quiet).max() == pytest.approx(0.25 * 10**-1.5, rel=1e-3)
 
 
-def test_a_room_goes_on_sounding_for_its_time(around):
+def test_a_room_has_its_reverberation_time(background):
     pytest.importorskip("pyroomacoustics")
     click = np.zeros(SAMPLE_RATE_HZ, np.float32)
     click[-1] = 1.0
-    heard = CONDITIONS["room-0.6s"](click, around, np.random.default_rng(0))
-    energy = np.cumsum(heard[::-1] ** 2)[::-1]  # Schroeder's backward integration
+    processed = CONDITIONS["room-0.6s"](click, background, np.random.default_rng(0))
+    energy = np.cumsum(processed[::-1] ** 2)[::-1]  # Schroeder's backward integration
     decay = 10 * np.log10(energy / energy[0] + 1e-12)
     first, last = (int(np.argmax(decay < level)) for level in (-5, -25))
     assert 3 * (last - first) / SAMPLE_RATE_HZ == pytest.approx(0.6, abs=0.2)
-    assert scipy.signal.correlate(heard, click).max() > 0
+    assert scipy.signal.correlate(processed, click).max() > 0
 
 
 @pytest.mark.corpora
 def test_robustness_of_a_model_on_real_speech(corpora_root, capsys):
-    arguments = [
-        "evaluate",
-        "default",
-        "--recipe",
-        "config/recipes/streaming/default.yaml",
-        "--clips",
-        "1",
-    ]
+    arguments = ["evaluate", "default", "--recipe", "config/recipes/streaming/default.yaml"]
+    arguments += ["--clips", "1"]
     arguments += ["--corpora", str(corpora_root), "--conditions", "clean", "noise-0dB"]
     assert main([*arguments, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -125,7 +119,7 @@ def test_robustness_of_a_model_on_real_speech(corpora_root, capsys):
     assert "false_estimates" not in report
 
 
-def test_the_table_has_conversations_beside_recordings_alone():
+def test_the_table_has_recordings_in_a_row_beside_recordings_alone():
     def scores(alone, in_a_row):
         return {"ravdess": {"ua": alone, IN_A_ROW: {"ua": in_a_row}}}
 
@@ -140,7 +134,7 @@ def test_the_table_has_conversations_beside_recordings_alone():
 
 
 @pytest.mark.parametrize(("seconds", "false"), [(1.2, False), (2.5, True)])
-def test_what_is_said_of_sounds_without_a_voice_is_counted(seconds, false, tmp_path, tiny_model):
+def test_estimates_for_sounds_without_speech_are_counted(seconds, false, tmp_path, tiny_model):
     """A demo recording takes the place of such a sound: it begins to speak after 0.8 s."""
     samples = read_samples(DEMO / "4-angry.flac")[: round(seconds * SAMPLE_RATE_HZ)]
     path = tmp_path / "esc10" / "dog" / "4-1-1.wav"
@@ -152,7 +146,7 @@ def test_what_is_said_of_sounds_without_a_voice_is_counted(seconds, false, tmp_p
     assert found["by_sound"] == ({"dog": found["estimates"]} if false else {})
 
 
-def test_an_unknown_condition_is_named_with_those_there_are(capsys):
+def test_an_unknown_condition_is_named_with_the_accepted_ones(capsys):
     arguments = ["evaluate", "default", "--recipe", "config/recipes/streaming/default.yaml"]
     assert main([*arguments, "--corpora", "nowhere", "--conditions", "fog"]) != 0
     error = capsys.readouterr().err
@@ -160,13 +154,13 @@ def test_an_unknown_condition_is_named_with_those_there_are(capsys):
     assert "noise-10dB" in error
 
 
-def test_too_few_recordings_for_babble_are_counted(around, tmp_path):
-    few = Surroundings(tmp_path, (4, 5), [tmp_path / "voice0.wav"])
+def test_babble_from_too_few_recordings_is_refused(background, tmp_path):
+    few = BackgroundSounds(tmp_path, (4, 5), [tmp_path / "voice0.wav"])
     with pytest.raises(InputError, match="found 1 recordings; 6 are needed"):
         CONDITIONS["babble-10dB"](tone(), few, np.random.default_rng(0))
 
 
-def test_confidence_is_fitted_to_the_same_utterances_in_rooms_with_noise(around, tmp_path):
+def test_noisy_rooms_keep_label_and_speaker_and_are_repeatable(background, tmp_path):
     pytest.importorskip("pyroomacoustics")
     path = tmp_path / "voice.wav"
     soundfile.write(path, tone(), SAMPLE_RATE_HZ)
@@ -183,6 +177,6 @@ def test_confidence_is_fitted_to_the_same_utterances_in_rooms_with_noise(around,
     assert 0 < quiet < np.mean(files[0][LEAD:-TAIL] ** 2) / 2
 
 
-def test_without_sounds_of_esc_10_it_is_said_what_was_looked_for(tmp_path):
+def test_a_missing_esc_10_is_named(tmp_path):
     with pytest.raises(InputError, match="esc10"):
-        Surroundings(tmp_path, (4, 5), [])
+        BackgroundSounds(tmp_path, (4, 5), [])

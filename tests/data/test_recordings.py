@@ -1,4 +1,4 @@
-"""Recordings as the papers' trainings hear them: segments of long ones, and normalisation."""
+"""Whole recordings as batches: segments of long ones, and standardisation."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ser_stream.data.feature_cache import FeatureStore
-from ser_stream.data.recordings import Clips
+from ser_stream.data.recordings import ClipBatchSettings, Clips
 from ser_stream.training.trainer import predict
 
 LENGTHS = np.array([30, 50, 120, 51])
@@ -18,7 +18,8 @@ def clips():
     frames = np.concatenate([np.arange(n) + 1000 * i for i, n in enumerate(LENGTHS)])
     ends = np.cumsum(LENGTHS)
     store = FeatureStore(frames[:, None].astype(np.float32), ends - LENGTHS, ends, LENGTHS)
-    return Clips(store, np.arange(4), np.arange(4) % 2, 2, max_frames=50, same_length=False)
+    settings = ClipBatchSettings(batch_size=2, max_frames=50, same_length=False)
+    return Clips(store, np.arange(4), np.arange(4) % 2, settings)
 
 
 def segments(batches):
@@ -28,26 +29,26 @@ def segments(batches):
             yield index, frames[:n, 0].numpy() - 1000 * index
 
 
-def test_a_recording_is_judged_by_as_few_segments_as_hold_all_of_it(clips):
-    judged = list(segments(clips.batches()))
-    assert [len(frames) for _, frames in judged] == [30, 50, 50, 50, 50, 50, 50]
-    starts = {index: [f[0] for i, f in judged if i == index] for index in range(4)}
+def test_evaluation_cuts_a_recording_into_as_few_segments_as_cover_it(clips):
+    evaluated = list(segments(clips.batches()))
+    assert [len(frames) for _, frames in evaluated] == [30, 50, 50, 50, 50, 50, 50]
+    starts = {index: [f[0] for i, f in evaluated if i == index] for index in range(4)}
     assert starts == {0: [0], 1: [0], 2: [0, 35, 70], 3: [0, 1]}
 
 
-def test_an_epoch_hears_one_segment_of_each_drawn_at_random(clips):
+def test_an_epoch_takes_one_random_segment_of_each_recording(clips):
     starts = set()
     for seed in range(40):
         batches = clips.epoch(np.random.default_rng(seed))
         # What an epoch gives beside features are targets; frames tell the recording.
-        heard = [row for (features, _), _ in batches for row in features[:, 0, 0].tolist()]
-        assert sorted(int(first // 1000) for first in heard) == [0, 1, 2, 3]
-        starts |= {first - 2000 for first in heard if 2000 <= first < 3000}
-        assert {first for first in heard if first < 2000} == {0, 1000}
+        firsts = [row for (features, _), _ in batches for row in features[:, 0, 0].tolist()]
+        assert sorted(int(first // 1000) for first in firsts) == [0, 1, 2, 3]
+        starts |= {first - 2000 for first in firsts if 2000 <= first < 3000}
+        assert {first for first in firsts if first < 2000} == {0, 1000}
     assert min(starts) >= 0 and max(starts) <= 70 and len(starts) > 20
 
 
-def test_the_answer_to_several_segments_is_their_mean(clips):
+def test_the_prediction_of_several_segments_is_their_mean(clips):
     class FirstFrame(nn.Module):
         """Logits: the number of a segment's first frame, and its negative."""
 
@@ -65,7 +66,7 @@ def test_the_answer_to_several_segments_is_their_mean(clips):
     torch.testing.assert_close(logits[:, 1], -logits[:, 0])
 
 
-def test_statistics_are_of_all_frames(clips):
+def test_statistics_cover_all_frames(clips):
     mean, std = clips.statistics("band")
     frames = clips.store.frames.astype(np.float64)
     assert mean.item() == pytest.approx(frames.mean())
@@ -73,14 +74,15 @@ def test_statistics_are_of_all_frames(clips):
 
 
 @pytest.mark.parametrize("in_decibels", [True, False])
-def test_cells_that_hardly_vary_are_not_blown_up(in_decibels):
+def test_cells_that_hardly_vary_have_a_minimum_deviation(in_decibels):
     """Three cells of two values, one a thousand times smaller; the first cell is padding."""
     rng = np.random.default_rng(0)
     clips = rng.normal(0, 10, (50, 3, 2)) * [1.0, 1e-3]
     clips[:, 0] *= 1e-6
     ends = 3 * np.arange(1, 51)
     store = FeatureStore(clips.reshape(-1, 2), ends - 3, ends, np.full(50, 3))
-    part = Clips(store, np.arange(50), np.zeros(50, int), 2, 3, True, in_decibels)
+    settings = ClipBatchSettings(2, 3, True, in_decibels)
+    part = Clips(store, np.arange(50), np.zeros(50, int), settings)
     _, std = part.statistics("cell")
     of_all = clips.std(axis=(0, 1))
     least = np.array([1.0, 1.0]) if in_decibels else 0.1 * of_all

@@ -8,12 +8,13 @@ import ser_stream.training.calibrate as calibrate_module
 from scored import judge, make_model, whole_window
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.feature_cache import FeatureStore
+from ser_stream.data.speaker_history import SpeakerHistory
 from ser_stream.evaluation.streamed import stream_logits
 from ser_stream.features.speaker_memory import FORGET_S, MEMORY_S, SpeakerMemory
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.scoring import new_speaker_memory
-from training_data import FRAMES, a_training_set
+from training_data import FRAMES, small_sources, small_windows
 from turns import PLAIN, two_turns
 
 PRIOR = np.array([-40.0, -60.0])
@@ -117,34 +118,54 @@ def store():
     return FeatureStore(frames, starts, starts + 200, np.full(4, 200))
 
 
-def test_in_training_what_was_heard_is_of_the_speaker_and_taken_off(store, monkeypatch):
-    training_set = a_training_set(store, **PLAIN)
-    training_set.usual = np.full(64, -200.0)
+class FixedHistory:
+    """Earlier turns that are always the same; a `SpeakerHistory` of one store."""
+
+    def __init__(self, store, mean, length_s):
+        self._store, self._mean, self._length_s = store, mean, length_s
+
+    def mean(self, index, speed):
+        return self._store.utterance(index).mean(axis=0)
+
+    def draw(self, index, speed, rng):
+        return self._mean, self._length_s
+
+
+def test_the_history_of_a_turn_in_training_is_of_its_speaker(store):
+    sources = small_sources(store)
+    history = SpeakerHistory(sources.utterances, sources.stores, 0.01)
     means = [store.utterance(i).mean(axis=0) for i in range(4)]
     for seed in range(20):
-        mean, heard_s = training_set._history.draw(1, 0, np.random.default_rng(seed))
+        mean, length_s = history.draw(1, 0, np.random.default_rng(seed))
         assert np.all((means[0] - 1e-3 <= mean) & (mean <= means[3] + 1e-3))
-        assert 2 <= heard_s <= 8
-    monkeypatch.setattr(training_set._history, "draw", lambda *_: (means[3], 6.0))
-    frames, _ = training_set.augmented(1, np.random.default_rng(0))
-    np.testing.assert_allclose(frames, store.utterance(1) - 0.75 * (means[3] + 200), rtol=1e-4)
+        assert 2 <= length_s <= 8
 
 
-def test_in_a_room_the_speaker_was_heard_there_before_too(store, monkeypatch):
+def test_the_history_of_a_turn_in_training_is_subtracted(store):
+    mean = store.utterance(3).mean(axis=0)
+    windows = small_windows(
+        store, history=FixedHistory(store, mean, 6.0), memory_mean=np.full(64, -200.0), **PLAIN
+    )
+    frames, _ = windows.augmented(1, np.random.default_rng(0))
+    np.testing.assert_allclose(frames, store.utterance(1) - 0.75 * (mean + 200), rtol=1e-4)
+
+
+def test_the_history_in_training_has_the_simulated_channel_of_the_turn(store):
     dull = FeatureStore(store.frames - 20, store.starts, store.ends, store.speech_frames)
-    training_set = a_training_set(store, **PLAIN, simulated_channel=1.0)
-    training_set.simulated = [(0, dull)]
     mean = store.utterance(2).mean(axis=0)
-    monkeypatch.setattr(training_set._history, "draw", lambda *_: (mean, 6.0))
-    frames, _ = training_set.augmented(1, np.random.default_rng(0))
-    expected = dull.utterance(1) - 0.75 * (mean - 20 - training_set.usual)
+    windows = small_windows(
+        store, simulated=dull, history=FixedHistory(store, mean, 6.0),
+        memory_mean=np.full(64, -50.0), simulated_channel=1.0, **PLAIN,
+    )  # fmt: skip
+    frames, _ = windows.augmented(1, np.random.default_rng(0))
+    expected = dull.utterance(1) - 0.75 * (mean - 20 + 50)
     np.testing.assert_allclose(frames, expected, rtol=1e-4)
 
 
-def test_a_change_of_level_was_there_before_too(store):
+def test_the_history_in_training_has_the_level_of_the_turn(store):
     """After 2 to 8 s of history, a microphone's gain leaves a half to a fifth of itself."""
-    quiet = a_training_set(store, **PLAIN)
-    loud = a_training_set(store, **{**PLAIN, "gain_db": (11, 11)})
+    quiet = small_windows(store, **PLAIN)
+    loud = small_windows(store, **{**PLAIN, "gain_db": (11, 11)})
     for seed in range(10):
         one, _ = quiet.augmented(0, np.random.default_rng(seed))
         other, _ = loud.augmented(0, np.random.default_rng(seed))
@@ -161,11 +182,11 @@ def test_confidence_is_fitted_to_conversations_too(tiny_model, speech_path, monk
         for i, speaker in enumerate("aabb")
     ]
     with_memories = []
-    heard = calibrate_module.stream_logits_after
+    original = calibrate_module.stream_logits_after
 
     def spy(model, smoothing, path, memories):
         with_memories.append(memories)
-        yield from heard(model, smoothing, path, memories)
+        yield from original(model, smoothing, path, memories)
 
     monkeypatch.setattr(calibrate_module, "stream_logits_after", spy)
     calibrate_module.calibrate(network, info, said, 0.3)

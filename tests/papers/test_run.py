@@ -33,6 +33,7 @@ from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.recipes.settings import overlay
 from ser_stream.training import trainer
+from ser_stream.training.optimizers import make_scheduler
 from ser_stream.validation import convert
 
 EXPERIMENTS = sorted((RECIPES / "papers").glob("*/*.yaml"))
@@ -178,7 +179,7 @@ def test_the_plateau_schedule_monitors_the_loss():
         plateau_factor=0.1, learning_rate=1e-3,
     )  # fmt: skip
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
-    scheduler = trainer._scheduler(optimizer, settings, 10)
+    scheduler = make_scheduler(optimizer, settings, 10)
     rates = []
     for loss in (2.0, 1.5, *6 * [1.4]):
         scheduler.step(-loss)

@@ -1,4 +1,4 @@
-"""A recipe and a training set of a few utterances."""
+"""A recipe, and a training set of a few utterances."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from ser_stream.corpora.base import Utterance
-from ser_stream.data.augmentation import (
-    Augmentation,
-)
-from ser_stream.data.windows import TrainingSet
+from ser_stream.data.augmentation import Augmentation
+from ser_stream.data.log_mel_windows import LogMelWindows
+from ser_stream.data.speaker_history import SpeakerHistory
+from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources
 
 RECIPE = """
 kind: speech
@@ -31,13 +31,29 @@ RNG = np.random.default_rng(0)
 FRAMES = RNG.normal(-30, 10, (200, 64)).astype(np.float32)
 
 
-def a_training_set(store, **augmentation):
+def small_sources(store, simulated=None):
+    """Sad and happy utterances of one speaker in turn, and a noise of -20 dB in every band."""
     utterances = [
         Utterance(Path(f"{i}.wav"), "ravdess", "a", "f", ("sad", "happy")[i % 2], "en")
         for i in range(len(store))
     ]
     noise = np.full((50, 64), -20.0, np.float32)
-    return TrainingSet(
-        utterances, [store], ("sad", "happy"), {"ravdess": 1.0}, Augmentation(**augmentation),
-        8, 4, 500, [noise], [(0, store)],
+    return TrainingSources(utterances, [store], [(0, simulated or store)], [noise])
+
+
+def small_settings(max_frames=500, min_frames=1, **augmentation):
+    return TrainingSetSettings(
+        ("sad", "happy"), {"ravdess": 1.0}, Augmentation(**augmentation), 8, 4, max_frames,
+        min_frames,
     )  # fmt: skip
+
+
+def small_windows(
+    store, max_frames=500, simulated=None, memory_mean=None, history=None, **augmentation
+):
+    """Augmented windows of `small_sources`, with speaker history where it is asked for."""
+    sources = small_sources(store, simulated)
+    settings = small_settings(max_frames, **augmentation)
+    if history is None and settings.augmentation.speaker_history:
+        history = SpeakerHistory(sources.utterances, sources.stores, settings.frame_s)
+    return LogMelWindows(sources, settings, history=history, memory_mean=memory_mean)

@@ -1,4 +1,4 @@
-"""Fold by fold: who is heard by which network, and what the answers come to."""
+"""Cross-validation."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def recipe_path(tmp_path):
     return path
 
 
-def test_each_fold_is_a_network_that_never_heard_it(
+def test_each_fold_is_scored_by_a_network_trained_without_it(
     recipe_path, corpora, tiny_model, tmp_path, capsys
 ):
     output = tmp_path / "out"
@@ -68,7 +68,7 @@ def utterances():
     ]
 
 
-def test_a_corpus_that_is_left_out_has_no_share():
+def test_a_held_out_corpus_has_no_share_in_training():
     recipe = load_recipe(RECIPES / "streaming" / "leave-one-corpus-out.yaml")
     validation = {"ravdess": [8, 9], "cremad": [1006], "nemo": ["IC0"]}
     recipe.speakers.clear()
@@ -83,7 +83,7 @@ def test_a_corpus_that_is_left_out_has_no_share():
     assert {u.corpus for u in parts["train"] + parts["validation"]} == {"cremad", "nemo"}
 
 
-def test_folds_are_pooled_and_calm_may_count_as_neutral():
+def test_folds_are_pooled_also_with_calm_as_neutral():
     folds = [
         {"labels": ["neutral", "calm", "sad"], "confusion": confusion, "no_speech": [0, 1, 0]}
         for confusion in ([[1, 1, 0], [1, 2, 0], [0, 1, 1]], [[2, 0, 0], [0, 2, 1], [0, 0, 2]])

@@ -1,6 +1,7 @@
-"""Own clips: their table, and a model that learns from them."""
+"""Fine-tuning on own clips."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from ser_stream.errors import InputError
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.relabel import with_labels
 from ser_stream.recipes.optimisation import Optimisation
-from ser_stream.training.fine_tune import NEVER, fine_tune, hold_out
+from ser_stream.training.fine_tune import NEVER_CHOSEN, fine_tune, hold_out, print_report
 
 QUICK = Optimisation(epochs=2, batch_size=8, learning_rate=1e-3)
 
@@ -58,23 +59,23 @@ def test_a_wrong_table_is_an_error_that_says_what_is_wrong(tmp_path, content, me
         own.read(text(tmp_path / "mine.csv", content))
 
 
-# What is held out
+# Held-out clips
 
 
 def test_speakers_are_held_out_where_there_are_three():
-    learned, held_out, by_speaker = hold_out(clips(40, 5), seed=1)
+    train_clips, held_out, by_speaker = hold_out(clips(40, 5), seed=1)
     assert by_speaker
-    assert not {u.speaker for u in learned} & {u.speaker for u in held_out}
-    assert len(learned) + len(held_out) == 40
+    assert not {u.speaker for u in train_clips} & {u.speaker for u in held_out}
+    assert len(train_clips) + len(held_out) == 40
     assert len(held_out) >= 8
 
 
 def test_clips_of_every_label_are_held_out_where_there_is_one_speaker():
-    learned, held_out, by_speaker = hold_out(clips(40, 1), seed=1)
+    train_clips, held_out, by_speaker = hold_out(clips(40, 1), seed=1)
     assert not by_speaker
     assert len(held_out) == 8
-    assert {u.label for u in learned} == {u.label for u in held_out} == {"sad", "happy"}
-    assert not {u.key for u in learned} & {u.key for u in held_out}
+    assert {u.label for u in train_clips} == {u.label for u in held_out} == {"sad", "happy"}
+    assert not {u.key for u in train_clips} & {u.key for u in held_out}
 
 
 @pytest.mark.parametrize("utterances", [clips(19, 3), clips(2, 1) * 10])
@@ -83,7 +84,7 @@ def test_too_few_clips_or_labels_are_refused(utterances):
         hold_out(utterances, 0)
 
 
-# Learning
+# Fine-tuning
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def tuned(own_clips, tiny_model, tmp_path_factory):
     return fine_tune(str(tiny_model), own_clips, output, 0, QUICK), output
 
 
-def test_a_model_learns_from_own_clips_and_says_what_it_was_worth(tuned, tiny_model):
+def test_a_model_is_fine_tuned_on_own_clips_and_scored_before_and_after(tuned, tiny_model):
     report, output = tuned
     assert report["clips"] == 32
     assert report["held_out"]["speakers"]
@@ -119,7 +120,7 @@ def test_a_model_learns_from_own_clips_and_says_what_it_was_worth(tuned, tiny_mo
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_voices_are_remembered_where_it_is_said_whose_they_are(
+def test_the_model_keeps_its_speaker_memory_if_the_clips_name_their_speakers(
     named, own_clips, tiny_model, tmp_path
 ):
     network, info = load_model(tiny_model)
@@ -133,34 +134,65 @@ def test_voices_are_remembered_where_it_is_said_whose_they_are(
     assert load_model(tmp_path / "mine" / "model")[1].speaker_memory == named
 
 
-def test_labels_that_the_model_lacks_are_added_and_were_never_answered_before(tiny_model):
+def test_added_labels_are_never_chosen_before_training(tiny_model):
     network, info = load_model(tiny_model)
     labels = (*network.labels, "calm")
     steps = torch.randn(3, 50, network.gru.input_size)
-    for bias in (None, NEVER):
+    for bias in (None, NEVER_CHOSEN):
         wider = with_labels(network, info, labels, bias)
         assert wider.labels == labels
         logits = wider.classify(steps)
         torch.testing.assert_close(logits[:, :-1], network.classify(steps))
         expected = network.classify(steps).mean(dim=1)
-        if bias == NEVER:
+        if bias == NEVER_CHOSEN:
             assert torch.all(logits.argmax(dim=1) < len(labels) - 1)
         else:
             torch.testing.assert_close(logits[:, -1], expected)
 
 
-def test_the_command_prints_both_figures_and_where_the_model_is(
+def test_the_command_prints_counts_before_and_after_and_the_next_command(
     own_clips, tiny_model, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr("ser_stream.training.fine_tune.fine_tune.__defaults__", (0, QUICK))
     command = ["train", str(own_clips), "--model", str(tiny_model), "--output", str(tmp_path)]
     assert main(command) == 0
     out = capsys.readouterr().out
-    for fact in ("before", "after", "speakers it never heard", str(tmp_path / "model")):
+    for fact in ("before", "after", "speakers without clips in training", str(tmp_path / "model")):
         assert fact in out
+    assert re.search(r"\d+ to \d+ of \d+ correct \(95 % interval \d+ to \d+ %\)", out)
+    assert f"ser-stream listen --model {tmp_path / 'model'}\n" in out
 
 
-def test_a_model_that_hears_no_frames_cannot_learn_from_clips(own_clips, tmp_path, capsys):
+def scores(confusion):
+    labels = ["sad", "happy"]
+    return {
+        "labels": labels, "confusion": confusion, "no_speech": [0, 0], "n": sum(map(sum, confusion))
+    }  # fmt: skip
+
+
+def report(before, after):
+    return {
+        "clips": 85, "held_out": {"clips": 17, "speakers": []}, "added": [], "without_clips": [],
+        "before": scores(before), "after": scores(after), "output": "mine/model",
+    }  # fmt: skip
+
+
+def test_the_report_has_counts_an_interval_and_says_where_the_gain_may_be_chance(capsys):
+    print_report(report([[3, 6], [5, 3]], [[4, 5], [5, 3]]))
+    out = " ".join(capsys.readouterr().out.split())
+    # Wilson's interval of 7 of 17, by Newcombe's formula: 0.216 to 0.640.
+    assert "6 to 7 of 17 correct (95 % interval 22 to 64 %); a difference this small may" in out
+    assert "listen with the new model: ser-stream listen --model mine/model" in out
+
+
+def test_the_report_calls_no_large_gain_chance(capsys):
+    print_report(report([[1, 8], [7, 1]], [[8, 1], [1, 7]]))
+    out = " ".join(capsys.readouterr().out.split())
+    assert "2 to 15 of 17 correct (95 % interval 66 to 97 %)" in out
+    assert "chance" not in out
+
+
+def test_a_model_without_log_mel_features_is_refused(own_clips, tmp_path, capsys):
     command = ["train", str(own_clips), "--model", "can-english", "--output", str(tmp_path)]
     assert main(command) == 2
     error = capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Training of what stands behind a front end that stays as it is."""
+"""Training behind a frozen encoder."""
 
 import dataclasses
 
@@ -8,15 +8,17 @@ import torch
 
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.data.augmentation import Augmentation
+from ser_stream.data.conversations import ConversationBatches
 from ser_stream.data.feature_cache import load_features
+from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources
 from ser_stream.features.log_mel import HE
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.registry import build_model
 from ser_stream.models.voice_lstm import VoiceLstm
 from ser_stream.recipes.load import load_recipe
 from ser_stream.training.frozen_encoder import (
-    EncodedConversationBatches,
     EncodedHead,
+    EncodedWindows,
     encodes_once,
     load_encoded,
 )
@@ -55,7 +57,9 @@ def model():
     return network
 
 
-def test_steps_are_the_front_end_s_and_computed_once(model, corpora, tmp_path, monkeypatch):
+def test_cached_steps_are_those_of_the_encoder_and_computed_once(
+    model, corpora, tmp_path, monkeypatch
+):
     monkeypatch.setattr("ser_stream.training.frozen_encoder.has_bfloat16", lambda device: False)
     utterances = read_corpora(corpora, ["ravdess"])[:5]
     store = load_encoded(model, utterances[1:4], 0.9, tmp_path, among=utterances)
@@ -71,7 +75,7 @@ def test_steps_are_the_front_end_s_and_computed_once(model, corpora, tmp_path, m
     np.testing.assert_array_equal(again.frames, store.frames)
 
 
-def test_other_weights_give_other_steps(model, corpora, tmp_path):
+def test_other_encoder_weights_give_other_cached_steps(model, corpora, tmp_path):
     utterances = read_corpora(corpora, ["ravdess"])[:2]
     before = load_encoded(model, utterances, 1.0, tmp_path, among=utterances)
     with torch.no_grad():
@@ -80,7 +84,9 @@ def test_other_weights_give_other_steps(model, corpora, tmp_path):
     assert not np.array_equal(before.frames, after.frames)
 
 
-def test_a_run_trains_what_is_behind_the_front_end(recipe, corpora, tmp_path, monkeypatch):
+def test_a_run_trains_the_head_and_leaves_the_encoder_unchanged(
+    recipe, corpora, tmp_path, monkeypatch
+):
     train(recipe, corpora, tmp_path / "cache", tmp_path / "first", seed=0)
     monkeypatch.delattr(VoiceLstm, "encode")  # live, its parts are called
     train(recipe, corpora, tmp_path / "cache", tmp_path / "second", seed=0)
@@ -95,7 +101,7 @@ def test_a_run_trains_what_is_behind_the_front_end(recipe, corpora, tmp_path, mo
     assert torch.all(first.spread != 1)
 
 
-def test_a_network_answers_steps_as_frames(model):
+def test_the_head_on_steps_gives_the_logits_of_the_network_on_frames(model):
     frames = torch.randn(3, 120, 40) * 10 - 30
     lengths, past = torch.tensor([120, 90, 100]), torch.zeros(3, 3)
     past[0, 1:] = 0.3
@@ -105,15 +111,15 @@ def test_a_network_answers_steps_as_frames(model):
     torch.testing.assert_close(found, expected)
 
 
-def test_batches_are_of_whole_steps_of_one_speed(corpora, recipe, model, tmp_path):
+def test_windows_of_encoded_steps_have_the_lengths_asked_for(corpora, recipe, model, tmp_path):
     utterances = read_corpora(corpora, ["ravdess"])
     stores = [load_encoded(model, utterances, speed, tmp_path, utterances) for speed in (0.9, 1.0)]
     settings = dataclasses.replace(recipe.augmentation, prefix=1.0, min_frames=3)
     labels = tuple({u.label for u in utterances})
-    talks = EncodedConversationBatches(
-        utterances, stores, labels, {"ravdess": 1.0}, settings, 24, 8, 5, frame_s=0.1
-    )
-    for (steps, lengths, past), targets in talks.epoch(np.random.default_rng(0)):
+    sources = TrainingSources(utterances, stores)
+    settings = TrainingSetSettings(labels, {"ravdess": 1.0}, settings, 24, 8, 5, frame_s=0.1)
+    batches = ConversationBatches(sources, settings, EncodedWindows(sources, settings))
+    for (steps, lengths, past), targets in batches.epoch(np.random.default_rng(0)):
         assert steps.shape[2] == 1536 and steps.shape[1] <= 5
         assert lengths.min() >= 3 and lengths.max() <= 5
         assert past.shape == (len(lengths), len(lengths))
@@ -129,16 +135,16 @@ def test_batches_are_of_whole_steps_of_one_speed(corpora, recipe, model, tmp_pat
         {"time_masks": 1}, {"band_masks": 1},
     ],
 )  # fmt: skip
-def test_what_changes_sound_is_heard_each_time(recipe, change):
+def test_augmentation_of_sound_needs_the_encoder_in_each_epoch(recipe, change):
     assert encodes_once(recipe)
     changed = dataclasses.replace(recipe.augmentation, **change)
     assert not encodes_once(dataclasses.replace(recipe, augmentation=changed))
 
 
-def test_a_front_end_that_learns_hears_each_time(recipe):
+def test_an_encoder_that_learns_is_needed_in_each_epoch(recipe):
     optimisation = dataclasses.replace(recipe.optimisation, pretrained_rate=0.1)
     assert not encodes_once(dataclasses.replace(recipe, optimisation=optimisation))
 
 
-def test_what_is_usual_changes_sound():
+def test_default_augmentation_changes_sound():
     assert not Augmentation().leaves_sound

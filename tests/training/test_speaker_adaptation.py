@@ -1,4 +1,4 @@
-"""A model fitted to one person by their neutral speech."""
+"""Adaptation of a model to one person."""
 
 import dataclasses
 import json
@@ -43,7 +43,7 @@ def calibrated(tiny_model, recipe_path, corpora, tmp_path_factory):
     return folder
 
 
-def test_calibration_knows_how_neutral_speech_is_answered(calibrated):
+def test_calibration_holds_the_mean_answer_to_neutral_speech(calibrated):
     _, info = load_model(calibrated)
     for trigger in (INTERVAL, UTTERANCE):
         assert len(info.calibration[trigger].neutral) == 7
@@ -51,7 +51,7 @@ def test_calibration_knows_how_neutral_speech_is_answered(calibrated):
         assert info.calibration[trigger].offset == ()
 
 
-def test_a_part_of_the_difference_is_taken_off():
+def test_a_share_of_the_difference_is_the_offset():
     usual, persons = np.log([0.8, 0.1, 0.1]), np.log([0.4, 0.5, 0.1])
     added = np.array(offset(persons, usual))
     np.testing.assert_allclose(added, SHARE * (usual - persons), atol=1e-4)
@@ -61,7 +61,7 @@ def test_a_part_of_the_difference_is_taken_off():
     assert after.sum() == pytest.approx(1.0)
 
 
-def test_a_persons_model_answers_their_neutral_speech_more_like_others(
+def test_an_adapted_model_differs_by_an_offset_of_its_calibration(
     calibrated, corpora, tmp_path, capsys
 ):
     neutral = sorted(map(str, (corpora / "ravdess").rglob("03-01-01-*.flac")))
@@ -77,7 +77,7 @@ def test_a_persons_model_answers_their_neutral_speech_more_like_others(
     assert main(["listen", "--model", str(output), "--input", neutral[0], "--json"]) == 0
 
 
-def test_who_is_known_is_not_remembered_as_well(calibrated, corpora, tmp_path):
+def test_an_adapted_model_has_no_speaker_memory(calibrated, corpora, tmp_path):
     network, info = load_model(calibrated)
     save_model(tmp_path / "remembers", network, dataclasses.replace(info, speaker_memory=True))
     neutral = sorted(map(str, (corpora / "ravdess").rglob("03-01-01-*.flac")))
@@ -90,7 +90,7 @@ def test_who_is_known_is_not_remembered_as_well(calibrated, corpora, tmp_path):
     assert info.calibration == plain.calibration
 
 
-def test_too_little_speech_is_counted(calibrated, corpora, tmp_path, capsys):
+def test_too_little_speech_is_refused(calibrated, corpora, tmp_path, capsys):
     neutral = next((corpora / "ravdess").rglob("03-01-01-*.flac"))
     assert main(["adapt", str(calibrated), str(neutral), "--output", str(tmp_path)]) == 2
     assert "needed are 10 s" in capsys.readouterr().err
@@ -105,14 +105,12 @@ def test_a_model_that_was_never_calibrated_is_refused(tiny_model, corpora, tmp_p
 @pytest.mark.parametrize(
     "arguments", [["default"], ["default", "a.wav"], ["default", "--recipe", "r.yaml"]]
 )
-def test_half_of_what_is_needed_is_an_error(arguments, capsys):
+def test_incomplete_arguments_are_an_error(arguments, capsys):
     assert main(["adapt", *arguments]) == 2
     assert "adapt: " in capsys.readouterr().err
 
 
-def test_what_it_is_worth_is_measured_on_held_out_speakers(
-    calibrated, recipe_path, corpora, capsys
-):
+def test_the_gain_is_measured_on_held_out_speakers(calibrated, recipe_path, corpora, capsys):
     command = ["adapt", str(calibrated), "--recipe", str(recipe_path), "--corpora", str(corpora)]
     assert main([*command, "--json"]) == 0
     entry = json.loads(capsys.readouterr().out)["corpora"]["ravdess"]

@@ -15,11 +15,11 @@ from ser_stream.cli import main
 from ser_stream.data.pairs import (
     FRAMES_PER_WORD,
     EvaluationPairs,
+    PairEncoding,
     Texts,
     draw_text_label,
     joint_label,
-    lay_over,
-    make_pair,
+    word_spans,
 )
 from ser_stream.errors import InputError
 from ser_stream.evaluation.pair_scores import score_pairs
@@ -35,39 +35,40 @@ from ser_stream.recipes.load import load_recipe
 
 LABELS = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
 VOCABULARY = Vocabulary(["good", "bad", "door"])
+ENCODING = PairEncoding(LABELS, VOCABULARY, SegmentConfig())
 TEXTS = Texts([["good"], ["bad", "door"], ["door"]], ["happy", "sad", "neutral"])
 SENTENCES = {"neutral": "the door", "joy": "so good", "sadness": "so bad", "anger": "get out"}
 
 
 @given(st.integers(20, 600), st.lists(st.text("abc", min_size=1), min_size=1, max_size=12))
 @settings(deadline=None, max_examples=50)
-def test_words_take_all_of_the_sound_in_their_order(n_frames, words):
-    spans = lay_over(n_frames, words, 0.0, np.random.default_rng(0))
+def test_the_spans_of_words_cover_the_sound_in_order(n_frames, words):
+    spans = word_spans(n_frames, words, 0.0, np.random.default_rng(0))
     assert spans[0, 0] == 0 and spans[-1, 1] == n_frames
     np.testing.assert_array_equal(spans[1:, 0], spans[:-1, 1])
 
 
-def test_long_words_last_longer():
-    spans = lay_over(100, ["a", "wonderful"], 0.0, None)
+def test_longer_words_have_longer_spans():
+    spans = word_spans(100, ["a", "wonderful"], 0.0, None)
     np.testing.assert_array_equal(spans, [[0, 21], [21, 100]])  # 3 and 11 of 14
 
 
-def test_a_text_is_cut_to_what_the_voice_has_time_for():
+def test_a_text_is_cut_to_the_words_that_the_clip_has_time_for():
     bands = np.zeros((35, 128), np.float32)
     words = [f"w{i}" for i in range(9)]
-    segments, numbers = make_pair(bands, words, VOCABULARY, SegmentConfig(), None)
+    segments, numbers = ENCODING.encode(bands, words, None)
     assert len(segments) == len(numbers) == 35 // FRAMES_PER_WORD
     assert all(len(frames) for frames in segments)
     assert segments[0].shape[1] == 40
 
 
-def test_pairs_have_the_emotion_that_is_not_neutral():
+def test_a_pair_has_the_emotion_that_is_not_neutral():
     for voice, text in itertools.product(LABELS, LABELS):
         expected = {voice, text} - {"neutral"} or {"neutral"}
         assert joint_label(voice, text) == (expected.pop() if len(expected) == 1 else None)
 
 
-def test_texts_are_drawn_so_that_every_pair_has_an_emotion():
+def test_every_drawn_text_gives_a_pair_of_known_emotion():
     rng = np.random.default_rng(0)
     for voice in LABELS:
         drawn = Counter(draw_text_label(voice, LABELS, rng) for _ in range(400))
@@ -75,11 +76,9 @@ def test_texts_are_drawn_so_that_every_pair_has_an_emotion():
         assert 160 < drawn[voice] < 240
 
 
-def test_each_clip_is_judged_with_its_own_emotion_and_with_another():
+def test_each_clip_is_paired_with_its_own_emotion_and_with_another():
     clips = [np.zeros((80, 128), np.float32)] * 3
-    pairs = EvaluationPairs(
-        clips, ["happy", "neutral", "sad"], TEXTS, LABELS, VOCABULARY, SegmentConfig()
-    )
+    pairs = EvaluationPairs(clips, ["happy", "neutral", "sad"], TEXTS, ENCODING)
     names = lambda targets: [LABELS[t] for t in targets]  # noqa: E731
     assert names(pairs.voice_targets) == ["happy"] * 2 + ["neutral"] * 2 + ["sad"] * 2
     assert names(pairs.text_targets)[:3] == ["happy", "neutral", "neutral"]
@@ -88,13 +87,13 @@ def test_each_clip_is_judged_with_its_own_emotion_and_with_another():
     assert sorted(i for members, _ in pairs.batches(2) for i in members) == list(range(6))
 
 
-def test_words_and_sound_may_have_emotions_of_their_own_in_the_loss():
+def test_the_loss_has_a_target_for_the_pair_its_text_and_its_voice():
     """Each classifier has its own target: eq. 14 with three of them."""
     torch.manual_seed(0)
     options = {"vocabulary": VOCABULARY.words, "word_dimension": 4, "hidden": 4}
     model = build_model("can", LABELS, SegmentConfig(), options, BimodalModel).eval()
-    pair = make_pair(np.random.randn(60, 128).astype(np.float32), ["good", "door"], VOCABULARY,
-                     SegmentConfig(), None)  # fmt: skip
+    bands = np.random.randn(60, 128).astype(np.float32)
+    pair = ENCODING.encode(bands, ["good", "door"], None)
     batch = SegmentBatch.pad([pair, pair])
     targets = torch.tensor([[1, 0, 1], [2, 2, 0]])
     joint, text, audio = model.predictions(batch)
@@ -136,7 +135,7 @@ def recipe(text_branch, tmp_path):
     return path
 
 
-def test_a_network_is_trained_on_pairs_and_its_figures_are_by_kind(
+def test_a_network_is_trained_on_pairs_and_scored_by_kind_of_pair(
     recipe, corpora, tmp_path, capsys, text_branch, tiny_model
 ):
     columns = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID\n"
@@ -166,7 +165,7 @@ def test_a_network_is_trained_on_pairs_and_its_figures_are_by_kind(
     branch, _ = load_model(text_branch, kind=BimodalModel)
     assert model.text.embedding.weight.shape == branch.text.embedding.weight.shape
     assert (
-        "No recording of anyone who says what they feel"
+        "No recordings of people who say what they feel"
         in (tmp_path / "run" / "model" / "README.md").read_text()
     )
     run = json.loads((tmp_path / "run" / "run.json").read_text())
@@ -187,11 +186,11 @@ def test_a_network_is_trained_on_pairs_and_its_figures_are_by_kind(
             assert first["n"] == live["n"] == answers["joint"]["n"]
 
 
-def test_pairs_stay_the_same_where_words_are_misheard():
+def test_recognition_errors_leave_the_targets_of_pairs_unchanged():
     clips = [np.zeros((80, 128), np.float32)] * 2
     pairs, misheard = (
-        EvaluationPairs(clips, ["happy", "sad"], TEXTS, LABELS, VOCABULARY, SegmentConfig(), heard)
-        for heard in (None, lambda words: ["bad"])
+        EvaluationPairs(clips, ["happy", "sad"], TEXTS, ENCODING, recognise)
+        for recognise in (None, lambda words: ["bad"])
     )
     np.testing.assert_array_equal(pairs.targets, misheard.targets)
     bad = VOCABULARY.encode(["bad"])[0][0]
@@ -205,7 +204,7 @@ def test_what_is_published_live_is_the_mean_with_the_first_estimate():
     model = build_model("can", LABELS, SegmentConfig(), options, BimodalModel).eval()
     clips = [np.zeros((80, 128), np.float32)] * 4
     voices = ["happy", "sad", "sad", "neutral"]
-    pairs = EvaluationPairs(clips, voices, TEXTS, LABELS, VOCABULARY, SegmentConfig())
+    pairs = EvaluationPairs(clips, voices, TEXTS, ENCODING)
     first = [{"happy": 1.0, "sad": 0.0}, {"calm": 1.0}, None, {"neutral": 1.0}]
     found = score_pairs(model, pairs, Calibration(), first)["neutral words"]
     assert found["first"]["n"] == 3

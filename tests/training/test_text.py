@@ -12,7 +12,7 @@ from paths import RECIPES
 from ser_stream.cli import main
 from ser_stream.corpora.texts import LabelledText
 from ser_stream.data.asr_errors import RecognitionErrors
-from ser_stream.data.texts import EvaluationTexts, TrainingTexts, soft_targets
+from ser_stream.data.texts import EvaluationTexts, TextAugmentation, TrainingTexts, soft_targets
 from ser_stream.emotion import BASIC_EMOTIONS
 from ser_stream.errors import InputError
 from ser_stream.features.vocabulary import Vocabulary
@@ -67,7 +67,7 @@ def labelled(emotions, corpus="meld", said="so"):
 # A run
 
 
-def test_a_run_learns_what_a_miniature_says_and_its_model_can_be_loaded(tmp_path, corpora, capsys):
+def test_a_run_fits_a_miniature_and_its_model_can_be_loaded(tmp_path, corpora, capsys):
     recipe, output = recipe_file(tmp_path), tmp_path / "run"
     command = ["train", str(recipe), "--corpora", str(corpora), "--output", str(output)]
     assert main([*command, "--seed", "3"]) == 0
@@ -82,10 +82,11 @@ def test_a_run_learns_what_a_miniature_says_and_its_model_can_be_loaded(tmp_path
     assert info.training_data.corpora == ("GoEmotions (Apache 2.0)", "MELD (GPL 3.0)")
     assert info.training_data.seed == 3 and not info.training_data.commercial_use
     with torch.inference_mode():
-        heard = model.score_texts([said.upper().split() for said in SAID.values()]).argmax(1)
+        predicted = model.score_texts([said.upper().split() for said in SAID.values()]).argmax(1)
     truth = ["happy", "sad", "angry", "fear", "disgust", "surprise", "neutral"]
     assert (
-        np.mean([BASIC_EMOTIONS[i] == label for i, label in zip(heard, truth, strict=True)]) > 0.7
+        np.mean([BASIC_EMOTIONS[i] == label for i, label in zip(predicted, truth, strict=True)])
+        > 0.7
     )
     assert "WA | UA | weighted F1" in (output / "model" / "README.md").read_text()
     run = json.loads((output / "run.json").read_text())
@@ -104,7 +105,7 @@ def test_the_same_seed_gives_the_same_weights(tmp_path, corpora):
     assert weights[0] == weights[1]
 
 
-def test_words_begin_with_the_vectors_of_a_file(tmp_path, corpora, capsys):
+def test_word_vectors_are_loaded_from_a_file(tmp_path, corpora, capsys):
     dimension = RECIPE["options"]["word_dimension"]
     vectors = text(tmp_path / "glove.txt", "so " + " ".join(["0.5"] * dimension))
     still = {**OPTIMISATION, "epochs": 1, "learning_rate": 1e-9}
@@ -141,12 +142,12 @@ def test_balance_makes_rare_labels_count_more(balance, ratio):
     assert mass.sum() == pytest.approx(len(texts), rel=1e-5)
 
 
-def test_an_epoch_has_each_text_once_and_other_mistakes_than_the_last():
+def test_an_epoch_has_each_text_once_and_new_recognition_errors():
     words = [[f"word{n}"] * (1 + n % 7) for n in range(100)]
     vocabulary = Vocabulary(sorted({word for text in words for word in text}))
     targets = np.eye(100, dtype=np.float32)
     errors = RecognitionErrors(dict.fromkeys(vocabulary.words, 1))
-    clean = TrainingTexts(words, targets, vocabulary, 16, errors, max_rate=0.0)
+    clean = TrainingTexts(words, targets, vocabulary, 16, TextAugmentation(errors, 0.0))
     batches = list(clean.epoch(np.random.default_rng(0)))
     assert len(batches) == clean.steps == 7
     seen = torch.cat([batch_targets for _, batch_targets in batches])
@@ -155,7 +156,7 @@ def test_an_epoch_has_each_text_once_and_other_mistakes_than_the_last():
         for row, number in zip(batch.words, batch_targets.argmax(1).tolist(), strict=True):
             expected = vocabulary.numbers(words[number])
             assert row[: len(expected)].tolist() == expected.tolist()
-    noisy = TrainingTexts(words, targets, vocabulary, 16, errors, max_rate=0.5)
+    noisy = TrainingTexts(words, targets, vocabulary, 16, TextAugmentation(errors, 0.5))
     epochs = [
         sum(batch.words.sum().item() for (batch,), _ in noisy.epoch(np.random.default_rng(seed)))
         for seed in (0, 1)
@@ -164,20 +165,21 @@ def test_an_epoch_has_each_text_once_and_other_mistakes_than_the_last():
 
 
 @pytest.mark.parametrize("marked", [0.0, 0.3, 1.0])
-def test_so_many_texts_keep_their_marks(marked):
+def test_the_share_of_texts_with_marks_is_as_set(marked):
     words = 1000 * [["like", "!"]]
     errors, targets = RecognitionErrors({"like": 1}), np.eye(1000, dtype=np.float32)
-    texts = TrainingTexts(words, targets, Vocabulary(["like", "!"]), 100, errors, 0.0, marked)
+    augmentation = TextAugmentation(errors, 0.0, marked)
+    texts = TrainingTexts(words, targets, Vocabulary(["like", "!"]), 100, augmentation)
     lengths = [batch.n_words for (batch,), _ in texts.epoch(np.random.default_rng(0))]
     assert (torch.cat(lengths) == 2).float().mean() == pytest.approx(marked, abs=0.05)
 
 
-def test_judged_texts_keep_their_numbers():
+def test_evaluation_batches_hold_each_text_once():
     words = [["like"] * (1 + n % 3) for n in range(600)]
-    judged = EvaluationTexts(words, np.zeros(600, int), Vocabulary(["like"]))
-    members = np.concatenate([members for members, _ in judged.batches()])
+    texts = EvaluationTexts(words, np.zeros(600, int), Vocabulary(["like"]))
+    members = np.concatenate([members for members, _ in texts.batches()])
     assert sorted(members) == list(range(600))
-    for members, (batch,) in judged.batches():
+    for members, (batch,) in texts.batches():
         assert batch.n_words.tolist() == [len(words[i]) for i in members]
 
 

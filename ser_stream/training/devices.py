@@ -1,0 +1,30 @@
+"""Where networks are trained: device, memory format and precision."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+import torch
+
+from ser_stream.models.base import NormalisingModel
+
+NetworkT = TypeVar("NetworkT", bound=NormalisingModel)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether bfloat16 makes a step two to three times faster; emulated it is 7 x slower."""
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def to_cpu(model: NetworkT) -> NetworkT:
+    """Return a trained network on the CPU, in the usual memory format."""
+    return move(model, torch.device("cpu"), torch.contiguous_format)
+
+
+def move(model: NetworkT, device: torch.device, memory_format: torch.memory_format) -> NetworkT:
+    """Return the network on a device, in a memory format."""
+    # torch's type stubs lack this overload.
+    return cast(NetworkT, cast(Any, model).to(device, memory_format=memory_format))

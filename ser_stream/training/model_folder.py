@@ -1,0 +1,139 @@
+"""The folders that training writes: the record of a run, and the model with its card.
+
+A model folder holds `model.safetensors`, `model.json` and `README.md`; a run's folder also holds
+`run.json`. All of them are written here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import nn
+
+from ser_stream.files import write_json
+from ser_stream.models.base import NormalisingModel
+from ser_stream.models.checkpoint import save_model
+from ser_stream.models.info import ModelInfo, TrainingData, find_writable, read_info
+from ser_stream.training.model_card import model_card
+from ser_stream.training.provenance import environment
+
+
+def save_model_folder(
+    folder: Path, network: NormalisingModel, info: ModelInfo, eight_bit: bool = False
+) -> None:
+    """Write weights, model.json and the model card, over what was there.
+
+    Args:
+        eight_bit: whether to round the weights to eight bits.
+    """
+    save_model(folder, network, info, eight_bit)
+    write_description(folder, info)
+
+
+def write_description(folder: Path, info: ModelInfo) -> None:
+    """Write model.json and the model card of a folder whose weights stay as they are."""
+    info.write(folder)
+    (folder / "README.md").write_text(model_card(info), encoding="utf-8")
+
+
+def save_report(model: str | Path, report: dict[str, Any]) -> None:
+    """Add the report of `evaluate_model` to the model's model.json and card.
+
+    Raises:
+        InputError: the model has no model.json, see `find_writable`.
+    """
+    _save_results(model, report["part"], report)
+
+
+def save_pair_scores(model: str | Path, part: str, report: dict[str, dict]) -> None:
+    """Add the scores of `evaluate_speech_text` on a part to the model's model.json and card.
+
+    Raises:
+        InputError: the model has no model.json, see `find_writable`.
+    """
+    _save_results(model, part, report)
+
+
+def _save_results(model: str | Path, part: str, results: dict[str, Any]) -> None:
+    folder = find_writable(model)
+    info = read_info(folder)
+    write_description(folder, dataclasses.replace(info, results={**info.results, part: results}))
+
+
+def write_run_record(
+    folder: Path, network: nn.Module, seed: int, settings: Mapping[str, Any]
+) -> None:
+    """Write run.json: what a run was made of, and the versions and the machine it ran on.
+
+    Args:
+        settings: "recipe" or "experiment", and whatever else decides the run.
+    """
+    content = {
+        **{name: _plain(value) for name, value in settings.items()},
+        "seed": seed,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        **environment(),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "run.json", content)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return value
+
+
+class Licensed(Protocol):
+    """The description of a corpus, of speech or of texts."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def licence(self) -> str: ...
+
+    @property
+    def commercial_use(self) -> bool: ...
+
+
+def training_data(
+    corpora: Sequence[Licensed],
+    pretrained_parts: Sequence[str],
+    seed: int,
+    pretrained: TrainingData | None = None,
+) -> TrainingData:
+    """Describe the training data of a model, and what its weights may be used for.
+
+    Args:
+        pretrained_parts: sources of pretrained weights, named after the corpora.
+        pretrained: training data of a model that became a part of this one.
+    """
+    names = [f"{corpus.title} ({corpus.licence})" for corpus in corpora]
+    restricted = [corpus.title for corpus in corpora if not corpus.commercial_use]
+    names += pretrained_parts
+    if pretrained is not None:
+        names += pretrained.corpora
+        if not pretrained.commercial_use:
+            restricted.append("the pretrained part's corpora")
+    licence = "all corpora allow commercial use"
+    if restricted:
+        licence = f"non-commercial use only, because of {' and '.join(restricted)}"
+    return TrainingData(tuple(names), licence, not restricted, seed)
+
+
+def with_own_clips(data: TrainingData, clips: str, seed: int) -> TrainingData:
+    """Describe the training data of a model that was trained further on somebody's own clips.
+
+    Args:
+        clips: names the clips, as a person would.
+    """
+    return dataclasses.replace(
+        data,
+        corpora=(*data.corpora, clips),
+        licence=f"{data.licence}; and what the speakers of the own clips agreed to",
+        seed=seed,
+    )

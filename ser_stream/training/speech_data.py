@@ -1,0 +1,131 @@
+"""The training set and the validation windows of a recipe for a streaming model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from ser_stream.corpora.base import Utterance
+from ser_stream.data.conversations import ConversationBatches, conversation_batches
+from ser_stream.data.feature_cache import load_features
+from ser_stream.data.noises import load_noises
+from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources, label_indices
+from ser_stream.data.windows import EvaluationWindows, TrainingSet, log_mel_training_set
+from ser_stream.models.base import EmotionModel
+from ser_stream.recipes.speech import Recipe
+from ser_stream.training.distillation import teacher_probabilities
+from ser_stream.training.frozen_encoder import EncodedWindows, encodes_once, load_encoded
+
+
+def remembers_conversations(model: EmotionModel) -> bool:
+    """Return whether a network is trained on conversations: its memory holds hidden states."""
+    return model.has_speaker_memory and model.remembers_statistics
+
+
+def training_set_for(model: EmotionModel) -> Callable[..., TrainingSet]:
+    """Return the constructor of log-mel batches for a network, with earlier turns or without."""
+    return conversation_batches if remembers_conversations(model) else log_mel_training_set
+
+
+class SpeechData:
+    """Features of a recipe's utterances, from the cache or computed.
+
+    Args:
+        utterances: all utterances of the corpora; features of all are cached together.
+        parts: "train" and "validation" -> their utterances.
+        corpora: folder that holds esc10/ for noise.
+        cache: folder of the feature cache.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        utterances: Sequence[Utterance],
+        parts: Mapping[str, Sequence[Utterance]],
+        corpora: Path,
+        cache: Path,
+    ):
+        self._recipe = recipe
+        self._utterances = utterances
+        self._train, self._validation = parts["train"], parts["validation"]
+        self._corpora = corpora
+        self._cache = cache
+
+    def encodes_once(self, model: EmotionModel) -> bool:
+        """Return whether each recording needs to pass the network's encoder only once."""
+        return remembers_conversations(model) and encodes_once(self._recipe)
+
+    def log_mel(
+        self, model: EmotionModel, teachers: Sequence[Path]
+    ) -> tuple[TrainingSet, EvaluationWindows]:
+        """Return training batches and validation windows of log-mel frames.
+
+        Args:
+            teachers: see `teacher_probabilities`.
+        """
+        recipe = self._recipe
+        load = partial(load_features, folder=self._cache, among=self._utterances)
+        features = partial(load, config=recipe.features)
+        simulated = []
+        for simulation in range(recipe.channel_simulations):
+            speed = 2 * simulation % len(recipe.speeds)
+            store = features(self._train, speed=recipe.speeds[speed], simulation=simulation)
+            simulated.append((speed, store))
+        sources = TrainingSources(
+            self._train,
+            [features(self._train, speed=speed) for speed in recipe.speeds],
+            simulated,
+            load_noises(self._corpora, recipe.noise_folds, recipe.features, recipe.motors),
+        )
+        settings = dataclasses.replace(
+            training_set_settings(recipe, model.window_frames), min_frames=model.step_frames
+        )
+        targets = None
+        if teachers:
+            as_recorded = partial(load, self._train, speed=1.0)
+            indices = label_indices(self._train, recipe.labels)
+            targets = teacher_probabilities(recipe, teachers, as_recorded, indices)
+        training_set = training_set_for(model)(sources, settings, targets)
+        validation = EvaluationWindows(
+            features(self._validation, speed=1.0),
+            label_indices(self._validation, recipe.labels),
+            model.window_frames,
+            model.step_frames,
+        )
+        return training_set, validation
+
+    def encoded(self, model: EmotionModel) -> tuple[TrainingSet, EvaluationWindows]:
+        """Return training batches and validation windows of steps, each encoded once."""
+        recipe = self._recipe
+        load = partial(load_encoded, model, folder=self._cache, among=self._utterances)
+        sources = TrainingSources(
+            self._train, [load(self._train, speed=speed) for speed in recipe.speeds]
+        )
+        min_steps = max(1, model.steps_in(recipe.augmentation.min_frames))
+        settings = dataclasses.replace(
+            training_set_settings(recipe, model.window_steps),
+            augmentation=dataclasses.replace(recipe.augmentation, min_frames=min_steps),
+            frame_s=model.frames_per_step * recipe.features.frame_s,
+        )
+        windows = EncodedWindows(sources, settings)
+        validation = EvaluationWindows(
+            load(self._validation, speed=1.0),
+            label_indices(self._validation, recipe.labels),
+            model.window_steps,
+        )
+        return ConversationBatches(sources, settings, windows), validation
+
+
+def training_set_settings(recipe: Recipe, max_frames: int) -> TrainingSetSettings:
+    """Return the settings of a recipe's training set, for windows of up to `max_frames`."""
+    return TrainingSetSettings(
+        recipe.labels,
+        recipe.mix,
+        recipe.augmentation,
+        recipe.utterances_per_epoch,
+        recipe.optimisation.batch_size,
+        max_frames,
+        frame_s=recipe.features.frame_s,
+    )
