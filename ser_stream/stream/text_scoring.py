@@ -7,14 +7,14 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 
 from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate, valence_arousal
 from ser_stream.errors import InputError
-from ser_stream.features.segments import SegmentConfig, segment
+from ser_stream.features.segments import segment
 from ser_stream.models.base import BimodalModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
@@ -138,8 +138,7 @@ class TextScorer:
         self, samples: np.ndarray, tokens: Sequence[Word]
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return logits (labels,) and the weight of each word in each attention (words,)."""
-        config = cast(SegmentConfig, self._model.features)  # a BimodalModel accepts no others
-        texts, segments = segment(samples, tokens, config)
+        texts, segments = segment(samples, tokens, self._model.features)
         batch = SegmentBatch.pad([(segments, *self._model.vocabulary.encode(texts))])
         with torch.inference_mode():
             logits, weights = self._model.forward_with_attention(batch.to(self._device))

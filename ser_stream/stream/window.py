@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ser_stream.audio.turns import Turn
 from ser_stream.emotion import INTERVAL, UTTERANCE
-from ser_stream.features.log_mel import LogMelConfig
-from ser_stream.features.samples import SampleConfig
+from ser_stream.features.base import StreamingFeatureConfig
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
 
 FloatSamples = NDArray[np.float32]
@@ -28,7 +27,7 @@ class WindowSettings:
         min_speech: windows of a turn begin once it holds this much speech.
     """
 
-    features: LogMelConfig | SampleConfig
+    features: StreamingFeatureConfig
     window_frames: int
     hop_frames: int
     min_speech: Seconds
@@ -45,9 +44,7 @@ class TurnFeatures:
         number: of the turn in its stream, from 1.
     """
 
-    def __init__(
-        self, turn: Turn, number: int, config: LogMelConfig | SampleConfig, max_turn: Seconds
-    ):
+    def __init__(self, turn: Turn, number: int, config: StreamingFeatureConfig, max_turn: Seconds):
         self.turn = turn
         self.number = number
         self.n_frames = 0
