@@ -116,11 +116,12 @@ def _listen(arguments: argparse.Namespace) -> int:
         published = [stack.enter_context(_dds(arguments, asr))] if arguments.dds else []
         recognizer = stack.enter_context(_recognizer(arguments, asr))
         for dds in published:
-            dds.watch(lambda: recognizer.status, recognizer.info.name)
+            dds.on_model(recognizer.info.name)
         tally = _Tally(failed)
         view = _view(arguments.json, recognizer, several=len(arguments.input or ()) > 1)
-        with contextlib.suppress(KeyboardInterrupt), view, _reporting(recognizer, view):
-            _recognise(recognizer, sources, [*published, view], tally)
+        outputs = [*published, view]
+        with contextlib.suppress(KeyboardInterrupt), view, _reporting(recognizer, outputs):
+            _recognise(recognizer, sources, outputs, tally)
         print(tally.line(), file=sys.stderr)
     return 2 if tally.failed else 0
 
@@ -198,13 +199,15 @@ def _view(as_json: bool, recognizer: Recognizer, several: bool) -> Output:
 
 
 @contextlib.contextmanager
-def _reporting(recognizer: Recognizer, output: Output) -> Iterator[None]:
+def _reporting(recognizer: Recognizer, outputs: list[Output]) -> Iterator[None]:
     """Report the status of the stream ten times a second, from a thread of its own."""
     stopped = threading.Event()
 
     def report() -> None:
         while not stopped.wait(STATUS_EVERY_S):
-            output.on_status(recognizer.status)
+            status = recognizer.status
+            for output in outputs:
+                output.on_status(status)
 
     thread = threading.Thread(target=report, name="ser_stream-status", daemon=True)
     thread.start()

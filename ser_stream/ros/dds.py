@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
+from ser_stream.outputs.base import Output
 from ser_stream.ros.dds_network import (
     GID,
     check_name,
@@ -23,7 +23,7 @@ from ser_stream.ros.dds_network import (
     message_types,
     network_configuration,
 )
-from ser_stream.ros.graph import UPDATE_PERIOD_S, GraphPublisher, NodeState
+from ser_stream.ros.graph import GraphPublisher, NodeState
 from ser_stream.ros.messages import TOPICS, Content, Topic, full_name
 from ser_stream.ros.type_hash import FieldType, type_hash
 from ser_stream.stream.status import StreamStatus
@@ -50,7 +50,7 @@ DISCOVERY_INFO = Topic(
 """Where DDS participants of ROS 2 tell each other the names of their nodes."""
 
 
-class DdsPublisher:
+class DdsPublisher(Output):
     """An output that is a node of the robot's graph from its construction until `close`.
 
     `ser-stream listen` constructs it before it loads the model: by the first estimate, subscribers
@@ -76,8 +76,6 @@ class DdsPublisher:
         self._transport = DdsTransport(domain_id(domain, os.environ), namespace, node_name)
         self._graph = GraphPublisher(self._transport, self._transport.node_name, language)
         self._model = ""
-        self._poller: threading.Thread | None = None
-        self._stopped = threading.Event()
         self._graph.publish_silence()
 
     def __enter__(self) -> DdsPublisher:
@@ -88,24 +86,12 @@ class DdsPublisher:
 
     def close(self) -> None:
         """Publish that nobody speaks any more, and leave the graph."""
-        self._stopped.set()
-        if self._poller is not None:
-            self._poller.join()
         self._graph.publish_silence()
         self._transport.close()
 
-    def watch(self, status: Callable[[], StreamStatus], model: str) -> None:
-        """From now on publish what follows from the status, ten times a second.
-
-        Args:
-            status: returns the status of the stream; called in a thread of its own.
-            model: name of the model, for diagnostics.
-        """
-        self._model = model
-        self._poller = threading.Thread(
-            target=self._poll, args=(status,), name="ser_stream-dds", daemon=True
-        )
-        self._poller.start()
+    def on_model(self, name: str) -> None:
+        """Take the name of the model, which is published with diagnostics."""
+        self._model = name
 
     def on_source(self, name: str) -> None:
         """Begin the stream of a source, whose name is published with diagnostics."""
@@ -119,15 +105,9 @@ class DdsPublisher:
         """Publish the words of a turn, at its end or so far."""
         self._graph.on_speech(speech)
 
-    title, hear, show = on_source, on_speech, on_estimate  # until `listen` has the new names
-
     def on_status(self, status: StreamStatus) -> None:
         """Publish whether someone speaks, when it has changed, and diagnostics once a second."""
         self._graph.update(NodeState(status, model=self._model))
-
-    def _poll(self, status: Callable[[], StreamStatus]) -> None:
-        while not self._stopped.wait(UPDATE_PERIOD_S):
-            self.on_status(status())
 
 
 class DdsTransport:

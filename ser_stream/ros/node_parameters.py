@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ser_stream.asr.base import AsrSettings
+from ser_stream.audio.block import Channel
 from ser_stream.errors import InputError
 from ser_stream.ros.audio_messages import AudioFormat
 from ser_stream.ros.parameters import Parameter
 from ser_stream.stream.recognizer import Recognizer
+from ser_stream.stream.settings import RecognizerSettings
 
 if TYPE_CHECKING:
     from rcl_interfaces.msg import ParameterDescriptor
@@ -53,18 +54,18 @@ def open_recognizer(value: Values) -> tuple[Recognizer, str]:
     Raises:
         InputError: a parameter that does not concern words cannot be used.
     """
-    load = functools.partial(
-        Recognizer,
-        value("model"),
+    audio_alone = RecognizerSettings(
+        model=value("model"),
         window_s=value("window") or None,
         channel=_channel(value("channel")),
         device=value("torch_device"),
         **changeable_settings(value),
     )
     try:
-        return load(asr=asr_settings(value), text_model=value("text_model")), ""
+        words = {"asr": asr_settings(value), "text_model": value("text_model")}
+        return Recognizer(audio_alone.replace(**words)), ""
     except InputError as error:
-        recognizer = load()  # raises the same error if it does not concern words
+        recognizer = Recognizer(audio_alone)  # raises the same error if it does not concern words
         logger.error("%s; goes on with sound alone", error)
         return recognizer, str(error)
 
@@ -100,7 +101,9 @@ def _none_if_negative(number: float) -> float | None:
     return None if number < 0 else number
 
 
-def _channel(text: str) -> int | str:
-    if text == "mix" or text.isdecimal():
-        return text if text == "mix" else int(text)
+def _channel(text: str) -> Channel:
+    if text == "mix":
+        return "mix"
+    if text.isdecimal():
+        return int(text)
     raise InputError(f"channel: found {text!r}; accepted are mix, or a number from 0")

@@ -201,7 +201,7 @@ def test_words_and_multimodal_estimates_are_published_and_a_killed_recogniser_re
     [
         ({"asr": "pocketsphinx", "text_model": "nonsense"}, "text_model: model 'nonsense'"),
         ({"asr": "pocketsphinx", "asr_grammar": "none.txt"}, "asr grammar none.txt: no such file"),
-        ({"text_model": "nonsense"}, "text_model: model 'nonsense'"),
+        ({"text_model": "nonsense"}, "text_model: found 'nonsense', but asr is none"),
     ],
 )
 def test_without_speech_recognition_the_node_continues_with_audio_alone(
