@@ -272,8 +272,11 @@ def test_pocketsphinx_follows_a_turn_in_a_process_that_has_no_torch(tmp_path):
     start, end = speech_span(samples)
     results = []
     with AsrWorker(AsrSettings("pocketsphinx", grammar=str(grammar))) as worker:
+        # On a busy machine, partial requests are answered late or not at all.
         for position in (*range(start + 8000, end, 8000), end):
             worker.submit(samples[start:position], start / 16_000, 1, final=position == end)
+            results += worker.poll(0.1)
+        while not results or not results[-1].final:
             results.append(next_result(worker))
         maps = Path(f"/proc/{worker.pid}/maps").read_text()
     assert said(results[-1].words) == "he is gone now i sit here and nobody calls"
