@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -146,6 +147,22 @@ def test_every_command_line_is_accepted_by_the_parser(page, command):
         parser.parse_args(words)
     except SystemExit as ended:
         assert ended.code == 0, f"{page}: ser-stream {command}"
+
+
+@pytest.mark.parametrize(
+    ("title", "corpus"), [("RAVDESS", "ravdess"), ("CREMA-D", "cremad"), ("nEMO", "nemo")]
+)
+def test_the_readme_has_the_accuracy_of_the_shipped_models(title, corpus):
+    found = re.search(rf"^\| {title} \(.*\|$", _text(ROOT / "README.md"), re.MULTILINE)
+    assert found
+    cells = [cell.strip() for cell in found[0].strip("|").split("|")]
+    expected = []
+    for model in ("default", "tiny"):
+        info = json.loads(_text(ROOT / "ser_stream" / "weights" / model / "model.json"))
+        scores = info["results"]["test"]["corpora"][corpus]
+        expected += [scores["utterance"]["ua"], scores["in a row"]["ua"]]
+    assert cells[2] == str(scores["utterance"]["n"])
+    assert [float(cell) for cell in cells[3:]] == [round(100 * ua, 1) for ua in expected]
 
 
 def test_the_readme_is_short():
