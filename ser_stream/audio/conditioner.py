@@ -101,7 +101,7 @@ class Conditioner:
             samples = samples[:, self.channel, np.newaxis]
         magnitude = np.abs(samples).max(axis=1)
         good = magnitude < MAX_MAGNITUDE  # False for NaN, too
-        self.bad_samples += len(good) - np.count_nonzero(good)
+        self.bad_samples += len(good) - int(np.count_nonzero(good))
         self.clipped_samples += np.count_nonzero(good & (magnitude >= CLIPPING_LEVEL))
         if not good.all():
             samples = np.where(good[:, np.newaxis], samples, np.float32(0))

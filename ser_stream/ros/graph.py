@@ -167,7 +167,7 @@ class GraphPublisher:
         """Publish an estimate.
 
         It is stamped with the time at which its last sample was captured. For an utterance that is
-        the sample at which the end of the turn was detected, after the pause.
+        the last sample of the turn, before the pause that ended it.
         """
         with self._lock:
             self._health.add(estimate)
