@@ -49,7 +49,7 @@ MAY_IMPORT = {
         "models", "data", "training", "evaluation", "papers", "distributed.py",
         # The recogniser, until inference has an engine of its own.
         "stream/turn_encoder.py", "stream/scoring.py", "stream/text_scoring.py",
-        "stream/recognizer.py", "stream/model_settings.py",
+        "stream/pipeline.py", "stream/model_settings.py",
     },
     "rclpy": {"ros/node.py", "ros/rclpy_transport.py"},
     "cyclonedds": {"ros/dds.py"},

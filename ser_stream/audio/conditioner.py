@@ -90,9 +90,10 @@ class Conditioner:
 
     def _check_channel(self, channels: int) -> None:
         if self.channel != "mix" and not 0 <= self.channel < channels:
+            accepted = f"0 to {channels - 1}" if channels > 1 else "0"
             raise InputError(
                 f"channel {self.channel}: number of channels found: {channels}; "
-                f"accepted are 0 to {channels - 1} or 'mix'"
+                f"accepted are {accepted} or 'mix'"
             )
 
     def _mono(self, samples: np.ndarray) -> np.ndarray:
@@ -102,7 +103,7 @@ class Conditioner:
         magnitude = np.abs(samples).max(axis=1)
         good = magnitude < MAX_MAGNITUDE  # False for NaN, too
         self.bad_samples += len(good) - int(np.count_nonzero(good))
-        self.clipped_samples += np.count_nonzero(good & (magnitude >= CLIPPING_LEVEL))
+        self.clipped_samples += int(np.count_nonzero(good & (magnitude >= CLIPPING_LEVEL)))
         if not good.all():
             samples = np.where(good[:, np.newaxis], samples, np.float32(0))
         return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)

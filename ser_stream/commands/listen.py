@@ -185,14 +185,12 @@ def _sources(arguments: argparse.Namespace) -> tuple[list[AudioSource], bool]:
 
 
 def _view(as_json: bool, recognizer: Recognizer, several: bool) -> Output:
-    from rich.console import Console
-
-    from ser_stream.outputs.console import LiveView, PlainView
+    from ser_stream.outputs.console import LiveView, PlainView, ViewConsole
     from ser_stream.outputs.json_lines import JsonLines
 
     if as_json:
         return JsonLines(sys.stdout, with_source=several)
-    console = Console()
+    console = ViewConsole()
     if console.is_terminal:
         return LiveView(console, recognizer.info.labels)
     return PlainView(console)

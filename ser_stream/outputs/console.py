@@ -1,4 +1,4 @@
-"""The terminal: a live view for people; one plain line per estimate where output is redirected."""
+"""Output for people: a live view on a terminal, one line per estimate where it is redirected."""
 
 from __future__ import annotations
 
@@ -32,6 +32,14 @@ COLOURS = {
 BAR_WIDTH = 32
 HISTORY = 8
 QUIETEST_DBFS = -60.0
+
+
+class ViewConsole(Console):
+    """A console that leaves a closed pipe, as of `ser-stream listen | head`, to the caller."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise BrokenPipeError; rich would end the process with exit code 1."""
+        raise BrokenPipeError
 
 
 class PlainView(Output):
@@ -121,7 +129,7 @@ class LiveView(Output):
 
 
 def estimate_line(estimate: EmotionEstimate) -> Text:
-    """Return an estimate on one line; the guess of one that abstains is in brackets."""
+    """Return an estimate as one line; the best label of one that abstains is in brackets."""
     best = max(estimate.scores, key=estimate.scores.__getitem__)
     name = estimate.expression or f"({best}?)"
     style = COLOURS[best] if estimate.expression else "dim"
@@ -142,7 +150,7 @@ def estimate_line(estimate: EmotionEstimate) -> Text:
 
 
 def _cut(line: Text) -> Text:
-    """Cut the line where the terminal ends, so that the view keeps its shape."""
+    """Let the terminal cut the line at its width, so that the view keeps its number of lines."""
     line.no_wrap, line.overflow = True, "ellipsis"
     return line
 
@@ -164,15 +172,15 @@ def _level_line(status: StreamStatus) -> Text:
 
 
 def _words_line(speech: Speech | None, asr: AsrStatus, text_error: str) -> Text:
-    """Return the last words, those that may still change dimmed, and what is wrong, if anything."""
+    """Return the newest words, dimmed where they may still change, and any problem."""
     line = Text("words    ")
     if speech is not None:
         stable = speech.words[: speech.stable]
         line.append(" ".join(word.text for word in stable))
         line.append("".join(f" {word.text}" for word in speech.words[speech.stable :]), style="dim")
-    trouble = text_error or asr.reason
-    if trouble:
-        line.append(f"  {asr.state}: {trouble}", style="bold red")
+    problem = text_error or asr.reason
+    if problem:
+        line.append(f"  {asr.state}: {problem}", style="bold red")
     elif asr.state == STARTING:
         line.append(f"  speech recognition is {STARTING}", style="dim")
     return line
@@ -193,7 +201,7 @@ def _scores_table(labels: tuple[str, ...], estimate: EmotionEstimate | None) -> 
 def _facts_line(estimate: EmotionEstimate | None, status: StreamStatus) -> Text:
     if estimate is None:
         return Text("waiting for someone to speak", style="dim")
-    # The latency of a whole turn includes the pause that ended it: it says nothing of the load.
+    # The latency of a whole turn includes the pause that ended it, and is no measure of load.
     latency = f"latency {estimate.latency_ms:.1f} ms  " if estimate.trigger == INTERVAL else ""
     facts = f"{latency}estimates {status.windows}"
     if status.skipped:

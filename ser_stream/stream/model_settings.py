@@ -1,4 +1,4 @@
-"""What the settings of recognition mean for one model: frames, steps, calibration, device."""
+"""Conversion of recogniser settings for one model: frames, steps, calibration, device."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from ser_stream.models.base import EmotionModel
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.scoring import ScoringSettings
 from ser_stream.stream.settings import RecognizerSettings
+from ser_stream.stream.text_scoring import TextScoringSettings
 from ser_stream.stream.window import WindowSettings
 from ser_stream.units import Seconds
 
 
 def torch_device(device: str) -> str:
-    """Return the device by the name that torch has for it; for "auto", a GPU where there is one.
+    """Return torch's name of a device; for "auto", that of a GPU where there is one.
 
     Raises:
         InputError: the device cannot be used.
@@ -26,10 +27,13 @@ def torch_device(device: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and torch.cuda.is_available():
         return device  # not touched here: each of several processes uses only its own GPU
+    reason = "torch has no device of that name"  # its own message lists two dozen
     try:
-        torch.empty(0, device=device)
+        known = torch.device(device)
+        reason = ""
+        torch.empty(0, device=known)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = reason or str(error).splitlines()[0]
         raise InputError(
             f"device {device!r}: {reason}; accepted are auto, cpu, and cuda where there is a GPU"
         ) from error
@@ -73,6 +77,11 @@ def scoring_settings(
         },
         min_speech=settings.min_speech_s,
     )
+
+
+def text_scoring_settings(settings: RecognizerSettings) -> TextScoringSettings:
+    """Return how windows and their words are scored."""
+    return TextScoringSettings(settings.min_speech_s, settings.min_confidence)
 
 
 def _whole_steps(

@@ -1,4 +1,4 @@
-"""Every setting of recognition: its default, its unit and what it accepts. Needs no torch."""
+"""Every setting of a recogniser: its default, its unit and its accepted values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHANGEABLE = ("window_s", "hop_s", "min_speech_s", "min_confidence", "smoothing"
 
 @dataclasses.dataclass(frozen=True)
 class RecognizerSettings:
-    """Settings of a `Recognizer`. None stands for the model's own value.
+    """Settings of a `Recognizer`. None means the model's own value.
 
     Attributes:
         model: name of a shipped model, a model's folder, or a Hugging Face audio classifier's
@@ -41,8 +41,8 @@ class RecognizerSettings:
             than one is slower wherever cores are shared.
         asr: which speech recogniser runs; by default none. It never delays an interval estimate.
             Where its model is missing or it fails, there are no words, and `status.asr` says why.
-        text_model: shipped name or folder of a network that takes words beside sound (CAN). A
-            second estimate of modality "audio+text" follows wherever there are words. "": none.
+        text_model: shipped name or folder of a network that takes sound and words (CAN). A second
+            estimate of modality "audio+text" follows wherever there are words. "": none.
         turns: when speech begins and ends.
 
     Raises:
@@ -63,6 +63,7 @@ class RecognizerSettings:
     turns: TurnSettings = dataclasses.field(default_factory=TurnSettings)
 
     def __post_init__(self) -> None:
+        self._check_types()
         for name in ("window_s", "hop_s"):
             _check_number(name, getattr(self, name))
         _check_range("min_speech_s", self.min_speech_s, may_be_none=False)
@@ -78,8 +79,21 @@ class RecognizerSettings:
             )
         if self.text_model and self.asr.backend == NONE:
             raise InputError(
-                f"text_model: found {str(self.text_model)!r}, but asr is {NONE}: no words"
+                f"text_model: found {str(self.text_model)!r}, but asr is {NONE}: no words; choose "
+                "a speech recogniser, such as asr=AsrSettings('pocketsphinx')"
             )
+
+    def _check_types(self) -> None:
+        for name in ("model", "text_model"):
+            value = getattr(self, name)
+            if not isinstance(value, str | Path):
+                raise InputError(f"{name}: found {value!r}; accepted are names and paths")
+        if not isinstance(self.device, str):
+            raise InputError(f"device: found {self.device!r}; accepted are auto, cpu, and cuda")
+        for name, kind in (("asr", AsrSettings), ("turns", TurnSettings)):
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise InputError(f"{name}: found {value!r}; accepted are {kind.__name__}(...)")
 
     def replace(self, **settings: Any) -> RecognizerSettings:
         """Return the settings with some of them replaced.

@@ -1,4 +1,4 @@
-"""Opens whatever a stream can be started with as an `AudioSource`."""
+"""Opens everything that `Recognizer.stream` and `astream` accept as an `AudioSource`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ from ser_stream.units import Seconds
 Samples = ArrayLike
 """Samples (n,) or (n, channels): int8, uint8, int16, int32, or floats with full scale +-1."""
 
+SOURCE_MEMBERS = (
+    "name", "live", "settle_s", "waits", "connected", "last_error", "blocks", "close",
+)  # fmt: skip
+"""Members of an `AudioSource`."""
+
 _END = object()
 
 
@@ -27,11 +32,19 @@ def open_source(source: AudioSource | str | Path | None) -> AudioSource:
     """Return a source, opened from a recording's path, or None for the default microphone.
 
     Raises:
-        InputError: the recording cannot be used.
+        InputError: the recording cannot be used, or the object is not a source.
     """
     if source is None:
         return Microphone()
-    return Recording(source) if isinstance(source, str | Path) else source
+    if isinstance(source, str | Path):
+        return Recording(source)
+    if missing := [name for name in SOURCE_MEMBERS if not hasattr(source, name)]:
+        raise InputError(
+            f"source: found {type(source).__name__}, which has no {', '.join(missing)}; accepted "
+            "are the path of a recording, an AudioSource, and None for the default microphone; "
+            "arrays of samples go into push or astream"
+        )
+    return source
 
 
 def open_async_source(

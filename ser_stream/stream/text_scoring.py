@@ -1,4 +1,4 @@
-"""From a window and its words to the second estimate, of sound and text together."""
+"""The second estimate of a window or turn, from its sound and its words together."""
 
 from __future__ import annotations
 
@@ -31,11 +31,24 @@ RETRY_AFTER: Seconds = 60.0
 """A network that has failed is tried again after this time: a GPU's memory may be free again."""
 
 
+@dataclasses.dataclass(frozen=True)
+class TextScoringSettings:
+    """When the estimates of sound and words abstain.
+
+    Attributes:
+        min_speech: estimates of windows and turns with less speech abstain.
+        min_confidence: estimates with less confidence abstain; None: the model's own floor.
+    """
+
+    min_speech: Seconds = 0.0
+    min_confidence: float | None = None
+
+
 class TextScorer:
-    """Scores windows and turns by their sound and their words. Keeps nothing between them.
+    """Scores windows and turns by their sound and their words. It has no state between them.
 
     The answer is the mean of this network's scores and the scores by sound alone, whose network is
-    the better one. Other weights, and products, were no better on validation speakers
+    the better one. Other weights, and products, were not better on validation speakers
     (`docs/history.md`).
 
     An order of magnitude slower than `WindowScorer`: CAN takes 60 ms of one core for 5 s of sound.
@@ -44,32 +57,40 @@ class TextScorer:
     overlap by 10 %.
 
     Args:
-        model, info: a network that takes words beside sound, and its description.
+        model, info: a network that takes sound and words, and its description.
+        settings: when estimates abstain; the attribute may be replaced at any time.
 
     Attributes:
-        min_speech: estimates of windows and turns with less speech abstain.
-        min_confidence: estimates with less confidence abstain; None: the model's own floor.
         error: why there are no estimates right now; "" as long as there are.
     """
 
-    def __init__(self, model: BimodalModel, info: ModelInfo):
+    def __init__(
+        self,
+        model: BimodalModel,
+        info: ModelInfo,
+        settings: TextScoringSettings = TextScoringSettings(),
+    ):
         self.info = info
-        self.min_speech: Seconds = 0.0
-        self.min_confidence: float | None = None
+        self.settings = settings
         self.error = ""
         self._failed_at = 0.0  # monotonic
         self._model = model
         self._device = next(model.parameters()).device
 
     @classmethod
-    def load(cls, name_or_folder: str | Path, device: str) -> TextScorer:
+    def load(
+        cls,
+        name_or_folder: str | Path,
+        device: str,
+        settings: TextScoringSettings = TextScoringSettings(),
+    ) -> TextScorer:
         """Load a model and run it once, because its first call is slow.
 
         Raises:
             InputError: see `load_model`.
         """
         try:
-            scorer = cls(*load_model(name_or_folder, device, BimodalModel))
+            scorer = cls(*load_model(name_or_folder, device, BimodalModel), settings)
         except InputError as error:
             raise InputError(f"text_model: {error}") from error
         scorer._outputs(np.zeros(SAMPLE_RATE_HZ, np.float32), [Word("", 0.0, 1.0)])
@@ -110,16 +131,16 @@ class TextScorer:
         if self.error:
             self.error = ""
             logger.info("text model: second estimates are back")
-        calibration = self.info.calibration[part.trigger]
+        settings, calibration = self.settings, self.info.calibration[part.trigger]
         probabilities = map(float, calibration.probabilities(logits))
         own = dict(zip(self._model.labels, probabilities, strict=True))
         scores = mean_scores(by_sound.scores, own)
-        floor = calibration.floor if self.min_confidence is None else self.min_confidence
+        floor = calibration.floor if settings.min_confidence is None else settings.min_confidence
         valence, arousal = valence_arousal(scores)
         return Scores(
             part=part,
             scores=scores,
-            abstains=max(scores.values()) < floor or part.speech_s < self.min_speech,
+            abstains=max(scores.values()) < floor or part.speech_s < settings.min_speech,
             valence=valence,
             arousal=arousal,
             model=f"{by_sound.model}+{self.info.name}",

@@ -180,6 +180,17 @@ def test_ctrl_c_ends_with_one_line(speech_path):
     assert "Traceback" not in out + err
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_reader_that_closes_the_pipe_is_no_error(speech_path, options):
+    process = start("listen", "--input", *[speech_path] * 30, *options)
+    assert process.stdout.readline()
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in err and "BrokenPipe" not in err
+
+
 def test_models_are_listed():
     code, out, _ = run("models")
     assert code == 0

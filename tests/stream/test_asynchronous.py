@@ -14,6 +14,7 @@ import soundfile
 from ser_stream.asr.base import AsrSettings
 from ser_stream.errors import InputError
 from ser_stream.stream.recognizer import Recognizer
+from ser_stream.stream.scoring import WindowScorer
 from sources import Failing, Hurried
 
 RATE = 16_000
@@ -92,14 +93,14 @@ def test_a_live_source_works_too(recognizer, two_turns_path, expected):
 
 def test_the_event_loop_runs_while_inference_does(tiny_model, speech_path, monkeypatch):
     recognizer = Recognizer(tiny_model)
-    score, slept = recognizer._scorer.score, []
+    score, slept = WindowScorer.score, []
 
-    def slow(part):
+    def slow(scorer, part):
         if not slept:
-            slept.append(time.sleep(1.0))  # stands for a slow network
-        return score(part)
+            slept.append(time.sleep(1.0))  # as a slow network would
+        return score(scorer, part)
 
-    monkeypatch.setattr(recognizer._scorer, "score", slow)
+    monkeypatch.setattr(WindowScorer, "score", slow)
 
     async def longest_pause():
         longest, last = 0.0, time.monotonic()
@@ -124,12 +125,9 @@ def test_leaving_the_loop_closes_the_source_and_ends_the_threads(recognizer, spe
         async for _ in recognizer.astream(source):
             break
         for _ in range(500):
-            if source.closed.is_set() and not recognizer_is_busy():
+            if source.closed.is_set() and not stream_threads():
                 return
             await asyncio.sleep(0.01)
-
-    def recognizer_is_busy():
-        return recognizer._active is not None
 
     source = Hurried(speech_path)
     asyncio.run(first())
@@ -189,7 +187,7 @@ def test_cancelling_the_task_ends_the_wait_for_words(tiny_model, speech_path, tm
 
     with Recognizer(tiny_model, asr=asr) as recognizer:
         asyncio.run(cancelled())
-        assert recognizer._active is None
+        assert recognizer.push(np.zeros(160, np.int16), 16_000) == []  # no other stream is running
 
 
 def test_what_breaks_the_source_reaches_the_caller(recognizer, speech_path):

@@ -13,7 +13,7 @@ from ser_stream.asr.worker import AsrResult, AsrStatus
 from ser_stream.stream.live_words import LiveWordFusion
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.scores import Scores
-from ser_stream.stream.text_scoring import TextScorer
+from ser_stream.stream.text_scoring import TextScorer, TextScoringSettings
 from ser_stream.words import Word
 from streams import stream
 
@@ -62,9 +62,14 @@ class FakeWorker:
 
 
 @pytest.fixture
-def turns(tiny_can):
+def scorer(tiny_can):
+    return TextScorer.load(tiny_can, "cpu")
+
+
+@pytest.fixture
+def turns(scorer):
     worker, woken = FakeWorker(), threading.Semaphore(0)
-    turns = LiveWordFusion(worker, TextScorer.load(tiny_can, "cpu"), 1, woken.release)
+    turns = LiveWordFusion(worker, scorer, 1, woken.release)
     yield turns, worker, woken
     turns.close()
 
@@ -229,9 +234,9 @@ def test_partial_words_that_come_after_the_end_are_not_those_of_the_turn(
     assert turns.wait_s() is None
 
 
-def test_a_second_estimate_that_abstains_is_not_decisive(speech, turns, by_sound):
+def test_a_second_estimate_that_abstains_is_not_decisive(speech, turns, scorer, by_sound):
     turns, worker, woken = turns
-    turns._text_scorer.min_confidence = 1.0
+    scorer.settings = TextScoringSettings(min_confidence=1.0)
     window = stream(speech)[0][-1]
     turns.submit(window)
     turns.add(scores_of(window, by_sound[-1]))

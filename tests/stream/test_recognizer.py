@@ -1,3 +1,5 @@
+import dataclasses
+import json
 import threading
 
 import numpy as np
@@ -18,6 +20,17 @@ def test_a_recording_gives_estimates_in_three_lines_of_code(tiny_model, speech_p
     estimates = list(Recognizer(tiny_model).stream(speech_path))
     assert [e.trigger for e in estimates][-1] == "utterance"
     assert all(e.model == "tiny" and e.modality == "audio" for e in estimates)
+
+
+@pytest.mark.parametrize("source", [3, [np.zeros(160)], object()])
+def test_an_object_that_is_no_source_is_refused_at_once(recognizer, source):
+    with pytest.raises(InputError, match=f"source: found {type(source).__name__}, which has no "):
+        recognizer.stream(source)
+
+
+def test_the_status_can_be_written_as_json(recognizer, speech_path):
+    list(recognizer.stream(speech_path))
+    assert json.loads(json.dumps(dataclasses.asdict(recognizer.status)))["bad_samples"] == 0
 
 
 def test_the_same_recording_gives_the_same_answers_again(recognizer, speech_path):

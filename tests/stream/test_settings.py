@@ -81,3 +81,17 @@ def test_the_documentation_lists_every_setting_with_its_default():
 def test_settings_need_no_torch():
     code = "import sys, ser_stream.stream.settings; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"model": None}, "model: found None; accepted are names and paths"),
+        ({"device": 0}, "device: found 0; accepted are auto, cpu, and cuda"),
+        ({"asr": "pocketsphinx"}, r"asr: found 'pocketsphinx'; accepted are AsrSettings\(...\)"),
+        ({"turns": 3}, r"turns: found 3; accepted are TurnSettings\(...\)"),
+    ],
+)
+def test_settings_of_another_type_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        RecognizerSettings(**settings)

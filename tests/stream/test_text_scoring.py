@@ -13,7 +13,7 @@ from ser_stream.models.checkpoint import load_model
 from ser_stream.models.segment_batch import SegmentBatch
 from ser_stream.stream import text_scoring
 from ser_stream.stream.recognizer import Recognizer
-from ser_stream.stream.text_scoring import TextScorer
+from ser_stream.stream.text_scoring import TextScorer, TextScoringSettings
 from ser_stream.units import SAMPLE_RATE_HZ
 from ser_stream.words import Word, clipped
 from streams import stream
@@ -79,9 +79,9 @@ def test_under_the_floor_or_with_too_little_speech_it_abstains(speech, tiny_can,
     of_window = window, words_in(window), by_sound[-1]
     scorer = TextScorer.load(tiny_can, "cpu")
     assert not scorer(*of_window).abstains
-    scorer.min_confidence = 1.0
+    scorer.settings = TextScoringSettings(min_confidence=1.0)
     assert scorer(*of_window).abstains
-    scorer.min_confidence, scorer.min_speech = None, 60.0
+    scorer.settings = TextScoringSettings(min_speech=60.0)
     assert scorer(*of_window).abstains
 
 

@@ -202,7 +202,7 @@ def test_emotions_go_on_when_recognition_fails_in_mid_utterance(
     tiny_model, two_turns_path, tmp_path, monkeypatch, caplog, by_sound, failure, reason
 ):
     hurried = functools.partial(AsrWorker, deadline_s=0.3, backoff_s=0.1)
-    monkeypatch.setattr("ser_stream.stream.recognizer.AsrWorker", hurried)
+    monkeypatch.setattr("ser_stream.stream.pipeline.AsrWorker", hurried)
     monkeypatch.setattr("ser_stream.asr.worker.SOUND_FACTOR", 0.0)
     asr = AsrSettings("fake_recognizers:FailsOnce", model=str(tmp_path))
     if failure != "kill":
@@ -239,7 +239,7 @@ def test_a_recording_goes_on_without_words_where_recognition_never_works(
     tiny_model, speech_path, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        "ser_stream.stream.recognizer.AsrWorker", functools.partial(AsrWorker, backoff_s=0.01)
+        "ser_stream.stream.pipeline.AsrWorker", functools.partial(AsrWorker, backoff_s=0.01)
     )
     asr = AsrSettings("faster_whisper", model=str(tmp_path))
     with Recognizer(tiny_model, asr=asr) as recognizer:

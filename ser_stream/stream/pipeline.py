@@ -1,0 +1,202 @@
+"""What all streams of a recogniser share: its networks, its settings and speech recognition."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import weakref
+from collections.abc import Callable, Generator
+
+import torch
+
+from ser_stream.asr.base import NONE
+from ser_stream.asr.worker import AsrWorker
+from ser_stream.audio.block import AudioSource
+from ser_stream.errors import InputError
+from ser_stream.models.base import EmotionModel
+from ser_stream.models.checkpoint import load_model
+from ser_stream.models.info import ModelInfo
+from ser_stream.stream.live import live_events
+from ser_stream.stream.live_words import LiveWordFusion
+from ser_stream.stream.model_settings import (
+    scoring_settings,
+    text_scoring_settings,
+    torch_device,
+    window_settings,
+)
+from ser_stream.stream.pushed import PushedSamples, PushedStream
+from ser_stream.stream.scoring import WindowScorer, warm_up
+from ser_stream.stream.session import StreamSession, recorded_events
+from ser_stream.stream.settings import RecognizerSettings
+from ser_stream.stream.status import StreamStatus
+from ser_stream.stream.text_scoring import TextScorer
+from ser_stream.stream.windowing import StreamWindower
+from ser_stream.stream.word_fusion import Event, RecordedWordFusion, WithoutWords, WordFusion
+from ser_stream.units import Seconds
+
+logger = logging.getLogger("ser_stream")
+
+
+class Pipeline:
+    """Loads the networks, starts speech recognition, and runs one stream at a time.
+
+    Attributes:
+        settings: the current settings; replaced by `change`.
+        info: description of the network that scores sound.
+
+    Raises:
+        InputError: a setting cannot be used; the message says what is accepted.
+    """
+
+    def __init__(self, settings: RecognizerSettings) -> None:
+        self.settings = settings
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)
+        device = torch_device(settings.device)
+        network: EmotionModel
+        network, self.info = load_model(settings.model, device)
+        # Channels last: two-dimensional convolutions take down to a third of the time on a CPU.
+        self._model: EmotionModel = network.to(  # type: ignore[call-overload]
+            memory_format=torch.channels_last
+        )
+        self._windows = window_settings(self._model, settings)
+        scoring = scoring_settings(self._model, self.info, settings, self._windows)
+        self._scorer = WindowScorer(self._model, self.info.name, scoring)
+        self._text_scorer: TextScorer | None = None
+        if settings.text_model:
+            text_scoring = text_scoring_settings(settings)
+            self._text_scorer = TextScorer.load(settings.text_model, device, text_scoring)
+        self._muted = False
+        self._lock = threading.Lock()
+        self._n_streams = 0  # started so far
+        self._running: StreamSession | None = None
+        self._newest: StreamSession | None = None  # the running session, or the last one
+        warm_up(self._model, self._windows.window_frames)
+        for info in filter(None, (self.info, self.text_info)):
+            if not info.training_data.commercial_use:
+                logger.info("model %s: %s", info.name, info.training_data.licence)
+        # Last, so that a setting that is refused leaves no process behind.
+        self._asr = None if settings.asr.backend == NONE else AsrWorker(settings.asr)
+        self._close_asr = weakref.finalize(self, _close_asr, self._asr)
+
+    @property
+    def hop_s(self) -> Seconds:
+        """Seconds from one interval estimate to the next."""
+        return self._windows.hop_frames * self._windows.features.frame_s
+
+    @property
+    def text_info(self) -> ModelInfo | None:
+        """Description of the network that scores sound and words; None without one."""
+        return self._text_scorer.info if self._text_scorer else None
+
+    @property
+    def muted(self) -> bool:
+        """Whether sound is ignored because the robot itself speaks."""
+        return self._muted
+
+    @muted.setter
+    def muted(self, muted: bool) -> None:
+        self._muted = muted
+        if self._newest is not None:
+            self._newest.windower.muted = muted
+
+    @property
+    def status(self) -> StreamStatus:
+        """The state of the running stream, or of the last one. May be read from any thread."""
+        asr = self._asr.status if self._asr else None
+        text_error = self._text_scorer.error if self._text_scorer else ""
+        if self._newest is None:
+            return StreamStatus(muted=self._muted, asr=asr, text_error=text_error)
+        return self._newest.status(asr, text_error)
+
+    def change(self, settings: RecognizerSettings) -> None:
+        """Replace the settings that may be changed while a stream runs.
+
+        Raises:
+            InputError: one of them cannot be used; all stay as they were.
+        """
+        windows = window_settings(self._model, settings)
+        self._scorer.settings = scoring_settings(self._model, self.info, settings, windows)
+        self.settings, self._windows = settings, windows
+        if self._text_scorer is not None:
+            self._text_scorer.settings = text_scoring_settings(settings)
+        if self._newest is not None:
+            self._newest.windower.windows = windows
+
+    def events(
+        self, source: AudioSource, stopping: threading.Event
+    ) -> Generator[Event, None, None]:
+        """Yield the estimates and words of a source, and close it at the end.
+
+        Args:
+            stopping: when it is set, the words of a recording are not waited for.
+
+        Raises:
+            InputError: the source cannot be used, or another stream is running.
+        """
+        session = self._start(source)
+        if source.live:
+            stream = self._n_streams
+            events = live_events(session, lambda wake: self._live_fusion(stream, wake))
+        else:
+            events = recorded_events(session, self._recorded_fusion(stopping))
+        try:
+            with contextlib.closing(source), contextlib.closing(events):
+                yield from events
+        finally:
+            self._running = None
+
+    def start_pushed(self) -> PushedStream:
+        """Start a stream whose samples are pushed; `end_pushed` ends it.
+
+        Raises:
+            InputError: another stream is running.
+        """
+        session = self._start(PushedSamples())
+        stream = self._n_streams
+        return PushedStream(session, lambda wake: self._live_fusion(stream, wake))
+
+    def end_pushed(self, stream: PushedStream) -> list[Event]:
+        """End a stream of pushed samples and return its last events."""
+        try:
+            return stream.finish()
+        finally:
+            self._running = None
+
+    def close(self) -> None:
+        """End speech recognition and its process; also done when the object is no longer used."""
+        self._close_asr()
+
+    def _start(self, source: AudioSource) -> StreamSession:
+        """Make a stream of the source the running one, with empty turn and speaker memory."""
+        settings = self.settings
+        windower = StreamWindower(self._windows, settings.turns, settings.channel, source.settle_s)
+        session = StreamSession(source, windower, self._scorer)
+        with self._lock:
+            if self._running is not None:
+                raise InputError(
+                    f"{source.name}: this recogniser is listening to {self._running.source.name}; "
+                    "end that stream first (finish() ends one of pushed samples), or use another "
+                    "Recognizer"
+                )
+            self._running = self._newest = session
+            self._n_streams += 1
+            self._scorer.reset()
+            windower.muted = self._muted
+            return session
+
+    def _recorded_fusion(self, stopping: threading.Event) -> WordFusion:
+        if self._asr is None:
+            return WithoutWords()
+        return RecordedWordFusion(self._asr, self._text_scorer, self._n_streams, stopping)
+
+    def _live_fusion(self, stream: int, wake: Callable[[], None]) -> WordFusion:
+        if self._asr is None:
+            return WithoutWords()
+        return LiveWordFusion(self._asr, self._text_scorer, stream, wake)
+
+
+def _close_asr(asr: AsrWorker | None) -> None:
+    if asr is not None:
+        asr.close()
