@@ -1,10 +1,10 @@
-"""How far scores move by chance: the same sound a few milliseconds later, and with faint noise.
+"""Sensitivity of scores to chance: the same sound a few milliseconds later, and with faint noise.
 
     python benchmarks/chance.py [FILE ...]       by default the demo recordings
 
-Where frames, steps and turns begin in a sound is chance, and a score is not more exact than the
-change that this causes. Prints, for each recording, the largest change of any score of an interval
-and of a turn.
+The positions of frames, steps and turns in a sound are a matter of chance, and a score is only as
+exact as its change when they move. Prints, for each recording, the largest change of any score of
+an interval and of a turn.
 """
 
 from __future__ import annotations
@@ -52,17 +52,18 @@ def main() -> None:
         unchanged = estimates_of(recognizer, samples)
         for what, versions in changed.items():
             found = [estimates_of(recognizer, version) for version in versions]
-            told = []
+            changes_text = []
             for trigger in ("interval", "utterance"):
                 before, *after = (
                     [e for e in estimates if e.trigger == trigger]
                     for estimates in (unchanged, *found)
                 )
                 changes = [largest_change(before, estimates) for estimates in after]
-                most = max((change for change in changes if change is not None), default=0.0)
+                largest = max((change for change in changes if change is not None), default=0.0)
                 other = changes.count(None)
-                told.append(f"{trigger} {most:.2f}" + f" (of {other} other numbers)" * bool(other))
-            print(f"{path.name:16} {what}: {', '.join(told)}")
+                note = f" (other numbers of estimates in {other} versions)" if other else ""
+                changes_text.append(f"{trigger} {largest:.2f}{note}")
+            print(f"{path.name:16} {what}: {', '.join(changes_text)}")
 
 
 if __name__ == "__main__":

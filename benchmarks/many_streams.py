@@ -1,4 +1,4 @@
-"""How many streams one machine can serve: whole windows in batches, by device.
+"""The number of streams that one machine can serve: whole windows in batches, by device.
 
     python benchmarks/many_streams.py [--model NAME|DIR] [--devices cpu cuda] [--rounds N]
 

@@ -1,15 +1,15 @@
-"""What an estimate costs: this package and a straightforward baseline, in the same run.
+"""The time of one estimate by this package and by a straightforward baseline, in the same run.
 
     python benchmarks/per_hop.py [FILE ...] [--model NAME|DIR] [--rounds N]
 
-Both process the same speech, with one thread each, in turns:
+Both process the same speech with one thread, one after the other:
 
 * ours: `StreamWindower` and `WindowScorer`, which compute everything once and keep it;
 * peer: at each hop librosa's log-mel of the last five seconds, then the same network over all of
   it.
 
 Prints the milliseconds from the completion of a window to its estimate (p50, p99); for ours also
-the share of one core that listening takes in real time (features and voice activity included), and
+the share of one core that real-time recognition takes (features and voice activity included), and
 the peak memory of the process.
 """
 

@@ -1,4 +1,4 @@
-"""What the ROS 2 node costs, and whether it loses estimates: in real time, in a real graph.
+"""CPU, memory, latency and lost estimates of the ROS 2 node, in real time in a real graph.
 
     python benchmarks/ros_node.py [--minutes M] [--model NAME|DIR]
 

@@ -1,4 +1,4 @@
-"""Accuracy by sound alone, and by sound and words, where a recogniser has to find the words.
+"""Accuracy by sound alone, and by sound and words, with the words of a speech recogniser.
 
 Clips of CREMA-D's speakers that `can-english` was not trained on are streamed as on the robot:
 utterance estimates by sound, and those by sound and words, with PocketSphinx in open dictation and

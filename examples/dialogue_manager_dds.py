@@ -3,8 +3,8 @@
     pip install "cyclonedds>=11"
     python examples/dialogue_manager_dds.py [NAMESPACE]     # ROS_DOMAIN_ID chooses the domain
 
-Run it beside `ser-stream listen --dds` or the ROS 2 node. It does not import ser_stream: this is
-all that another program needs to receive its messages. The network is configured by
+Run it beside `ser-stream listen --dds` or the ROS 2 node. It does not import ser_stream: the
+types below are all that a program needs to receive its messages. The network is configured by
 CYCLONEDDS_URI, see the manual of Cyclone DDS.
 """
 

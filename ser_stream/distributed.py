@@ -1,4 +1,4 @@
-"""Distributed training: the division of work among processes started by `torchrun`."""
+"""Distributed training: division of work among the processes that `torchrun` starts."""
 
 from __future__ import annotations
 

@@ -30,10 +30,10 @@ ALIASES = {
 }  # fmt: skip
 """Spellings found in corpora and papers -> the label used here."""
 
-NO_PLACE = (
+UNMAPPED_LABELS = (
     "<unk>", "bored", "boredom", "contempt", "oth", "other", "others", "unk", "unknown",
 )  # fmt: skip
-"""Labels of third-party models without a counterpart here; their scores are dropped."""
+"""Labels of third-party models that no emotion here corresponds to; their scores are dropped."""
 
 CIRCUMPLEX = {
     "neutral": (0.00, 0.00),
@@ -128,8 +128,8 @@ class EmotionEstimate:
             where the modality is "audio+text". Dicts of text, start_s, end_s and probability; of a
             network with cross attention (CAN) also text_attention and audio_attention, the word's
             weight as the mean over the network's heads. Weights of each kind sum to 1.
-        decisive: whether this is the estimate that stands for its turn, which has exactly one: the
-            one by sound and words where it came in time and does not abstain. Not in the JSON.
+        decisive: whether this is the one estimate that represents its turn: the estimate by sound
+            and words if it was in time and does not abstain. Not in the JSON.
     """
 
     turn: int

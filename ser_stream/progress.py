@@ -76,17 +76,17 @@ class Steps:
 
     def start(self, description: str) -> None:
         """Announce the next step."""
-        time_told = ""
+        timing = ""
         if self._done:
             elapsed_s = time.monotonic() - self._started
             if self._alike:
                 remaining_s = elapsed_s / self._done * (self.total - self._done)
-                time_told = f" (about {format_duration(remaining_s)} remaining)"
+                timing = f" (about {format_duration(remaining_s)} remaining)"
             else:
-                time_told = f" ({format_duration(elapsed_s)} so far)"
+                timing = f" ({format_duration(elapsed_s)} so far)"
         self._done += 1
         if self._show:
-            print_line(f"{self._unit} {self._done} of {self.total}: {description}{time_told}")
+            print_line(f"{self._unit} {self._done} of {self.total}: {description}{timing}")
 
 
 def print_line(line: str) -> None:

@@ -35,7 +35,7 @@ MAX_SHOWN = 80
 
 @dataclasses.dataclass(frozen=True)
 class Tagged:
-    """Marks a field whose class a key of its content names: `Annotated[A | B, Tagged(...)]`.
+    """Marks a field whose class is named by a key of its content: `Annotated[A | B, Tagged(...)]`.
 
     Attributes:
         choices: value of the key -> dataclass.
@@ -63,7 +63,7 @@ def convert(content: Any, kind: type[T], where: str) -> T:
 
 @dataclasses.dataclass(frozen=True)
 class _Place:
-    """Where in the content a value stands: the source and the path of the field."""
+    """The position of a value: the source of the content and the path of the field."""
 
     source: str
     path: str = ""

@@ -1,4 +1,4 @@
-"""Words with times, as corpora, speech recognisers and segmentation share them."""
+"""Words with times, which corpora, speech recognisers and segmentation share."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Word:
 
 @dataclasses.dataclass(frozen=True)
 class Speech:
-    """The words recognised in a turn: so far, or in the turn as a whole when it has ended.
+    """The words recognised in a turn so far, or in the whole turn when it has ended.
 
     Attributes:
         words: with times on the stream's clock.
-        stable: number of words, from the first one, that stay as they are while the turn goes on.
+        stable: number of words, from the first one, that stay unchanged until the turn ends.
         final: whether the turn has ended. Final words are those of the turn recognised as a whole,
             and may differ from earlier ones.
         start_s, end_s: the time span that was recognised, from the beginning of the turn.
@@ -74,10 +74,11 @@ class Speech:
         return sum(word.probability for word in self.words) / len(self.words)
 
 
-def timed(words: Sequence[Word], start_s: Seconds, end_s: Seconds) -> tuple[Word, ...]:
+def with_times(words: Sequence[Word], start_s: Seconds, end_s: Seconds) -> tuple[Word, ...]:
     """Return words ordered by their starts; if one has no time (NaN), all share the span equally.
 
-    >>> [(w.start_s, w.end_s) for w in timed([Word("a", math.nan, 0), Word("b", 0, 0)], 2.0, 4.0)]
+    >>> words = with_times([Word("a", math.nan, 0), Word("b", 0, 0)], 2.0, 4.0)
+    >>> [(word.start_s, word.end_s) for word in words]
     [(2.0, 3.0), (3.0, 4.0)]
     """
     if all(math.isfinite(word.start_s) and math.isfinite(word.end_s) for word in words):
@@ -91,10 +92,10 @@ def timed(words: Sequence[Word], start_s: Seconds, end_s: Seconds) -> tuple[Word
     )
 
 
-def clipped(words: Sequence[Word], start_s: Seconds, end_s: Seconds) -> tuple[Word, ...]:
+def words_between(words: Sequence[Word], start_s: Seconds, end_s: Seconds) -> tuple[Word, ...]:
     """Return the words spoken in [start_s, end_s], cut to that span, without special tokens.
 
-    >>> clipped([Word("so", 0.0, 0.9), Word("it", 0.9, 1.3), Word("is", 1.3, 1.5)], 1.0, 1.2)
+    >>> words_between([Word("so", 0.0, 0.9), Word("it", 0.9, 1.3), Word("is", 1.3, 1.5)], 1.0, 1.2)
     (Word(text='it', start_s=1.0, end_s=1.2, probability=1.0),)
     """
     return tuple(

@@ -153,10 +153,10 @@ def _score_turn(
     logits = []
     for window in windows:
         logits.append(encoder.logits(window.n_frames))
-        decoder.window(logits[-1], window.weight_s, window.covers_turn)
+        decoder.add(logits[-1], window.weight_s, window.covers_turn)
     return ScoredTurn(
         corpus, target, np.array(logits), np.array([_after_onset(w) for w in windows]),
-        int(decoder.utterance().argmax()),
+        int(decoder.mean().argmax()),
     )  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def _none(logits: np.ndarray) -> np.ndarray:
 def _moving_average(weight: float) -> Smoother:
     def smooth(logits: np.ndarray) -> np.ndarray:
         decoder = TurnDecoder(weight)
-        return np.array([decoder.window(each, 1.0) for each in logits])
+        return np.array([decoder.add(each, 1.0) for each in logits])
 
     return smooth
 

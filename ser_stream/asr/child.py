@@ -1,4 +1,4 @@
-"""Main module of the process that recognises, which `ser_stream.asr.process` starts.
+"""Main module of the speech recognition process, which `ser_stream.asr.process` starts.
 
 Messages are pickled objects in pipes. Input: the settings, then segments (samples, start_s).
 Output: (READY,) or (FAILED, reason), then for each segment (WORDS, words, seconds it took) or
@@ -34,14 +34,16 @@ def main() -> None:
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries may print: not among the replies
+    os.dup2(
+        sys.stderr.fileno(), sys.stdout.fileno()
+    )  # what libraries print must not mix with replies
     try:
         _serve(sys.stdin.buffer, replies)
     except BaseException as error:
         if not isinstance(error, InputError):
             traceback.print_exc()
         _send(replies, (FAILED, _reason(error)))
-    os._exit(1)  # at once: a thread still waits for the parent
+    os._exit(1)  # at once: a thread is still reading requests
 
 
 def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
@@ -57,7 +59,7 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
 
 
 def _receive(requests: BinaryIO, segments: queue.SimpleQueue[tuple[np.ndarray, Seconds]]) -> None:
-    """Read requests during recognition, too, so that the end of the parent is noticed at once."""
+    """Read requests in a thread of its own, which notices the end of the parent at once."""
     while True:
         try:
             segments.put(pickle.load(requests))

@@ -44,7 +44,7 @@ class Pace:
         return self._step
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Why results are late or rare, as a line for people; "" where they are not."""
         if self.rtf > 1.0:
             return f"slower than speech: {self.rtf:.1f} s for each second of it"

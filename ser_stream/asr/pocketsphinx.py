@@ -93,7 +93,7 @@ class Aligner:
 
         Args:
             samples: (n,) float32 at 16 kHz: the whole text and nothing else, apart from silence.
-            text: what is said.
+            text: the spoken text.
             start_s: time of the first sample, on the clock on which words have times.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The process that recognises, seen from the process that listens.
+"""Control of the speech recognition process from the listening process.
 
 It is a new Python interpreter. A fork would inherit threads' locks and CUDA; `multiprocessing`
 would import the program's main module again, and torch with it.
@@ -22,15 +22,15 @@ from ser_stream.words import Word
 
 
 class ProcessFailed(Exception):  # noqa: N818 - a state of the process, not an error of the caller
-    """The process has ended, or did not answer and was killed; the message says why."""
+    """The process has ended, or was killed because it did not answer; the message says why."""
 
 
-class NotTaken(ProcessFailed):
-    """The process ended before it received the message, which the next process can answer."""
+class RequestNotReceived(ProcessFailed):
+    """The process ended before it received the request, which the next process can answer."""
 
 
 class RecognizerProcess:
-    """A process that recognises, usable when `wait_until_ready` has returned.
+    """A speech recognition process, usable when `wait_until_ready` has returned.
 
     Args:
         settings: settings of the recogniser.
@@ -79,16 +79,16 @@ class RecognizerProcess:
 
     def wait_until_ready(self, within: Seconds) -> None:
         """Wait until the recogniser is loaded. Raises ProcessFailed."""
-        self._ask(self._settings, within)
+        self._request(self._settings, within)
 
     def recognize(
         self, samples: np.ndarray, start_s: Seconds, within: Seconds
     ) -> tuple[tuple[Word, ...], Seconds]:
         """Return a segment's words and the time they took. Raises ProcessFailed."""
-        _, words, took_s = self._ask((samples, start_s), within)
+        _, words, took_s = self._request((samples, start_s), within)
         return words, took_s
 
-    def _ask(self, message: object, within: Seconds) -> tuple:
+    def _request(self, message: object, within: Seconds) -> tuple:
         """Send the message and wait for its reply; kill the process after the deadline.
 
         Killing ends the wait even where the process does not read its messages.
@@ -102,7 +102,7 @@ class RecognizerProcess:
         deadline = threading.Timer(within, expire)
         deadline.daemon = True
         deadline.start()
-        failure: type[ProcessFailed] = NotTaken
+        failure: type[ProcessFailed] = RequestNotReceived
         try:
             pickle.dump(message, self._requests, protocol=pickle.HIGHEST_PROTOCOL)
             self._requests.flush()
@@ -111,15 +111,15 @@ class RecognizerProcess:
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             if late.is_set():
                 raise ProcessFailed(f"no answer within {within:g} s: killed") from error
-            raise failure(self.how_it_ended()) from error
+            raise failure(self.exit_reason()) from error
         finally:
             deadline.cancel()
         if reply[0] == FAILED:
             raise ProcessFailed(reply[1])
         return reply
 
-    def how_it_ended(self) -> str:
-        """Wait until the process has ended, and return how it ended."""
+    def exit_reason(self) -> str:
+        """Wait until the process has ended, and return why, as a phrase for people."""
         code = self._process.wait()
         return f"the process was killed by signal {-code}" if code < 0 else f"exit code {code}"
 

@@ -1,4 +1,4 @@
-"""What recognition beside a stream reports: the words of a turn, and its own state."""
+"""Results and state of speech recognition."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class AsrResult:
 
 @dataclasses.dataclass(frozen=True)
 class AsrStatus:
-    """The state of recognition.
+    """The state of speech recognition.
 
     Attributes:
         state: "starting", "ready", "slow" (results are late), "restarting", or "closed".

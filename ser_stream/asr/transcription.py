@@ -48,7 +48,7 @@ def align(samples: np.ndarray, text: str) -> tuple[list[SpokenTurn], str]:
 
     Args:
         samples: (n,) float32 at 16 kHz.
-        text: what is said.
+        text: the spoken text.
 
     Returns:
         One turn with the words that were found, and a line on the missing ones, "" for none.
@@ -65,5 +65,5 @@ def align(samples: np.ndarray, text: str) -> tuple[list[SpokenTurn], str]:
     if alignment.unknown:
         missing = f"not in the dictionary: {', '.join(alignment.unknown)}"
     elif not alignment.complete:
-        missing = f"of the text, only the first {len(alignment.words)} words were found"
+        missing = f"only the first {len(alignment.words)} words of the text were found"
     return [SpokenTurn(start_s, end_s, alignment.words)], missing

@@ -1,4 +1,4 @@
-"""Speech recognition beside a stream, in a process of its own that cannot delay the stream.
+"""Speech recognition in a process of its own, which cannot delay the stream.
 
     submit ---> slot for one request ---> thread ---> process (`ser_stream.asr.child`)
                                             |
@@ -22,7 +22,7 @@ from ser_stream.asr.agreement import LocalAgreement
 from ser_stream.asr.base import NONE, AsrSettings
 from ser_stream.asr.factory import check_settings
 from ser_stream.asr.pace import Pace
-from ser_stream.asr.process import NotTaken, ProcessFailed, RecognizerProcess
+from ser_stream.asr.process import ProcessFailed, RecognizerProcess, RequestNotReceived
 from ser_stream.asr.results import (
     CLOSED,
     READY,
@@ -40,7 +40,7 @@ log = logging.getLogger("ser_stream.asr")
 START_DEADLINE_S: Seconds = 900.0
 """Deadline for loading the recogniser, which may have to download 3 GB first."""
 SOUND_FACTOR = 3.0
-"""Time that a request may take at least, per second of its sound: slow is not hung."""
+"""Shortest deadline of a request, in seconds per second of its sound: slow is not hung."""
 MAX_BACKOFF_S: Seconds = 30.0
 """Longest pause before the process is started again."""
 MAX_RESULTS = 256
@@ -49,7 +49,7 @@ MAX_RESULTS = 256
 
 @dataclasses.dataclass(frozen=True)
 class _Request:
-    """Samples of a turn, from its first one on, whose words are asked for."""
+    """A request for the words of a turn: its samples, from the first one on."""
 
     samples: np.ndarray
     start_s: Seconds
@@ -72,7 +72,7 @@ class AsrWorker:
     Args:
         settings: settings of the recogniser; the backend is not "none".
         deadline_s: a process that takes longer for a request, and longer than three times its
-            sound, is taken for hung: it is killed and started again.
+            sound, counts as hung: it is killed and started again.
         backoff_s: pause before the process is started again; doubled, up to 30 s, until it
             answers a request.
 
@@ -92,7 +92,7 @@ class AsrWorker:
         self._changed = threading.Condition()
         # All attributes below are read and written under that lock.
         self._slot: _Request | None = None
-        self._in_work: _Request | None = None
+        self._in_progress: _Request | None = None
         self._results: deque[AsrResult] = deque(maxlen=MAX_RESULTS)
         self._process: RecognizerProcess | None = None
         self._state, self._reason = STARTING, ""
@@ -156,8 +156,8 @@ class AsrWorker:
         """The current state. May be read from any thread."""
         with self._changed:
             state, reason = self._state, self._reason
-            if state == READY and self._pace.trouble:
-                state, reason = SLOW, self._pace.trouble
+            if state == READY and self._pace.problem:
+                state, reason = SLOW, self._pace.problem
             return AsrStatus(state, reason, self._pace.rtf, self._restarts, self._skipped)
 
     @property
@@ -181,7 +181,7 @@ class AsrWorker:
             try:
                 self._use_one_process()
                 reason = ""
-            except Exception as error:  # reported in `status`, and this thread goes on
+            except Exception as error:  # reported in `status`; the thread continues
                 reason = str(error) if isinstance(error, ProcessFailed) else repr(error)
             with self._changed:
                 if self._state == CLOSED:
@@ -194,7 +194,7 @@ class AsrWorker:
         """Report that the process has failed; return the pause before the next one starts."""
         repeated = self._failures > 0 and reason == self._reason
         self._state, self._reason = RESTARTING, reason
-        lost, self._in_work = self._in_work, None
+        lost, self._in_progress = self._in_progress, None
         self._give_up(lost, reason)
         self._failures += 1
         pause_s = min(MAX_BACKOFF_S, self._backoff_s * 2 ** (self._failures - 1))
@@ -235,28 +235,28 @@ class AsrWorker:
             if self._state == CLOSED:
                 return None
             if not process.alive:  # the next process answers the waiting request
-                raise ProcessFailed(process.how_it_ended())
-            self._in_work, self._slot = self._slot, None
-            return self._in_work
+                raise ProcessFailed(process.exit_reason())
+            self._in_progress, self._slot = self._slot, None
+            return self._in_progress
 
     def _answer(self, request: _Request, process: RecognizerProcess) -> None:
         """Let the process recognise the request, and add the result."""
         within = max(self._deadline_s, SOUND_FACTOR * request.duration_s)
         try:
             words, took_s = process.recognize(request.samples, request.start_s, within)
-        except NotTaken:
+        except RequestNotReceived:
             with self._changed:
                 if self._slot is None:  # otherwise a newer request waits, and this one is dropped
-                    self._slot, self._in_work = request, None
+                    self._slot, self._in_progress = request, None
             raise
         with self._changed:
-            self._in_work = None
+            self._in_progress = None
             self._failures, self._reason = 0, ""
             self._pace.note(took_s, request.duration_s)
             self._add(self._agreed(request, words))
 
     def _is_time_for(self, request: _Request) -> bool:
-        """Return whether enough of the turn is new for another pass."""
+        """Return whether the turn has grown enough for another pass."""
         before_s = self._partial_s if request.turn_id == self._partial_turn else 0.0
         if request.duration_s - before_s < self._pace.step(request.duration_s):
             return False

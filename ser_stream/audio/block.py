@@ -14,7 +14,7 @@ from ser_stream.errors import InputError
 from ser_stream.units import Seconds
 
 Channel = int | Literal["mix"]
-"""Which channel of a source is listened to: its index, from 0, or the mean of all channels."""
+"""The channel of a source that is used: its index, from 0, or the mean of all channels."""
 
 SAMPLE_RATES_HZ = (4_000, 192_000)
 """Lowest and highest sample rate that a source may have."""
@@ -60,10 +60,9 @@ class AudioSource(Protocol):
 
     @property
     def live(self) -> bool:
-        """Whether sound comes at its own pace.
+        """Whether sound arrives at its own pace.
 
-        False: the next block is read when it is asked for, so that every window is scored, however
-        long that takes.
+        False: blocks are read on demand, and every window is scored, however long that takes.
         """
 
     @property
@@ -79,15 +78,15 @@ class AudioSource(Protocol):
 
     @property
     def waits(self) -> bool:
-        """Whether the source outlasts trouble, and its first block may be unusable, too."""
+        """Whether a first block that cannot be used is an interruption instead of an error."""
 
     @property
     def connected(self) -> bool:
-        """Whether sound is coming; a recording always says True."""
+        """Whether sound is arriving; always True for a recording."""
 
     @property
     def last_error(self) -> str:
-        """Why the source is not connected, as a line for people; "" where there was no trouble."""
+        """Why the source was last disconnected, as a line for people; "" if it never was."""
 
     def blocks(self) -> Iterator[AudioBlock | None]:
         """Yield blocks in order until the source ends or is closed.
@@ -102,7 +101,7 @@ class AudioSource(Protocol):
         """End `blocks()` soon. May be called from any thread, and more than once."""
 
 
-def validate(sample_rate_hz: int, channels: int, where: str) -> None:
+def check_format(sample_rate_hz: int, channels: int, where: str) -> None:
     """Check that audio of this format is accepted.
 
     Args:

@@ -1,4 +1,4 @@
-"""Mapping of sample counts to the time on the source's clock."""
+"""The mapping of sample counts to times on the source's clock."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SampleClock:
         ....|....|....|    |....|....|....|
 
     A block more than `JUMP_S` early means that the clock was set back, or that the first blocks
-    were late: the mapping starts anew from there, and `steps_back` counts it. Later positions then
+    were late: the mapping restarts there, and `steps_back` counts it. Later positions then
     have earlier times; a caller that needs times that never fall must ensure it.
 
     Args:
@@ -94,7 +94,7 @@ class SampleClock:
         return 0.0
 
     def skip(self, position: int, seconds: Seconds) -> None:
-        """Let the times from `position` on be later by `seconds`, which have no samples."""
+        """Shift the times from `position` on by `seconds` for which there are no samples."""
         self._offsets.append((position, self._offsets[-1][1] + seconds))
 
     def time_at(self, position: int) -> Seconds:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import soxr
 
-from ser_stream.audio.block import AudioBlock, validate
+from ser_stream.audio.block import AudioBlock, check_format
 from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
@@ -27,14 +27,14 @@ class Conditioner:
 
     Resampling looks ahead about 37 ms: the output of a call may be shorter or longer than its
     block, and ends `delay_s` before the block does. When the sample rate or channel count changes,
-    the output begins with the samples that the resampler still holds, and resampling starts anew.
+    the output begins with the samples that the resampler still holds, and resampling restarts.
 
     The values of one instant on the selected channels count as one sample, in the counters too,
     which never fall. A sample that is NaN, infinite or above `MAX_MAGNITUDE` on any selected
     channel is replaced by silence.
 
     Args:
-        channel: index of the channel to listen to, from 0, or "mix" for the mean of all.
+        channel: index of the channel to use, from 0, or "mix" for the mean of all channels.
     """
 
     def __init__(self, channel: int | Literal["mix"] = "mix") -> None:
@@ -67,7 +67,7 @@ class Conditioner:
         block_format = (block.sample_rate_hz, block.samples.shape[1])
         if block_format == self._format:
             return self._resample(self._mono(block.samples))
-        validate(*block_format, where="audio")
+        check_format(*block_format, where="audio")
         self._check_channel(block_format[1])
         if self._format is not None:
             self.format_changes += 1

@@ -1,4 +1,4 @@
-"""A sound file as an audio source, read at the speed of the reader or in real time."""
+"""A sound file as an audio source, read on demand or in real time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import soundfile
 
-from ser_stream.audio.block import AudioBlock, validate
+from ser_stream.audio.block import AudioBlock, check_format
 from ser_stream.errors import InputError
 from ser_stream.units import Seconds
 
@@ -62,7 +62,7 @@ class Recording:
         with self._open() as (_, file):
             self.sample_rate_hz: int = file.samplerate
             self.channels: int = file.channels
-            validate(self.sample_rate_hz, self.channels, where=self.name)
+            check_format(self.sample_rate_hz, self.channels, where=self.name)
             try:
                 first = file.read(1)
             except soundfile.LibsndfileError as error:
@@ -182,7 +182,7 @@ def _reason(error: soundfile.LibsndfileError) -> str:
 
 
 def _whole_length(raw: BufferedReader, file: soundfile.SoundFile, length: int) -> float:
-    """Return how many samples the whole file has, of which `length` could be read.
+    """Return the number of samples of the whole file; `length` samples could be read.
 
     Infinite where the file is cut off and gives no length; `length` where nothing is missing.
     """

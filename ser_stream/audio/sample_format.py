@@ -1,4 +1,4 @@
-"""Arrays of samples in any common number format -> float32 with full scale +-1."""
+"""Conversion of sample arrays in any common number format to float32 with full scale +-1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns in whole recordings, found by the same detector as in a stream."""
+"""Detection of turns in whole recordings, by the same detector as in a stream."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Turn:
 
     Attributes:
         start: position of the first sample, pre-roll included.
-        end: position after the last sample, post-roll included; None while the turn goes on.
+        end: position after the last sample, post-roll included; None while the turn is in progress.
         onset: position where the first frame of speech begins.
         speech: whether each frame of 512 samples from `onset` on is speech.
     """
@@ -69,7 +69,7 @@ class Turn:
 class TurnDetector:
     """Finds turns in a stream of frames of 512 samples.
 
-    It holds no samples: the caller keeps those of the last `pre_roll` seconds.
+    It keeps no samples: the caller must keep those of the last `pre_roll` seconds.
 
     Attributes:
         turn: the turn in progress, or None.
@@ -85,7 +85,7 @@ class TurnDetector:
         self.reset(0)
 
     def reset(self, position: int) -> None:
-        """Start anew at that position, forgetting everything before it."""
+        """Restart at that position, independently of everything before it."""
         self._voice_activity.reset_states()
         self._level = SpeechLevel()
         self._position = position

@@ -1,1 +1,1 @@
-"""The subcommands of `ser-stream`: options, and what is called with them."""
+"""The subcommands of `ser-stream`: their options, and the calls that they make."""

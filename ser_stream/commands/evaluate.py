@@ -1,4 +1,4 @@
-"""`ser-stream evaluate`: scores models on labelled clips or on a recipe's held-out speakers."""
+"""The command `ser-stream evaluate`, on labelled clips or a recipe's held-out speakers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ser_stream.recipes.speech_text import SpeechTextRecipe
 
 MAX_LISTED = 20
-"""Clips that are listed on stderr one by one; --json has all of them."""
+"""Clips that are listed one by one on stderr; --json has all of them."""
 
 
 def add(commands) -> None:
@@ -43,27 +43,29 @@ def add(commands) -> None:
         help="models: shipped names, model folders, Hugging Face checkpoints (folders or names); "
         "and the labelled clips, unless --recipe is given",
     )  # fmt: skip
-    evaluate.add_argument("--recipe", type=Path, help="score on the speakers that it holds out")
+    evaluate.add_argument(
+        "--recipe", type=Path, help="evaluate on the speakers that this recipe holds out"
+    )
     add_corpora(evaluate, needed=False)
     add_part(evaluate)
     add_clips(evaluate)
     evaluate.add_argument(
         "--conditions", nargs="*", metavar="NAME",
-        help="score under noise, in rooms and over bad lines, such as clean noise-10dB; without "
-        "names: under all conditions",
+        help="evaluate with added noise, in simulated rooms and through bad channels, such as "
+        "clean noise-10dB; without names: under all conditions",
     )  # fmt: skip
     evaluate.add_argument(
         "--figures", type=Path, metavar="DIR",
         help="write confusion matrices, coverage against confidence and reliability diagrams (PNG)",
     )  # fmt: skip
-    evaluate.add_argument("--json", action="store_true", help="one JSON object per model")
+    evaluate.add_argument("--json", action="store_true", help="print one JSON object per model")
     evaluate.add_argument(
         "--save", action="store_true",
         help="write the results into model.json and model card; needs --recipe",
     )  # fmt: skip
     evaluate.add_argument(
         "--first", metavar="NAME|DIR",
-        help="for models of sound and words: streaming model that makes the first estimate",
+        help="for models of sound and words: the streaming model of the first estimates",
     )  # fmt: skip
     evaluate.set_defaults(run=_evaluate)
 
@@ -82,7 +84,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if isinstance(recipe, SpeechTextRecipe):
         return _evaluate_speech_text(arguments, models, recipe)
     if arguments.first:
-        raise InputError("--first: goes with the recipe of a model that sees words beside sound")
+        raise InputError("--first: goes with the recipe of a model that takes sound and words")
     _check_conditions(arguments)
     return _evaluate_speech(arguments, models, recipe, table)
 
@@ -259,7 +261,7 @@ def _conditions_report(
     clips: LabelledClips,
     labels: tuple[str, ...] | None,
 ) -> Report:
-    """Evaluate a model under the conditions that are named, or all; print JSON if asked for."""
+    """Evaluate a model under the named conditions, or all; print JSON as the options say."""
     from ser_stream.data.acoustics import CONDITIONS
     from ser_stream.evaluation.robustness import NO_SPEECH, evaluate_conditions
 

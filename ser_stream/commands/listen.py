@@ -1,4 +1,4 @@
-"""`ser-stream listen`."""
+"""The command `ser-stream listen`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ser_stream.commands.shared import print_error
 from ser_stream.errors import InputError
 
-if TYPE_CHECKING:  # imported when they are needed: --help must answer at once
+if TYPE_CHECKING:  # imported in functions: --help must answer at once
     from ser_stream.asr.base import AsrSettings
     from ser_stream.audio.block import AudioSource, Channel
     from ser_stream.outputs.base import Output
@@ -27,34 +27,56 @@ STATUS_EVERY_S = 0.1
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the subcommands of a parser."""
-    listen = commands.add_parser("listen", help="recognise emotions in a microphone or recordings")
+    listen = commands.add_parser(
+        "listen",
+        help="recognise emotions in a microphone or recordings",
+        description="Recognise emotions in the sound of a microphone, until Ctrl-C, or in "
+        "recordings (--input). Without options: the default microphone and the default model.",
+    )
     source = listen.add_mutually_exclusive_group()
     source.add_argument(
         "--input",
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="recordings: wav, flac, ogg, opus, mp3",
+        help="recordings to read instead of a microphone: wav, flac, ogg, opus, mp3",
     )
     source.add_argument(
-        "--device", metavar="NAME", help="microphone: name, part of a name, or index"
+        "--device",
+        metavar="NAME",
+        help="microphone: name, part of a name, or index; ser-stream devices lists them",
     )
     listen.add_argument(
         "--model",
         default="default",
         metavar="NAME|DIR",
-        help="shipped model, model folder, or a Hugging Face checkpoint's folder or name",
-    )
-    listen.add_argument("--window", type=float, metavar="S", help="window length in seconds")
-    listen.add_argument("--hop", type=float, metavar="S", help="seconds between estimates")
-    listen.add_argument(
-        "--min-confidence", type=float, metavar="P", help="abstain below this confidence"
+        help="shipped model (ser-stream models lists them), model folder, or a Hugging Face "
+        "checkpoint's folder or name; default: default",
     )
     listen.add_argument(
-        "--channel", type=_channel, default="mix", metavar="N|mix", help="channel, from 0, or mix"
+        "--window",
+        type=float,
+        metavar="S",
+        help="length of a window in seconds; default: the model's",
     )
     listen.add_argument(
-        "--realtime", action="store_true", help="play recordings at the speed of a microphone"
+        "--hop", type=float, metavar="S", help="seconds between estimates; default: the model's"
+    )
+    listen.add_argument(
+        "--min-confidence",
+        type=float,
+        metavar="P",
+        help="abstain below this confidence, 0 to 1; default: the model's",
+    )
+    listen.add_argument(
+        "--channel",
+        type=_channel,
+        default="mix",
+        metavar="N|mix",
+        help="number of the channel, from 0, or mix, the mean of all; default: mix",
+    )
+    listen.add_argument(
+        "--realtime", action="store_true", help="read recordings at the speed of a microphone"
     )
     _add_words(listen)
     listen.add_argument("--json", action="store_true", help="print one JSON object per estimate")
@@ -64,28 +86,41 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _add_words(listen: argparse.ArgumentParser) -> None:
     listen.add_argument(
-        "--asr", choices=("pocketsphinx", "faster_whisper"), help="recognise words too"
+        "--asr",
+        choices=("pocketsphinx", "faster_whisper"),
+        help="speech recogniser, for words too; default: none",
     )
     listen.add_argument(
-        "--asr-model", metavar="NAME|DIR", help="with --asr faster_whisper: model; default base"
+        "--asr-model",
+        metavar="NAME|DIR",
+        help="with --asr faster_whisper: its model; default: base",
     )
-    listen.add_argument("--language", metavar="CODE", help="with --asr: language, such as en")
     listen.add_argument(
-        "--grammar", metavar="FILE", help="with --asr pocketsphinx: the sentences that may be said"
+        "--language",
+        metavar="CODE",
+        help="with --asr: spoken language, such as en; default: detected",
+    )
+    listen.add_argument(
+        "--grammar",
+        metavar="FILE",
+        help="with --asr pocketsphinx: file of the sentences that are expected (txt, jsgf, arpa)",
     )
     listen.add_argument(
         "--text-model",
         metavar="NAME|DIR",
-        help="with --asr: a second estimate, of sound and words, by this model",
+        help="with --asr: model of a second estimate from sound and words, such as can-english",
     )
 
 
 def _add_dds(listen: argparse.ArgumentParser) -> None:
     listen.add_argument(
-        "--dds", action="store_true", help="publish in a robot's ROS 2 graph too; needs no ROS"
+        "--dds", action="store_true", help="also publish in a robot's ROS 2 graph; needs no ROS"
     )
     listen.add_argument(
-        "--domain", type=int, metavar="N", help="with --dds: ROS domain; default ROS_DOMAIN_ID or 0"
+        "--domain",
+        type=int,
+        metavar="N",
+        help="with --dds: ROS domain; default: ROS_DOMAIN_ID, or 0",
     )
     listen.add_argument(
         "--namespace", metavar="NAME", help="with --dds: prefix of the topics' names"
@@ -198,7 +233,7 @@ def _view(as_json: bool, recognizer: Recognizer, several: bool) -> Output:
 
 @contextlib.contextmanager
 def _reporting(recognizer: Recognizer, outputs: list[Output]) -> Iterator[None]:
-    """Report the status of the stream ten times a second, from a thread of its own."""
+    """Report the status of the stream ten times a second, in a thread of its own."""
     stopped = threading.Event()
 
     def report() -> None:
@@ -259,9 +294,9 @@ class _Tally:
             "utterance": self.utterances, "estimate": self.estimates,
             "window skipped": self.skipped, "gap": self.gaps,
         }  # fmt: skip
-        told = ", ".join(f"{n} {_plural(what, n)}" for what, n in counts.items())
+        listed = ", ".join(f"{n} {_plural(what, n)}" for what, n in counts.items())
         none = "" if self.estimates or not self.sound_s else "; no speech long enough to score"
-        return f"heard {self.sound_s:.1f} s: {told}{none}"
+        return f"heard {self.sound_s:.1f} s: {listed}{none}"
 
 
 def _plural(what: str, n: int) -> str:

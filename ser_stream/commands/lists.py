@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ser_stream.models.info import ModelInfo
 
 FIELD_WIDTH = 14
-"""Columns of the names in front of what is printed about a model."""
+"""Width in columns of the field names in a model's description."""
 
 
 def add(commands: Any) -> None:
@@ -51,13 +51,13 @@ def _models(_arguments: argparse.Namespace) -> int:
             if text:
                 print(_wrapped(field, text, width))
         print()
-    print("UA: unweighted accuracy, the mean recall of all emotions. All results are in")
+    print("UA: unweighted average recall, the mean over the emotions. All results are in")
     print(f"each model's card, {SHIPPED.parent.name}/{SHIPPED.name}/NAME/README.md.")
     return 0
 
 
 def _about(name: str, info: ModelInfo, folder: Path) -> dict[str, str]:
-    """Return what is printed about a model: field -> text, "" where there is nothing to say."""
+    """Return the description of a model: field -> text; "" for a field to leave out."""
     from ser_stream.features.segments import SegmentConfig
 
     with_words = isinstance(info.features, SegmentConfig)

@@ -1,4 +1,4 @@
-"""`ser-stream calibrate`, `adapt` and `import-model`: commands that derive models from models."""
+"""The commands `ser-stream calibrate`, `adapt` and `import-model`, which change or make models."""
 
 from __future__ import annotations
 
@@ -40,14 +40,19 @@ def _add_adapt(commands: Commands) -> None:
     adapt = commands.add_parser(
         "adapt", help="adapt a model to one person with a minute of their neutral speech"
     )
-    adapt.add_argument("model", metavar="NAME|DIR")
+    adapt.add_argument("model", metavar="NAME|DIR", help="shipped model or model folder")
     adapt.add_argument("recordings", nargs="*", type=Path, metavar="FILE", help="neutral speech")
     adapt.add_argument("--output", type=Path, metavar="DIR", help="folder of the adapted model")
     adapt.add_argument(
-        "--recipe", type=Path, help="instead of recordings: measure the gain on held-out speakers"
+        "--recipe",
+        type=Path,
+        help="instead of recordings: measure the gain on the speakers that this recipe holds out",
     )
     add_corpora(adapt, needed=False)
-    adapt.add_argument("--part", choices=("validation", "test"), default="test")
+    adapt.add_argument(
+        "--part", choices=("validation", "test"), default="test",
+        help="with --recipe: which of its held-out speakers; default: test",
+    )  # fmt: skip
     adapt.add_argument(
         "--json", action="store_true", help="print the measured gain as one JSON object"
     )
@@ -61,16 +66,31 @@ def _add_import_model(commands: Commands) -> None:
     imported.add_argument(
         "checkpoint", metavar="DIR|OWNER/NAME", help="folder, or name on the Hugging Face Hub"
     )
-    imported.add_argument("--output", type=Path, required=True, metavar="DIR")
+    imported.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder of the new model"
+    )
     imported.add_argument(
         "--labels",
         nargs="+",
         default=[],
         metavar="NAME=EMOTION",
-        help="emotions of labels that are not known by name; EMOTION may be drop",
+        help="emotions of the checkpoint's labels, where they are not known by name; "
+        "drop as EMOTION leaves a label out",
     )
-    imported.add_argument("--window", type=float, default=5.0, metavar="S", help="default 5")
-    imported.add_argument("--hop", type=float, default=0.5, metavar="S", help="default 0.5")
+    imported.add_argument(
+        "--window",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="window length in seconds; default: 5",
+    )
+    imported.add_argument(
+        "--hop",
+        type=float,
+        default=0.5,
+        metavar="S",
+        help="seconds between estimates; default: 0.5",
+    )
     imported.set_defaults(run=_import_model)
 
 

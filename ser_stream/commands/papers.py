@@ -1,4 +1,4 @@
-"""`ser-stream report` and `ser-stream figures`: tables and plots of the papers' experiments."""
+"""The commands `ser-stream report` and `figures`: tables and plots of the papers' experiments."""
 
 from __future__ import annotations
 
@@ -24,10 +24,13 @@ def add(commands) -> None:
 
 def _add_report(commands) -> None:
     report = commands.add_parser(
-        "report", help="train and print a table of a paper, beside the paper's own numbers"
+        "report",
+        help="train what a table of a paper needs, and print it beside the paper's numbers",
     )
     report.add_argument(
-        "table", metavar="TABLE", help="such as sherman-3; an unknown name lists all tables"
+        "table",
+        metavar="TABLE",
+        help="name of the table, such as sherman-3; an unknown name lists all",
     )
     report.add_argument(
         "--seeds", nargs="+", type=int, default=[], metavar="N",
@@ -36,10 +39,12 @@ def _add_report(commands) -> None:
     report.add_argument(
         "--no-train", action="store_true", help="print existing results and train nothing"
     )
-    report.add_argument("--markdown", type=Path, metavar="FILE", help="write it as Markdown too")
-    report.add_argument("--json", type=Path, metavar="FILE", help="write it as JSON too")
     report.add_argument(
-        "--figures", type=Path, metavar="DIR", help="plot its metrics and confusion matrices too"
+        "--markdown", type=Path, metavar="FILE", help="also write the table as Markdown"
+    )
+    report.add_argument("--json", type=Path, metavar="FILE", help="also write the table as JSON")
+    report.add_argument(
+        "--figures", type=Path, metavar="DIR", help="also plot its metrics and confusion matrices"
     )
     add_training(report, corpora_needed=False)
     report.set_defaults(run=_report)
@@ -53,11 +58,15 @@ def _add_figures(commands) -> None:
         help="random seeds; default: those of the recipe",
     )  # fmt: skip
     figures.add_argument(
-        "--output", type=Path, default=Path("figures"), metavar="DIR", help="default: figures"
+        "--output",
+        type=Path,
+        default=Path("figures"),
+        metavar="DIR",
+        help="folder of the plots; default: figures",
     )
     figures.add_argument(
         "--examples", type=int, default=1, metavar="N",
-        help="number of recordings whose attention is plotted",
+        help="number of recordings whose attention is plotted; default: 1",
     )  # fmt: skip
     add_training(figures)
     figures.set_defaults(run=_figures)
@@ -71,7 +80,8 @@ def _report(arguments: argparse.Namespace) -> int:
         check_file(path)
     if arguments.corpora is None and not arguments.no_train:
         raise InputError(
-            "--corpora: needed to train what has no result yet; or --no-train: print what has"
+            "--corpora: needed to train what has no result yet; to print only existing results, "
+            "use --no-train"
         )
     report = make_report(
         arguments.table, arguments.on, arguments.seeds, folders_of(arguments),

@@ -15,7 +15,7 @@ def print_error(error: InputError) -> None:
 
 
 def print_message(message: str) -> None:
-    """Print a remark on stderr."""
+    """Print a message on stderr."""
     print(f"ser-stream: {message}", file=sys.stderr)
 
 
@@ -49,13 +49,15 @@ def add_corpora(parser: argparse.ArgumentParser, needed: bool = True) -> None:
     """Add --corpora, the folder of the corpora."""
     parser.add_argument(
         "--corpora", type=Path, required=needed, metavar="DIR",
-        help="folder that holds each corpus in a folder of its name, such as ravdess/",
+        help="folder of the corpora, each in a subfolder with its name, such as ravdess/",
     )  # fmt: skip
 
 
 def add_held_out(parser: argparse.ArgumentParser) -> None:
     """Add the options that name held-out speakers: --recipe, --corpora and --part."""
-    parser.add_argument("--recipe", type=Path, required=True, help="whose speakers are held out")
+    parser.add_argument(
+        "--recipe", type=Path, required=True, help="recipe that holds out the speakers"
+    )
     add_corpora(parser)
     add_part(parser)
 
@@ -74,7 +76,7 @@ def add_clips(parser: argparse.ArgumentParser) -> None:
         "--clips",
         type=_count,
         metavar="N",
-        help="recordings of each corpus, always the same; default: all",
+        help="use only N recordings of each corpus, the same ones each time; default: all",
     )
 
 
@@ -92,12 +94,21 @@ def add_training(parser: argparse.ArgumentParser, corpora_needed: bool = True) -
         help="settings that override an experiment's: files of config/recipes/settings, or paths",
     )  # fmt: skip
     parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of all runs"
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="folder of all runs; default: runs",
     )
     parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="cache of computed features; default RUNS/cache"
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="cache of computed features; default: cache in the folder of runs",
     )
-    parser.add_argument("--device", metavar="NAME", help="cpu, cuda or auto; default: cpu")
+    parser.add_argument(
+        "--device", metavar="NAME", help="device that trains: cpu, cuda or auto; default: cpu"
+    )
 
 
 def cache_of(arguments: argparse.Namespace) -> Path:

@@ -1,4 +1,4 @@
-"""`ser-stream train`: by a recipe of any kind, or on own clips."""
+"""The command `ser-stream train`, by a recipe of any kind or on own clips."""
 
 from __future__ import annotations
 
@@ -23,22 +23,27 @@ def add(commands) -> None:
     )
     train.add_argument(
         "recipe", type=Path, metavar="RECIPE|CLIPS",
-        help="YAML file, see config/recipes; or a CSV file of clips: path, label, speaker",
+        help="YAML file, see config/recipes; or your own clips: a CSV file with the columns path, "
+        "label and speaker, or a folder with such a labels.csv",
     )  # fmt: skip
     train.add_argument(
         "--model", metavar="NAME|DIR",
-        help="model whose weights training starts from; for your own clips by default: default",
+        help="model whose weights training starts from; default: none by a recipe, the model "
+        "default on your own clips",
     )  # fmt: skip
     train.add_argument(
         "--seed", type=int, metavar="N",
         help="random seed; default: 0 for a model, all seeds of the recipe for an experiment",
     )  # fmt: skip
     train.add_argument(
-        "--output", type=Path, metavar="DIR", help="folder of a model's run; default: NAME-seedN"
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder of a model's run; default: NAME-seedN in the folder of runs",
     )
     train.add_argument(
         "--teachers", nargs="+", type=Path, default=[], metavar="DIR",
-        help="models to distil from, by the recipe of a model that streams",
+        help="models to distil from, with the recipe of a streaming model",
     )  # fmt: skip
     add_training(train, corpora_needed=False)
     train.set_defaults(run=_train)
@@ -63,7 +68,7 @@ def _train_by_recipe(arguments: argparse.Namespace) -> int:
     recipe = load_recipe(arguments.recipe, overlays=overlays)
     if not isinstance(recipe, Recipe) and (arguments.teachers or arguments.model):
         raise InputError(
-            "--teachers, --model: go with own clips or the recipe of a model that streams"
+            "--teachers, --model: go with own clips or the recipe of a streaming model"
         )
     if isinstance(recipe, Experiment):
         return train_experiment(arguments, recipe)

@@ -21,26 +21,41 @@ def add(commands: Any) -> None:
     transcribe = commands.add_parser(
         "transcribe", help="print the words of a recording, with times"
     )
-    transcribe.add_argument("file", type=Path, metavar="FILE", help="wav, flac, ogg, opus, mp3")
+    transcribe.add_argument(
+        "file", type=Path, metavar="FILE", help="recording: wav, flac, ogg, opus, mp3"
+    )
     transcribe.add_argument(
         "--asr",
         choices=("faster_whisper", "pocketsphinx"),
-        help="speech recogniser; default faster_whisper, or pocketsphinx with --grammar or --text",
+        help="speech recogniser; default: faster_whisper, or pocketsphinx with --grammar or --text",
     )
     transcribe.add_argument(
-        "--asr-model", default="", metavar="NAME|DIR", help="model of faster_whisper; default base"
+        "--asr-model", default="", metavar="NAME|DIR", help="model of faster_whisper; default: base"
     )
     what = transcribe.add_mutually_exclusive_group()
     what.add_argument(
-        "--grammar", default="", metavar="FILE", help="sentences that may occur: jsgf, arpa, or txt"
+        "--grammar",
+        default="",
+        metavar="FILE",
+        help="file of the sentences that are expected: txt (one a line), jsgf or arpa",
     )
     what.add_argument(
-        "--text", metavar="TEXT", help="known text, of which only the times are found"
+        "--text",
+        metavar="TEXT",
+        help="the spoken text, if it is known: only the times of its words are found",
     )
     transcribe.add_argument(
-        "--language", default="", metavar="CODE", help="language, such as en; default: detected"
+        "--language",
+        default="",
+        metavar="CODE",
+        help="spoken language, such as en; default: detected",
     )
-    transcribe.add_argument("--format", choices=("json", "textgrid", "srt"), default="json")
+    transcribe.add_argument(
+        "--format",
+        choices=("json", "textgrid", "srt"),
+        default="json",
+        help="JSON Lines, Praat's TextGrid, or subtitles; default: json",
+    )
     transcribe.set_defaults(run=_transcribe)
 
 

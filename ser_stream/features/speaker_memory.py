@@ -1,11 +1,11 @@
 """Speaker memory: the mean of earlier turns, which the next turn is normalised by.
 
 A microphone, a room and a speaker each add a level and a spectral colour that say nothing of
-emotion, but that a network which is given a single turn takes for emotion. The mean of earlier
-turns holds all three; how a turn differs from it is how it is said. The network decides what the
-mean is taken of: of log-mel frames in dB, where levels and colours add up, or of statistics of the
-network's states, which describe voices better. It is subtracted as a constant, so that nothing is
-computed twice.
+emotion, but a network that is given a single turn mistakes them for emotion. The mean of earlier
+turns contains all three, and the difference of a turn from it describes how the turn is spoken.
+Depending on the network, it is the mean of log-mel frames in dB, where levels and colours add up,
+or of statistics of the network's states, which describe voices better. It is subtracted as a
+constant, so that nothing is computed twice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Conversion of written text to the words that a speech recogniser would return."""
+"""Conversion of written text to words as a speech recogniser returns them."""
 
 from __future__ import annotations
 

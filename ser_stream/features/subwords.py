@@ -1,4 +1,4 @@
-"""Character n-grams of words, by which words that were never seen have a vector.
+"""Character n-grams of words, which give vectors to words that were not in training.
 
 Bojanowski, Grave, Joulin and Mikolov, "Enriching word vectors with subword information", TACL 5,
 2017, section 3.2: a word between boundary symbols, `<where>`, is the bag of its n-grams, and

@@ -1,4 +1,4 @@
-"""Words as numbers, and word vectors from a file."""
+"""The mapping of words to numbers, and word vectors read from a file."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Vocabulary:
         self._numbers = {word: number for number, word in enumerate(self.words, UNKNOWN + 1)}
         if len(self._numbers) < len(self.words):
             twice = next(word for word, n in Counter(self.words).items() if n > 1)
-            raise InputError(f"vocabulary: {twice!r} is there twice")
+            raise InputError(f"vocabulary: found {twice!r} twice; accepted are different words")
         for word in self.words:
             if not word or spelling(word) != word:
                 raise InputError(f"vocabulary: found {word!r}, expected {spelling(word)!r}")

@@ -9,7 +9,7 @@ computed once and kept. The head turns the last few dozen steps into logits, onc
     steps    |    |    |    |    |    |    |    |    |    |      encode(): each computed once
     window              [----------------------------------]     classify(): the last window_steps
 
-A network that takes words beside sound scores whole utterances, cut into segments: see
+A network that takes sound and words scores whole utterances, cut into segments: see
 `BimodalModel`.
 """
 
@@ -38,7 +38,7 @@ class NormalisingModel(nn.Module):
         features: settings of the features that the network is given.
         mean, std: (features.dimension,) buffers, statistics of each band or coefficient over the
             training set.
-        input_description: what the network takes, in words, for error messages.
+        input_description: the kind of input, as a phrase for error messages.
         has_speaker_memory: whether turns are normalised by earlier turns, see `SpeakerMemory`.
     """
 
@@ -221,7 +221,7 @@ class EmotionModel(NormalisingModel):
 
 
 class BimodalModel(NormalisingModel):
-    """Base of the networks that take words beside sound: whole utterances in, logits out.
+    """Base of the networks that take sound and words: whole utterances in, logits out.
 
     They do not stream: words are known late, and all at once.
 
@@ -229,7 +229,7 @@ class BimodalModel(NormalisingModel):
         InputError: `features` are not those of segments.
     """
 
-    input_description = "words beside sound"
+    input_description = "sound and words"
 
     features: SegmentConfig
 

@@ -1,4 +1,4 @@
-"""Calibration: probabilities from logits, as reliable as they say."""
+"""Calibration: logits to probabilities that match the frequency of correct answers."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def load_model(
     The folder of a Hugging Face checkpoint and its name on the Hub are accepted too.
 
     Args:
-        kind: `BimodalModel` for a network that sees words beside speech.
+        kind: `BimodalModel` for a network that takes sound and words.
 
     Raises:
         InputError: the model does not exist, is damaged, was not written by this package, or is of
@@ -141,7 +141,6 @@ def _check_kind(name: str, architecture: str, kind: type[NormalisingModel]) -> N
     network = network_class(architecture) if architecture in architectures() else None
     if network is not None and issubclass(kind, EmotionModel) and issubclass(network, BimodalModel):
         raise InputError(
-            f"model {name!r}: it takes words beside sound: name it as the text model "
-            "(--text-model, or the node's parameter text_model), and as the model one that takes "
-            "sound alone"
+            f"model {name!r}: it takes sound and words: name it as the text model (--text-model, "
+            "or the node's parameter text_model), and as the model one that takes sound alone"
         )

@@ -1,4 +1,4 @@
-"""Description of a Hugging Face checkpoint, read from its files without torch."""
+"""The description of a Hugging Face checkpoint, read from its files without torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ser_stream.emotion import EMOTIONS, NO_PLACE, canonical_label
+from ser_stream.emotion import EMOTIONS, UNMAPPED_LABELS, canonical_label
 from ser_stream.errors import InputError
 from ser_stream.features.samples import SampleConfig
 from ser_stream.models.hub import has_weights
@@ -17,7 +17,7 @@ from ser_stream.models.info import HUGGING_FACE, ModelInfo, TrainingData
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
 DROP = "drop"
-"""Given in place of an emotion for a label whose scores are left out."""
+"""The value, in place of an emotion, for a label whose scores are left out."""
 
 WINDOW_S: Seconds = 5.0
 HOP_S: Seconds = 0.5
@@ -51,14 +51,14 @@ def checkpoint_info(
     if config.get("problem_type") in ("regression", "multi_label_classification"):
         raise InputError(
             f"{folder / 'config.json'}: found problem_type {config['problem_type']}; accepted is "
-            "a classifier of which one emotion is the answer"
+            "a classifier whose answer is one emotion"
         )
     mapping = _mapping(_output_names(folder / "config.json", config), emotions or {}, source)
     labels = tuple(label for label in EMOTIONS if label in mapping.values())
     if len(labels) < 2:
         raise InputError(
-            f"model {source!r}: of its labels {', '.join(mapping)}, {len(labels)} is left; two "
-            "emotions are the least"
+            f"model {source!r}: found {len(labels)} emotion{'' if len(labels) == 1 else 's'} among "
+            f"its labels {', '.join(mapping)}; accepted are two and more"
         )
     features = SampleConfig()
     return ModelInfo(
@@ -139,7 +139,7 @@ def _mapping(names: list[str], emotions: Mapping[str, str], source: str) -> dict
     for name in names:
         emotion = emotions.get(name, name)
         try:
-            leave_out = emotion == DROP or emotion.strip().lower() in NO_PLACE
+            leave_out = emotion == DROP or emotion.strip().lower() in UNMAPPED_LABELS
             mapping[name] = None if leave_out else canonical_label(emotion)
         except InputError:
             unknown.append(name)

@@ -63,13 +63,13 @@ class ModelInfo:
 
     Attributes:
         architecture, options: name in `ser_stream.models.registry` and its keyword arguments; the
-            vocabulary of a network that sees words is one of them.
+            vocabulary of a network that takes words is one of them.
         labels: emotion of each output.
         features: settings of the input features.
         mean, std: (features.dimension,) statistics of each feature over the training set, in the
             unit of the features (dB for log-mel bands); empty for features of kind "samples",
             which are not normalised by them.
-        smoothing: of interval estimates, see `TurnDecoder`; the calibration holds for this value.
+        smoothing: smoothing of interval estimates, see `TurnDecoder`; calibration is fitted to it.
         speaker_memory: whether turns are normalised by earlier turns, see `SpeakerMemory`.
         calibration: trigger ("interval" or "utterance") -> calibration.
         training_data: corpora and licence.

@@ -1,4 +1,4 @@
-"""Base of the networks that pool a window into one vector."""
+"""The base class of networks that pool a window into one vector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks by name. A network's module is imported when the network is first asked for.
+"""Networks by name. A network's module is imported when the network is first used.
 
 A network registers itself by decorator; `MODULES` says where its module is, so that names can be
 listed without importing any network::

@@ -1,4 +1,4 @@
-"""A trained network with other labels."""
+"""Copies of a trained network with other labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of utterances, each cut into segments of sound beside its words."""
+"""Batches of utterances: segments of sound, and words."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torch import Tensor
 from ser_stream.features.vocabulary import PADDING
 
 _NO_SOUND = [np.zeros((1, 1), np.float32)]
-"""Segments in place of sound: one segment of one frame."""
+"""Segments of an utterance without sound: one segment of one frame."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SegmentBatch:
-    """Input of a network that takes words beside sound.
+    """Input of a network that takes sound and words.
 
     Padding follows a segment's frames, an utterance's segments and an utterance's words. Its
     values have no influence.

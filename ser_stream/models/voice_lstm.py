@@ -19,6 +19,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -34,12 +35,15 @@ from ser_stream.models.registry import register
 PRETRAINED = Path(__file__).parent.parent / "weights" / "speaker-encoder" / "encoder.safetensors"
 """Speaker encoder of Resemblyzer 0.1.4; see NOTICE beside it."""
 TARGET_POWER = 0.01
-"""Mean power of the bands that speech is scaled to, that of a signal of -30 dBFS, as Resemblyzer
-does."""
+"""Mean power of the bands to which speech is scaled: that of a signal of -30 dBFS, as in
+Resemblyzer."""
 STATISTICS_BATCHES = 60
 """Batches used to estimate the feature statistics."""
 MIN_POWER = 1e-8
 """Added to the mean power, so that silence is not amplified."""
+
+FORMER_NAMES = {"usual": "statistics_mean", "spread": "statistics_std"}
+"""Names of buffers in the weight files of earlier versions -> their names now."""
 
 LayerState = tuple[Tensor, Tensor]
 """Hidden and cell state of one LSTM layer, (1, batch, hidden) each."""
@@ -93,9 +97,9 @@ class VoiceLstm(PoolingModel):
         affect: whether there is an output layer for valence and arousal.
     """
 
-    usual: Tensor
+    statistics_mean: Tensor
     """Mean of the statistics (n,) over the training set: the prior of the speaker memory."""
-    spread: Tensor
+    statistics_std: Tensor
     """Their standard deviation (n,)."""
 
     frames_per_step = 10
@@ -121,14 +125,21 @@ class VoiceLstm(PoolingModel):
         super().__init__(labels, features)
         self.encoder = SpeakerEncoder(features.dimension, encoder_hidden, encoder_layers)
         statistics = 2 * encoder_hidden * encoder_layers
-        self.register_buffer("usual", torch.zeros(statistics))
-        self.register_buffer("spread", torch.ones(statistics))
+        self.register_buffer("statistics_mean", torch.zeros(statistics))
+        self.register_buffer("statistics_std", torch.ones(statistics))
         self.hidden = nn.Sequential(
             nn.Dropout(dropout / 2), nn.Linear(statistics, hidden), nn.ReLU()
         )
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, len(labels))
         self.affect = nn.Linear(hidden, 2) if affect else None
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        """Load weights of any age: the buffers had other names, which the shipped files keep."""
+        for before, now in FORMER_NAMES.items():
+            if prefix + before in state_dict:
+                state_dict[prefix + now] = state_dict.pop(prefix + before)
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def load_pretrained(self) -> None:
         """Load the speaker encoder of Resemblyzer.
@@ -147,12 +158,12 @@ class VoiceLstm(PoolingModel):
             ) from error
 
     def fit_statistics(self, turns: Iterator[tuple[Tensor, Tensor]]) -> None:
-        """Estimate `usual` and `spread` from the first `STATISTICS_BATCHES` batches."""
+        """Estimate the statistics' mean and deviation from `STATISTICS_BATCHES` batches at most."""
         # One batch is not enough: it holds a few speakers in as many rooms.
         with torch.no_grad():
             found = [self.statistics(*turn) for turn in itertools.islice(turns, STATISTICS_BATCHES)]
-        self.usual = torch.cat(found).mean(dim=0)
-        self.spread = torch.cat(found).std(dim=0) + 1e-4
+        self.statistics_mean = torch.cat(found).mean(dim=0)
+        self.statistics_std = torch.cat(found).std(dim=0) + 1e-4
 
     @property
     def pretrained_encoder(self) -> nn.Module:
@@ -160,7 +171,7 @@ class VoiceLstm(PoolingModel):
 
     @property
     def prior_statistics(self) -> Tensor:
-        return self.usual
+        return self.statistics_mean
 
     def encode(self, features: Tensor) -> Tensor:
         return self.encode_chunk(features, None)[0]
@@ -202,7 +213,7 @@ class VoiceLstm(PoolingModel):
     def _hidden(self, statistics: Tensor, offset: Tensor | None) -> Tensor:
         if offset is not None:
             statistics = statistics - offset
-        return self.hidden((statistics - self.usual) / self.spread)
+        return self.hidden((statistics - self.statistics_mean) / self.statistics_std)
 
     def forward(
         self, features: Tensor, lengths: Tensor | None = None, past: Tensor | None = None
@@ -220,5 +231,5 @@ class VoiceLstm(PoolingModel):
                 `ser_stream.data.conversations`. None for an empty memory.
         """
         statistics = self.statistics(steps, lengths)
-        offset = None if past is None else past @ (statistics - self.usual)
+        offset = None if past is None else past @ (statistics - self.statistics_mean)
         return self.output(self.dropout(self._hidden(statistics, offset)))

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ser_stream.audio.block import validate
+from ser_stream.audio.block import check_format
 from ser_stream.errors import InputError
 
 AUDIO_TYPES = ("AudioData", "AudioDataStamped", "AudioStamped")
@@ -90,7 +90,7 @@ def format_from_info(info: Any) -> AudioFormat:
             f"audio_info: sample_format {info.sample_format!r}; accepted are "
             f"{', '.join(SAMPLE_FORMATS)}"
         )
-    validate(info.sample_rate, info.channels, "audio_info")
+    check_format(info.sample_rate, info.channels, "audio_info")
     return AudioFormat(info.sample_rate, info.channels, info.sample_format)
 
 
@@ -130,7 +130,7 @@ def samples_from_audio(audio: Any) -> tuple[np.ndarray, int]:
     if info.format not in PORTAUDIO_FORMATS:
         accepted = ", ".join(f"{n} ({name})" for n, (name, _) in PORTAUDIO_FORMATS.items())
         raise InputError(f"audio: info.format {info.format}; accepted are PortAudio's {accepted}")
-    validate(info.rate, info.channels, "audio: info")
+    check_format(info.rate, info.channels, "audio: info")
     name, sample_format = PORTAUDIO_FORMATS[info.format]
     values = np.asarray(getattr(audio.audio_data, f"{name}_data"), dtype=name)
     if len(values) == 0 or len(values) % info.channels:

@@ -1,4 +1,4 @@
-"""Streams for asyncio: a generator that blocks runs in a thread, never in the event loop."""
+"""Asyncio: iteration over a blocking generator in a thread, so that the event loop never blocks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def iterate_in_thread(
     closed, in its thread.
 
     Args:
-        interrupt: called at the end, from the event loop: lets the generator stop waiting.
+        interrupt: called from the event loop at the end; it must end the generator's waiting.
     """
     loop = asyncio.get_running_loop()
     thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="ser_stream-astream")

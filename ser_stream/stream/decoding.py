@@ -1,6 +1,6 @@
-"""From the outputs of a turn's windows to what is published: smoothing, and the turn's answer.
+"""Smoothing of a turn's window outputs, and the answer for the turn as a whole.
 
-numpy only: the recogniser uses it live, and calibration is fitted to its results.
+It needs numpy only. Calibration is fitted to its results.
 """
 
 from __future__ import annotations
@@ -45,26 +45,26 @@ class TurnMean:
         self._sum: np.ndarray | None = None
         self._weight = 0.0
 
-    def window(self, values: np.ndarray, weight: float, covers_turn: bool = False) -> np.ndarray:
-        """Take a window's values (n,) and return the smoothed ones (n,).
+    def add(self, values: np.ndarray, weight: float, covers_turn: bool = False) -> np.ndarray:
+        """Add a window's values (n,) and return the smoothed ones (n,).
 
         Args:
             weight: weight in the turn's answer, > 0: the seconds of speech in the window.
             covers_turn: whether the window holds all of the turn so far. Then it replaces the
-                windows before it in the turn's answer, because it holds all that they held.
+                windows before it in the turn's answer, because it covers all of their sound.
                 Averaging them in would cost 4 points of UA (validation speakers, turns of up to
                 5 s).
         """
         past = values if self._smoothed is None else self._smoothed
         self._smoothed = self.smoothing * past + (1 - self.smoothing) * values
-        weighted = weight * self._averaged(values)
+        weighted = weight * self._to_average(values)
         if covers_turn or self._sum is None:
             self._sum, self._weight = weighted, weight
         else:
             self._sum, self._weight = self._sum + weighted, self._weight + weight
         return self._smoothed
 
-    def utterance(self) -> np.ndarray:
+    def mean(self) -> np.ndarray:
         """Return the weighted mean over the turn's windows, (n,).
 
         Raises:
@@ -74,12 +74,12 @@ class TurnMean:
             raise ValueError("a turn without windows has no mean")
         return self._sum / self._weight
 
-    def _averaged(self, values: np.ndarray) -> np.ndarray:
+    def _to_average(self, values: np.ndarray) -> np.ndarray:
         return values
 
 
 class TurnDecoder(TurnMean):
     """`TurnMean` of logits (labels,), where the turn's answer is the mean of log-probabilities."""
 
-    def _averaged(self, values: np.ndarray) -> np.ndarray:
+    def _to_average(self, values: np.ndarray) -> np.ndarray:
         return log_softmax(values)

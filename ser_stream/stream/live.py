@@ -13,17 +13,18 @@ from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.stream.word_fusion import Event, MakeFusion, WordFusion
 from ser_stream.units import Seconds
 
-JOIN_WITHIN: Seconds = 5.0
-"""How long the end of a stream waits for the capturing thread."""
+JOIN_TIMEOUT: Seconds = 5.0
+"""Longest time that the end of a stream waits for the capturing thread."""
 
 
 class WindowQueue:
     """Hands windows and turn ends from the thread that captures sound to the one that scores it.
 
-    A window that was not taken in time gives way to what follows it; the end of a turn never does.
+    A window that has not been taken yet is replaced by the next window or turn end. A turn end is
+    never replaced.
 
     Args:
-        on_skip: called for each window that gave way.
+        on_skip: called for each window that is replaced.
     """
 
     def __init__(self, on_skip: Callable[[], None] = lambda: None) -> None:
@@ -44,13 +45,13 @@ class WindowQueue:
             self._changed.notify()
 
     def wake(self) -> None:
-        """Let the thread that waits for a window see to something else: it receives None."""
+        """Wake the thread that waits for a window; it receives None."""
         with self._changed:
             self._woken = True
             self._changed.notify()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Say that nothing more will come.
+        """Mark the end of the stream: nothing more will be put.
 
         Args:
             error: raised in the thread that takes the windows, after the last one.
@@ -66,7 +67,7 @@ class WindowQueue:
 
         Args:
             wait_s: how long to wait for a window; None: until there is one. While it is not None,
-                something else is still awaited, and iteration goes on after the end.
+                words are still awaited, and iteration continues after the end of the stream.
         """
         while True:
             with self._changed:
@@ -89,7 +90,7 @@ def live_events(session: StreamSession, make_fusion: MakeFusion) -> Generator[Ev
     """Yield the events of a live source as they come.
 
     Raises:
-        BaseException: whatever ended the capturing thread, after the windows before it.
+        BaseException: the error that ended the capturing thread, after the windows before it.
     """
     queue = WindowQueue(session.note_skipped)
     with (
@@ -104,7 +105,7 @@ def live_events(session: StreamSession, make_fusion: MakeFusion) -> Generator[Ev
 
 @contextlib.contextmanager
 def _capturing(session: StreamSession, queue: WindowQueue, fusion: WordFusion) -> Iterator[None]:
-    """Run the thread that takes in sound and fills the queue, until the block is left."""
+    """Run the thread that captures sound and fills the queue, until the context ends."""
 
     def put(parts: list[Window | TurnEnd]) -> None:
         for part in parts:
@@ -126,4 +127,4 @@ def _capturing(session: StreamSession, queue: WindowQueue, fusion: WordFusion) -
         yield
     finally:
         session.source.close()
-        thread.join(timeout=JOIN_WITHIN)
+        thread.join(timeout=JOIN_TIMEOUT)

@@ -1,4 +1,4 @@
-"""The words of a live stream: nothing waits for them longer than a second."""
+"""The words of a live stream. No estimate waits for them longer than a second."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from ser_stream.stream.word_fusion import (
     turn_key,
 )
 from ser_stream.units import Seconds
-from ser_stream.words import Word, timed
+from ser_stream.words import Word, with_times
 
 log = logging.getLogger("ser_stream.asr")
 
 MAX_TURN_WAIT: Seconds = 1.0
-"""How long the estimate of a whole turn waits for the turn's words and its second estimate."""
-MAX_WINDOWS, MAX_EVENTS = 256, 256
-"""Windows of a turn, and events, that are kept where nobody takes them: the newest."""
+"""Longest time that the estimate of a whole turn waits for its words and its second estimate."""
+MAX_KEPT_WINDOWS, MAX_KEPT_EVENTS = 256, 256
+"""Windows of a turn, and events, that are kept until they are taken; older ones are dropped."""
 NICENESS = 5
-"""Added to the priority value of the thread for words: capture and first estimates go first."""
+"""Added to the nice value of the thread for words: capture and first estimates have priority."""
 
 
 @dataclasses.dataclass
@@ -51,22 +51,22 @@ class _PendingPart:
 
 @dataclasses.dataclass
 class _PendingTurn:
-    """A turn some of whose events are still to come.
+    """A turn for which events are still expected.
 
     Attributes:
         parts: windows, and the turn's end, whose words are not known yet.
-        words_told: whether words of the turn have been published.
+        words_published: whether words of the turn have been published.
         end: scores by sound of the whole turn, whose estimate waits until `release_at`.
         words: words of the whole turn, once they are known.
-        words_done: whether nothing more is to come of the turn's words.
-        second: scores of the whole turn by sound and words.
+        words_done: whether the final words are known, or will never be known.
+        second: scores of the whole turn by sound and words, once they are known.
         released: whether the estimate of the whole turn has been published.
     """
 
     parts: deque[_PendingPart] = dataclasses.field(
-        default_factory=lambda: deque(maxlen=MAX_WINDOWS)
+        default_factory=lambda: deque(maxlen=MAX_KEPT_WINDOWS)
     )
-    words_told: bool = False
+    words_published: bool = False
     end: Scores | None = None
     release_at: float = 0.0
     words: tuple[Word, ...] | None = None
@@ -91,7 +91,7 @@ class _PendingTurn:
 
 
 class LiveWordFusion:
-    """The `WordFusion` of a live stream: of several windows, the newest gets a second estimate.
+    """The `WordFusion` of a live stream: only the newest window gets a second estimate.
 
     A window that was skipped has no first estimate, and then no second one either.
 
@@ -118,13 +118,13 @@ class LiveWordFusion:
         self._wake = wake
         self._changed = threading.Condition()
         self._turns: dict[Hashable, _PendingTurn] = {}
-        self._ready: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self._ready: deque[Event] = deque(maxlen=MAX_KEPT_EVENTS)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ser_stream-words", daemon=True)
         self._thread.start()
 
     def submit(self, part: Window | TurnEnd) -> None:
-        """Have the words of a window or turn recognised."""
+        """Request the words of a window or turn."""
         with self._changed:
             self._pending_turn(part).parts.append(_PendingPart(part))
         self._worker.submit(
@@ -172,11 +172,11 @@ class LiveWordFusion:
                 if turn.words_done or time.monotonic() >= turn.release_at:
                     turn.released = True
                     events += turn_estimates(turn.end, turn.words or (), turn.second)
-            self._forget_done()
+            self._drop_finished()
             return events
 
     def close(self) -> None:
-        """End the thread. Recognition itself goes on: the next stream uses it, too."""
+        """End the thread. Speech recognition keeps running, for the next stream."""
         with self._changed:
             self._closed.set()
             self._changed.notify_all()
@@ -190,7 +190,7 @@ class LiveWordFusion:
             for result in results:
                 try:
                     self._use(result, newest[result.turn_id] is result)
-                except Exception:  # whatever it is, the next words may be better
+                except Exception:  # logged; the next words may still be usable
                     log.exception("words of a turn cannot be used")
                     self._give_up(result)
 
@@ -199,19 +199,19 @@ class LiveWordFusion:
         with self._changed:
             turn = self._turns.get(result.turn_id)
             covered = turn.take_covered(result) if turn is not None else []
-            if turn is None or not covered:  # of an earlier stream, or nothing new
+            if turn is None or not covered:  # an earlier stream's turn, or nothing new
                 return
             part = covered[-1].part
-            words = timed(result.words, part.turn_start_s, part.end_s)
-            if words or turn.words_told:  # the final words may take back earlier ones
-                turn.words_told = True
+            words = with_times(result.words, part.turn_start_s, part.end_s)
+            if words or turn.words_published:  # the final words may remove earlier ones
+                turn.words_published = True
                 self._ready.append(speech_of(part, words, result.stable, result.final))
             if result.final:
                 turn.words = words
         self._wake()
         second = None
         if is_newest and self._text_scorer is not None:
-            by_sound = self._scores_of_end(turn) if result.final else _newest_scores(covered)
+            by_sound = self._wait_for_turn_scores(turn) if result.final else _newest_scores(covered)
             if by_sound is not None:
                 second = self._text_scorer.score(by_sound.part, words, by_sound)
         with self._changed:
@@ -219,19 +219,19 @@ class LiveWordFusion:
                 turn.words_done, turn.second = True, second
             if second is not None and (turn.released or not result.final):
                 self._ready.append(second.estimate(decisive=not turn.released))
-            self._forget_done()
+            self._drop_finished()
         self._wake()
 
     def _give_up(self, result: AsrResult) -> None:
-        """Expect nothing more of the turn's words."""
+        """Stop waiting for the turn's words after an error."""
         with self._changed:
             turn = self._turns.get(result.turn_id)
             if turn is not None and result.final:
                 turn.words_done = True
-                self._forget_done()
+                self._drop_finished()
         self._wake()
 
-    def _scores_of_end(self, turn: _PendingTurn) -> Scores | None:
+    def _wait_for_turn_scores(self, turn: _PendingTurn) -> Scores | None:
         """Wait until the whole turn is scored by its sound; None: the stream has ended."""
         with self._changed:
             self._changed.wait_for(lambda: turn.end is not None or self._closed.is_set())
@@ -240,8 +240,8 @@ class LiveWordFusion:
     def _pending_turn(self, part: Window | TurnEnd) -> _PendingTurn:
         return self._turns.setdefault(turn_key(self._stream, part), _PendingTurn())
 
-    def _forget_done(self) -> None:
-        """Drop the turns of which nothing more is to come."""
+    def _drop_finished(self) -> None:
+        """Drop the turns for which no more events are expected."""
         self._turns = {
             key: turn
             for key, turn in self._turns.items()

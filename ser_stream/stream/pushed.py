@@ -1,4 +1,4 @@
-"""Streams whose samples the caller brings, in arrays of any length and number format."""
+"""Streams of samples that the caller pushes, in arrays of any length and number format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ser_stream.audio.block import AudioBlock, validate
+from ser_stream.audio.block import AudioBlock, check_format
 from ser_stream.audio.sample_format import MAX_FLOAT, as_float32
 from ser_stream.errors import InputError
 from ser_stream.stream.session import StreamSession, scored_events
@@ -18,7 +18,7 @@ from ser_stream.units import Seconds
 
 
 class PushedSamples:
-    """The `AudioSource` of samples that are pushed: a name and nothing to wait for."""
+    """The `AudioSource` of a pushed stream, which has a name and no blocks of its own."""
 
     live = True
     settle_s: Seconds = 0.0
@@ -45,7 +45,7 @@ class PushedStream:
         self._blocks = BlockAssembler()
 
     def push(self, samples: NDArray[np.float32], rate_hz: int) -> list[Event]:
-        """Take the next samples (n, channels) and return the events that are ready.
+        """Add the next samples (n, channels) and return the events that are ready.
 
         Raises:
             InputError: the samples lack the chosen channel.
@@ -83,10 +83,10 @@ class BlockAssembler:
         self._pending = np.zeros((0, 1), np.float32)
         self._rate_hz = 0
         self._start_s: Seconds = 0.0  # where the samples of this format began
-        self._n_samples = 0  # given out since then
+        self._n_samples = 0  # yielded since then
 
     def push(self, samples: NDArray[np.float32], rate_hz: int) -> Iterator[AudioBlock]:
-        """Take the next samples (n, channels), and yield the blocks that they complete."""
+        """Add the next samples (n, channels), and yield the blocks that they complete."""
         if (rate_hz, samples.shape[1]) != (self._rate_hz, self._pending.shape[1]):
             yield from self.flush()
             self._start_s += self._n_samples / max(1, self._rate_hz)
@@ -119,5 +119,5 @@ def checked_samples(samples: ArrayLike, rate: float) -> tuple[NDArray[np.float32
     array = as_float32(samples, max_float=MAX_FLOAT)
     if isinstance(rate, bool) or not isinstance(rate, int | float | np.number) or rate % 1:
         raise InputError(f"rate: found {rate!r}; accepted are whole numbers, in Hz")
-    validate(int(rate), array.shape[1], where="samples")
+    check_format(int(rate), array.shape[1], where="samples")
     return array, int(rate)

@@ -12,10 +12,10 @@ from ser_stream.stream.window import TurnEnd, Window
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """What a model made of a window or a whole turn.
+    """The output of a model for a window or a whole turn.
 
     Attributes:
-        part: what was scored.
+        part: the window or turn.
         scores: label -> calibrated probability.
         abstains: whether the model is too unsure, or there is too little speech, to answer.
         valence, arousal: in [-1, 1].

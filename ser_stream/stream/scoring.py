@@ -1,4 +1,4 @@
-"""From windows and turn ends to their scores, computing nothing twice."""
+"""Scoring of windows and turn ends by their sound; each step of a turn is computed once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ScoringSettings:
 
     Attributes:
         window_steps: number of steps in a whole window, see `EmotionModel`.
-        smoothing: weight of the past in interval estimates, see `TurnDecoder`; a change counts
+        smoothing: weight of the past in interval estimates, see `TurnDecoder`; a change applies
             from the next turn on.
         calibration: trigger -> calibration.
         min_speech: the estimate of a turn with less speech abstains.
@@ -101,13 +101,13 @@ class WindowScorer:
         if turn is None or turn.number != part.turn:
             turn = self._turn = self._begin_turn(part)
         logits, affect = turn.encoder.outputs(part.n_frames)
-        smoothed = turn.logits.window(logits, part.weight_s, part.covers_turn)
+        smoothed = turn.logits.add(logits, part.weight_s, part.covers_turn)
         if affect is not None:
-            affect = turn.affect.window(affect, part.weight_s, part.covers_turn)
+            affect = turn.affect.add(affect, part.weight_s, part.covers_turn)
         if part.trigger != UTTERANCE:
             return smoothed, affect
         self._remember(turn, part)
-        return turn.logits.utterance(), None if affect is None else turn.affect.utterance()
+        return turn.logits.mean(), None if affect is None else turn.affect.mean()
 
     def _begin_turn(self, part: Window | TurnEnd) -> _TurnState:
         settings = self.settings
@@ -119,7 +119,7 @@ class WindowScorer:
         )
 
     def _speaker_offset(self, part: Window | TurnEnd) -> np.ndarray | None:
-        """Return the speaker memory's offset for the turn that begins, see `SpeakerMemory`."""
+        """Return the speaker memory's offset for a new turn, see `SpeakerMemory`."""
         if self._memory is None:
             return None
         last_end_s = self._remembered_until_s
@@ -137,7 +137,7 @@ class WindowScorer:
 
 @dataclasses.dataclass(frozen=True)
 class _TurnState:
-    """What scoring keeps from one window of a turn to the next."""
+    """The state of scoring within one turn."""
 
     number: int
     encoder: TurnEncoder
@@ -153,7 +153,7 @@ def new_speaker_memory(model: EmotionModel) -> SpeakerMemory | None:
 
 
 def warm_up(model: EmotionModel, window_frames: int) -> None:
-    """Run the model on windows of zeros: its first calls are slow."""
+    """Run the model on windows of zeros, because its first calls are slow."""
     device = next(model.parameters()).device
     with torch.inference_mode():
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""One stream on its way through the recogniser: its windows, its scores, its status."""
+"""One stream: its source, its windows, their scores, and its status."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ser_stream.stream.word_fusion import Event, WordFusion
 
 
 class StreamSession:
-    """What a recogniser keeps of the stream that it is listening to, or listened to last.
+    """The state of one stream.
 
-    One thread takes in blocks, and one scores windows; `status` may be called from any thread.
+    One thread pushes blocks, and one scores windows; `status` may be called from any thread.
 
     Args:
-        source: where the blocks come from.
+        source: source of the blocks.
         windower: cuts the stream into windows.
-        scorer: scores them; shared by all streams of a recogniser, one after the other.
+        scorer: scores the windows; shared by all streams of a recogniser, one after the other.
     """
 
     def __init__(self, source: AudioSource, windower: StreamWindower, scorer: WindowScorer):
@@ -37,7 +37,7 @@ class StreamSession:
         self._rejection = ""  # why the source's last block could not be used
 
     def push(self, block: AudioBlock | None) -> list[Window | TurnEnd]:
-        """Take the next block of the source, None for an interruption, and return its windows.
+        """Push the next block of the source, or None for an interruption; return the windows.
 
         Raises:
             InputError: the block cannot be used; it is left out.
@@ -47,10 +47,9 @@ class StreamSession:
         return self.windower.push(block)
 
     def push_or_skip(self, block: AudioBlock | None) -> list[Window | TurnEnd]:
-        """Take a live source's next block; one that cannot be used counts as an interruption.
+        """Push a live source's next block; one that cannot be used counts as an interruption.
 
-        The next block may be better, when a microphone comes back or a topic's publisher is
-        restarted.
+        Later blocks may be usable: a microphone comes back, or a topic's publisher is restarted.
 
         Raises:
             InputError: the very first block cannot be used, and the source does not wait.
@@ -81,7 +80,7 @@ class StreamSession:
         return scores
 
     def note_skipped(self) -> None:
-        """Count a window that is not scored because a newer one is there."""
+        """Count a window that is not scored because a newer one has replaced it."""
         self._skipped += 1
 
     def status(self, asr: AsrStatus | None, text_error: str) -> StreamStatus:

@@ -1,4 +1,4 @@
-"""What a stream is doing, for the live view and for diagnostics."""
+"""The state of a stream, for the live view and for diagnostics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ser_stream.units import Decibels, Seconds
 
 @dataclasses.dataclass(frozen=True)
 class StreamStatus:
-    """What a stream is doing right now.
+    """The state of a stream at one instant.
 
     Attributes:
         position_s: seconds of sound received so far.
@@ -23,9 +23,9 @@ class StreamStatus:
         bad_samples: number of samples that were NaN, infinite or absurdly large.
         scoring_s: seconds since scoring of the current window began; 0 between windows.
         muted: whether sound is ignored because the robot itself speaks.
-        source: what is wrong with the source right now; "" where nothing is.
+        source: the source's current problem, as a line for people; "" for none.
         asr: state of speech recognition; None where none runs.
-        text_error: why there are no second estimates right now; "" where nothing is wrong.
+        text_error: why there are no second estimates at present; "" while there are.
     """
 
     position_s: Seconds = 0.0

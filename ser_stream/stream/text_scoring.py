@@ -23,7 +23,7 @@ from ser_stream.stream.decoding import mean_scores
 from ser_stream.stream.scores import Scores
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
-from ser_stream.words import Word, clipped
+from ser_stream.words import Word, words_between
 
 logger = logging.getLogger("ser_stream")
 
@@ -114,7 +114,7 @@ class TextScorer:
             words: the words of the turn, ordered by their starts, on the stream's clock.
             by_sound: the scores of the same window or turn by sound alone.
         """
-        inside = clipped(words, part.start_s, part.end_s)
+        inside = words_between(words, part.start_s, part.end_s)
         if not inside or (self.error and time.monotonic() - self._failed_at < RETRY_AFTER):
             return None
         tokens = [

@@ -1,4 +1,4 @@
-"""One turn through the network, each step of the front end computed once."""
+"""Incremental encoding of a turn: each step of a network's front end is computed once."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from ser_stream.models.base import EmotionModel
 from ser_stream.units import Seconds
 
 SPARE_S: Seconds = 1.0
-"""How far a turn's end may lie before the end of its last window: windows go on during the pause
-that ends a turn, of which the turn keeps only the post-roll (see `audio.turns`)."""
+"""How much longer steps are kept than a window. A turn may end this long before its last window:
+windows continue during the pause that ends a turn, but only the pause's post-roll belongs to the
+turn (see `audio.turns`)."""
 
 
 class Frames(Protocol):
@@ -29,9 +30,9 @@ class TurnEncoder:
     """Encodes the frames of one turn step by step, and runs the head on its windows.
 
     Args:
-        frames: of the turn; those before the `n_frames` of a call must be there.
+        frames: the turn's frames; a call needs all frames before its `n_frames`.
         window_steps: number of steps that the head looks back on.
-        offset: the speaker memory's, see `SpeakerMemory`. It is subtracted from each frame
+        offset: offset of the speaker memory, see `SpeakerMemory`. It is subtracted from each frame
             (dimension,), or from the statistics of a network with `remembers_statistics`.
     """
 
@@ -71,7 +72,7 @@ class TurnEncoder:
         return _to_numpy(logits), None if affect is None else _to_numpy(affect)
 
     def statistics(self, n_frames: int) -> np.ndarray:
-        """Return what the speaker memory keeps of the turn, (n,).
+        """Return the turn's entry (n,) for the speaker memory.
 
         Args:
             n_frames: where the turn ends: the window that was computed last.
@@ -82,7 +83,7 @@ class TurnEncoder:
             return _to_numpy(self._model.statistics(self._window(n_frames)))
 
     def _window(self, n_frames: int) -> Tensor:
-        """Return the steps of the window that ends there, (1, steps, dimension)."""
+        """Return the steps of the window that ends with frame `n_frames`, (1, steps, dimension)."""
         end = self._model.steps_in(n_frames)
         if end == 0:
             return self._padded_step(n_frames)
@@ -91,11 +92,11 @@ class TurnEncoder:
         return steps[:, start - self._first : end - self._first]
 
     def _steps_until(self, end: int) -> Tensor:
-        """Return the kept steps, the ones before `end` included, and drop old ones."""
+        """Return all kept steps, up to `end` at least, after dropping old ones."""
         model = self._model
         known = self._first + (0 if self._steps is None else self._steps.shape[1])
         if self._steps is not None and end <= known:
-            return self._steps  # the turn's end, which lies before that of its last window
+            return self._steps  # a turn's end lies before the end of its last window
         oldest = max(0, end - self._window_steps - self._spare_steps)
         # The steps of skipped windows are not computed, unless this window looks back on them.
         start = known if model.context_frames is None else max(oldest, known)

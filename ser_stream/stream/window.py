@@ -1,4 +1,4 @@
-"""What a stream is cut into: windows of a turn while it goes on, and the turn's end."""
+"""The parts of a stream that are scored: windows of a turn in progress, and the turn's end."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class WindowSettings:
 class TurnFeatures:
     """Feature frames and sound of one turn, from its first sample on.
 
-    Both are only ever appended to: another thread may read the frames before a window's `n_frames`
-    and the samples before its `n_samples` meanwhile.
+    Both are append-only: another thread may read the frames before a window's `n_frames` and the
+    samples before its `n_samples` at the same time.
 
     Attributes:
         turn: where the turn begins and ends, and which of its frames are speech.
@@ -73,7 +73,7 @@ class TurnFeatures:
 
 @dataclasses.dataclass(frozen=True)
 class TurnPart:
-    """What a `Window` and a `TurnEnd` have in common: a part of a turn that is to be scored.
+    """A part of a turn that is to be scored: the common fields of `Window` and `TurnEnd`.
 
     Attributes:
         turn: number of the turn in its stream, from 1.
@@ -126,7 +126,7 @@ class TurnPart:
 
 @dataclasses.dataclass(frozen=True)
 class Window(TurnPart):
-    """The last few seconds of a turn that goes on; there is one every hop."""
+    """The last few seconds of a turn in progress; there is one every hop."""
 
     trigger: ClassVar[str] = INTERVAL
 

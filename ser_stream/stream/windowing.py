@@ -1,4 +1,4 @@
-"""From blocks of samples to the windows and turn ends that are to be scored.
+"""Cutting blocks of samples into the windows and turn ends that are to be scored.
 
 The order of steps, for each block of a source::
 
@@ -35,12 +35,12 @@ class StreamWindower:
     Args:
         windows: length and distance of windows; the attribute may be replaced at any time.
         turns: when speech begins and ends.
-        channel: which channel of the source is listened to.
-        settle_s: of the source, see `AudioSource`.
+        channel: which channel of the source is used.
+        settle_s: the source's `settle_s`, see `AudioSource`.
 
     Attributes:
         muted: whether sound is ignored because the robot itself speaks. It is counted but not
-            analysed until `HOLD_OFF` after this is False again; the turn that goes on ends. May be
+            analysed until `HOLD_OFF` after this is False again, and the current turn ends. May be
             set from any thread.
         level_dbfs: level of the last block.
     """
@@ -66,8 +66,8 @@ class StreamWindower:
         self._muted_until = 0  # position
         self._turns = turns
         self._detector = TurnDetector(turns)
-        self._features: TurnFeatures | None = None  # of the turn that goes on
-        self._turns_begun = 0
+        self._features: TurnFeatures | None = None  # of the current turn
+        self._n_turns = 0
         self._position = 0  # samples before it have been analysed
         self._clipped_at = -1  # position of the last clipped sample
         self._captured_at = 0.0
@@ -79,11 +79,11 @@ class StreamWindower:
 
     @property
     def speaking(self) -> bool:
-        """Whether a turn goes on."""
+        """Whether a turn is in progress."""
         return self._detector.turn is not None
 
     def push(self, block: AudioBlock) -> list[Window | TurnEnd]:
-        """Take the next block, of any length, and return what it completed, in order.
+        """Push the next block, of any length, and return the parts that it completes, in order.
 
         Raises:
             InputError: the block lacks the chosen channel, or has a sample rate or number of
@@ -92,13 +92,13 @@ class StreamWindower:
         return [part for piece in block.pieces(self.MAX_BLOCK) for part in self._push(piece)]
 
     def break_off(self) -> list[Window | TurnEnd]:
-        """End the turn that goes on because sound has been interrupted."""
+        """End the current turn, because the sound was interrupted."""
         parts = self.finish()
         self.timeline.break_off()
         return parts
 
     def finish(self) -> list[Window | TurnEnd]:
-        """End the stream: return what the samples that are still held back complete."""
+        """End the stream, and return the parts that the samples still held back complete."""
         tail = self.conditioner.flush()
         parts: list[Window | TurnEnd] = []
         if len(tail):
@@ -145,9 +145,9 @@ class StreamWindower:
         if turn is None:
             return parts
         if self._features is None:
-            self._turns_begun += 1
+            self._n_turns += 1
             self._features = TurnFeatures(
-                turn, self._turns_begun, self.windows.features, self._turns.max_turn
+                turn, self._n_turns, self.windows.features, self._turns.max_turn
             )
             frame = self.timeline.read(turn.start, end)
         n_frames_before = self._features.n_frames
@@ -155,7 +155,7 @@ class StreamWindower:
         return [*parts, *self._windows(self._features, n_frames_before)]
 
     def _restart(self, position: int) -> list[Window | TurnEnd]:
-        """Go on at that position, independent of what was before it; the current turn ends."""
+        """End the current turn, and continue at that position as in a new stream."""
         parts = self._turn_ends(self._detector.flush())
         self._detector.reset(position)
         self._position = position
@@ -174,7 +174,7 @@ class StreamWindower:
                 yield self._window(features, n_frames)
 
     def _turn_ends(self, turns: list[Turn]) -> list[Window | TurnEnd]:
-        """Return the end of the turn that ended, if one did and it lasted for a frame."""
+        """Return the end of the turn that ended; nothing if none did, or if it has no frame."""
         if not turns or self._features is None:
             return []
         features, self._features = self._features, None
@@ -191,7 +191,7 @@ class StreamWindower:
             n_frames=n_frames,
             covers_turn=start == features.turn.start,
             captured_at=self._captured_at,
-            **self._facts(features, start, end),
+            **self._common_fields(features, start, end),
         )
 
     def _turn_end(self, features: TurnFeatures, n_frames: int, end: int) -> TurnEnd:
@@ -203,7 +203,7 @@ class StreamWindower:
             covers_turn=last_start == turn.start,
             captured_at=self._captured_at - pause_s,
             weight_s=turn.speech_samples(last_start, last_end) / SAMPLE_RATE_HZ,
-            **self._facts(features, turn.start, end),
+            **self._common_fields(features, turn.start, end),
         )
 
     def _window_span(self, features: TurnFeatures, n_frames: int) -> tuple[int, int]:
@@ -212,8 +212,8 @@ class StreamWindower:
         end = turn_start + config.samples_for(n_frames)
         return max(turn_start, end - config.samples_for(self.windows.window_frames)), end
 
-    def _facts(self, features: TurnFeatures, start: int, end: int) -> dict[str, Any]:
-        """Return the fields of a `TurnPart` that follow from its positions [start, end)."""
+    def _common_fields(self, features: TurnFeatures, start: int, end: int) -> dict[str, Any]:
+        """Return the fields of a `TurnPart` at the positions [start, end)."""
         samples = self.timeline.read(start, end)
         speech = features.turn.speech_samples(start, end)
         end_s = self.timeline.time_at(end)

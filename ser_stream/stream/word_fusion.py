@@ -1,12 +1,12 @@
-"""The words of a stream's turns, and the second estimates that they allow.
+"""Words of a stream's turns, and the second estimates computed from sound and words.
 
     window ---> AsrWorker (a process) ---> words -------> TextScorer ---> second estimate
        |                                     |               |
        |                                     +---> Speech    |
        +---> WindowScorer ---> scores by sound --------------------+
 
-The first estimate of an interval never waits for words. Each class here takes windows and their
-scores by sound, and gives the events that are ready: `WithoutWords` where no speech recognition
+The first estimate of an interval never waits for words. Each class here receives windows and their
+scores by sound, and returns the events that are ready: `WithoutWords` where no speech recognition
 runs, `RecordedWordFusion` for recordings, and `LiveWordFusion` (in `live_words`) for live sources.
 """
 
@@ -22,22 +22,22 @@ from ser_stream.stream.scores import Scores, latency_ms
 from ser_stream.stream.text_scoring import TextScorer
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.units import Seconds
-from ser_stream.words import Speech, Word, timed
+from ser_stream.words import Speech, Word, with_times
 
 Event = EmotionEstimate | Speech
-"""What a stream gives: estimates, and the words of turns."""
+"""An item of a stream's output: an estimate, or the words of a turn."""
 
 POLL_EVERY: Seconds = 0.1
 """How often a thread that waits for words checks whether they can still come."""
 MAX_RESTARTS = 2
-"""After this many failures of recognition in a row, a recording goes on without words."""
+"""After this many failures of recognition in a row, a recording continues without words."""
 
 
 class WordFusion(Protocol):
     """Combines the scores by sound of a stream's windows with the words of its turns."""
 
     def submit(self, part: Window | TurnEnd) -> None:
-        """Have words recognised, before the window or turn is scored by its sound."""
+        """Request the words of a window or turn; called before it is scored by its sound."""
 
     def add(self, scores: Scores) -> None:
         """Take the scores by sound of the next window or turn."""
@@ -46,13 +46,13 @@ class WordFusion(Protocol):
         """Return the events that are ready, in order, and forget them."""
 
     def wait_s(self) -> Seconds | None:
-        """Return the seconds until `take` must be called at the latest.
+        """Return the longest time in seconds until `take` must be called.
 
         None: at the next window, or when the stream is woken.
         """
 
     def close(self) -> None:
-        """End the stream's threads. Recognition itself goes on: the next stream uses it, too."""
+        """End the stream's threads. Speech recognition keeps running, for the next stream."""
 
 
 class WithoutWords:
@@ -87,7 +87,7 @@ class RecordedWordFusion:
     Args:
         text_scorer: None: words, but no second estimates.
         stream: number of the stream, which distinguishes its turns from earlier ones.
-        stopping: set when nobody wants the events any more: then words are not waited for.
+        stopping: when it is set, words are not waited for any more.
     """
 
     def __init__(
@@ -101,24 +101,24 @@ class RecordedWordFusion:
         self._text_scorer = text_scorer
         self._stream = stream
         self._stopping = stopping
-        self._of_turn: list[Scores] = []  # windows of the turn that goes on
+        self._turn_scores: list[Scores] = []  # windows of the current turn
         self._ready: list[Event] = []
-        self._waits = True  # False once recognition has failed
+        self._may_wait = True  # False once recognition has failed
 
     def submit(self, part: Window | TurnEnd) -> None:
         """Do nothing: only whole turns are recognised, once they are scored by their sound."""
 
     def add(self, scores: Scores) -> None:
         """Take the scores of the next window or turn; wait for the words of a whole turn."""
-        self._of_turn.append(scores)
+        self._turn_scores.append(scores)
         if scores.part.trigger == INTERVAL:
             self._ready.append(scores.estimate())
             return
-        words = self._words_of(scores.part)
+        words = self._wait_for_words(scores.part)
         if words:
             self._ready.append(speech_of(scores.part, words, len(words), final=True))
-        *second, second_of_turn = (self._second(each, words) for each in self._of_turn)
-        self._of_turn.clear()
+        *second, second_of_turn = (self._second(each, words) for each in self._turn_scores)
+        self._turn_scores.clear()
         self._ready += [each.estimate() for each in second if each is not None]
         self._ready += turn_estimates(scores, words, second_of_turn)
 
@@ -135,24 +135,24 @@ class RecordedWordFusion:
     def _second(self, scores: Scores, words: tuple[Word, ...]) -> Scores | None:
         return self._text_scorer.score(scores.part, words, scores) if self._text_scorer else None
 
-    def _words_of(self, part: Window | TurnEnd) -> tuple[Word, ...]:
+    def _wait_for_words(self, part: Window | TurnEnd) -> tuple[Word, ...]:
         """Wait for the words of a turn; there are none where recognition fails."""
         restarts = self._worker.status.restarts
         key = turn_key(self._stream, part)
         self._worker.submit(part.turn_sound, part.turn_start_s, key, final=True)
         while True:
-            for result in self._worker.poll(POLL_EVERY if self._waits else 0.0):
-                self._waits = self._waits and not result.error
+            for result in self._worker.poll(POLL_EVERY if self._may_wait else 0.0):
+                self._may_wait = self._may_wait and not result.error
                 if result.turn_id == key:
-                    return timed(result.words, part.turn_start_s, part.end_s)
+                    return with_times(result.words, part.turn_start_s, part.end_s)
             status = self._worker.status
-            self._waits = self._waits and status.restarts - restarts < MAX_RESTARTS
-            if not self._waits or status.state == CLOSED or self._stopping.is_set():
+            self._may_wait = self._may_wait and status.restarts - restarts < MAX_RESTARTS
+            if not self._may_wait or status.state == CLOSED or self._stopping.is_set():
                 return ()
 
 
 def turn_key(stream: int, part: Window | TurnEnd) -> Hashable:
-    """Return what identifies a turn among all turns that one `AsrWorker` is asked about."""
+    """Return an id of a turn that is unique among all streams that use one `AsrWorker`."""
     return stream, part.turn
 
 

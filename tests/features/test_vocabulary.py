@@ -39,7 +39,7 @@ def test_words_are_counted_in_any_spelling_and_rare_ones_stay_unknown():
 
 
 def test_words_that_can_never_be_found_are_an_error():
-    with pytest.raises(InputError, match="'like' is there twice"):
+    with pytest.raises(InputError, match="found 'like' twice"):
         Vocabulary(["like", "i", "like"])
     with pytest.raises(InputError, match="found 'Like', expected 'like'"):
         Vocabulary(["Like"])

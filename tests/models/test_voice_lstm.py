@@ -30,8 +30,8 @@ def model():
     torch.manual_seed(0)
     options = {"encoder_hidden": 16, "encoder_layers": 2, "hidden": 8}
     network = build_model("voice_lstm", LABELS, HE, options).eval()
-    network.usual.normal_(std=0.1)
-    network.spread.fill_(0.2)
+    network.statistics_mean.normal_(std=0.1)
+    network.statistics_std.fill_(0.2)
     network.has_speaker_memory = True
     return network
 
@@ -98,8 +98,8 @@ def test_load_pretrained_loads_the_speaker_encoder():
         steps = network.encode(turns)
         heard = network.statistics(steps)
     network.fit_statistics((steps[i : i + 3], torch.full((3,), 10)) for i in (0, 3, 6))
-    torch.testing.assert_close(network.usual, heard.mean(0))
-    torch.testing.assert_close(network.spread, heard.std(0) + 1e-4)
+    torch.testing.assert_close(network.statistics_mean, heard.mean(0))
+    torch.testing.assert_close(network.statistics_std, heard.std(0) + 1e-4)
     assert sum(p.numel() for p in network.parameters()) < 5e6
     assert "Resemblyzer" in network.pretrained_parts[0]
 
@@ -137,7 +137,7 @@ def test_the_statistics_of_the_earlier_turn_are_subtracted(model, speech):
     for window in first:
         ask.logits(window)
     last = first[-1]
-    memory = SpeakerMemory(model.usual.numpy())
+    memory = SpeakerMemory(model.statistics_mean.numpy())
     with torch.inference_mode():
         steps = model.encode(torch.from_numpy(last.features.read(0, last.n_frames))[None])
         memory.update(model.statistics(steps)[0].numpy(), last.n_frames * 0.01)
@@ -155,7 +155,7 @@ def test_the_offset_in_training_equals_that_of_the_memory(model):
     with torch.inference_mode():
         answers = model(batch, None, past)
         heard = model.statistics(model.encode(batch))[1:].mean(0)
-    taken_off = speaker_offset(model.usual.numpy(), heard.numpy(), 6.0)
+    taken_off = speaker_offset(model.statistics_mean.numpy(), heard.numpy(), 6.0)
     expected = logits(model, FRAMES[:300], torch.from_numpy(taken_off))
     np.testing.assert_allclose(answers[0], expected, atol=1e-5)
     np.testing.assert_allclose(answers[1], logits(model, FRAMES[300:600]), atol=1e-5)

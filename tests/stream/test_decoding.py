@@ -20,37 +20,37 @@ def test_temperature_flattens_and_one_changes_nothing():
 
 def test_without_smoothing_a_window_is_its_own_answer():
     decoder = TurnDecoder()
-    decoder.window(A, 1.0)
-    np.testing.assert_array_equal(decoder.window(B, 1.0), B)
+    decoder.add(A, 1.0)
+    np.testing.assert_array_equal(decoder.add(B, 1.0), B)
 
 
 def test_smoothing_is_a_moving_average_that_starts_with_the_first_window():
     decoder = TurnDecoder(smoothing=0.75)
-    np.testing.assert_allclose(decoder.window(A, 1.0), A)
-    np.testing.assert_allclose(decoder.window(B, 1.0), 0.75 * A + 0.25 * B)
+    np.testing.assert_allclose(decoder.add(A, 1.0), A)
+    np.testing.assert_allclose(decoder.add(B, 1.0), 0.75 * A + 0.25 * B)
 
 
 def test_the_utterance_is_the_speech_weighted_mean_of_log_probabilities():
     decoder = TurnDecoder(smoothing=0.5)
-    decoder.window(A, 1.0)
-    decoder.window(B, 3.0)
+    decoder.add(A, 1.0)
+    decoder.add(B, 3.0)
     expected = (scipy.special.log_softmax(A) + 3 * scipy.special.log_softmax(B)) / 4
-    np.testing.assert_allclose(decoder.utterance(), expected)
+    np.testing.assert_allclose(decoder.mean(), expected)
 
 
 def test_a_window_of_the_whole_turn_replaces_those_of_its_beginning():
     decoder = TurnDecoder()
-    decoder.window(A, 1.0, covers_turn=True)
-    decoder.window(B, 2.0, covers_turn=True)
-    np.testing.assert_allclose(decoder.utterance(), scipy.special.log_softmax(B))
-    decoder.window(A, 2.0)
+    decoder.add(A, 1.0, covers_turn=True)
+    decoder.add(B, 2.0, covers_turn=True)
+    np.testing.assert_allclose(decoder.mean(), scipy.special.log_softmax(B))
+    decoder.add(A, 2.0)
     expected = (scipy.special.log_softmax(A) + scipy.special.log_softmax(B)) / 2
-    np.testing.assert_allclose(decoder.utterance(), expected)
+    np.testing.assert_allclose(decoder.mean(), expected)
 
 
 def test_equal_windows_give_an_utterance_like_them():
     decoder = TurnDecoder()
     for _ in range(5):
-        decoder.window(B, 0.7)
-    probabilities = Calibration().probabilities(decoder.utterance())
+        decoder.add(B, 0.7)
+    probabilities = Calibration().probabilities(decoder.mean())
     assert probabilities == pytest.approx(scipy.special.softmax(B))

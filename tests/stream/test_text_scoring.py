@@ -15,7 +15,7 @@ from ser_stream.stream import text_scoring
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.text_scoring import TextScorer, TextScoringSettings
 from ser_stream.units import SAMPLE_RATE_HZ
-from ser_stream.words import Word, clipped
+from ser_stream.words import Word, words_between
 from streams import stream
 
 
@@ -46,7 +46,7 @@ def test_scores_are_the_mean_of_the_first_ones_and_of_cans_for_word_segments(
     window = stream(speech)[0][which]
     words = words_in(window)
     estimate = TextScorer(model, info)(window, words, by_sound[which])
-    inside = clipped(words, window.start_s, window.end_s)
+    inside = words_between(words, window.start_s, window.end_s)
     start = round(window.start_s * SAMPLE_RATE_HZ)
     sound = speech[start : round(window.end_s * SAMPLE_RATE_HZ)]
     tokens = [Word(w.text, w.start_s - window.start_s, w.end_s - window.start_s) for w in inside]

@@ -66,9 +66,9 @@ def test_ridge_regression_finds_a_linear_map():
 
 def test_the_mean_of_a_turn_is_of_unsmoothed_windows():
     mean = TurnMean(smoothing=0.5)
-    mean.window(np.array([0.2, 0.0]), 1.0)
-    np.testing.assert_allclose(mean.window(np.array([0.8, 0.4]), 3.0), [0.5, 0.2])
-    np.testing.assert_allclose(mean.utterance(), [0.65, 0.3])
+    mean.add(np.array([0.2, 0.0]), 1.0)
+    np.testing.assert_allclose(mean.add(np.array([0.8, 0.4]), 3.0), [0.5, 0.2])
+    np.testing.assert_allclose(mean.mean(), [0.65, 0.3])
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,7 @@ def test_a_run_trains_the_head_and_leaves_the_encoder_unchanged(
         if name.startswith("encoder."):
             torch.testing.assert_close(tensor, fresh.state_dict()[name], rtol=0, atol=1e-3)
     assert first.has_speaker_memory
-    assert torch.all(first.spread != 1)
+    assert torch.all(first.statistics_std != 1)
 
 
 def test_the_head_on_steps_gives_the_logits_of_the_network_on_frames(model):

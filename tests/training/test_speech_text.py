@@ -217,7 +217,10 @@ def test_what_is_published_live_is_the_mean_with_the_first_estimate():
 def test_a_first_model_goes_with_words(tmp_path, capsys):
     where = ["--recipe", "config/recipes/streaming/open.yaml", "--corpora", str(tmp_path)]
     assert main(["evaluate", "open", "--first", "default", *where]) == 2
-    assert "--first: goes with the recipe of a model that sees words" in capsys.readouterr().err
+    assert (
+        "--first: goes with the recipe of a model that takes sound and words"
+        in capsys.readouterr().err
+    )
 
 
 def test_wrong_settings_are_named(recipe):

@@ -33,7 +33,7 @@ The paper gives the features, the window and the connections, but no sizes. Our 
 
 **Padding.** The paper pads utterances with zeros to 7.5 s and does not mask them. `masked=False`,
 the default, does so at the front end's output: steps from the end of a turn up to the window's 75
-are zero, and the head uses them like others. The waveform cannot be padded while a turn goes on,
+are zero, and the head uses them like others. The waveform cannot be padded during a turn,
 since the CNN would process the silence. To train and test with zeros in the waveform, pad it to
 `features.samples_for(750)` (7.515 s) and give no lengths: a whole window has no padding. Such a
 network cannot stream: it would be given steps of a kind that were not in training. `masked=True`
@@ -129,7 +129,11 @@ class PaddedWindowModel(EmotionModel):
 
 
 def check_heads(dimension: int, heads: int) -> None:
-    """Raise InputError unless a transformer of that dimension can have so many heads."""
+    """Check that a transformer of that dimension can have that many heads.
+
+    Raises:
+        InputError: it cannot.
+    """
     if dimension % 2 or dimension % heads:
         raise InputError(
             f"channels: found {dimension} in the last block; it must be even and a multiple of "

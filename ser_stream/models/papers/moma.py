@@ -9,8 +9,8 @@ speech emotion recognition", Interspeech 2020, section 3 and Fig. 1::
                                  sum over time of a_att2 Y -> 1024 -> classes
 
 The BLSTM runs over the frames themselves, in both directions, so nothing but the normalisation can
-be kept from hop to hop: a step is a frame, and each hop computes the whole window anew. That takes
-some 0.4 s on one core of a hop of 0.5 s, ten times as long as the other networks.
+be kept from hop to hop: a step is a frame, and each hop computes the whole window again. That
+takes about 0.4 s of one core per hop of 0.5 s, ten times as long as the other networks.
 
 Choices where the paper is silent:
 
@@ -43,7 +43,7 @@ Trained parameters, for 4 labels (the paper gives none)::
     gamma                        3
     projection           1,049,600   1024 x 1024 + 1024
     classifier               4,100   1024 x 4 + 4
-    in all              10,603,015
+    total               10,603,015
 """
 
 from __future__ import annotations

@@ -365,7 +365,7 @@ def test_a_saved_model_includes_its_vocabulary(tmp_path, architecture, features,
     assert torch.equal(again(batch), model(batch))
     if architecture != "can_audio":
         assert again.text.vocabulary.words == WORDS
-    with pytest.raises(InputError, match="takes words beside sound: name it as the text model"):
+    with pytest.raises(InputError, match="takes sound and words: name it as the text model"):
         load_model(tmp_path)
 
 
