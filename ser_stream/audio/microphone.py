@@ -152,18 +152,16 @@ class Microphone:
         sounddevice = load_portaudio()
         n_channels = device.channels if device.channels <= MAX_CHANNELS else 2
         for channels in sorted({n_channels, min(n_channels, 2), 1}, reverse=True):
+            stream = None
             with redirect_native_stderr():
                 try:
                     stream = self._new_stream(sounddevice, device, channels)
-                except sounddevice.PortAudioError as failure:
-                    error = failure
-                    continue
-                try:
                     stream.start()
                     return stream
                 except sounddevice.PortAudioError as failure:
                     error = failure
-                    stream.close()
+                    if stream is not None:
+                        stream.close()
         raise InputError(f"microphone {device.name!r}: cannot be opened ({error})") from error
 
     def _new_stream(self, sounddevice: ModuleType, device: Device, channels: int) -> Any:

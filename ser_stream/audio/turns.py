@@ -19,6 +19,7 @@ import numpy as np
 
 from ser_stream.audio.speech_level import SpeechLevel
 from ser_stream.audio.voice_activity import FRAME_LENGTH, VoiceActivity
+from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
 
@@ -31,8 +32,11 @@ class TurnSettings:
         release: probability of speech below which speech ends.
         pre_roll: time by which a turn begins before its speech.
         post_roll: time by which a turn ends after its speech.
-        pause: time without speech that ends a turn.
+        pause: time without speech that ends a turn, at least `post_roll`.
         max_turn: longest turn; a longer one is split, and the next begins at once.
+
+    Raises:
+        InputError: a value is not accepted.
     """
 
     threshold: float = 0.5
@@ -41,6 +45,22 @@ class TurnSettings:
     post_roll: Seconds = 0.2
     pause: Seconds = 0.6
     max_turn: Seconds = 30.0
+
+    def __post_init__(self) -> None:
+        self._check("threshold", 0.0, 1.0)
+        self._check("release", 0.0, self.threshold)
+        self._check("pause", 0.05, 10.0)
+        self._check("pre_roll", 0.0, 1.0)
+        self._check("post_roll", 0.0, self.pause)
+        self._check("max_turn", 2.0, 600.0)
+
+    def _check(self, name: str, lowest: float, highest: float) -> None:
+        value = getattr(self, name)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and lowest <= value <= highest):  # False for NaN, too
+            raise InputError(
+                f"turns: {name}: found {value!r}; accepted are {lowest:g} to {highest:g}"
+            )
 
 
 @dataclasses.dataclass

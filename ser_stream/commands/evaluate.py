@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_stream.commands.shared import (
-    add_clips,
-    add_corpora,
-    add_part,
-    print_error,
-    print_message,
-    show_tables,
+from ser_stream.commands.evaluate_options import (
+    add_options,
+    check_conditions,
+    check_options,
+    models_and_table,
+    read_recipe,
 )
+from ser_stream.commands.shared import print_error, print_message, show_tables
 from ser_stream.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,125 +38,27 @@ def add(commands) -> None:
         "path, label and, if there are several, speaker; or a folder with such a labels.csv), or "
         "on the speakers that a recipe holds out.",
     )
-    evaluate.add_argument(
-        "models", nargs="+", metavar="MODEL | CLIPS.csv",
-        help="models: shipped names, model folders, Hugging Face checkpoints (folders or names); "
-        "and the labelled clips, unless --recipe is given",
-    )  # fmt: skip
-    evaluate.add_argument(
-        "--recipe", type=Path, help="evaluate on the speakers that this recipe holds out"
-    )
-    add_corpora(evaluate, needed=False)
-    add_part(evaluate)
-    add_clips(evaluate)
-    evaluate.add_argument(
-        "--conditions", nargs="*", metavar="NAME",
-        help="evaluate with added noise, in simulated rooms and through bad channels, such as "
-        "clean noise-10dB; without names: under all conditions",
-    )  # fmt: skip
-    evaluate.add_argument(
-        "--figures", type=Path, metavar="DIR",
-        help="write confusion matrices, coverage against confidence and reliability diagrams (PNG)",
-    )  # fmt: skip
-    evaluate.add_argument("--json", action="store_true", help="print one JSON object per model")
-    evaluate.add_argument(
-        "--save", action="store_true",
-        help="write the results into model.json and model card; needs --recipe",
-    )  # fmt: skip
-    evaluate.add_argument(
-        "--first", metavar="NAME|DIR",
-        help="for models of sound and words: the streaming model of the first estimates",
-    )  # fmt: skip
+    add_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from ser_stream.recipes.speech_text import SpeechTextRecipe
 
-    models, table = _models_and_table(arguments.models)
-    _check_options(arguments, models, table)
+    models, table = models_and_table(arguments.models)
+    check_options(arguments, models, table)
     if arguments.save:  # before hours of evaluation
         from ser_stream.models.info import find_writable
 
         for model in models:
             find_writable(model)
-    recipe = _recipe(arguments.recipe)
+    recipe = read_recipe(arguments.recipe)
     if isinstance(recipe, SpeechTextRecipe):
         return _evaluate_speech_text(arguments, models, recipe)
     if arguments.first:
         raise InputError("--first: goes with the recipe of a model that takes sound and words")
-    _check_conditions(arguments)
+    check_conditions(arguments)
     return _evaluate_speech(arguments, models, recipe, table)
-
-
-def _recipe(path: Path | None) -> Recipe | SpeechTextRecipe | None:
-    """Read a recipe of sound, or of sound and words; None without a path."""
-    from ser_stream.recipes.load import load_recipe
-    from ser_stream.recipes.speech import Recipe
-    from ser_stream.recipes.speech_text import SpeechTextRecipe
-
-    if path is None:
-        return None
-    recipe = load_recipe(path)
-    return recipe if isinstance(recipe, SpeechTextRecipe) else load_recipe(path, Recipe)
-
-
-def _models_and_table(names: Sequence[str]) -> tuple[list[str], Path | None]:
-    """Separate the table of clips from the models among the positional arguments."""
-    from ser_stream.corpora.own import TABLE
-
-    tables = [
-        name for name in names if name.lower().endswith(".csv") or (Path(name) / TABLE).is_file()
-    ]
-    if len(tables) > 1:
-        raise InputError(
-            f"evaluate: found {len(tables)} tables of clips, {', '.join(tables)}; accepted is one"
-        )
-    models = [name for name in names if name not in tables]
-    if not models:
-        raise InputError(
-            f"evaluate: found no model beside the clips {tables[0]}; name one first: "
-            f"ser-stream evaluate default {tables[0]}"
-        )
-    return models, Path(tables[0]) if tables else None
-
-
-def _check_options(
-    arguments: argparse.Namespace, models: Sequence[str], table: Path | None
-) -> None:
-    if table and arguments.recipe:
-        raise InputError(f"evaluate: found both --recipe and the clips {table}; accepted is one")
-    if not table and not arguments.recipe:
-        raise InputError(
-            "evaluate: found neither clips nor a recipe; name labelled clips (a .csv file, or a "
-            f"folder with labels.csv), as in: ser-stream evaluate {models[0]} CLIPS.csv, or "
-            "--recipe and --corpora"
-        )
-    if arguments.recipe and not arguments.corpora:
-        raise InputError("evaluate: --recipe needs --corpora DIR, the folder of its corpora")
-    for option, given in (("--save", arguments.save), ("--clips", arguments.clips)):
-        if given and table:
-            raise InputError(f"{option}: goes with --recipe, not with the clips {table}")
-    if arguments.save and arguments.clips:
-        raise InputError("--save: goes with all clips, not with --clips")
-
-
-def _check_conditions(arguments: argparse.Namespace) -> None:
-    if arguments.conditions is None:
-        return
-    from ser_stream.data.acoustics import CONDITIONS
-    from ser_stream.evaluation.robustness import NO_SPEECH
-
-    accepted = [*CONDITIONS, NO_SPEECH]
-    if unknown := [name for name in arguments.conditions if name not in accepted]:
-        raise InputError(f"--conditions {unknown[0]}: accepted are {', '.join(accepted)}")
-    if arguments.save or arguments.figures:
-        raise InputError("--conditions: does not go with --save or --figures")
-    if not arguments.corpora:
-        raise InputError(
-            "--conditions: needs --corpora DIR, a folder that holds esc10/, whose sounds are the "
-            "noise"
-        )
 
 
 def _evaluate_speech(

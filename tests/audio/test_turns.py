@@ -9,6 +9,7 @@ from ser_stream.audio.speech import find_turns
 from ser_stream.audio.speech_level import TARGET_RMS, SpeechLevel
 from ser_stream.audio.turns import TurnDetector, TurnSettings
 from ser_stream.audio.voice_activity import FRAME_LENGTH
+from ser_stream.errors import InputError
 
 FRAME = np.zeros(FRAME_LENGTH, np.float32)
 SECOND = 16_000
@@ -134,3 +135,20 @@ def test_a_level_follows_what_is_loud_at_once_and_forgets_it_slowly():
         later = level(quiet)
     assert np.abs(later).max() == pytest.approx(raised[0], rel=0.01)
     assert not level(np.zeros(FRAME_LENGTH, np.float32)).any()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"threshold": 2.0}, "turns: threshold: found 2.0; accepted are 0 to 1"),
+        ({"release": 0.9}, "turns: release: found 0.9; accepted are 0 to 0.5"),
+        ({"pre_roll": -1.0}, "turns: pre_roll: found -1.0; accepted are 0 to 1"),
+        ({"post_roll": 1.0}, "turns: post_roll: found 1.0; accepted are 0 to 0.6"),
+        ({"pause": float("nan")}, "turns: pause: found nan; accepted are 0.05 to 10"),
+        ({"max_turn": 1e9}, "turns: max_turn: found 1000000000.0; accepted are 2 to 600"),
+        ({"pause": "long"}, "turns: pause: found 'long'; accepted are 0.05 to 10"),
+    ],
+)
+def test_settings_that_no_turn_can_have_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        TurnSettings(**settings)
