@@ -12,8 +12,8 @@ import torch.distributed as dist
 
 
 @contextlib.contextmanager
-def joined(device: str) -> Iterator[str]:
-    """Join the process group, if torchrun started one; yield the device of this process.
+def process_group(device: str) -> Iterator[str]:
+    """Join the process group if torchrun started one; yield the device of this process.
 
     With CUDA each process takes the GPU of its local rank.
     """
@@ -40,7 +40,7 @@ def is_first() -> bool:
     return rank() == 0
 
 
-def own_part(items: np.ndarray) -> np.ndarray:
+def share_of_process(items: np.ndarray) -> np.ndarray:
     """Return this process's part of a batch; without a process group, all of it."""
     if not dist.is_initialized():
         return items

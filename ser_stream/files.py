@@ -1,4 +1,4 @@
-"""Writing files: JSON that people read, and checks of output paths before long work."""
+"""Writing of JSON that people read, and preparation of output paths before long work."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def check_file(path: Path) -> None:
-    """Create the file, if it does not exist.
+def prepare_file(path: Path) -> None:
+    """Create the file if it does not exist, and leave it as it is otherwise.
 
     Raises:
         InputError: the file cannot be written.
@@ -40,8 +40,8 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: {error.strerror or error}") from error
 
 
-def check_folder(folder: Path) -> None:
-    """Create the folder, if it does not exist.
+def prepare_folder(folder: Path) -> None:
+    """Create the folder if it does not exist, and check that files can be written into it.
 
     Raises:
         InputError: nothing can be written into it.
@@ -57,15 +57,15 @@ def check_folder(folder: Path) -> None:
         ) from error
 
 
-def check_model_folder(folder: Path) -> None:
-    """Create the folder, if it does not exist, and check that a model may be written into it.
+def prepare_model_folder(folder: Path) -> None:
+    """Create the folder if it does not exist, and check that a model may be written into it.
 
     Raises:
         InputError: nothing can be written into it, or it holds files but no model.
     """
-    check_folder(folder)
+    prepare_folder(folder)
     if any(folder.iterdir()) and not (folder / "model.json").is_file():
         raise InputError(
-            f"--output: found {folder}, which holds files that are no model's; accepted are a new "
-            "or empty folder, and a model's, which is replaced"
+            f"--output: found {folder}, which holds other files than a model's; accepted are a "
+            "new or empty folder, and the folder of a model, which is replaced"
         )

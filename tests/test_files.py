@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ser_stream.cli import main
 from ser_stream.errors import InputError
-from ser_stream.files import check_file, check_folder, check_model_folder, write_json
+from ser_stream.files import prepare_file, prepare_folder, prepare_model_folder, write_json
 
 TEXTS = st.text(alphabet='ab "\\[]{},\n', max_size=6)
 VALUES = st.recursive(
@@ -33,7 +33,7 @@ def test_lists_of_plain_values_take_one_line(tmp_path):
     )
 
 
-@pytest.mark.parametrize("check", [check_file, check_folder, check_model_folder])
+@pytest.mark.parametrize("check", [prepare_file, prepare_folder, prepare_model_folder])
 def test_a_path_that_cannot_be_written_is_named(tmp_path, check):
     (tmp_path / "file").write_text("a file, not a folder")
     with pytest.raises(InputError, match="file/model"):
@@ -41,13 +41,13 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path, check):
 
 
 def test_a_folder_of_other_files_is_refused_for_a_model(tmp_path):
-    check_model_folder(tmp_path / "new")
-    check_model_folder(tmp_path / "new")  # empty
+    prepare_model_folder(tmp_path / "new")
+    prepare_model_folder(tmp_path / "new")  # empty
     (tmp_path / "new" / "README.md").write_text("mine")
-    with pytest.raises(InputError, match="new, which holds files that are no model's"):
-        check_model_folder(tmp_path / "new")
+    with pytest.raises(InputError, match="new, which holds other files than a model's"):
+        prepare_model_folder(tmp_path / "new")
     (tmp_path / "new" / "model.json").write_text("{}")
-    check_model_folder(tmp_path / "new")
+    prepare_model_folder(tmp_path / "new")
 
 
 @pytest.mark.parametrize("output", [".", "README.md"])

@@ -73,11 +73,11 @@ def _add_figures(commands) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from ser_stream.files import check_file
+    from ser_stream.files import prepare_file
     from ser_stream.papers.report import make_report, show, to_markdown
 
     for path in filter(None, (arguments.markdown, arguments.json)):
-        check_file(path)
+        prepare_file(path)
     if arguments.corpora is None and not arguments.no_train:
         raise InputError(
             "--corpora: needed to train what has no result yet; to print only existing results, "

@@ -85,10 +85,10 @@ def _output(arguments: argparse.Namespace, name: str) -> Path:
     Raises:
         InputError: nothing can be written there.
     """
-    from ser_stream.files import check_folder
+    from ser_stream.files import prepare_folder
 
     output = arguments.output or arguments.runs / f"{name}-seed{arguments.seed or 0}"
-    check_folder(output)
+    prepare_folder(output)
     return output
 
 
@@ -122,14 +122,14 @@ def _train_folds(arguments: argparse.Namespace, recipe: Recipe, cache: Path, out
 
 
 def _fine_tune(arguments: argparse.Namespace) -> int:
-    from ser_stream.files import check_folder
+    from ser_stream.files import prepare_folder
     from ser_stream.training.fine_tune import fine_tune, print_report
 
     if arguments.device not in (None, "cpu"):
         raise InputError("--device: training on own clips runs on the CPU; leave it out")
     model = arguments.model or "default"
     output = arguments.output or arguments.runs / f"{Path(model).name}-own"
-    check_folder(output)
+    prepare_folder(output)
     report = fine_tune(model, arguments.recipe, output, arguments.seed or 0)
     print_report(report)
     print(f"model written to {output / 'model'}")

@@ -17,7 +17,7 @@ from ser_stream.data.log_mel_windows import LogMelWindows, WindowAugmenter
 from ser_stream.data.speaker_history import NEUTRAL_SHARE, are_neutral
 from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources
 from ser_stream.data.windows import TrainingSet, pad
-from ser_stream.distributed import own_part
+from ser_stream.distributed import share_of_process
 from ser_stream.features.speaker_memory import MEMORY_S, memory_weight
 
 MAX_TURNS = 8
@@ -44,7 +44,7 @@ class ConversationBatches(TrainingSet):
         settings = self.settings
         batch_size = max(MAX_TURNS, settings.utterances_per_epoch // self.steps)
         for batch in _batches_of_conversations(self._conversations(rng), batch_size):
-            own = [batch[number] for number in own_part(np.arange(len(batch)))]
+            own = [batch[number] for number in share_of_process(np.arange(len(batch)))]
             items = [item for turns in own for item in self.augmented_turns(turns, rng)]
             features, lengths = pad([frames for frames, _ in items], settings.min_frames)
             history = self.history_weights(own, lengths.numpy() * settings.frame_s, rng)

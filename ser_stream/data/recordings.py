@@ -16,7 +16,7 @@ from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.feature_cache import FeatureStore, load_or_compute
 from ser_stream.data.windows import pad
-from ser_stream.distributed import own_part
+from ser_stream.distributed import share_of_process
 from ser_stream.errors import InputError
 from ser_stream.features.descriptors import DescriptorConfig, descriptors
 from ser_stream.features.log_mel import LogMelConfig, log_mel
@@ -199,7 +199,7 @@ class Clips:
         """Yield batches in random order: features, lengths or None; targets (batch,)."""
         order = rng.permutation(len(self.targets))
         for members in np.array_split(order, self.steps):
-            members = own_part(members)
+            members = share_of_process(members)
             spare = np.maximum(self._lengths[members] - self.settings.max_frames, 0)
             starts = [int(rng.integers(n + 1)) if n else 0 for n in spare]
             yield self._inputs(members, starts), torch.from_numpy(self.targets[members])

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ser_stream.corpora.texts import LabelledText
 from ser_stream.data.asr_errors import RecognitionErrors
-from ser_stream.distributed import own_part
+from ser_stream.distributed import share_of_process
 from ser_stream.features.vocabulary import MARKS, Vocabulary
 from ser_stream.models.segment_batch import SegmentBatch
 
@@ -70,7 +70,7 @@ class TrainingTexts:
             members = members[np.argsort(lengths[members], kind="stable")]
             batches += np.array_split(members, -(-len(members) * self.steps // len(texts)))
         for number in rng.permutation(len(batches)):
-            members = own_part(batches[number])
+            members = share_of_process(batches[number])
             yield _batch([texts[i] for i in members], self.vocabulary), self.targets[members]
 
     def _augmented(self, rng: np.random.Generator) -> list[list[str]]:

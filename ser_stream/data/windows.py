@@ -18,7 +18,7 @@ from ser_stream.data.training_sources import (
     UtteranceSampler,
     label_indices,
 )
-from ser_stream.distributed import own_part
+from ser_stream.distributed import share_of_process
 from ser_stream.features.log_mel import SILENCE_DB
 
 
@@ -67,7 +67,7 @@ class TrainingSet:
         lengths = self.sources.stores[0].speech_frames[drawn] + rng.normal(0, 30, len(drawn))
         batches = np.array_split(drawn[np.argsort(lengths)], self.steps)
         for number in rng.permutation(len(batches)):
-            yield own_part(batches[number])
+            yield share_of_process(batches[number])
 
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
         """Yield batches: features (batch, frames, n_mels), lengths (batch,); targets.

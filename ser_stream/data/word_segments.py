@@ -13,7 +13,7 @@ from torch import Tensor
 from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.feature_cache import cache_path
-from ser_stream.distributed import own_part
+from ser_stream.distributed import share_of_process
 from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig, segment
 from ser_stream.features.vocabulary import Vocabulary
@@ -138,7 +138,7 @@ class WordClips:
         """Yield batches in random order, and targets (batch,)."""
         order = rng.permutation(len(self.targets))
         for members in np.array_split(order, self.steps):
-            members = own_part(members)
+            members = share_of_process(members)
             yield self._inputs(members), torch.from_numpy(self.targets[members])
 
     def batches(self) -> Iterator[tuple[np.ndarray, tuple[SegmentBatch]]]:

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ser_stream.corpora.registry import read_corpora
-from ser_stream.distributed import first_before_others, is_first, joined, wait_for_all
+from ser_stream.distributed import first_before_others, is_first, process_group, wait_for_all
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import Scores
 from ser_stream.models.base import NormalisingModel
@@ -109,7 +109,7 @@ def run_experiment(
     ]
     n_missing = sum(not (folder / "result.json").is_file() for *_, folder in runs)
     steps = Steps(n_missing, "run", alike=True, show=is_first())
-    with joined(device) as own_device:
+    with process_group(device) as own_device:
         for seed, split, folder in runs:
             path = folder / "result.json"
             _check_test_part(split, folder)

@@ -24,7 +24,7 @@ from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import score_stream
 from ser_stream.evaluation.metrics import wilson_interval
 from ser_stream.features.log_mel import LogMelConfig
-from ser_stream.files import check_model_folder
+from ser_stream.files import prepare_model_folder
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
@@ -86,7 +86,7 @@ def fine_tune(
         InputError: the table or the model cannot be used, or there are too few clips.
     """
     folder = output / "model"
-    check_model_folder(folder)
+    prepare_model_folder(folder)
     keep_freed_memory()
     steps = Steps(4)
     network, info = _load_trainable(model)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ser_stream.errors import InputError
-from ser_stream.files import check_model_folder
+from ser_stream.files import prepare_model_folder
 from ser_stream.models.hub import FILES
 from ser_stream.models.hugging_face import load_checkpoint
 from ser_stream.models.hugging_face_info import HOP_S, WINDOW_S, checkpoint_info
@@ -42,7 +42,7 @@ def import_model(
     if output.resolve() == folder.resolve():
         raise InputError(f"--output: found {output}, which is the checkpoint's own folder")
     info = checkpoint_info(folder, str(source), emotions, window_s, hop_s)
-    check_model_folder(output)
+    prepare_model_folder(output)
     load_checkpoint(folder, info)
     for pattern in FILES:
         for path in folder.glob(pattern):

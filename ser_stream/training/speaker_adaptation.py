@@ -23,7 +23,7 @@ from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import score
 from ser_stream.evaluation.streamed import stream_logits
-from ser_stream.files import check_model_folder
+from ser_stream.files import prepare_model_folder
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import log_softmax
 from ser_stream.models.checkpoint import load_model
@@ -54,7 +54,7 @@ def adapt(model: str, recordings: Sequence[Path], output: Path) -> Seconds:
     folder = find_writable(model)
     if output.resolve() == folder.resolve():
         raise InputError(f"--output: found {output}, which is the model's own folder")
-    check_model_folder(output)
+    prepare_model_folder(output)
     network, info = _load_without_memory(folder)
     for trigger in (INTERVAL, UTTERANCE):
         _require_neutral(info, trigger, model)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.data.windows import TrainingSet
-from ser_stream.distributed import first_before_others, is_first, joined
+from ser_stream.distributed import first_before_others, is_first, process_group
 from ser_stream.errors import InputError
 from ser_stream.models.base import EmotionModel, NormalisingModel
 from ser_stream.models.checkpoint import load_model
@@ -70,7 +70,7 @@ def train(
         _write_run_record(output, recipe, seed, parts, model, start)
     data = SpeechData(recipe, utterances, parts, corpora, cache)
     encoded = data.encodes_once(model) and not teachers
-    with joined(device) as own_device:
+    with process_group(device) as own_device:
         steps.start("computing features")
         with first_before_others():
             if encoded:
