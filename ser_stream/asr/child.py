@@ -34,9 +34,8 @@ def main() -> None:
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(
-        sys.stderr.fileno(), sys.stdout.fileno()
-    )  # what libraries print must not mix with replies
+    # What libraries print goes to stderr, so that it does not mix with the replies.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
         _serve(sys.stdin.buffer, replies)
     except BaseException as error:

@@ -27,17 +27,21 @@ def torch_device(device: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and torch.cuda.is_available():
         return device  # not touched here: each of several processes uses only its own GPU
-    reason = "torch has no device of that name"  # its own message lists two dozen
     try:
-        known = torch.device(device)
-        reason = ""
-        torch.empty(0, device=known)
+        torch.device(device)
+    except RuntimeError as error:  # whose message lists two dozen names
+        raise _device_error(device, "torch has no device of that name") from error
+    try:
+        torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = reason or str(error).splitlines()[0]
-        raise InputError(
-            f"device {device!r}: {reason}; accepted are auto, cpu, and cuda where there is a GPU"
-        ) from error
+        raise _device_error(device, str(error).splitlines()[0]) from error
     return device
+
+
+def _device_error(device: str, reason: str) -> InputError:
+    return InputError(
+        f"device {device!r}: {reason}; accepted are auto, cpu, and cuda where there is a GPU"
+    )
 
 
 def window_settings(model: EmotionModel, settings: RecognizerSettings) -> WindowSettings:
