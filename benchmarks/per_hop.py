@@ -4,13 +4,13 @@
 
 Both process the same speech with one thread, one after the other:
 
-* ours: `StreamWindower` and `WindowScorer`, which compute everything once and keep it;
-* peer: at each hop librosa's log-mel of the last five seconds, then the same network over all of
-  it.
+* package: `StreamWindower` and `WindowScorer`, which compute everything once and keep it;
+* baseline: at each hop librosa's log-mel of the last five seconds, then the same network over all
+  of it.
 
-Prints the milliseconds from the completion of a window to its estimate (p50, p99); for ours also
-the share of one core that real-time recognition takes (features and voice activity included), and
-the peak memory of the process.
+Prints the milliseconds from the completion of a window to its estimate (p50, p99); for the package
+also the share of one core that real-time recognition takes (features and voice activity included),
+and the peak memory of the process.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
 BLOCK_LENGTH = 512
 
 
-def ours(samples: np.ndarray, model, info) -> tuple[list[float], float]:
+def time_package(samples: np.ndarray, model, info) -> tuple[list[float], float]:
     """Return milliseconds per window, and CPU seconds per second of sound."""
     settings = RecognizerSettings()
     windows = window_settings(model, settings)
@@ -55,7 +55,7 @@ def ours(samples: np.ndarray, model, info) -> tuple[list[float], float]:
     return times, (time.process_time() - started) / (len(samples) / SAMPLE_RATE_HZ)
 
 
-def peer(samples: np.ndarray, model, config: LogMelConfig) -> list[float]:
+def time_baseline(samples: np.ndarray, model, config: LogMelConfig) -> list[float]:
     """Return milliseconds per window."""
     length = config.samples_for(model.window_frames)
     hop = model.hop_frames * config.hop_length
@@ -83,20 +83,22 @@ def main() -> None:
     torch.set_num_threads(1)
     model, info = load_model(arguments.model)
     samples = np.concatenate([read_samples(path) for path in arguments.files])
-    ours_ms, peer_ms, shares = [], [], []
+    package_ms, baseline_ms, shares = [], [], []
     for number in range(arguments.rounds + 1):
-        times, share = ours(samples, model, info)
-        peers = peer(samples, model, model.features)
+        times, share = time_package(samples, model, info)
+        baseline_times = time_baseline(samples, model, model.features)
         if number:  # the first round warms up
-            ours_ms += times
-            peer_ms += peers
+            package_ms += times
+            baseline_ms += baseline_times
             shares.append(share)
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    for name, times in (("ours", ours_ms), ("peer", peer_ms)):
+    for name, times in (("package", package_ms), ("baseline", baseline_ms)):
         p50, p99 = np.percentile(times, [50, 99])
         print(f"{name}: {len(times)} windows, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
-    print(f"ratio of medians, peer to ours: {np.median(peer_ms) / np.median(ours_ms):.1f}")
-    print(f"ours, share of one core in real time: {np.median(shares):.1%}")
+    print(
+        f"ratio of medians, baseline to package: {np.median(baseline_ms) / np.median(package_ms):.1f}"
+    )
+    print(f"package, share of one core in real time: {np.median(shares):.1%}")
     print(f"peak memory of this process, librosa and both included: {peak_mib:.0f} MiB")
 
 

@@ -116,9 +116,9 @@ def main() -> None:
     details = []
     node.create_subscription(String, "emotion/details", details.append, 100)
 
-    ours = [sys.executable, "-m", "ser_stream.ros.node", "--ros-args"]
-    ours += ["-p", "source:=topic", "-p", f"model:={arguments.model}"]
-    commands = {"ser_stream": ours, PEER: [sys.executable, __file__, PEER]}
+    ser_stream_node = [sys.executable, "-m", "ser_stream.ros.node", "--ros-args"]
+    ser_stream_node += ["-p", "source:=topic", "-p", f"model:={arguments.model}"]
+    commands = {"ser_stream": ser_stream_node, PEER: [sys.executable, __file__, PEER]}
     processes = {name: subprocess.Popen(command) for name, command in commands.items()}
     try:
         while publisher.get_subscription_count() < 2:

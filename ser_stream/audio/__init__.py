@@ -1,1 +1,1 @@
-"""Where samples come from, and the timeline that every other part reads them from."""
+"""Audio input: sources, conditioning, the timeline, voice activity and turns."""

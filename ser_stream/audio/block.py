@@ -56,7 +56,7 @@ class AudioBlock:
 
 
 class AudioSource(Protocol):
-    """Where sound comes from: a microphone, a recording, a ROS topic, or a class of your own."""
+    """A source of sound: a microphone, a recording, a ROS topic, or a class of your own."""
 
     @property
     def live(self) -> bool:
@@ -67,7 +67,7 @@ class AudioSource(Protocol):
 
     @property
     def settle_s(self) -> Seconds:
-        """How long blocks must have been late before a gap is assumed.
+        """Seconds for which blocks must have been late before a gap is assumed.
 
         0 where `time_s` is exact, about 1 s where it is the time of arrival. See `SampleClock`.
         """

@@ -1,1 +1,1 @@
-"""From samples to model input: log-mel in its offline and its streaming form."""
+"""Model input: features of sound and words, segments, and the speaker memory."""

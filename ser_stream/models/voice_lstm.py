@@ -1,9 +1,9 @@
 """The default network: a pretrained speaker encoder, window statistics and two linear layers.
 
 Three LSTM layers, trained to tell thousands of speakers apart, describe voices. The mean and
-standard deviation of their states over a window depend on who speaks and on how. Who speaks stays
-the same from turn to turn: the speaker memory holds the mean of earlier turns, which is subtracted,
-so that how something is said remains::
+standard deviation of their states over a window depend on the speaker and on the manner of
+speaking. The speaker stays the same from turn to turn: the mean of earlier turns, which the speaker
+memory holds, is subtracted, and the manner of speaking remains::
 
     log-mel frames  (frames, 40) in dB, as power, at a fixed level
     LSTM, 3 layers  (frames, 768) states

@@ -1,1 +1,1 @@
-"""Where estimates and words go: the terminal, JSON Lines, transcripts."""
+"""Outputs for estimates and words: the terminal, JSON Lines, transcripts."""

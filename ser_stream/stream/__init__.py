@@ -1,1 +1,1 @@
-"""From audio blocks to emotion estimates: the recogniser and its parts."""
+"""The recogniser and its parts: audio blocks in, emotion estimates out."""

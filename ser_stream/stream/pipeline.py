@@ -1,4 +1,4 @@
-"""What all streams of a recogniser share: its networks, its settings and speech recognition."""
+"""The parts that all streams of a recogniser share: networks, settings, speech recognition."""
 
 from __future__ import annotations
 

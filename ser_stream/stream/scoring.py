@@ -20,7 +20,7 @@ from ser_stream.units import Seconds
 
 @dataclasses.dataclass(frozen=True)
 class ScoringSettings:
-    """How windows and turn ends are scored.
+    """Settings for scoring windows and turn ends.
 
     Attributes:
         window_steps: number of steps in a whole window, see `EmotionModel`.

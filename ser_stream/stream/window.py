@@ -18,7 +18,7 @@ FloatSamples = NDArray[np.float32]
 
 @dataclasses.dataclass(frozen=True)
 class WindowSettings:
-    """How a stream is cut into windows.
+    """Settings for cutting a stream into windows.
 
     Attributes:
         features: settings of the features that windows consist of.

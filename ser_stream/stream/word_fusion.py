@@ -28,7 +28,7 @@ Event = EmotionEstimate | Speech
 """An item of a stream's output: an estimate, or the words of a turn."""
 
 POLL_EVERY: Seconds = 0.1
-"""How often a thread that waits for words checks whether they can still come."""
+"""Interval at which a thread that waits for words checks whether they can still arrive."""
 MAX_RESTARTS = 2
 """After this many failures of recognition in a row, a recording continues without words."""
 
