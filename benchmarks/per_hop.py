@@ -95,9 +95,8 @@ def main() -> None:
     for name, times in (("package", package_ms), ("baseline", baseline_ms)):
         p50, p99 = np.percentile(times, [50, 99])
         print(f"{name}: {len(times)} windows, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
-    print(
-        f"ratio of medians, baseline to package: {np.median(baseline_ms) / np.median(package_ms):.1f}"
-    )
+    ratio = np.median(baseline_ms) / np.median(package_ms)
+    print(f"ratio of medians, baseline to package: {ratio:.1f}")
     print(f"package, share of one core in real time: {np.median(shares):.1%}")
     print(f"peak memory of this process, librosa and both included: {peak_mib:.0f} MiB")
 
