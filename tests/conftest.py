@@ -43,6 +43,9 @@ CORPORA_ROOT = Path(
 )
 
 
+RANDOM_STATES = {"random": "seed", "numpy.random": "seed", "torch": "manual_seed"}
+"""Module -> its function that sets the state of its own random numbers."""
+
 # One test at a time of each of these parts, whatever files they are in: they share hardware, ports
 # or real time. A test of several parts belongs to the first.
 EXCLUSIVE_PARTS = ("ros", "dds", "microphone")
@@ -103,6 +106,14 @@ OPTIONAL_PARTS = {
     "dds": OptionalPart("Cyclone DDS", _missing_for_dds),
     "ros": OptionalPart("ROS 2", _missing_for_ros),
 }
+
+
+@pytest.fixture(autouse=True)
+def fixed_seeds() -> None:
+    """Start every test with the same random state, whatever ran before it in its process."""
+    for name, seed in RANDOM_STATES.items():
+        if name in sys.modules:  # importing torch takes seconds, and many tests need none
+            getattr(sys.modules[name], seed)(0)
 
 
 @pytest.fixture(scope="session")

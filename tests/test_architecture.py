@@ -56,20 +56,33 @@ MAY_IMPORT = {
 }  # fmt: skip
 """Library -> the folders and files that may import it."""
 
+WITHOUT_A_MODULE = {
+    "test_architecture.py": "the package as a whole",
+    "test_docs.py": "the pages of docs/",
+    "golden/test_golden.py": "estimates of the program from end to end",
+    "ros/test_launch.py": "the launch files",
+    "ros/test_node_audio.py": "the audio of ros/node.py, apart for its length",
+}
+"""Test module that is not named after a module -> what it tests."""
+
 
 def _modules() -> list[Path]:
     return sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 
-def _imports(module: Path) -> Iterator[str]:
-    """Dotted names that a module imports, inside functions too."""
-    for node in ast.walk(ast.parse((PACKAGE / module).read_text(encoding="utf-8"))):
+def _imported_modules(path: Path) -> Iterator[str]:
+    """Dotted names that the module in a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module == "ser_stream":
             yield from (f"ser_stream.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+
+
+def _imports(module: Path) -> Iterator[str]:
+    return _imported_modules(PACKAGE / module)
 
 
 def _layer(name: str) -> int:
@@ -101,14 +114,25 @@ def test_heavy_libraries_are_imported_only_where_they_belong(library):
 
 
 def test_no_test_imports_another_test_module():
-    for path in (ROOT / "tests").rglob("test_*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                assert not node.module.split(".")[-1].startswith("test_"), path
+    for path in (ROOT / "tests").rglob("*.py"):
+        for name in _imported_modules(path):
+            assert not name.split(".")[-1].startswith("test_"), f"{path} imports {name}"
 
 
-def test_the_tests_mirror_the_package():
+def test_each_test_module_is_named_after_the_module_that_it_tests():
     """`tests/stream/test_live.py` tests `ser_stream/stream/live.py`, and so on."""
-    for path in (ROOT / "tests").rglob("test_*.py"):
-        folder = path.parent.relative_to(ROOT / "tests")
-        assert folder.as_posix() in (".", "golden", "tools") or (PACKAGE / folder).is_dir(), path
+    tests = ROOT / "tests"
+    for path in sorted(tests.rglob("test_*.py")):
+        name = path.relative_to(tests)
+        if name.as_posix() in WITHOUT_A_MODULE:
+            continue
+        folder = ROOT if name.parts[0] == "tools" else PACKAGE
+        module = folder / name.with_name(name.name.removeprefix("test_"))
+        assert module.is_file(), f"{path}: tests no module; {module} does not exist"
+
+
+def test_exceptions_from_the_names_of_test_modules_are_needed():
+    for name in WITHOUT_A_MODULE:
+        folder, _, module = name.rpartition("test_")
+        assert (ROOT / "tests" / name).is_file(), name
+        assert not (PACKAGE / folder / module).exists(), name

@@ -16,7 +16,7 @@ from ser_stream.emotion import (
 from ser_stream.errors import InputError
 
 
-def test_json_has_the_promised_keys_in_order_on_one_line():
+def test_json_is_one_line_with_the_documented_keys_in_order():
     line = estimate().to_json()
     assert "\n" not in line
     assert list(json.loads(line)) == KEYS
@@ -54,7 +54,7 @@ def test_abstaining_is_an_empty_expression():
 @pytest.mark.parametrize(
     ("spelling", "label"), [("Fearful", "fear"), ("ANG", "angry"), ("surprised", "surprise")]
 )
-def test_spellings_of_corpora_are_understood(spelling, label):
+def test_labels_of_corpora_are_mapped_to_our_labels(spelling, label):
     assert canonical_label(spelling) == label
 
 
@@ -76,5 +76,5 @@ def test_valence_and_arousal_are_expectations_on_the_circumplex():
     assert arousal == pytest.approx((0.51 - 0.27) / 2)
 
 
-def test_every_label_has_its_place_on_the_circumplex():
+def test_every_label_has_coordinates_on_the_circumplex():
     assert set(CIRCUMPLEX) == set(EMOTIONS)

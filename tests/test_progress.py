@@ -21,7 +21,7 @@ def test_a_pipe_gets_plain_lines_and_no_bars(clock, capsys):
     assert lines == ["features: 3 of 6, 12 s remaining", "features: 6 of 6, 0 s remaining"]
 
 
-def test_a_loop_of_unknown_length_counts_what_is_done(clock, capsys):
+def test_a_loop_of_unknown_length_prints_the_number_of_items_done(clock, capsys):
     assert list(progress(iter("abc"), "clips")) == ["a", "b", "c"]
     assert capsys.readouterr().err == "clips: 3\n"
 
@@ -48,7 +48,7 @@ def test_steps_are_numbered_and_say_how_long_they_took(clock, capsys):
     ]
 
 
-def test_steps_that_are_alike_have_an_estimate_of_the_remaining_time(clock, capsys):
+def test_equal_steps_print_an_estimate_of_the_remaining_time(clock, capsys):
     folds = Steps(3, "fold", alike=True)
     for name in ("a", "b", "c"):
         folds.start(name)

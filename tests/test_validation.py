@@ -118,7 +118,7 @@ def test_a_missing_field_is_named():
         convert({}, Drawing, "here")
 
 
-def test_content_that_is_no_settings_is_refused():
+def test_content_other_than_settings_is_refused():
     with pytest.raises(InputError, match=r"here: found \[1\]; accepted are settings"):
         convert([1], Drawing, "here")
 

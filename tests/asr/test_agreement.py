@@ -6,7 +6,7 @@ from ser_stream.words import Word
 
 
 def words(text):
-    """One word a second."""
+    """Return words of one second each."""
     return tuple(Word(word, float(i), i + 1.0) for i, word in enumerate(text.split()))
 
 
@@ -24,7 +24,7 @@ def test_words_are_stable_once_two_passes_agree():
     ]  # fmt: skip
 
 
-def test_a_pass_that_contradicts_stable_words_only_adds_what_is_behind_them():
+def test_a_contradicting_pass_only_adds_words_after_the_stable_ones():
     agreement = LocalAgreement()
     agreement(words("he is"))
     agreement(words("he is gone"))
@@ -32,7 +32,7 @@ def test_a_pass_that_contradicts_stable_words_only_adds_what_is_behind_them():
     assert (said(shown), stable) == ("he is gone now", 3)
 
 
-def test_an_empty_pass_takes_nothing_stable_away():
+def test_an_empty_pass_keeps_the_stable_words():
     agreement = LocalAgreement()
     agreement(words("he is"))
     agreement(words("he is"))

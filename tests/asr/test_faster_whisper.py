@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 from paths import ROOT
-from ser_stream.asr.base import AsrSettings, within_segment
+from ser_stream.asr.base import AsrSettings
 from ser_stream.asr.factory import open_recognizer
 from ser_stream.errors import InputError
-from ser_stream.words import Word
 from tiny_whisper import make_tiny_whisper
 
 SENTENCE = "The meeting begins at ten o'clock."
@@ -128,7 +127,7 @@ def in_new_process(code, **environment):
     return run.stdout
 
 
-def test_without_a_network_it_says_what_to_download_and_where_to_put_it(tmp_path):
+def test_without_a_network_the_error_names_the_download_and_its_folder(tmp_path):
     # The address is read when the Hub's client is imported.
     out = in_new_process(
         "from ser_stream.asr.base import *; from ser_stream.asr.factory import *\n"
@@ -149,16 +148,3 @@ def test_speech_recognition_needs_no_torch():
         "import ser_stream.asr.worker, ser_stream.asr.transcription\n"
         "assert 'torch' not in sys.modules"
     )
-
-
-def test_words_are_cut_to_their_segment():
-    words = [
-        Word("early", -8.0, 0.5), Word("before", -9.0, -8.0), Word("none", 0.5, 0.5),
-        Word("back", 0.3, 0.7), Word("late", 0.9, 4.0), Word("behind", 1.0, 2.0),
-    ]  # fmt: skip
-    cut = [
-        (w.text, round(w.start_s, 3), round(w.end_s, 3)) for w in within_segment(words, 0, 16000)
-    ]
-    assert cut == [
-        ("early", 0.0, 0.5), ("none", 0.5, 0.51), ("back", 0.5, 0.7), ("late", 0.9, 1.0),
-    ]  # fmt: skip

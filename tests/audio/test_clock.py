@@ -12,7 +12,7 @@ EXACT, ARRIVAL = 0.0, 0.5
 
 
 def run(clock: SampleClock, times, block_length: int, position: int = 0) -> list[float]:
-    """What `update` says for blocks that end at these times."""
+    """Return the results of `update` for blocks that end at these times."""
     ends = position + block_length * np.arange(1, len(times) + 1)
     return [clock.update(int(end), float(time_s)) for end, time_s in zip(ends, times, strict=True)]
 
@@ -49,7 +49,7 @@ def test_one_wrong_stamp_hardly_moves_the_clock():
 
 
 @pytest.mark.parametrize("gap_s", [0.101, 0.5, 20.0])
-def test_exact_stamps_show_a_gap_at_once(gap_s):
+def test_exact_stamps_reveal_a_gap_in_the_first_block_after_it(gap_s):
     clock = SampleClock(RATE_HZ, EXACT)
     run(clock, np.arange(1, 11) * 0.1, 1600)
     assert clock.update(17_600, 1.1 + gap_s) == pytest.approx(gap_s)
@@ -75,7 +75,7 @@ def test_after_skipping_a_gap_both_sides_keep_their_times():
 
 
 @pytest.mark.parametrize("stall_s", [0.2, 0.4, 2.0])
-def test_a_late_callback_and_its_burst_are_no_gap(stall_s):
+def test_a_late_callback_followed_by_a_burst_is_not_a_gap(stall_s):
     arrivals = np.arange(1, 201) * 0.032
     stalled = (arrivals > 2) & (arrivals < 2 + stall_s)
     arrivals[stalled] = 2 + stall_s + 0.001 * np.arange(stalled.sum())
@@ -87,7 +87,7 @@ def test_a_late_callback_and_its_burst_are_no_gap(stall_s):
 
 @pytest.mark.parametrize("gap_s", [0.2, 3.0])
 def test_a_loss_shows_once_arrivals_have_been_late_for_the_settling_time(gap_s):
-    """The jitter is one-sided: the gap is what the least late block lacks."""
+    """Blocks are only ever late, so the block with the least delay measures the gap."""
     arrivals = np.arange(1, 201) * 0.032 + np.random.default_rng(0).uniform(0, 0.02, 200)
     arrivals[100:] += gap_s
     clock = SampleClock(RATE_HZ, ARRIVAL)
@@ -99,7 +99,7 @@ def test_a_loss_shows_once_arrivals_have_been_late_for_the_settling_time(gap_s):
 
 
 def test_a_late_first_block_does_not_shift_later_times():
-    """PulseAudio's first callback may come 2 s late, and what was held back in a burst."""
+    """PulseAudio's first callback may come 2 s late, followed by a burst of held-back blocks."""
     arrivals = np.arange(1, 201) * 0.032
     arrivals[arrivals < 2] = 2.0
     clock = SampleClock(RATE_HZ, ARRIVAL)
@@ -117,7 +117,7 @@ def test_a_clock_set_back_is_followed_and_counted(settle_s):
     assert clock.time_at(16_000) == pytest.approx(1001.0)  # the past keeps its times
 
 
-def test_many_jumps_need_no_more_memory_and_the_last_ones_are_known():
+def test_the_clock_keeps_a_bounded_number_of_jumps():
     clock = SampleClock(RATE_HZ, EXACT)
     for jump in range(1000):
         clock.update((jump + 1) * 1600, 1e6 - jump)

@@ -28,7 +28,7 @@ def noise(length: int, channels: int = 1, seed: int = 0) -> np.ndarray:
     | st.integers(4_000, 192_000),
     chunks=st.lists(st.integers(0, 5_000), min_size=1, max_size=12),
 )
-def test_any_chunking_gives_what_resampling_at_once_gives(rate_hz, chunks):
+def test_chunked_resampling_equals_resampling_the_whole_signal(rate_hz, chunks):
     conditioner, samples = Conditioner(), noise(sum(chunks))
     parts, start = [], 0
     for length in chunks:
@@ -43,7 +43,7 @@ def test_any_chunking_gives_what_resampling_at_once_gives(rate_hz, chunks):
     np.testing.assert_array_equal(heard, at_once)
 
 
-def test_a_tone_keeps_its_place_and_size():
+def test_resampling_keeps_the_phase_and_amplitude_of_a_tone():
     time_s = np.arange(48_000) / 48_000
     conditioner = Conditioner()
     heard = conditioner(block(0.5 * np.sin(2 * np.pi * 440 * time_s), 48_000))
@@ -53,14 +53,14 @@ def test_a_tone_keeps_its_place_and_size():
     np.testing.assert_allclose(heard[200:-200], expected[200:-200], atol=1e-4)
 
 
-def test_16_khz_mono_passes_untouched_and_at_once():
+def test_mono_at_16_khz_passes_unchanged_and_without_delay():
     conditioner, samples = Conditioner(), noise(1000)
     np.testing.assert_array_equal(conditioner(block(samples)), samples[:, 0])
     assert conditioner.delay_s == 0.0
     assert len(conditioner.flush()) == 0
 
 
-def test_mix_is_the_mean_and_an_index_is_that_channel():
+def test_mix_averages_all_channels_and_an_index_selects_one():
     samples = noise(100, channels=3)
     np.testing.assert_allclose(Conditioner()(block(samples)), samples.mean(axis=1), atol=1e-7)
     np.testing.assert_array_equal(Conditioner(channel=2)(block(samples)), samples[:, 2])
@@ -83,7 +83,7 @@ def test_formats_that_are_not_accepted_are_named(rate_hz, channels, says):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
 @pytest.mark.parametrize("rate_hz", [16_000, 44_100])
-def test_what_is_no_number_is_silence_and_counted(bad, rate_hz):
+def test_invalid_samples_become_silence_and_are_counted(bad, rate_hz):
     conditioner, samples = Conditioner(), noise(4_410, channels=2)
     broken, silenced = samples.copy(), samples.copy()
     broken[100:110, 1] = bad
@@ -118,7 +118,7 @@ def test_clipping_is_counted_before_resampling():
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(16_000, 1), (44_100, 2), (48_000, 1)])
-def test_a_change_of_format_flushes_and_starts_anew(rate_hz, channels):
+def test_a_change_of_format_flushes_and_restarts_the_resampler(rate_hz, channels):
     before, after = noise(48_000, seed=1), noise(rate_hz, channels, seed=2)
     conditioner = Conditioner()
     heard = [

@@ -7,7 +7,7 @@ import sys
 from ser_stream.audio.native_stderr import redirect_native_stderr
 
 
-def test_what_c_libraries_write_is_discarded(capfd):
+def test_native_stderr_output_is_discarded(capfd):
     libc = ctypes.CDLL(None)
     with redirect_native_stderr():
         libc.perror(b"chatter")
@@ -28,7 +28,7 @@ def test_a_closed_stderr_is_closed_again_afterwards():
     assert shown.stdout == "closed\n"
 
 
-def test_what_c_libraries_write_to_a_file_stays_there(tmp_path):
+def test_native_stderr_output_to_a_file_is_kept(tmp_path):
     program = (
         "import os\nfrom ser_stream.audio.native_stderr import redirect_native_stderr\n"
         "with redirect_native_stderr(print):\n    os.write(2, b'Expression 1\\n')\n"

@@ -74,7 +74,7 @@ def test_integers_in_a_float_array_are_refused_where_a_limit_is_asked_for():
     assert np.isfinite(as_float32(loud, max_float=MAX_FLOAT)).sum() == 1
 
 
-def test_an_audio_block_holds_float32_whatever_it_is_made_of():
+def test_an_audio_block_converts_samples_of_any_type_to_float32():
     block = AudioBlock(np.array(SAME_SAMPLES["int16"], np.int16), 16_000, 0.0, 0.0)
     np.testing.assert_array_equal(block.samples, RAMP)
     with pytest.raises(InputError, match="audio block: found samples of type complex64"):

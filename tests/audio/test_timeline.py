@@ -13,7 +13,7 @@ RATE_HZ = 16_000
 
 
 def ramp(start: int, end: int) -> np.ndarray:
-    """Samples that say which they are."""
+    """Samples whose values are their positions."""
     return np.arange(start, end, dtype=np.float32) + 1
 
 
@@ -22,7 +22,7 @@ def ramp(start: int, end: int) -> np.ndarray:
     lengths=st.lists(st.integers(0, 2_500), min_size=1, max_size=12),
     data=st.data(),
 )
-def test_reads_are_what_was_pushed_for_any_lengths(lengths, data):
+def test_reads_return_the_pushed_samples_for_any_block_lengths(lengths, data):
     """A ring of 1,000 samples, which some pushes fill more than once."""
     timeline, everything = Timeline(capacity_s=1000 / RATE_HZ), ramp(0, sum(lengths))
     for length in lengths:
@@ -43,7 +43,7 @@ def test_a_read_is_a_copy():
 
 
 @pytest.mark.parametrize(("start", "end"), [(339, 400), (400, 501), (-1, 400), (420, 410)])
-def test_a_read_outside_names_what_is_held(start, end):
+def test_a_read_outside_the_buffer_is_refused_with_the_range_held(start, end):
     timeline = Timeline(capacity_s=160 / RATE_HZ)
     timeline.push(ramp(0, 500), 500 / RATE_HZ)
     with pytest.raises(IndexError, match=f"samples {start} to {end}: .* holds 340 to 500"):
@@ -72,7 +72,7 @@ def test_a_gap_is_filled_with_silence(gap_s):
     assert timeline.push(ramp(0, 1600), 0.3 + gap_s).filled == 0
 
 
-def test_after_a_long_gap_the_stream_starts_anew():
+def test_a_long_gap_restarts_the_timeline():
     timeline = Timeline()
     timeline.push(ramp(0, 1600), 0.1)
     assert timeline.push(ramp(1600, 3200), 60.0) == PushResult(1600, 3200, 0, True)
@@ -93,7 +93,7 @@ def test_a_late_arrival_is_no_gap_when_arrival_times_are_settled():
 
 
 def test_pushing_nothing_is_allowed():
-    """A resampler may have nothing to give for a block."""
+    """A resampler may return no samples for a block."""
     timeline = Timeline()
     assert timeline.push(ramp(0, 0), 0.0) == PushResult(0, 0, 0, False)
     assert timeline.push(ramp(0, 160), 0.01) == PushResult(0, 160, 0, False)

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser_stream.audio.speech import find_turns
-from ser_stream.audio.speech_level import TARGET_RMS, SpeechLevel
 from ser_stream.audio.turns import TurnDetector, TurnSettings
 from ser_stream.audio.voice_activity import FRAME_LENGTH
 from ser_stream.errors import InputError
@@ -16,7 +15,7 @@ SECOND = 16_000
 
 
 class Script:
-    """Stands in for the network: says the probabilities it was given, and counts its resets."""
+    """Replaces the network: returns the given probabilities in order, and counts resets."""
 
     def __init__(self, probabilities):
         self._probabilities = iter(probabilities)
@@ -40,7 +39,7 @@ def frames(seconds):
     return round(seconds * SECOND / FRAME_LENGTH)
 
 
-def test_a_turn_has_its_pre_roll_and_its_post_roll():
+def test_a_turn_includes_pre_roll_and_post_roll():
     (turn,) = run([0.0] * 50 + [0.9] * 30 + [0.0] * 50)
     assert turn.onset == 50 * FRAME_LENGTH
     assert turn.start == 50 * FRAME_LENGTH - 0.2 * SECOND
@@ -53,7 +52,7 @@ def test_a_short_pause_does_not_end_a_turn_and_a_long_one_does():
     assert len(run([0.9] * 20 + long + [0.9] * 20)) == 2
 
 
-def test_the_end_is_known_after_the_pause_and_not_before():
+def test_a_turn_ends_only_after_the_whole_pause():
     detector = TurnDetector(TurnSettings(), Script([0.9] * 20 + [0.0] * 40))
     ended_after = next(n for n in range(1, 61) if detector(FRAME))
     assert ended_after == 20 + -(-round(0.6 * SECOND) // FRAME_LENGTH)
@@ -65,13 +64,13 @@ def test_speech_begins_above_the_threshold_and_goes_on_above_the_release():
     assert turn.speech[:12] == [True] * 10 + [False] * 2
 
 
-def test_a_turn_that_is_too_long_ends_and_the_next_begins_at_once():
+def test_a_turn_of_maximum_length_is_followed_by_another_turn_without_a_gap():
     first, second = run([0.9] * frames(35))
     assert first.end - first.start == pytest.approx(30 * SECOND, abs=FRAME_LENGTH)
     assert second.start == first.end
 
 
-def test_turns_never_overlap_even_where_the_pre_roll_would():
+def test_the_pre_roll_never_overlaps_the_turn_before():
     settings = TurnSettings(pause=0.1, post_roll=0.05)
     turns = run([0.9] * 20 + [0.0] * 5 + [0.9] * 20, settings)
     assert len(turns) == 2
@@ -104,7 +103,7 @@ def test_turns_are_ordered_and_count_their_speech(probabilities):
         assert turn.speech_samples(turn.start, middle) <= speech
 
 
-def test_real_speech_gives_its_turns(speech):
+def test_turns_of_real_speech_are_found(speech):
     detector = TurnDetector(TurnSettings())
     whole = len(speech) // FRAME_LENGTH * FRAME_LENGTH
     turns = [t for f in speech[:whole].reshape(-1, FRAME_LENGTH) for t in detector(f)]
@@ -121,20 +120,6 @@ def test_turns_do_not_depend_on_the_level_of_the_voice(speech, gain_db):
     loud = sum(sum(turn.speech) for turn in find_turns(speech))
     quiet = speech * np.float32(10 ** (gain_db / 20)) + microphone
     assert sum(sum(turn.speech) for turn in find_turns(quiet)) == pytest.approx(loud, rel=0.15)
-
-
-def test_a_level_follows_what_is_loud_at_once_and_forgets_it_slowly():
-    level = SpeechLevel()
-    tone = np.sin(np.arange(FRAME_LENGTH)).astype(np.float32)
-    quiet = 0.002 * tone
-    raised = [np.abs(level(quiet)).max() for _ in range(3)]
-    assert raised == pytest.approx([TARGET_RMS * np.sqrt(2)] * 3, rel=0.01)
-    np.testing.assert_array_equal(level(tone), tone)
-    np.testing.assert_array_equal(level(quiet), quiet)
-    for _ in range(frames(30)):
-        later = level(quiet)
-    assert np.abs(later).max() == pytest.approx(raised[0], rel=0.01)
-    assert not level(np.zeros(FRAME_LENGTH, np.float32)).any()
 
 
 @pytest.mark.parametrize(

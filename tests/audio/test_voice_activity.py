@@ -25,7 +25,7 @@ def frame_probabilities(voice_activity, samples):
     return np.array([voice_activity(frame) for frame in frames])
 
 
-def test_frame_by_frame_gives_what_the_whole_signal_gives(speech):
+def test_probabilities_frame_by_frame_equal_those_of_the_whole_signal(speech):
     samples = speech[: len(speech) // FRAME_LENGTH * FRAME_LENGTH]
     expected = whole_signal_probabilities(samples)
     np.testing.assert_allclose(
@@ -34,7 +34,7 @@ def test_frame_by_frame_gives_what_the_whole_signal_gives(speech):
     assert expected.max() > 0.9  # there is speech in it
 
 
-def test_reset_forgets_what_came_before(speech):
+def test_reset_clears_the_state_of_the_network(speech):
     voice_activity = VoiceActivity()
     samples = speech[: 20 * FRAME_LENGTH]
     first = frame_probabilities(voice_activity, samples)

@@ -156,7 +156,7 @@ def test_own_clips_are_scored_under_conditions(table, tiny_model, tmp_path, caps
     assert report["conditions"]["clean"]["own"]["n"] == 16
 
 
-def test_a_table_of_clips_that_all_cannot_be_read_is_one_line(tmp_path, capsys):
+def test_a_table_without_readable_clips_is_an_error_of_one_line(tmp_path, capsys):
     text(tmp_path / "clips.csv", "path,label\nbroken.wav,sad\n")
     (tmp_path / "broken.wav").write_bytes(b"no sound")
     code, out, err = evaluate(capsys, "tiny", tmp_path / "clips.csv")
@@ -174,7 +174,7 @@ def test_a_table_of_clips_that_all_cannot_be_read_is_one_line(tmp_path, capsys):
         ("path,label\n", "it lists no clips"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_one_line(content, message, tmp_path, capsys):
+def test_an_invalid_table_is_an_error_of_one_line(content, message, tmp_path, capsys):
     if content is not None:
         text(tmp_path / "clips.csv", content)
     code, out, err = evaluate(capsys, "tiny", tmp_path / "clips.csv")
@@ -183,7 +183,7 @@ def test_a_table_that_cannot_be_used_is_one_line(content, message, tmp_path, cap
     assert err.count("\n") == 1
 
 
-def test_a_model_that_does_not_exist_is_said_before_any_is_scored(table, tiny_model, capsys):
+def test_a_missing_model_is_reported_before_any_model_is_scored(table, tiny_model, capsys):
     code, out, err = evaluate(capsys, tiny_model, "nobody", table)
     assert (code, out) == (2, "")
     assert "model 'nobody': no such folder" in err
@@ -207,7 +207,16 @@ def test_a_model_that_does_not_exist_is_said_before_any_is_scored(table, tiny_mo
         (["tiny", "a.csv", "--clips", "3"], "--clips: goes with --recipe"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(arguments, message, capsys):
+def test_incompatible_options_are_refused(arguments, message, capsys):
     code, out, err = evaluate(capsys, *arguments)
     assert (code, out) == (2, "")
     assert message in err
+
+
+def test_a_first_model_is_refused_for_a_model_without_words(tmp_path, capsys):
+    where = ["--recipe", "config/recipes/streaming/open.yaml", "--corpora", str(tmp_path)]
+    assert main(["evaluate", "open", "--first", "default", *where]) == 2
+    assert (
+        "--first: goes with the recipe of a model that takes sound and words"
+        in capsys.readouterr().err
+    )

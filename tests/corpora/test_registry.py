@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ser_stream.corpora.registry import CORPORA, READERS, get_corpus
+from ser_stream.corpora import ravdess
+from ser_stream.corpora.registry import CORPORA, READERS, get_corpus, read_corpora
 from ser_stream.errors import InputError
 
 
@@ -41,6 +42,17 @@ def test_every_module_that_registers_a_reader_is_listed():
     assert registering == set(READERS)
 
 
-def test_an_unknown_corpus_is_named_with_those_that_are_known():
-    with pytest.raises(InputError, match=r"found 'fsc'; accepted are ravdess, .*, meld"):
+def test_an_unknown_corpus_is_refused_with_the_names_of_all_corpora():
+    message = "found 'fsc'; accepted are ravdess, cremad, nemo, iemocap, .*meld"
+    with pytest.raises(InputError, match=message):
         get_corpus("fsc")
+
+
+def test_the_corpora_have_the_clips_and_speakers_that_their_papers_count(corpora_root):
+    utterances = read_corpora(corpora_root, ["ravdess", "nemo"])
+    by_corpus = {name: [u for u in utterances if u.corpus == name] for name in ("ravdess", "nemo")}
+    assert len(by_corpus["ravdess"]) == 1440
+    assert len({u.speaker for u in by_corpus["ravdess"]}) == 24
+    assert len(by_corpus["nemo"]) == 4481
+    assert len({u.speaker for u in by_corpus["nemo"]}) == 9
+    assert {actor for fold in ravdess.EMOBOX_FOLDS for actor in fold} == set(range(1, 25))

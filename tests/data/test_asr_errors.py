@@ -13,7 +13,7 @@ ERRORS = RecognitionErrors(Counter(TEXT))
 
 
 def edit_distance(words, recognised):
-    """Levenshtein's, over words."""
+    """Return the Levenshtein distance of two sequences of words."""
     row = list(range(len(recognised) + 1))
     for i, word in enumerate(words, 1):
         row, before = [i], row

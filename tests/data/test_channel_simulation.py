@@ -1,13 +1,11 @@
 """Simulated channels."""
 
 import numpy as np
-import pytest
 
 from ser_stream.data.channel_simulation import simulate_channel
 
 
 def test_channels_are_repeatable_and_keep_level_and_length():
-    pytest.importorskip("pyroomacoustics")
     samples = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
     first, again = (simulate_channel(samples, "a", 1) for _ in range(2))
     np.testing.assert_array_equal(first, again)

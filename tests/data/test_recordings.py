@@ -5,8 +5,16 @@ import pytest
 import torch
 from torch import nn
 
+from experiments import experiment
+from ser_stream.corpora.registry import read_corpora
 from ser_stream.data.feature_cache import FeatureStore
-from ser_stream.data.recordings import ClipBatchSettings, Clips
+from ser_stream.data.recordings import (
+    ClipBatchSettings,
+    Clips,
+    ClipSettings,
+    add_white_noise,
+    load_clips,
+)
 from ser_stream.training.trainer import predict
 
 LENGTHS = np.array([30, 50, 120, 51])
@@ -90,3 +98,19 @@ def test_cells_that_hardly_vary_have_a_minimum_deviation(in_decibels):
     np.testing.assert_allclose(std, np.maximum(clips.std(axis=0), least), rtol=1e-6)
     if not in_decibels:  # the small one counts as much as the other
         assert 5 < float(std[1, 0] / std[1, 1]) / 1e3 * 10 < 20
+
+
+def test_white_noise_has_the_requested_ratio_and_depends_on_the_key():
+    speech = np.random.default_rng(0).normal(0, 0.1, 40_000).astype(np.float32)
+    noise = add_white_noise(speech, 20.0, "a") - speech
+    assert 10 * np.log10(np.mean(speech**2) / np.mean(noise**2)) == pytest.approx(20, abs=0.1)
+    np.testing.assert_array_equal(noise, add_white_noise(speech, 20.0, "a") - speech)
+    assert not np.array_equal(noise, add_white_noise(speech, 20.0, "b") - speech)
+
+
+def test_clips_are_cut_and_padded_to_the_requested_frames(corpora, tmp_path):
+    utterances = read_corpora(corpora, ["ravdess"])[:2]
+    config = experiment().features
+    store = load_clips(utterances, config, ClipSettings(frames=600), False, tmp_path)
+    assert store.speech_frames.tolist() == [600, 600]
+    assert (store.utterance(0)[-10:] == -100).all()  # silence

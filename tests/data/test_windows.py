@@ -70,7 +70,7 @@ def golden_sources():
 
 
 def golden_batches(kind, augmentation):
-    """The batches of an epoch, as sums, and a checksum of all random numbers drawn for them."""
+    """Return sums of the batches of an epoch, and a checksum of the random numbers drawn."""
     sources = golden_sources()
     settings = TrainingSetSettings(
         ("neutral", "happy", "sad"), {"ravdess": 0.7, "nemo": 0.3}, Augmentation(**augmentation),
@@ -95,7 +95,7 @@ def golden_batches(kind, augmentation):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_seed_gives_the_same_batches_as_ever(name):
+def test_batches_of_a_seed_equal_the_committed_ones(name):
     """Compared with batches of the first implementation, which were equal bit for bit."""
     golden = json.loads(GOLDEN.read_text())[name]
     found = golden_batches(*CASES[name])
@@ -127,7 +127,7 @@ def test_a_batch_holds_every_label_equally_often(corpora, tmp_path):
 
 
 def test_windows_shorter_than_a_step_end_in_silence_as_in_the_stream(store):
-    """Without a whole step, the loss of CNN-BLSTM-attention was not finite."""
+    """The loss of CNN-BLSTM-attention is not finite for a window shorter than a step."""
     short = np.array([200, 100, 127, 128])
     store = FeatureStore(store.frames, store.starts, store.starts + short, short)
     options = {"filters": (4, 4, 4, 4), "hidden": 4}

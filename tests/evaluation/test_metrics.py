@@ -6,12 +6,12 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_m
 
 from ser_stream.evaluation.metrics import (
     calibration_error,
+    coverage,
     reliability,
     score,
     ua_interval,
     wilson_interval,
 )
-from ser_stream.training.calibrate import fit_temperature
 
 LABELS = ("neutral", "happy", "sad", "angry")
 
@@ -45,14 +45,6 @@ def test_recordings_without_detected_speech_count_as_wrong():
     assert scores.ua == pytest.approx((2 / 4 + 1) / 2)
 
 
-def test_the_fitted_temperature_undoes_the_scaling_of_the_logits():
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, (20_000, 5))
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    targets = np.array([rng.choice(5, p=p) for p in probabilities])
-    assert fit_temperature(2.5 * logits, targets) == pytest.approx(2.5, rel=0.05)
-
-
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy():
     right = np.arange(1000) < 700
     assert calibration_error(np.full(1000, 0.7), right) == pytest.approx(0.0, abs=1e-9)
@@ -61,7 +53,7 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy():
 
 @pytest.mark.parametrize("right", [0, 1, 6, 16, 17])
 def test_wilsons_interval_solves_its_equation(right):
-    """Its ends are the shares whose standardised distance from the observed one is 1.96."""
+    """At each end of the interval, the observed share is 1.96 standard errors away."""
     low, high = wilson_interval(right, 17)
     for end in (low, high):
         if 0 < end < 1:
@@ -89,7 +81,7 @@ def test_the_interval_of_ua_is_that_of_an_explicit_bootstrap():
     assert ua_interval(scores) == ua_interval(scores)
 
 
-def test_a_few_correct_utterances_do_not_make_ua_certain():
+def test_few_correct_utterances_give_a_wide_interval_of_ua():
     truth = np.array([0, 0, 1, 1])
     low, high = ua_interval(score(LABELS, truth, truth))
     assert low < 0.8
@@ -102,4 +94,19 @@ def test_reliability_has_the_means_of_each_bin():
     assert reliability(confidence, right, bins=10) == [
         {"confidence": 0.5, "accuracy": 1.0, "n": 1},
         {"confidence": pytest.approx(0.9533, abs=1e-4), "accuracy": pytest.approx(2 / 3), "n": 3},
+    ]
+
+
+def test_a_higher_confidence_floor_lowers_the_coverage():
+    confidence = np.array([0.3, 0.45, 0.55, 0.95])
+    right = np.array([False, True, False, True])
+    assert coverage(confidence, right) == [
+        {"floor": 0.0, "answered": 1.0, "wa": 0.5},
+        {"floor": 0.35, "answered": 0.75, "wa": 0.6667},
+        {"floor": 0.4, "answered": 0.75, "wa": 0.6667},
+        {"floor": 0.5, "answered": 0.5, "wa": 0.5},
+        *({"floor": floor, "answered": 0.25, "wa": 1.0} for floor in (0.6, 0.7, 0.8, 0.9)),
+    ]
+    assert coverage(np.array([0.2]), np.array([True])) == [
+        {"floor": 0.0, "answered": 1.0, "wa": 1.0}
     ]

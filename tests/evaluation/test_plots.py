@@ -64,8 +64,8 @@ def as_seen(colour: str, vision: np.ndarray) -> np.ndarray:
         ),
     ],
 )  # fmt: skip
-def test_the_colour_blind_can_tell_emotions_apart(vision):
-    """A difference of 2.3 is just noticeable; on small marks it takes several times that."""
+def test_colours_of_emotions_differ_for_colour_blind_viewers(vision):
+    """A difference of 2.3 is just noticeable; small markers need several times as much."""
     for one, other in itertools.combinations(COLOURS.values(), 2):
         difference = as_seen(one, np.array(vision)) - as_seen(other, np.array(vision))
         assert np.linalg.norm(difference) > 15
@@ -108,7 +108,7 @@ def test_figures_drawn_in_threads_are_identical(tmp_path):
 
 
 def test_pyplot_is_not_used():
-    """It would look for a display, and keep every figure."""
+    """Pyplot needs a display and keeps every figure in memory."""
     modules = (
         "ser_stream.evaluation.plots, ser_stream.papers.embedding_plots, "
         "ser_stream.papers.attention_plots"
@@ -133,8 +133,18 @@ def test_confusion_shows_recalls_and_counts_of_labels_that_occur():
     np.testing.assert_allclose(axes.images[0].get_array().sum(axis=1), 1)
 
 
+def heading(figure):
+    """The figure's text that is highest up."""
+    return max(figure.texts, key=lambda text: text.get_position()[1])
+
+
+def caption_of(figure):
+    """The figure's text that is lowest down."""
+    return min(figure.texts, key=lambda text: text.get_position()[1])
+
+
 def test_confusion_has_wa_ua_and_n_in_its_title():
-    title = confusion(SCORES, "CAT")._suptitle.get_text()
+    title = heading(confusion(SCORES, "CAT")).get_text()
     assert title == "CAT\nWA 72.7 %, UA 73.3 %, 22 utterances"
 
 
@@ -146,10 +156,10 @@ def test_confusion_has_a_column_for_utterances_without_detected_speech():
     assert found["angry", "no answer"] == "0 %\n0"
 
 
-def test_long_titles_are_broken():
+def test_long_titles_are_wrapped_inside_the_figure():
     figure = confusion(SCORES, "the cross attention network of Lee, Yoon and Jung on session 5")
     figure.draw_without_rendering()
-    box = figure._suptitle.get_window_extent()
+    box = heading(figure).get_window_extent()
     assert 0 <= box.x0 < box.x1 <= figure.bbox.width
 
 
@@ -195,7 +205,7 @@ def test_a_caption_is_inside_the_figure_and_below_everything_else():
     for draw in (coverage_curves, reliability_diagrams):
         figure = draw({"RAVDESS": ENTRY}, "default", "test speakers; " * 12)
         figure.draw_without_rendering()
-        caption = figure._supxlabel.get_window_extent()
+        caption = caption_of(figure).get_window_extent()
         assert 0 <= caption.x0 < caption.x1 <= figure.bbox.width
         assert caption.y1 <= min(axes.xaxis.label.get_window_extent().y0 for axes in figure.axes
                                  if axes.get_xlabel())  # fmt: skip

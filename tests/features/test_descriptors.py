@@ -22,7 +22,7 @@ COLUMNS = {
 
 @pytest.fixture(scope="module")
 def clip(speech):
-    """Of 3 s, to be padded."""
+    """A clip of 3 s, which is padded."""
     return speech[:48_000]
 
 
@@ -91,7 +91,7 @@ def test_inconsistent_frame_settings_are_an_error(settings):
 
 
 def test_settings_do_not_import_librosa():
-    """It takes a second, and reading a model's description needs the settings only."""
+    """Importing librosa takes a second, and reading a model description needs only the settings."""
     script = (
         "import sys, ser_stream.features.descriptors, ser_stream.features.sherman;"
         "sys.exit('librosa' in sys.modules)"

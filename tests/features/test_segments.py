@@ -49,7 +49,7 @@ def test_equal_segments_overlap_by_a_tenth_of_their_length():
     assert equal_segments(1, 10).tolist() == [[0, 10]]
 
 
-def test_time_that_the_alignment_leaves_out_is_divided_like_silence():
+def test_unaligned_time_is_divided_like_silence():
     """Recognisers give words and no <sil>."""
     words = [Word("a", 0.1, 0.2), Word("b", 0.4, 0.5)]
     assert in_units(aligned_segments(words, 60 * UNIT, overlap=0)) == [(0, 30), (30, 60)]

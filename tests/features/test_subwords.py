@@ -79,7 +79,7 @@ def test_a_vector_is_the_sum_of_the_words_own_and_the_mean_of_its_ngrams():
     torch.testing.assert_close(vectors(model, ["a", "apple"])[1], expected.detach())
 
 
-def test_what_words_stand_beside_has_no_influence_on_their_vectors():
+def test_word_vectors_do_not_depend_on_neighbouring_words():
     model = text_model()
     both = SegmentBatch.of_words(
         [model.text.vocabulary.encode(words) for words in (["pear"], ["a", "longerword"])]
@@ -88,7 +88,7 @@ def test_what_words_stand_beside_has_no_influence_on_their_vectors():
     assert (model.text.word_vectors(both)[0, 1] == 0).all()
 
 
-def test_networks_without_ngrams_take_no_notice_of_them():
+def test_networks_without_ngrams_ignore_ngrams():
     """The paper's networks: as many parameters as before, and batches without n-grams."""
     plain, more = text_model(ngram_buckets=0), text_model()
     n_parameters = [sum(p.numel() for p in model.parameters()) for model in (plain, more)]

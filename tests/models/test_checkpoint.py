@@ -94,7 +94,7 @@ def fields(content, path=()):
 @pytest.mark.parametrize("model", ["default", "open"])
 @pytest.mark.parametrize("wrong", WRONG, ids=shown)
 def test_a_wrong_value_of_any_field_is_an_error_of_one_line(tmp_path, model, wrong):
-    """Or it is read, where the field accepts it."""
+    """A field that accepts the value is read instead."""
     original = (SHIPPED / model / "model.json").read_text()
     refused = set()
     for path in fields(json.loads(original)):

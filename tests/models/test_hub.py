@@ -15,10 +15,9 @@ NAME = "someone/emotions"
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty cache of the Hub, which is out of reach."""
-    constants = pytest.importorskip("huggingface_hub.constants")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    """An empty cache folder of the Hub, without a network."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     return tmp_path / "hub"
 
 
@@ -33,14 +32,14 @@ def cache(tmp_path, monkeypatch):
         ("nonsense", False),
     ],
 )
-def test_a_name_on_the_hub_is_told_from_a_path(tmp_path, monkeypatch, name, expected):
+def test_a_hub_name_is_distinguished_from_a_path(tmp_path, monkeypatch, name, expected):
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
     assert is_hub_name(name) is expected
 
 
 @pytest.mark.huggingface
-def test_what_is_in_the_cache_needs_no_network(cache):
+def test_a_cached_model_is_loaded_without_a_network(cache):
     snapshot = cache / "models--someone--emotions" / "snapshots" / "0123abcd"
     make_checkpoint(snapshot)
     (snapshot.parents[1] / "refs").mkdir()

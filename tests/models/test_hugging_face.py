@@ -31,7 +31,7 @@ RATE = 16_000
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory):
-    """Kind -> folder, each made once."""
+    """Kind of checkpoint -> its folder."""
     root = tmp_path_factory.mktemp("checkpoints")
 
     def folder(kind):
@@ -42,12 +42,12 @@ def checkpoints(tmp_path_factory):
 
 @pytest.fixture
 def checkpoint(checkpoints, tmp_path):
-    """A folder that a test may change."""
+    """A copy of a checkpoint folder, which the test may change."""
     return shutil.copytree(checkpoints("wav2vec2"), tmp_path / "checkpoint")
 
 
 def theirs(folder):
-    """Transformers' own: samples (n,) -> label -> logit."""
+    """Return label -> logit of samples (n,), computed by the pipeline of Transformers."""
     from transformers import pipeline
 
     pipe = pipeline("audio-classification", model=str(folder))
@@ -60,7 +60,7 @@ def theirs(folder):
 
 
 def in_order(logits, labels):
-    """Logits by the checkpoint's labels -> (labels,) in our order."""
+    """Return the logits of a checkpoint, (labels,), in the order of our labels."""
     by_emotion = {canonical_label(name): logit for name, logit in logits.items()}
     return np.array([by_emotion[label] for label in labels])
 
@@ -109,7 +109,7 @@ def test_a_turn_of_a_single_block_is_scored(checkpoints, kind):
     assert np.isfinite(ask(model, torch.zeros(1, 1, 320))).all()
 
 
-def test_windows_of_a_stream_are_judged_by_their_own_samples(checkpoints, speech, speech_path):
+def test_windows_of_a_stream_are_scored_from_their_own_samples(checkpoints, speech, speech_path):
     folder = checkpoints("wav2vec2")
     model, info = load_model(folder)
     expected = theirs(folder)
@@ -190,7 +190,7 @@ def change_weights(folder, change):
 
 
 def test_a_checkpoint_that_was_not_trained_to_classify_is_refused(checkpoint):
-    """Transformers draws what is missing at random, and answers."""
+    """Transformers would initialise missing weights at random without an error."""
     change_weights(checkpoint, lambda w: (w.pop("classifier.weight"), w.pop("projector.weight")))
     with pytest.raises(InputError, match=r"for classifier\.weight, projector\.weight of Wav2Vec2"):
         load_model(checkpoint)

@@ -13,7 +13,7 @@ SEVEN = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
 
 
 def folder_of(path, names=SUPERB, card="", **config):
-    """A folder whose weights are never looked at."""
+    """A checkpoint folder whose weights are not read."""
     path.mkdir(exist_ok=True)
     config = {"id2label": dict(enumerate(names)), **config}
     (path / "config.json").write_text(json.dumps(config))
@@ -86,7 +86,7 @@ def test_the_part_that_does_not_fit_is_named(tmp_path, options, message):
         ({"problem_type": "multi_label_classification"}, "found problem_type multi_label"),
     ],
 )
-def test_what_is_no_classifier_of_emotions_is_refused(tmp_path, config, message):
+def test_a_checkpoint_without_emotion_labels_is_refused(tmp_path, config, message):
     with pytest.raises(InputError, match=rf"config\.json: .*{message}"):
         info_of(folder_of(tmp_path, **config))
 
@@ -121,7 +121,7 @@ def test_licence_and_data_are_those_of_the_model_card(tmp_path):
 
 
 @pytest.mark.parametrize("card", ["", "# A model\n", "---\n: [\n---\n", "---\n- list\n---\n"])
-def test_a_licence_that_no_card_names_is_not_known(tmp_path, card):
+def test_a_licence_missing_from_the_card_is_unknown(tmp_path, card):
     data = info_of(folder_of(tmp_path, card=card)).training_data
     assert data.corpora == ()
     assert "its licence is not known here" in data.licence

@@ -31,7 +31,7 @@ def test_states_and_gradients_are_those_of_packed_sequences(kind, layers, both):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 
-def test_what_is_behind_an_item_has_no_influence():
+def test_padding_behind_an_item_has_no_influence():
     rnn = nn.LSTM(5, 4, batch_first=True, bidirectional=True)
     steps, lengths = torch.randn(2, 6, 5), torch.tensor([6, 2])
     other = steps.clone()

@@ -49,7 +49,7 @@ def test_every_name_is_registered_by_the_module_of_the_table(architecture):
     assert network.__module__ == f"ser_stream.models.{MODULES[architecture]}"
 
 
-def test_only_the_networks_of_can_take_words():
+def test_only_can_networks_accept_words():
     bimodal = {name for name in architectures() if issubclass(network_class(name), BimodalModel)}
     assert bimodal == {"can", "can_audio", "can_text"}
 

@@ -78,7 +78,7 @@ def test_the_live_view_shows_words_and_the_second_estimate_beside_the_first():
     assert "61%" in text  # the bars are still those of the first
 
 
-def test_the_live_view_says_why_there_are_no_words():
+def test_the_live_view_shows_why_words_are_missing():
     assert "speech recognition is starting" in rendered(live_view(asr=AsrStatus("starting")))
     view = live_view(asr=AsrStatus("restarting", "exit code 1"))
     assert "restarting: exit code 1" in rendered(view)
@@ -89,7 +89,7 @@ def test_the_live_view_shows_what_is_wrong_with_the_source():
     assert "gives no more sound" in rendered(live_view(source="microphone: gives no more sound"))
 
 
-def test_utterances_stay_as_history():
+def test_earlier_utterances_scroll_above_the_live_view():
     view = live_view()
     for number in range(20):
         view.on_estimate(estimate(trigger="utterance", start_s=float(number)))

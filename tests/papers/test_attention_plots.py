@@ -70,7 +70,7 @@ def test_labels_of_neighbouring_panels_do_not_overlap(second):
     assert all(upper.y0 > lower.y1 for upper, lower in itertools.pairwise(boxes))
 
 
-def test_a_tone_lies_at_its_tick():
+def test_a_tone_is_drawn_at_its_frequency():
     """Energy at 1 kHz is brightest in the band that the tick "1" points at."""
     tone = np.sin(2 * np.pi * 1000 * np.arange(8000) / 16_000).astype(np.float32)
     mel = log_mel(tone, JALAL)

@@ -24,7 +24,7 @@ def test_curves_show_the_recorded_values():
     assert texts(accuracy.get_legend().get_texts()) == ["WA", "UA"]
 
 
-def test_runs_differ_by_colour_and_may_know_different_things():
+def test_runs_differ_by_colour_and_may_record_different_metrics():
     known = [{**record, "learning_rate": 1e-3, "validation_loss": 2.0} for record in RUN]
     figure = training_curves({"seed 0": RUN, "seed 1": known}, "CAT")
     loss, accuracy, rate = figure.axes

@@ -66,7 +66,7 @@ def test_a_recipe_of_another_kind_than_wanted_is_refused(kind, wanted):
         load_recipe(path, wanted)
 
 
-def test_settings_go_over_experiments_only():
+def test_settings_files_apply_to_experiments_only():
     with pytest.raises(InputError, match="--on: goes with the recipe of an experiment"):
         load_recipe(DEFAULT, overlays=[{"seeds": [1]}])
     with pytest.raises(InputError, match="unknown setting kind"):
@@ -128,3 +128,10 @@ def test_a_wrong_value_of_any_setting_is_an_error_of_one_line(kind, value):
 def _names(recipe, group):
     settings = getattr(getattr(recipe, "voices", recipe), group, {})
     return list(settings if isinstance(settings, dict) else vars(settings))
+
+
+def test_a_recipe_may_not_extend_itself(tmp_path):
+    (tmp_path / "a.yaml").write_text("extends: b.yaml")
+    (tmp_path / "b.yaml").write_text("extends: a.yaml")
+    with pytest.raises(InputError, match=r"a\.yaml: extends itself"):
+        load_recipe(tmp_path / "a.yaml")

@@ -148,7 +148,7 @@ def test_a_wrong_setting_is_named(settings, message):
         Protocol(**settings)
 
 
-def test_what_a_corpus_lacks_is_named():
+def test_a_protocol_that_the_corpus_does_not_support_is_refused():
     with pytest.raises(InputError, match="ravdess/01-0 has no session"):
         Protocol("leave_one_session_out").splits(corpus(), 0)
     with pytest.raises(InputError, match="sessions Ses99 are not in the corpus, which has Ses01"):

@@ -114,7 +114,7 @@ def test_a_missing_setting_is_named():
 
 
 @pytest.mark.parametrize("content", ["a: [", "- just\n- a list\n", "\x00"])
-def test_what_is_no_recipe_is_refused(tmp_path, content):
+def test_content_other_than_a_recipe_is_refused(tmp_path, content):
     path = tmp_path / "recipe.yaml"
     path.write_text(content)
     with pytest.raises(InputError, match=r"recipe\.yaml"):

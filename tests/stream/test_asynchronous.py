@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
-import time
 
 import numpy as np
 import pytest
 import soundfile
 
+from asr_doubles import PATIENCE_S, Gate
 from ser_stream.asr.base import AsrSettings
 from ser_stream.errors import InputError
 from ser_stream.stream.recognizer import Recognizer
@@ -52,13 +52,27 @@ class Endless(Hurried):
 
     name = "endless"
 
+    def __init__(self, path):
+        super().__init__(path)
+        self.begun = threading.Event()
+
     def blocks(self):
-        self.closed.wait(30.0)
+        self.begun.set()
+        self.closed.wait(PATIENCE_S)
         return iter(())
 
 
+async def cancel_once_begun(stream, begun):
+    """Cancel a task that listens to a stream, once `begun()` returns."""
+    task = asyncio.create_task(collected(stream))
+    assert await asyncio.to_thread(begun, PATIENCE_S)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, PATIENCE_S / 2)
+
+
 def stream_threads():
-    return [t.name for t in threading.enumerate() if t.name.startswith("ser_stream-")]
+    return [t for t in threading.enumerate() if t.name.startswith("ser_stream-")]
 
 
 def test_a_recording_gives_the_same_estimates_as_in_a_plain_loop(
@@ -86,111 +100,89 @@ def test_an_asynchronous_iterable_gives_the_estimates_of_its_recording(
     assert without_latency(found) == expected
 
 
-def test_a_live_source_works_too(recognizer, two_turns_path, expected):
+def test_a_live_source_ends_with_the_estimate_of_its_last_turn(
+    recognizer, two_turns_path, expected
+):
     found = asyncio.run(collected(recognizer.astream(Hurried(two_turns_path))))
     assert found[-1].end_s == expected[-1].end_s
 
 
-def test_the_event_loop_runs_while_inference_does(tiny_model, speech_path, monkeypatch):
-    recognizer = Recognizer(tiny_model)
-    score, slept = WindowScorer.score, []
+def test_the_event_loop_runs_while_inference_does(recognizer, speech_path, monkeypatch):
+    score = WindowScorer.score
+    loop_ran, answered = threading.Event(), []
 
-    def slow(scorer, part):
-        if not slept:
-            slept.append(time.sleep(1.0))  # as a slow network would
+    def score_after_the_loop_ran(scorer, part):
+        loop.call_soon_threadsafe(loop_ran.set)
+        answered.append(loop_ran.wait(PATIENCE_S))
         return score(scorer, part)
 
-    monkeypatch.setattr(WindowScorer, "score", slow)
+    monkeypatch.setattr(WindowScorer, "score", score_after_the_loop_ran)
 
-    async def longest_pause():
-        longest, last = 0.0, time.monotonic()
+    async def listen():
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        return await collected(recognizer.astream(speech_path))
 
-        async def tick():
-            nonlocal longest, last
-            while True:
-                await asyncio.sleep(0.005)
-                now = time.monotonic()
-                longest, last = max(longest, now - last), now
-
-        ticking = asyncio.create_task(tick())
-        assert await collected(recognizer.astream(speech_path))
-        ticking.cancel()
-        return longest
-
-    assert asyncio.run(longest_pause()) < 0.8
+    loop = None
+    assert asyncio.run(listen())
+    assert answered and all(answered)
 
 
 def test_leaving_the_loop_closes_the_source_and_ends_the_threads(recognizer, speech_path):
     async def first():
         async for _ in recognizer.astream(source):
             break
-        for _ in range(500):
-            if source.closed.is_set() and not stream_threads():
-                return
-            await asyncio.sleep(0.01)
 
     source = Hurried(speech_path)
     asyncio.run(first())
-    assert source.closed.is_set()
+    assert source.closed.wait(PATIENCE_S)
+    for thread in stream_threads():  # the event loop ended without waiting for them
+        thread.join(PATIENCE_S)
     assert stream_threads() == []
     assert list(recognizer.stream(speech_path))
 
 
 def test_cancelling_the_task_closes_a_source_that_gives_no_sound(recognizer, speech_path):
-    async def cancelled():
-        task = asyncio.create_task(collected(recognizer.astream(source)))
-        await asyncio.sleep(0.1)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
     source = Endless(speech_path)
-    begun = time.monotonic()
-    asyncio.run(cancelled())
-    assert time.monotonic() - begun < 10
+    asyncio.run(cancel_once_begun(recognizer.astream(source), source.begun.wait))
     assert source.closed.is_set()
     assert stream_threads() == []
     assert list(recognizer.stream(speech_path))
 
 
 def test_cancelling_the_task_ends_the_wait_for_an_asynchronous_iterable(recognizer):
-    ended = []
+    begun, ended = threading.Event(), []
 
     async def silent():
         try:
             yield np.zeros(RATE, np.float32)
+            begun.set()
             await asyncio.Event().wait()
         finally:
             ended.append(True)
 
     async def cancelled():
-        task = asyncio.create_task(collected(recognizer.astream(silent(), RATE)))
-        await asyncio.sleep(0.1)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await cancel_once_begun(recognizer.astream(silent(), RATE), begun.wait)
 
     asyncio.run(cancelled())
     assert ended == [True]
     assert stream_threads() == []
 
 
-def test_cancelling_the_task_ends_the_wait_for_words(tiny_model, speech_path, tmp_path):
-    asr = AsrSettings("faster_whisper", model=str(tmp_path))  # there is no model: words never come
+def test_cancelling_the_task_ends_the_wait_for_words(tiny_model, speech, speech_path, tmp_path):
+    gate = Gate(tmp_path)  # it begins to recognise the first window, and its words never come
 
-    async def cancelled():
-        task = asyncio.create_task(collected(recognizer.astream(speech_path)))
-        await asyncio.sleep(1.0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+    def begun(timeout_s):
+        gate.begun()
+        return True
 
-    with Recognizer(tiny_model, asr=asr) as recognizer:
-        asyncio.run(cancelled())
-        assert recognizer.push(np.zeros(160, np.int16), 16_000) == []  # no other stream is running
+    with Recognizer(tiny_model, asr=gate.settings) as recognizer:
+        asyncio.run(cancel_once_begun(recognizer.astream(speech_path), begun))
+        recognizer.push(speech[:100], RATE)  # another stream may begin
+        recognizer.finish()
 
 
-def test_what_breaks_the_source_reaches_the_caller(recognizer, speech_path):
+def test_an_error_of_the_source_is_raised_to_the_caller(recognizer, speech_path):
     with pytest.raises(InputError, match="caught fire"):
         asyncio.run(collected(recognizer.astream(Failing(speech_path))))
 
@@ -205,7 +197,7 @@ def test_what_breaks_the_source_reaches_the_caller(recognizer, speech_path):
     assert list(recognizer.stream(speech_path))
 
 
-def test_a_second_stream_is_refused_and_the_first_goes_on(recognizer, two_turns_path, expected):
+def test_a_second_stream_is_refused_and_the_first_continues(recognizer, two_turns_path, expected):
     async def two_streams():
         first = recognizer.astream(two_turns_path)
         found = [await anext(first)]
@@ -223,7 +215,7 @@ def test_a_rate_belongs_to_sample_arrays_and_to_nothing_else(recognizer, speech_
         asyncio.run(collected(recognizer.astream(speech_path, RATE)))
 
 
-def test_words_are_handed_over_in_the_event_loop(tiny_model, speech_path):
+def test_on_speech_is_called_in_the_event_loop(tiny_model, speech_path):
     threads = []
 
     async def listen(recognizer):

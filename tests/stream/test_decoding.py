@@ -2,23 +2,13 @@ import numpy as np
 import pytest
 import scipy.special
 
-from ser_stream.models.calibration import Calibration, log_softmax
+from ser_stream.models.calibration import Calibration
 from ser_stream.stream.decoding import TurnDecoder
 
 A, B = np.array([2.0, 0.0, -1.0]), np.array([-1.0, 1.0, 0.5])
 
 
-def test_log_softmax_is_scipys():
-    logits = np.random.default_rng(0).normal(0, 50, (4, 7))
-    np.testing.assert_allclose(log_softmax(logits), scipy.special.log_softmax(logits, axis=-1))
-
-
-def test_temperature_flattens_and_one_changes_nothing():
-    np.testing.assert_allclose(Calibration().probabilities(A), scipy.special.softmax(A))
-    assert Calibration(temperature=3.0).probabilities(A).max() < scipy.special.softmax(A).max()
-
-
-def test_without_smoothing_a_window_is_its_own_answer():
+def test_without_smoothing_logits_of_a_window_are_unchanged():
     decoder = TurnDecoder()
     decoder.add(A, 1.0)
     np.testing.assert_array_equal(decoder.add(B, 1.0), B)
@@ -38,7 +28,7 @@ def test_the_utterance_is_the_speech_weighted_mean_of_log_probabilities():
     np.testing.assert_allclose(decoder.mean(), expected)
 
 
-def test_a_window_of_the_whole_turn_replaces_those_of_its_beginning():
+def test_a_window_that_covers_the_turn_replaces_earlier_windows():
     decoder = TurnDecoder()
     decoder.add(A, 1.0, covers_turn=True)
     decoder.add(B, 2.0, covers_turn=True)
@@ -48,7 +38,7 @@ def test_a_window_of_the_whole_turn_replaces_those_of_its_beginning():
     np.testing.assert_allclose(decoder.mean(), expected)
 
 
-def test_equal_windows_give_an_utterance_like_them():
+def test_the_utterance_of_equal_windows_equals_each_window():
     decoder = TurnDecoder()
     for _ in range(5):
         decoder.add(B, 0.7)

@@ -4,7 +4,7 @@ from ser_stream.stream.live import WindowQueue
 from streams import stream
 
 
-def test_a_window_gives_way_to_the_next_one_and_the_end_of_a_turn_never_does(speech):
+def test_a_newer_window_replaces_a_waiting_window_but_never_a_turn_end(speech):
     skipped = []
     queue = WindowQueue(on_skip=lambda: skipped.append(1))
     *windows, end = stream(speech)[0]
@@ -15,7 +15,7 @@ def test_a_window_gives_way_to_the_next_one_and_the_end_of_a_turn_never_does(spe
     assert len(skipped) == len(windows) + 1
 
 
-def test_taking_windows_gives_none_when_woken_and_when_the_wait_is_over(speech):
+def test_take_all_yields_none_when_woken_and_after_the_timeout(speech):
     patience = [0.01]
     queue = WindowQueue()
     windows = queue.take_all(lambda: patience[0])

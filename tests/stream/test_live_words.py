@@ -1,8 +1,7 @@
-"""The order of a live stream's events: words come late, and estimates do not wait for them."""
+"""Live word fusion: the order of estimates and words, where words come late."""
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 
 import numpy as np
@@ -35,7 +34,7 @@ def scores_of(window, estimate):
 
 
 class FakeWorker:
-    """In a worker's place: answers when the test says so."""
+    """Takes the place of an `AsrWorker`; its results come when the test calls `answer`."""
 
     def __init__(self):
         self.requests = []
@@ -47,11 +46,20 @@ class FakeWorker:
         self.requests.append((turn_id, len(samples), start_s, final))
 
     def answer(self, number, text):
-        turn_id, n_samples, start_s, final = self.requests[number]
-        words = tuple(Word(w, start_s + i / 4, start_s + (i + 1) / 4)
-                      for i, w in enumerate(text.split()))  # fmt: skip
+        """Answer a request with words of a quarter of a second each."""
+        start_s = self.requests[number][2]
+        self.answer_words(
+            number,
+            [Word(w, start_s + i / 4, start_s + (i + 1) / 4) for i, w in enumerate(text.split())],
+        )
+
+    def answer_words(self, number, words):
+        turn_id, n_samples, _, final = self.requests[number]
+        self.deliver(AsrResult(turn_id, tuple(words), 0, final, n_samples))
+
+    def deliver(self, result):
         with self._changed:
-            self._results.append(AsrResult(turn_id, words, 0, final, n_samples))
+            self._results.append(result)
             self._changed.notify()
 
     def poll(self, timeout_s):
@@ -62,14 +70,14 @@ class FakeWorker:
 
 
 @pytest.fixture
-def scorer(tiny_can):
+def text_scorer(tiny_can):
     return TextScorer.load(tiny_can, "cpu")
 
 
 @pytest.fixture
-def turns(scorer):
+def turns(text_scorer):
     worker, woken = FakeWorker(), threading.Semaphore(0)
-    turns = LiveWordFusion(worker, scorer, 1, woken.release)
+    turns = LiveWordFusion(worker, text_scorer, 1, woken.release)
     yield turns, worker, woken
     turns.close()
 
@@ -82,7 +90,9 @@ def events_after(turns, woken, times):
     return found
 
 
-def test_the_newest_window_whose_words_are_known_gets_a_second_estimate(speech, turns, by_sound):
+def test_only_the_newest_window_that_the_words_cover_gets_a_second_estimate(
+    speech, turns, by_sound
+):
     turns, worker, woken = turns
     windows = [w for w in stream(speech)[0] if w.trigger == "interval"]
     for window in windows:
@@ -114,9 +124,7 @@ def test_a_window_without_a_first_estimate_has_no_second(speech, turns, by_sound
     assert told.end_s == windows[3].end_s
 
 
-def test_words_that_are_known_before_the_turn_is_scored_wait_for_its_scores(
-    speech, turns, by_sound
-):
+def test_the_second_estimate_waits_for_the_scores_by_sound(speech, turns, by_sound):
     turns, worker, woken = turns
     window = stream(speech)[0][-1]
     turns.submit(window)
@@ -128,55 +136,57 @@ def test_words_that_are_known_before_the_turn_is_scored_wait_for_its_scores(
     assert (first.modality, second.modality) == ("audio", "audio+text")
 
 
-def test_words_that_cannot_be_used_are_logged_and_the_stream_goes_on(
+def test_words_without_valid_times_are_logged_and_the_next_words_are_used(
     speech, turns, by_sound, caplog
 ):
-    """Such as those of somebody's own recogniser, without times."""
+    """A user's own recogniser may return such words."""
     turns, worker, woken = turns
     end = stream(speech)[0][-1]
     turns.submit(end)
     turns.add(scores_of(end, by_sound[-1]))
-    broken = Word("gone", None, None)
-    with worker._changed:
-        worker._results.append(AsrResult(worker.requests[0][0], (broken,), 1, True, end.n_samples))
-        worker._changed.notify()
+    worker.answer_words(0, [Word("gone", None, None)])
     (estimate,) = events_after(turns, woken, 1)
     assert estimate.scores == by_sound[-1].scores and estimate.words == ()
     assert "words of a turn cannot be used" in caplog.text
-    assert turns._thread.is_alive() and not turns._turns
+    assert turns.wait_s() is None
+    turns.submit(end)
+    worker.answer(1, "he is gone")
+    (told,) = events_after(turns, woken, 1)
+    assert told.text == "he is gone"
 
 
-def test_words_of_an_earlier_stream_are_not_taken_for_those_of_a_turn(speech, turns, by_sound):
-    """Turns are numbered from 1 in every stream, and late results of the last one may come."""
+def test_late_words_of_an_earlier_stream_are_ignored(speech, turns, by_sound):
+    """Turns are numbered from 1 in every stream, so the number of the stream tells them apart."""
     turns, worker, woken = turns
     end = stream(speech)[0][-1]
     turns.submit(end)
     (stream_number, turn), *_ = worker.requests[0]
     late = AsrResult((stream_number - 1, turn), (Word("late", 0.0, 1.0),), 1, True, end.n_samples)
-    with worker._changed:
-        worker._results.append(late)
-        worker._changed.notify()
+    worker.deliver(late)
     worker.answer(0, "he is gone")
     (told,) = events_after(turns, woken, 1)
     assert told.text == "he is gone"
 
 
-def test_words_that_cannot_come_are_not_waited_for(speech, turns, by_sound):
+@pytest.mark.parametrize(("state", "waits"), [("ready", True), ("restarting", False)])
+def test_a_turn_waits_for_its_words_only_while_recognition_runs(
+    speech, turns, by_sound, monkeypatch, state, waits
+):
+    monkeypatch.setattr("ser_stream.stream.live_words.MAX_TURN_WAIT", PATIENCE_S)
     turns, worker, _ = turns
     window = stream(speech)[0][-1]
-    for state, waits in (("ready", True), ("restarting", False)):
-        worker.status = AsrStatus(state)
-        turns.submit(window)
-        turns.add(scores_of(window, by_sound[-1]))
-        assert bool(turns.take()) is not waits
-        turns._turns.clear()
+    worker.status = AsrStatus(state)
+    turns.submit(window)
+    turns.add(scores_of(window, by_sound[-1]))
+    assert bool(turns.take()) is not waits
 
 
 def test_the_thread_ends_when_recognition_is_closed(turns):
     turns, worker, _ = turns
+    (thread,) = [t for t in threading.enumerate() if t.name == "ser_stream-words"]
     worker.status = AsrStatus("closed")
-    turns._thread.join(timeout=PATIENCE_S)
-    assert not turns._thread.is_alive()
+    thread.join(timeout=PATIENCE_S)
+    assert not thread.is_alive()
 
 
 def test_closing_ends_the_wait_for_the_scores_of_a_turn(speech, turns):
@@ -188,9 +198,7 @@ def test_closing_ends_the_wait_for_the_scores_of_a_turn(speech, turns):
     assert turns.take() == []
 
 
-def test_a_second_estimate_that_comes_too_late_is_not_decisive(
-    speech, turns, by_sound, monkeypatch
-):
+def test_a_second_estimate_after_the_deadline_is_not_decisive(speech, turns, by_sound, monkeypatch):
     monkeypatch.setattr("ser_stream.stream.live_words.MAX_TURN_WAIT", 0.0)
     turns, worker, woken = turns
     window = stream(speech)[0][-1]
@@ -208,7 +216,7 @@ def test_a_second_estimate_that_comes_too_late_is_not_decisive(
     )  # fmt: skip
 
 
-def test_partial_words_that_come_after_the_end_are_not_those_of_the_turn(
+def test_partial_words_that_arrive_after_the_turn_end_do_not_end_its_wait(
     two_turns_path, turns, by_sound
 ):
     """The turn's end is known 0.6 s after it, when an interval has reached into the pause."""
@@ -234,9 +242,9 @@ def test_partial_words_that_come_after_the_end_are_not_those_of_the_turn(
     assert turns.wait_s() is None
 
 
-def test_a_second_estimate_that_abstains_is_not_decisive(speech, turns, scorer, by_sound):
+def test_a_second_estimate_that_abstains_is_not_decisive(speech, turns, by_sound, text_scorer):
     turns, worker, woken = turns
-    scorer.settings = TextScoringSettings(min_confidence=1.0)
+    text_scorer.settings = TextScoringSettings(min_confidence=1.0)
     window = stream(speech)[0][-1]
     turns.submit(window)
     turns.add(scores_of(window, by_sound[-1]))
@@ -250,10 +258,7 @@ def test_words_without_times_share_the_turn_equally(speech, turns):
     turns, worker, woken = turns
     window = stream(speech)[0][2]
     turns.submit(window)
-    worker.answer(0, "he is")
-    for result in worker._results:
-        nan = tuple(dataclasses.replace(w, start_s=np.nan, end_s=np.nan) for w in result.words)
-        worker._results = [dataclasses.replace(result, words=nan)]
+    worker.answer_words(0, [Word("he", np.nan, np.nan), Word("is", np.nan, np.nan)])
     (told,) = events_after(turns, woken, 2)
     middle = (window.turn_start_s + window.end_s) / 2
     assert [w.end_s for w in told.words] == pytest.approx([middle, window.end_s])

@@ -79,7 +79,7 @@ def test_every_number_format_gives_the_estimates_of_the_floats(recognizer, sampl
     assert pushed(recognizer, [converted]) == expected
 
 
-def test_a_rate_that_changes_goes_on_with_the_same_turn(recognizer, speech):
+def test_a_change_of_the_sample_rate_does_not_end_the_turn(recognizer, speech):
     import soxr
 
     middle = len(speech) // 2
@@ -92,7 +92,7 @@ def test_a_rate_that_changes_goes_on_with_the_same_turn(recognizer, speech):
     assert found[-1].end_s == pytest.approx(expected[-1].end_s, abs=0.1)
 
 
-def test_estimates_come_with_the_call_that_completes_their_window(recognizer, speech):
+def test_push_returns_the_estimates_of_windows_that_it_completes(recognizer, speech):
     ends = []
     for end in range(RATE // 10, len(speech), RATE // 10):
         for estimate in recognizer.push(speech[end - RATE // 10 : end], RATE):
@@ -114,7 +114,7 @@ def test_the_caller_may_reuse_its_array(recognizer, speech, speech_path):
     assert without_latency(found + recognizer.finish()) == expected
 
 
-def test_finish_begins_anew_and_is_no_error_without_samples(recognizer, speech):
+def test_finish_resets_the_stream_and_accepts_an_empty_one(recognizer, speech):
     assert recognizer.finish() == []
     first, second = (pushed(recognizer, [speech]) for _ in range(2))
     assert first == second
@@ -134,7 +134,7 @@ def test_finish_begins_anew_and_is_no_error_without_samples(recognizer, speech):
         (np.zeros(4), "16 kHz", "rate: found '16 kHz'"),
     ],
 )
-def test_samples_that_cannot_be_used_are_refused_and_the_stream_goes_on(
+def test_invalid_samples_are_refused_and_the_stream_continues(
     recognizer, speech, samples, rate, message
 ):
     middle = len(speech) // 2
@@ -145,7 +145,7 @@ def test_samples_that_cannot_be_used_are_refused_and_the_stream_goes_on(
     assert without_latency(found) == pushed(recognizer, [speech])
 
 
-def test_a_muted_recogniser_ignores_what_is_pushed(recognizer, speech):
+def test_a_muted_recogniser_ignores_pushed_samples(recognizer, speech):
     recognizer.muted = True
     try:
         assert pushed(recognizer, [speech]) == []
@@ -179,7 +179,7 @@ def test_a_second_stream_is_refused(recognizer, speech_path):
     assert list(stream)  # the first one goes on
 
 
-def test_words_of_pushed_samples_come_by_the_end_of_the_stream(tiny_model, speech, monkeypatch):
+def test_finish_returns_the_words_of_pushed_samples(tiny_model, speech, monkeypatch):
     # A busy machine is late with words.
     monkeypatch.setattr("ser_stream.stream.live_words.MAX_TURN_WAIT", 30.0)
     words = []
@@ -194,7 +194,7 @@ def test_words_of_pushed_samples_come_by_the_end_of_the_stream(tiny_model, speec
     assert [word["text"] for word in found[-1].words] == ["w0", "w1", "w2", "w3"]
 
 
-def test_blocks_are_those_of_a_recording_and_the_clock_goes_on_when_the_rate_changes():
+def test_pushed_blocks_have_512_samples_and_continuous_times_when_the_rate_changes():
     assembler = BlockAssembler()
     blocks = [*assembler.push(np.zeros((700, 1), np.float32), 16_000)]
     blocks += [*assembler.push(np.zeros((1_000, 1), np.float32), 8_000), *assembler.flush()]

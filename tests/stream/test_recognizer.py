@@ -33,12 +33,14 @@ def test_the_status_can_be_written_as_json(recognizer, speech_path):
     assert json.loads(json.dumps(dataclasses.asdict(recognizer.status)))["bad_samples"] == 0
 
 
-def test_the_same_recording_gives_the_same_answers_again(recognizer, speech_path):
+def test_scores_of_a_recording_are_reproducible(recognizer, speech_path):
     first, second = (list(recognizer.stream(speech_path)) for _ in range(2))
     assert [e.scores for e in first] == [e.scores for e in second]
 
 
-def test_a_recording_in_real_time_gives_the_estimates_it_gives_at_once(recognizer, speech_path):
+def test_a_recording_in_real_time_gives_the_same_estimates_as_without_waiting(
+    recognizer, speech_path
+):
     at_once = list(recognizer.stream(speech_path))
     real_time = list(recognizer.stream(Recording(speech_path, realtime=True)))
     assert [(e.trigger, e.start_s, e.end_s, e.scores) for e in real_time] == [
@@ -47,7 +49,7 @@ def test_a_recording_in_real_time_gives_the_estimates_it_gives_at_once(recognize
     assert recognizer.status.skipped == 0
 
 
-def test_when_inference_is_slower_than_sound_the_newest_window_wins(recognizer, speech_path):
+def test_windows_are_skipped_when_inference_is_slower_than_sound(recognizer, speech_path):
     every = list(recognizer.stream(speech_path))
     source = Hurried(speech_path)
     some = []
@@ -78,9 +80,7 @@ def test_a_turn_ends_when_its_sound_is_interrupted(recognizer, speech_path):
 
 
 @pytest.mark.parametrize("mono_at", [0, 60])
-def test_a_block_without_the_channel_is_left_out_and_the_stream_goes_on(
-    tiny_model, speech_path, mono_at
-):
+def test_a_block_without_the_selected_channel_is_skipped(tiny_model, speech_path, mono_at):
     recognizer = Recognizer(tiny_model, channel=1)
     source = LosingAChannel(speech_path, mono_at)
     estimates = list(recognizer.stream(source))
@@ -131,7 +131,7 @@ def test_settings_change_while_a_stream_runs(tiny_model, speech_path):
     assert [e.abstains for e in intervals] == [False] * 2 + [True] * (len(intervals) - 2)
 
 
-def test_a_change_that_cannot_be_made_changes_nothing(tiny_model, speech_path):
+def test_a_refused_change_leaves_all_settings_unchanged(tiny_model, speech_path):
     recognizer = Recognizer(tiny_model)
     with pytest.raises(InputError, match="smoothing: found 2"):
         recognizer.change(hop_s=0.1, smoothing=2)
@@ -163,11 +163,11 @@ def test_a_muted_recogniser_gives_no_estimates_until_it_is_unmuted(recognizer, s
         ({"device": "tpu"}, "device 'tpu'"),
     ],
 )
-def test_a_wrong_setting_says_what_is_accepted(tiny_model, setting, message):
+def test_an_invalid_setting_is_refused_with_the_accepted_values(tiny_model, setting, message):
     with pytest.raises(InputError, match=message):
         Recognizer(tiny_model, **setting)
 
 
-def test_a_channel_that_is_not_there_is_refused(tiny_model, speech_path):
+def test_a_channel_that_the_source_lacks_is_refused(tiny_model, speech_path):
     with pytest.raises(InputError, match="channel 3"):
         list(Recognizer(tiny_model, channel=3).stream(speech_path))

@@ -8,7 +8,7 @@ from streams import stream
 
 
 @pytest.mark.parametrize("architecture", ["causal_crnn", "cnn_blstm_attention"])
-def test_cached_and_whole_window_answers_agree(architecture):
+def test_cached_and_whole_window_logits_agree(architecture):
     model = make_model(architecture)
     frames = np.random.default_rng(0).normal(-30, 20, (1500, model.features.n_mels))
     frames = frames.astype(np.float32)
@@ -20,7 +20,7 @@ def test_cached_and_whole_window_answers_agree(architecture):
 
 
 @pytest.mark.parametrize("architecture", ["causal_crnn", "cnn_blstm_attention"])
-def test_windows_that_were_skipped_change_nothing(architecture):
+def test_skipped_windows_do_not_change_later_logits(architecture):
     model = make_model(architecture)
     frames = np.random.default_rng(1).normal(-30, 20, (3000, model.features.n_mels))
     frames = frames.astype(np.float32)
@@ -43,7 +43,7 @@ def test_the_end_of_a_turn_between_two_hops_is_encoded():
 @pytest.mark.parametrize("architecture", ["causal_crnn", "cnn_blstm_attention"])
 @pytest.mark.parametrize("ends", [(200, 172), (550, 534), (250, 650, 1234, 1201), (1250, 1201)])
 def test_a_turn_that_ends_before_its_last_interval_is_encoded_to_its_end(architecture, ends):
-    """Shorter and longer ones than a window, and with windows that were skipped."""
+    """For turns shorter and longer than a window, and with skipped windows."""
     model = make_model(architecture)
     frames = np.random.default_rng(3).normal(-30, 20, (1500, model.features.n_mels))
     frames = frames.astype(np.float32)
@@ -55,7 +55,7 @@ def test_a_turn_that_ends_before_its_last_interval_is_encoded_to_its_end(archite
 
 
 def test_the_end_of_a_turn_in_a_stream_gives_the_logits_of_its_last_window(speech):
-    """As the turn detector ends turns: here, before the last interval."""
+    """The turn detector may end a turn before its last interval window."""
     model = make_model("causal_crnn")
     windows, _ = stream(np.delete(speech, slice(30_000, 33_200)))  # the turn is 0.2 s shorter
     ends = [window.n_frames for window in windows]
@@ -68,7 +68,7 @@ def test_the_end_of_a_turn_in_a_stream_gives_the_logits_of_its_last_window(speec
 
 
 @pytest.mark.parametrize("architecture", ["causal_crnn", "cnn_blstm_attention"])
-def test_a_turn_shorter_than_a_step_has_an_answer(architecture):
+def test_a_turn_shorter_than_a_step_is_scored(architecture):
     model = make_model(architecture)
     frames = np.full((5, model.features.n_mels), -30.0, np.float32)
     assert np.isfinite(TurnEncoder(model, Frames(frames), 8).logits(5)).all()
@@ -87,7 +87,7 @@ def test_an_estimate_has_the_time_span_and_trigger_of_its_window(speech):
         assert estimate.scores[estimate.expression] == estimate.confidence
 
 
-def test_under_the_floor_an_estimate_abstains_and_still_has_scores(speech):
+def test_an_estimate_below_the_confidence_floor_abstains_and_keeps_its_scores(speech):
     windows, _ = stream(speech)
     sure = {"interval": Calibration(floor=0.0), "utterance": Calibration(floor=1.1)}
     scorer = judge(make_model("causal_crnn"), calibration=sure)

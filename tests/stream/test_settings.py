@@ -45,13 +45,13 @@ def test_a_recogniser_takes_its_settings_in_one_object_or_by_name(tiny_model):
         ({"text_model": "can-english"}, "text_model: found 'can-english', but asr is none"),
     ],
 )
-def test_a_value_that_is_not_accepted_is_named_in_one_line(settings, message):
+def test_an_invalid_value_is_named_in_a_message_of_one_line(settings, message):
     with pytest.raises(InputError, match=message) as refused:
         RecognizerSettings(**settings)
     assert "\n" not in str(refused.value)
 
 
-def test_an_unknown_setting_is_named_with_those_that_exist():
+def test_an_unknown_setting_is_refused_with_the_names_of_all_settings():
     with pytest.raises(InputError, match="settings: found colour; accepted are model, window_s"):
         Recognizer(colour="red")
 

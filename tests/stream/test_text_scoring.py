@@ -39,7 +39,7 @@ def words_in(window):
 
 
 @pytest.mark.parametrize("which", [2, -1])
-def test_scores_are_the_mean_of_the_first_ones_and_of_cans_for_word_segments(
+def test_second_scores_are_the_mean_of_the_scores_by_sound_and_of_can(
     speech, tiny_can, by_sound, which
 ):
     model, info = load_model(tiny_can, kind=BimodalModel)
@@ -74,7 +74,9 @@ def test_without_words_there_is_no_second_estimate(speech, tiny_can, by_sound):
     assert TextScorer.load(tiny_can, "cpu")(window, elsewhere, by_sound[-1]) is None
 
 
-def test_under_the_floor_or_with_too_little_speech_it_abstains(speech, tiny_can, by_sound):
+def test_a_second_estimate_abstains_below_the_floor_and_with_too_little_speech(
+    speech, tiny_can, by_sound
+):
     window = stream(speech)[0][-1]
     of_window = window, words_in(window), by_sound[-1]
     scorer = TextScorer.load(tiny_can, "cpu")
@@ -85,7 +87,7 @@ def test_under_the_floor_or_with_too_little_speech_it_abstains(speech, tiny_can,
     assert scorer(*of_window).abstains
 
 
-def test_a_network_that_fails_is_logged_once_and_gives_no_estimate(
+def test_an_error_of_the_text_network_is_logged_once_and_gives_no_estimate(
     speech, tiny_can, by_sound, caplog
 ):
     model, info = load_model(tiny_can, kind=BimodalModel)
@@ -100,7 +102,9 @@ def test_a_network_that_fails_is_logged_once_and_gives_no_estimate(
     assert len(caplog.records) == 1
 
 
-def test_a_network_that_has_failed_is_tried_again(speech, tiny_can, by_sound, caplog, monkeypatch):
+def test_the_text_network_is_retried_after_an_error(
+    speech, tiny_can, by_sound, caplog, monkeypatch
+):
     model, info = load_model(tiny_can, kind=BimodalModel)
     explained = model.forward_with_attention
     model.forward_with_attention = lambda batch: (_ for _ in ()).throw(

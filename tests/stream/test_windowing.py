@@ -15,7 +15,7 @@ from turns import two_turns
 
 
 def facts(windows):
-    """What a window says, without what may differ in the last bit."""
+    """Return the fields of windows that do not depend on rounding."""
     return [
         (w.trigger, w.n_frames, round(w.start_s, 6), round(w.end_s, 6), w.speech_s) for w in windows
     ]
@@ -31,7 +31,7 @@ def test_interval_windows_come_every_hop_and_one_utterance_ends_the_turn(speech)
     np.testing.assert_allclose(ends, 0.5, atol=1e-9)
 
 
-def test_a_window_is_the_last_seconds_of_a_turn_and_a_turn_end_all_of_it(long_speech):
+def test_a_window_spans_the_last_seconds_of_a_turn_and_a_turn_end_the_whole_turn(long_speech):
     *windows, end = stream(long_speech)[0]
     assert {type(window) for window in windows} == {Window}
     assert type(end) is TurnEnd
@@ -47,7 +47,7 @@ def test_turns_are_numbered_from_1(speech):
     assert {window.turn for window in stream(speech)[0]} == {1}
 
 
-def test_the_first_answer_comes_little_more_than_a_second_after_the_onset(speech):
+def test_the_first_window_ends_little_more_than_a_second_after_the_onset(speech):
     windows, _ = stream(speech)
     first = windows[0]
     onset_s = first.features.turn.onset / RATE
@@ -55,7 +55,7 @@ def test_the_first_answer_comes_little_more_than_a_second_after_the_onset(speech
     assert first.speech_s >= WINDOWS.min_speech
 
 
-def test_a_window_never_reaches_back_before_its_turn_nor_beyond_its_length(long_speech):
+def test_a_window_never_starts_before_its_turn_and_is_never_too_long(long_speech):
     windows, _ = stream(np.concatenate([np.zeros(RATE, np.float32), long_speech]))
     intervals = [w for w in windows if w.trigger == "interval"]
     longest = CONFIG.samples_for(500) / RATE
@@ -69,19 +69,19 @@ def test_a_window_never_reaches_back_before_its_turn_nor_beyond_its_length(long_
 
 @settings(max_examples=15, deadline=None)
 @given(st.data())
-def test_windows_are_the_same_for_any_blocks(speech, data):
+def test_windows_do_not_depend_on_the_block_sizes(speech, data):
     cuts = data.draw(st.lists(st.integers(0, len(speech)), max_size=40))
     assert facts(stream(speech, cuts)[0]) == facts(stream(speech)[0])
 
 
-def test_features_of_a_turn_are_those_of_its_samples(speech):
+def test_features_of_a_turn_equal_those_of_its_samples(speech):
     windows, _ = stream(speech)
     turn = windows[-1].features.turn
     expected = log_mel(speech[turn.start : turn.end], CONFIG)
     np.testing.assert_allclose(windows[-1].features.read(0, len(expected)), expected, atol=1e-4)
 
 
-def test_a_window_has_its_own_sound_and_that_of_its_turn_so_far(long_speech):
+def test_a_window_has_its_own_samples_and_those_of_its_turn_so_far(long_speech):
     padded = np.concatenate([np.zeros(RATE, np.float32), long_speech])
     for window in stream(padded)[0]:
         start, end = round(window.start_s * RATE), round(window.end_s * RATE)
@@ -91,7 +91,7 @@ def test_a_window_has_its_own_sound_and_that_of_its_turn_so_far(long_speech):
         assert window.turn_start_s == pytest.approx(turn_start / RATE)
 
 
-def test_stereo_at_48_khz_gives_the_windows_of_mono_at_16(speech):
+def test_stereo_at_48_khz_gives_the_same_windows_as_mono_at_16_khz(speech):
     import soxr
 
     wide = soxr.resample(speech, RATE, 48_000)
@@ -120,7 +120,7 @@ def test_nan_samples_count_as_a_gap_in_the_sound_and_do_not_spread(speech):
     assert all(np.isfinite(w.features.read(0, w.n_frames)).all() for w in windows)
 
 
-def test_a_short_gap_is_filled_and_a_long_one_starts_anew(speech):
+def test_a_short_gap_is_filled_with_silence_and_a_long_gap_ends_the_turn(speech):
     for gap_s, turns in ((0.3, 1), (8.0, 2)):
         session = StreamWindower(WINDOWS, TurnSettings())
         windows, shift = [], 0.0
@@ -139,7 +139,7 @@ def test_a_short_gap_is_filled_and_a_long_one_starts_anew(speech):
 
 
 def test_one_block_may_hold_the_whole_recording(speech):
-    """A minute at once: more than the timeline holds."""
+    """A block of a minute is longer than the timeline."""
     signal = np.tile(speech, 12)
     assert facts(stream(signal, cuts=[])[0]) == facts(stream(signal)[0])
 
@@ -186,7 +186,7 @@ def test_a_turns_last_sample_was_captured_before_the_pause_that_ended_it(speech)
 
 
 def test_sound_is_ignored_while_muted_and_during_the_hold_off(speech):
-    """Muted from 1.5 s to 2.5 s: the turn ends there, and the next begins after the hold-off."""
+    """Muted from 1.5 s to 2.5 s: the turn ends at 1.5 s and the next begins after the hold-off."""
     session = StreamWindower(WINDOWS, TurnSettings())
     windows = []
     for start in range(0, len(speech) - 511, 512):
@@ -213,7 +213,7 @@ def test_level_is_the_root_mean_square_of_the_sound():
     assert level_dbfs(np.zeros(100, np.float32)) == -120.0
 
 
-def test_a_window_keeps_its_frames_while_the_turn_goes_on(speech):
+def test_later_samples_do_not_change_the_frames_of_a_window(speech):
     session = StreamWindower(WINDOWS, TurnSettings())
     seen = []
     for start in range(0, len(speech) - 511, 512):

@@ -146,3 +146,39 @@ def observer(monkeypatch):
     observer = Observer()
     yield observer
     observer.close()
+
+
+@pytest.fixture(scope="session")
+def feature_cache(tmp_path_factory) -> Path:
+    """An empty folder at first, in which experiments keep the features of the miniature corpus."""
+    return tmp_path_factory.mktemp("feature-cache")
+
+
+@pytest.fixture(scope="session")
+def recipe_path(tmp_path_factory) -> Path:
+    """A recipe that trains a small network of speech on the miniature of RAVDESS."""
+    from training_data import RECIPE
+
+    path = tmp_path_factory.mktemp("recipe") / "small.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def run_folder(corpora, recipe_path, tmp_path_factory) -> Path:
+    """A training run of that recipe: `cache` holds its features, `out` its results and model."""
+    from ser_stream.recipes.load import load_recipe
+    from ser_stream.training.speech import train
+
+    folder = tmp_path_factory.mktemp("run")
+    train(load_recipe(recipe_path), corpora, folder / "cache", folder / "out", seed=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def distillation_recipe(recipe_path, tmp_path_factory):
+    """The same recipe with teachers, and weights stored in eight bits."""
+    from training_data import extended_recipe
+
+    folder = tmp_path_factory.mktemp("distillation")
+    return extended_recipe(recipe_path, folder, teachers_share=0.7, eight_bit="true")

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ser_stream import progress
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.augmentation import Augmentation
 from ser_stream.data.log_mel_windows import LogMelWindows
 from ser_stream.data.speaker_history import SpeakerHistory
 from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources
+from ser_stream.recipes.load import load_recipe
 
 RECIPE = """
 kind: speech
@@ -57,3 +59,22 @@ def small_windows(
     if history is None and settings.augmentation.speaker_history:
         history = SpeakerHistory(sources.utterances, sources.stores, settings.frame_s)
     return LogMelWindows(sources, settings, history=history, memory_mean=memory_mean)
+
+
+def extended_recipe(recipe_path, tmp_path, **settings):
+    """Return a recipe that extends another one by settings, which are given as YAML."""
+    lines = "\n".join(f"{name}: {value}" for name, value in settings.items())
+    path = tmp_path / "more.yaml"
+    path.write_text(f"extends: {recipe_path}\n{lines}\n")
+    return load_recipe(path)
+
+
+def interrupt_after_epoch(number):
+    """Return a `print_line` for the trainer that interrupts it when the epoch has been saved."""
+
+    def print_line(line):
+        progress.print_line(line)
+        if line.startswith(f"epoch {number} of"):
+            raise KeyboardInterrupt
+
+    return print_line

@@ -135,13 +135,13 @@ def test_windows_of_encoded_steps_have_the_lengths_asked_for(corpora, recipe, mo
         {"time_masks": 1}, {"band_masks": 1},
     ],
 )  # fmt: skip
-def test_augmentation_of_sound_needs_the_encoder_in_each_epoch(recipe, change):
+def test_sound_changing_augmentation_is_encoded_again_in_each_epoch(recipe, change):
     assert encodes_once(recipe)
     changed = dataclasses.replace(recipe.augmentation, **change)
     assert not encodes_once(dataclasses.replace(recipe, augmentation=changed))
 
 
-def test_an_encoder_that_learns_is_needed_in_each_epoch(recipe):
+def test_a_trained_encoder_is_run_in_each_epoch(recipe):
     optimisation = dataclasses.replace(recipe.optimisation, pretrained_rate=0.1)
     assert not encodes_once(dataclasses.replace(recipe, optimisation=optimisation))
 

@@ -56,19 +56,19 @@ def test_the_folder_is_whole_and_holds_no_more_than_it_needs(imported):
         assert fact in card
 
 
-def test_unknown_labels_end_it_before_anything_is_written(checkpoint, tmp_path, capsys):
+def test_unknown_labels_are_refused_before_anything_is_written(checkpoint, tmp_path, capsys):
     assert import_model(checkpoint, tmp_path / "model") == 2
     assert "LABEL_0, LABEL_1" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.parametrize("pair", ["happy", "=happy", "LABEL_0="])
-def test_a_pair_has_two_sides(pair):
+def test_both_parts_of_a_label_pair_are_required(pair):
     with pytest.raises(InputError, match="accepted is NAME=EMOTION"):
         parse_emotions([pair])
 
 
-def test_a_model_of_ours_and_the_checkpoint_itself_are_no_targets(
+def test_a_shipped_model_and_the_checkpoint_itself_are_refused_as_output(
     checkpoint, tiny_model, tmp_path, capsys
 ):
     assert import_model(tiny_model, tmp_path / "model") == 2
@@ -88,7 +88,7 @@ def test_a_model_of_ours_and_the_checkpoint_itself_are_no_targets(
         ),
     ],
 )
-def test_a_description_that_does_not_fit_is_named(imported, change, message):
+def test_an_invalid_description_is_named(imported, change, message):
     path = imported / "model.json"
     content = json.loads(path.read_text())
     content["options"] |= change
@@ -105,7 +105,7 @@ def on_corpora(corpora, tmp_path):
     return ["--recipe", str(path), "--corpora", str(corpora)]
 
 
-def test_calibration_and_figures_go_into_its_description(imported, on_corpora, capsys):
+def test_calibration_and_metrics_are_written_to_the_model_description(imported, on_corpora, capsys):
     assert main(["calibrate", str(imported), *on_corpora]) == 0
     info = read_info(imported)
     fitted = info.calibration["utterance"].temperature

@@ -14,7 +14,7 @@ from ser_stream.training.model_card import model_card
 
 
 @pytest.mark.parametrize("name", shipped_models())
-def test_the_card_of_a_shipped_model_follows_from_its_model_json(name):
+def test_model_cards_of_shipped_models_are_generated_from_model_json(name):
     folder = find_model(name)
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert card == model_card(read_info(folder)), f"write {folder}/README.md again"
@@ -40,7 +40,7 @@ def test_a_card_has_the_scores_of_model_json():
         assert row in card
 
 
-def test_the_sections_follow_what_a_model_has():
+def test_a_model_card_has_only_the_sections_that_apply_to_the_model():
     info = read_info(find_model("default"))
     bare = dataclasses.replace(info, speaker_memory=False, results={})
     assert "earlier turns" in model_card(info)

@@ -5,42 +5,19 @@ import json
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from corpus_files import text
-from paths import RECIPES
 from ser_stream.cli import main
-from ser_stream.corpora.texts import LabelledText
-from ser_stream.data.asr_errors import RecognitionErrors
-from ser_stream.data.texts import EvaluationTexts, TextAugmentation, TrainingTexts, soft_targets
 from ser_stream.emotion import BASIC_EMOTIONS
-from ser_stream.errors import InputError
-from ser_stream.features.vocabulary import Vocabulary
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.papers.can_baselines import TextModel
-from ser_stream.recipes.load import load_recipe
-from ser_stream.recipes.text import TextRecipe
+from text_recipes import OPTIMISATION, RECIPE, recipe_file
 
 SAID = {
     "joy": "i love this so much", "sadness": "i miss her and cry", "anger": "you idiot get out",
     "fear": "i am scared of it", "disgust": "that is gross", "surprise": "wow what is that",
     "neutral": "it is on the table",
 }  # fmt: skip
-SMALL = {"word_dimension": 8, "hidden": 8, "ngram_buckets": 50}
-OPTIMISATION = {"epochs": 12, "batch_size": 8, "learning_rate": 0.02, "patience": 12}
-RECIPE = {
-    "kind": "text",
-    "name": "tiny",
-    "evaluated_on": "meld",
-    "max_words": 100,
-    "max_error_rate": 0.1,
-    "marked": 0.5,
-    "options": SMALL,
-    "stages": [
-        {"mix": {"goemotions": 0.5, "meld": 1.0}, "optimisation": {**OPTIMISATION, "epochs": 1}},
-        {"mix": {"meld": 1.0}, "balance": 0.5, "optimisation": OPTIMISATION},
-    ],
-}
 
 
 @pytest.fixture(scope="module")
@@ -56,18 +33,10 @@ def corpora(tmp_path_factory):
     return root
 
 
-def recipe_file(folder, **changes):
-    return text(folder / "tiny.yaml", yaml.safe_dump({**RECIPE, **changes}))
-
-
-def labelled(emotions, corpus="meld", said="so"):
-    return LabelledText(said, emotions, "train", corpus)
-
-
 # A run
 
 
-def test_a_run_fits_a_miniature_and_its_model_can_be_loaded(tmp_path, corpora, capsys):
+def test_a_run_fits_a_small_corpus_and_writes_a_loadable_model(tmp_path, corpora, capsys):
     recipe, output = recipe_file(tmp_path), tmp_path / "run"
     command = ["train", str(recipe), "--corpora", str(corpora), "--output", str(output)]
     assert main([*command, "--seed", "3"]) == 0
@@ -125,106 +94,7 @@ def test_word_vectors_are_loaded_from_a_file(tmp_path, corpora, capsys):
 # Batches
 
 
-def test_soft_targets_sum_to_the_weight_of_a_text():
-    texts = [labelled(("happy",)), labelled(("happy", "sad"), "goemotions"), labelled(("sad",))]
-    targets = soft_targets(texts, BASIC_EMOTIONS, {"meld": 1.0, "goemotions": 0.5}, balance=0.0)
-    happy, sad = (BASIC_EMOTIONS.index(label) for label in ("happy", "sad"))
-    np.testing.assert_allclose(targets.sum(axis=1), [1.2, 0.6, 1.2], rtol=1e-6)
-    np.testing.assert_allclose(targets[1, [happy, sad]], [0.3, 0.3], rtol=1e-6)
-
-
-@pytest.mark.parametrize(("balance", "ratio"), [(0.0, 4.0), (0.5, 2.0), (1.0, 1.0)])
-def test_balance_makes_rare_labels_count_more(balance, ratio):
-    texts = 8 * [labelled(("neutral",))] + 2 * [labelled(("fear",))]
-    mass = soft_targets(texts, BASIC_EMOTIONS, {"meld": 1.0}, balance).sum(axis=0)
-    neutral, fear = (mass[BASIC_EMOTIONS.index(label)] for label in ("neutral", "fear"))
-    assert neutral / fear == pytest.approx(ratio, rel=1e-5)
-    assert mass.sum() == pytest.approx(len(texts), rel=1e-5)
-
-
-def test_an_epoch_has_each_text_once_and_new_recognition_errors():
-    words = [[f"word{n}"] * (1 + n % 7) for n in range(100)]
-    vocabulary = Vocabulary(sorted({word for text in words for word in text}))
-    targets = np.eye(100, dtype=np.float32)
-    errors = RecognitionErrors(dict.fromkeys(vocabulary.words, 1))
-    clean = TrainingTexts(words, targets, vocabulary, 16, TextAugmentation(errors, 0.0))
-    batches = list(clean.epoch(np.random.default_rng(0)))
-    assert len(batches) == clean.steps == 7
-    seen = torch.cat([batch_targets for _, batch_targets in batches])
-    assert sorted(seen.argmax(1).tolist()) == list(range(100))
-    for (batch,), batch_targets in batches:
-        for row, number in zip(batch.words, batch_targets.argmax(1).tolist(), strict=True):
-            expected = vocabulary.numbers(words[number])
-            assert row[: len(expected)].tolist() == expected.tolist()
-    noisy = TrainingTexts(words, targets, vocabulary, 16, TextAugmentation(errors, 0.5))
-    epochs = [
-        sum(batch.words.sum().item() for (batch,), _ in noisy.epoch(np.random.default_rng(seed)))
-        for seed in (0, 1)
-    ]
-    assert epochs[0] != epochs[1]
-
-
-@pytest.mark.parametrize("marked", [0.0, 0.3, 1.0])
-def test_the_share_of_texts_with_marks_is_as_set(marked):
-    words = 1000 * [["like", "!"]]
-    errors, targets = RecognitionErrors({"like": 1}), np.eye(1000, dtype=np.float32)
-    augmentation = TextAugmentation(errors, 0.0, marked)
-    texts = TrainingTexts(words, targets, Vocabulary(["like", "!"]), 100, augmentation)
-    lengths = [batch.n_words for (batch,), _ in texts.epoch(np.random.default_rng(0))]
-    assert (torch.cat(lengths) == 2).float().mean() == pytest.approx(marked, abs=0.05)
-
-
-def test_evaluation_batches_hold_each_text_once():
-    words = [["like"] * (1 + n % 3) for n in range(600)]
-    texts = EvaluationTexts(words, np.zeros(600, int), Vocabulary(["like"]))
-    members = np.concatenate([members for members, _ in texts.batches()])
-    assert sorted(members) == list(range(600))
-    for members, (batch,) in texts.batches():
-        assert batch.n_words.tolist() == [len(words[i]) for i in members]
-
-
 # Recipes
-
-
-def test_the_shipped_recipe_is_of_texts_and_others_are_not():
-    found = [
-        path.stem for path in sorted((RECIPES / "streaming").glob("*.yaml"))
-        if isinstance(load_recipe(path), TextRecipe)
-    ]  # fmt: skip
-    assert found == ["text-english"]
-    recipe = load_recipe(RECIPES / "streaming" / "text-english.yaml")
-    assert recipe.name == "text-english"
-    assert recipe.corpora == ["goemotions", "meld"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"colour": "blue"}, "unknown setting colour"),
-        ({"stages": []}, r"stages: found \[\]; accepted is a list"),
-        ({"stages": [{"mix": {"meld": 1}}]}, r"stages\[0\]: settings missing: optimisation"),
-        (
-            {"stages": [{"mix": {"tweets": 1}, "optimisation": OPTIMISATION}]},
-            r"stages\[0\]: mix: found",
-        ),
-        (
-            {"stages": [{"mix": {"meld": 0}, "optimisation": OPTIMISATION}]},
-            "meld: found 0; accepted is a number, above 0",
-        ),
-        ({"stages": [{"mix": {"meld": "x"}, "optimisation": OPTIMISATION}]}, "meld: found 'x'"),
-        (
-            {"stages": [{"mix": {"meld": 1}, "optimisation": OPTIMISATION, "balance": 2}]},
-            "balance: found 2; accepted is a number, 0 to 1",
-        ),
-        ({"stages": [{"mix": {"meld": 1}, "optimisation": {"epochs": 0}}]}, "epochs: found 0"),
-        ({"evaluated_on": "tweets"}, "evaluated_on: found 'tweets'"),
-        ({"max_words": 0}, "max_words: found 0"),
-        ({"max_error_rate": 1.5}, "max_error_rate: found 1.5"),
-    ],
-)
-def test_a_wrong_setting_is_named(tmp_path, changes, message):
-    with pytest.raises(InputError, match=message):
-        load_recipe(recipe_file(tmp_path, **changes))
 
 
 def test_an_unknown_option_of_the_network_and_a_missing_corpus_are_named(tmp_path, corpora, capsys):

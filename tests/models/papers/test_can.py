@@ -113,7 +113,7 @@ def test_baselines_are_one_blstm_one_query_one_classifier():
     assert n_parameters(audio) == 2 * 4 * 128 * (40 + 128 + 2) + 256 + 257 * 7
 
 
-def test_ablations_leave_out_what_they_say():
+def test_ablations_remove_the_named_parts():
     networks = {row: can(**options) for row, options in ABLATIONS.items()}
     classifiers = {
         row: [name for name, _ in network.named_children() if name.endswith("output")]
@@ -178,7 +178,7 @@ def test_loss_is_equations_13_and_14():
 # StreamedPredictions
 
 
-def test_answer_is_equation_15_normalised():
+def test_probabilities_are_equation_15_normalised():
     model = can(align_weight=0.3).eval()
     batch = SegmentBatch.pad(utterances("CAN"))
     joint, text, audio = (p.detach().double().softmax(1) for p in model.predictions(batch))
@@ -189,7 +189,7 @@ def test_answer_is_equation_15_normalised():
     assert (answer - joint).abs().max() > 1e-3  # the other two have a say
 
 
-def test_without_l_align_the_joint_classifier_answers_alone():
+def test_without_l_align_only_the_joint_classifier_is_used():
     model = can(align_weight=0.0).eval()
     batch = SegmentBatch.pad(utterances("CAN"))
     joint, text, audio = model.predictions(batch)
@@ -209,7 +209,7 @@ def test_padding_has_no_influence(name):
         assert torch.equal(model(disturbed(batch, value)), model(batch))
 
 
-def test_what_is_not_padding_has_an_influence(name):
+def test_every_segment_and_word_has_an_influence(name):
     model = MODELS[name]().eval()
     batch = SegmentBatch.pad(utterances(name))
     louder = SegmentBatch(batch.frames + 1, batch.frame_lengths, batch.words)

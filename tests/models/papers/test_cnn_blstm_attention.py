@@ -53,7 +53,7 @@ def test_parameter_counts_are_the_papers():
     assert count_as_keras(iemocap_variant()) == 1_442_496
 
 
-def test_second_lstm_bias_is_zero_for_good():
+def test_the_second_lstm_bias_stays_zero():
     model = small_variant().train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
     model(torch.randn(2, 192, 32)).square().sum().backward()
@@ -187,7 +187,7 @@ def test_encoding_hop_by_hop_is_encoding_the_whole_turn():
     torch.testing.assert_close(torch.cat(hops, dim=1), whole, atol=1e-5, rtol=0)
 
 
-def test_a_short_turn_in_a_batch_is_answered_as_if_alone():
+def test_a_short_turn_has_the_same_logits_in_a_batch_and_alone():
     model = small_variant().eval()
     steps = torch.randn(3, 8, model.dimension)
     lengths = torch.tensor([3, 8, 1])

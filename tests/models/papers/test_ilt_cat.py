@@ -8,12 +8,6 @@ from torch import nn
 from scored import Frames
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import HE, LogMelConfig
-from ser_stream.models.attention import (
-    AttentionPooling,
-    CrossAttentionLayer,
-    SelfAttentionEncoder,
-    sinusoidal_encoding,
-)
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import ModelInfo
 from ser_stream.models.registry import build_model
@@ -112,7 +106,7 @@ def test_the_window_is_the_papers_matrix():
 
 @pytest.mark.parametrize("masked", [False, True])
 @every_network
-def test_cached_and_whole_window_answers_agree(network, masked):
+def test_cached_and_whole_window_logits_agree(network, masked):
     model = small(network, masked=masked).eval()
     frames = turn(1300)
     encoder = TurnEncoder(model, Frames(frames), model.window_steps)
@@ -127,8 +121,8 @@ def test_cached_and_whole_window_answers_agree(network, masked):
 
 
 @every_network
-def test_a_short_turn_in_a_batch_is_answered_as_if_alone(network):
-    """Whatever lies behind it, masked or not: unmasked, the padding is zeros of its own."""
+def test_a_short_turn_has_the_same_logits_in_a_batch_and_alone(network):
+    """Frames behind a turn have no influence; without a mask, they count as zeros."""
     for masked in (False, True):
         model = small(network, masked=masked).eval()
         frames = np.stack([turn(750, 1), turn(750, 2), turn(750, 3)])
@@ -142,7 +136,7 @@ def test_a_short_turn_in_a_batch_is_answered_as_if_alone(network):
 
 @every_network
 def test_the_level_of_padding_has_no_influence_in_training(network):
-    """Batch normalisation knows no lengths: whatever lies there is the training set's mean."""
+    """Batch normalisation ignores lengths, so padding becomes the mean of the training set."""
     frames = torch.from_numpy(np.stack([turn(750, 1), turn(750, 2)]))
     lengths = torch.tensor([750, 320])
     answers = []
@@ -191,7 +185,7 @@ def test_overfits_one_batch(network):
     assert model(windows).argmax(1).tolist() == targets.tolist()
 
 
-def test_a_saved_network_answers_alike_when_loaded(tmp_path):
+def test_a_loaded_network_has_the_logits_of_the_saved_one(tmp_path):
     options = {**SMALL, "fusion": "plus", "alpha": 0.3, "channels": list(SMALL["channels"])}
     model = build_model("ilt", LABELS, LogMelConfig(n_mels=16), options).eval()
     info = ModelInfo(
@@ -203,7 +197,7 @@ def test_a_saved_network_answers_alike_when_loaded(tmp_path):
 
 
 def summaries(model, steps):
-    """What ILT's branches say of whole windows: LSTM by attention, transformer by its mean."""
+    """Return the pooled branches of ILT: attention for the LSTM, mean for the transformer."""
     return (
         model.pooling(model.blstm(steps)[0]),
         model.transformer(steps).mean(dim=1),
@@ -228,14 +222,6 @@ def test_fusion_is_the_papers(fusion):
         torch.testing.assert_close(model.classify(steps), model.output(fused))
 
 
-def test_attention_pooling_is_eqs_9_and_10():
-    pooling = AttentionPooling(4)
-    states = torch.randn(1, 5, 4)
-    energies = [math.exp((pooling.queries.weight[0] @ h).item()) for h in states[0]]
-    expected = sum(e / sum(energies) * h for e, h in zip(energies, states[0], strict=True))
-    torch.testing.assert_close(pooling(states)[0], expected)
-
-
 @pytest.mark.parametrize(
     ("network", "by_default"),
     [("ilt", False), ("cnn_transformer", True), ("cat", True), ("lstm_transformer", True)],
@@ -258,38 +244,6 @@ def test_without_positions_the_transformer_cannot_tell_order():
         assert (difference.abs().max() < 1e-5) == (not encoding)
 
 
-def test_positional_encoding_is_eqs_3_and_4():
-    encoding = sinusoidal_encoding(100, 6)
-    for position in (0, 1, 99):
-        for i in range(3):
-            angle = position / 10_000 ** (2 * i / 6)
-            pair = encoding[position, 2 * i : 2 * i + 2].tolist()
-            assert pair == pytest.approx([math.sin(angle), math.cos(angle)], abs=1e-5)
-
-
-def test_layers_of_a_transformer_start_with_weights_of_their_own():
-    first, second = SelfAttentionEncoder(8, 2, 16, 2, 0.0, False).layers
-    assert not torch.equal(first.linear1.weight, second.linear1.weight)
-
-
-def test_cross_attention_to_itself_is_torchs_encoder_layer():
-    cross = CrossAttentionLayer(8, 2, 16, 0.1).eval()
-    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
-    names = {
-        "self_attn": "attention", "linear1": "feedforward.0", "linear2": "feedforward.3",
-        "norm1": "attention_norm", "norm2": "feedforward_norm",
-    }  # fmt: skip
-    weights = cross.state_dict()
-    for old, new in names.items():
-        part = {n: weights[f"{new}.{n}"] for n in layer.get_submodule(old).state_dict()}
-        layer.get_submodule(old).load_state_dict(part)
-    steps = torch.randn(2, 7, 8)
-    mask = torch.arange(7) < torch.tensor([[7], [4]])
-    expected = layer(steps, src_key_padding_mask=~mask)
-    actual = cross(steps, steps, mask)
-    torch.testing.assert_close(actual[mask], expected[mask], atol=1e-5, rtol=0)
-
-
 def test_the_two_ways_of_cat_add_up():
     """FC(a + b) = FC(a) + FC(b) - bias, with a and b what either way gives alone."""
     both = small(("cat", {})).eval()
@@ -306,7 +260,7 @@ def test_the_two_ways_of_cat_add_up():
 
 
 def test_queries_are_of_the_side_that_is_mapped():
-    """CtoL: the CNN's 75 steps ask the LSTM's 150; LtoC the other way round."""
+    """In CtoL the 75 steps of the CNN are queries to the 150 of the LSTM; in LtoC vice versa."""
     model = small(("cat", {})).eval()
     asked = {}
     for way in ("cnn_to_lstm", "lstm_to_cnn"):

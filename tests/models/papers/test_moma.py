@@ -99,7 +99,7 @@ def test_the_network_is_eqs_1_to_9():
     torch.testing.assert_close(drawn, (layer1[None], layer2[None]), atol=1e-6, rtol=0)
 
 
-def test_blocks_and_their_gammas_start_unlike():
+def test_blocks_and_their_gammas_start_with_different_values():
     model = small()
     weights = [block.frame.weight for block in model.layer2]
     assert not torch.equal(weights[0], weights[1]) and not torch.equal(weights[1], weights[2])
@@ -115,7 +115,7 @@ def test_no_blocks_is_the_mean_over_time():
 
 
 @any_blocks
-def test_cached_and_whole_window_answers_agree(blocks):
+def test_cached_and_whole_window_logits_agree(blocks):
     model = small(blocks=blocks, window_frames=200).eval()
     frames = turn(420)
     encoder = TurnEncoder(model, Frames(frames.numpy()), model.window_steps)
@@ -126,7 +126,7 @@ def test_cached_and_whole_window_answers_agree(blocks):
 
 
 @any_blocks
-def test_a_short_turn_in_a_batch_is_answered_as_if_alone(blocks):
+def test_a_short_turn_has_the_same_logits_in_a_batch_and_alone(blocks):
     model = small(blocks=blocks).eval()
     frames = torch.stack([turn(120, 1), turn(120, 2), turn(120, 3)])
     lengths = torch.tensor([70, 120, 1])
@@ -169,7 +169,7 @@ def test_overfits_one_batch(blocks):
     assert model(windows).argmax(1).tolist() == targets.tolist()
 
 
-def test_a_saved_network_answers_alike_when_loaded(tmp_path):
+def test_a_loaded_network_has_the_logits_of_the_saved_one(tmp_path):
     model, options = small(blocks=2).eval(), {**SMALL, "blocks": 2}
     info = ModelInfo("m", "moma", LABELS, JALAL, (-40.0,) * 23, (12.0,) * 23, options)
     save_model(tmp_path, model, info)
