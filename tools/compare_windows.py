@@ -288,7 +288,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Score a model by window length, hop and smoothing."
     )
-    parser.add_argument("model", metavar="NAME|DIR")
+    parser.add_argument("model", metavar="NAME|DIR", help="shipped model or model folder")
     add_held_out(parser)
     add_clips(parser)
     parser.add_argument("--json", action="store_true", help="all scores, as one JSON object")

@@ -1,4 +1,4 @@
-"""Augmentation of log-mel frames, so that level, room noise and length do not decide.
+"""Augmentation of log-mel frames, against overfitting to level, noise, room and length.
 
 Frames are (frames, n_mels) in dB; sounds are added in the power domain.
 """
@@ -73,7 +73,7 @@ class Augmentation:
 
     @property
     def leaves_sound(self) -> bool:
-        """Whether windows hold the sound as it was recorded, if perhaps not to the turn's end."""
+        """Whether the sound of windows is unchanged; they may still be cut to a part of the turn."""
         changes = (
             self.shift, *self.gain_db, self.warp, self.simulated_channel, self.silence, self.noise,
             self.no_speech, self.tilt_db, self.low_pass, self.mixup, self.time_masks,
@@ -114,7 +114,7 @@ def low_pass(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     n_mels = frames.shape[1]
     edge = rng.integers(3 * n_mels // 4, n_mels)
     loss = 10.0 * np.maximum(0, np.arange(n_mels) - edge)
-    # In double precision, so that a seed gives the same batches as it always did.
+    # In double precision: in single precision, a seed would give other batches than before.
     return np.maximum(frames - loss.astype(np.float32), np.float64(SILENCE_DB))
 
 

@@ -67,7 +67,7 @@ class Scores:
 
     @property
     def weighted_f1(self) -> float:
-        """Mean F1 over the labels, weighted by their counts, as usually reported for MELD."""
+        """Mean F1 over the labels, weighted by their counts: the metric of most work on MELD."""
         occurs = self.counts > 0
         return float(np.average(self._f1[occurs], weights=self.counts[occurs]))
 
@@ -83,7 +83,7 @@ class Scores:
     def one_against_rest(self) -> tuple[float, float]:
         """Mean over the labels of one-against-rest accuracy, and of one-against-rest mean recall.
 
-        Jalal et al., eq. 10, call the first UA and the second WA, the reverse of the usual names.
+        Jalal et al., eq. 10, call the first UA and the second WA; elsewhere the names are reversed.
         True negatives count, so guessing among four labels gives 0.625 and 0.5.
         """
         positives, n = self.counts, self.n

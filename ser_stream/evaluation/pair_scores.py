@@ -21,17 +21,17 @@ from ser_stream.progress import progress
 from ser_stream.stream.decoding import mean_scores
 
 ANSWERS = ("joint", "text", "sound")
-"""Predictions of the network, and of its branches alone."""
+"""Names of the predictions: of the network, and of each of its branches alone."""
 FIRST, LIVE = "first", "live"
-"""Prediction of a streaming model, and its mean with the joint one, which is published live."""
+"""Names of the prediction of a streaming model, and of its mean with the joint prediction, which a
+live stream publishes."""
 
 AudioPredictions = Sequence[dict[str, float] | None]
+"""For each clip label -> probability, or None where no speech was found."""
 
 
 def audio_predictions(model: str | Path, clips: Sequence[Path]) -> AudioPredictions:
-    """Return the probabilities of a streaming model for each clip, those of its longest turn.
-
-    None for a clip in which no speech was found.
+    """Return the probabilities of a streaming model for the longest turn of each clip.
 
     Raises:
         InputError: there is no such model, or a clip cannot be read.

@@ -40,7 +40,7 @@ CAPTION_CHARACTER_INCHES = 0.062
 """Average width of a character of a caption (8 points)."""
 
 MARKERS = "osD^vXP*"
-"""Markers of series, so that they can be told apart without colours."""
+"""Markers of series, for print without colours."""
 
 NO_ANSWER = "no answer"
 
@@ -157,7 +157,7 @@ def coverage_curves(scores: Mapping[str, EstimateScores], title: str, caption: s
     for axes in (against_floor, against_coverage):
         _percent_axes(axes)
         axes.grid(alpha=0.3)
-    against_coverage.legend(loc="lower left", frameon=False)
+    against_coverage.legend(loc="best", frameon=False)  # few clips: a curve may go anywhere
     _add_caption(figure, caption)
     return figure
 

@@ -120,7 +120,8 @@ def build_model(
             `BimodalModel`.
 
     Raises:
-        InputError: the architecture is unknown or of another kind, or an option is unknown.
+        InputError: the architecture is unknown or of another kind, or an option is unknown or has
+            a value that the network does not accept.
     """
     if kind is None:
         from ser_stream.models.base import EmotionModel
@@ -134,7 +135,7 @@ def build_model(
         raise _not_accepted(found, _of_kind(kind))
     try:
         return network(labels, features, **(options or {}))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(f"options of {architecture}: {error}") from error
 
 

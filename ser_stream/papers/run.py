@@ -24,7 +24,8 @@ from ser_stream.recipes.experiment import Experiment
 from ser_stream.recipes.protocols import Split
 from ser_stream.training.malloc import keep_freed_memory
 from ser_stream.training.model_folder import write_run_record
-from ser_stream.training.trainer import Trainer, evaluate
+from ser_stream.training.prediction import evaluate
+from ser_stream.training.trainer import Trainer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,8 +193,8 @@ def _test_part_hash(split: Split) -> str:
 def _check_test_part(split: Split, folder: Path) -> None:
     """Check that a run in this folder was evaluated on the same test part.
 
-    Since that run a corpus may have got more recordings, or the table of its speakers' sexes, which
-    decides the folds.
+    It was not if the corpus has gained recordings since, or the table of its speakers' sexes, on
+    which the folds depend.
 
     Raises:
         InputError: the test parts differ.

@@ -27,7 +27,7 @@ class Summary:
         deviation: metric -> sample standard deviation, in [0, 1]; 0 of a single value.
         deviation_over: "seeds", "folds", or "" where there is a single value.
         scores: scores of all seeds and folds together.
-        epochs: the epochs that were kept, of the maximum number, such as "12 to 31 of 100".
+        epochs: numbers of the kept epochs and the maximum number, such as "12 to 31 of 100".
         hours: duration of all runs.
     """
 
@@ -45,7 +45,7 @@ class Summary:
 
     @classmethod
     def of(cls, experiment: Experiment, results: Sequence[FoldResult]) -> Summary:
-        """Summarise the results of an experiment, of which there is one at least."""
+        """Summarise the results of an experiment; at least one is needed."""
         seeds = tuple(sorted({result.seed for result in results}))
         folds = sorted({result.fold for result in results})
         by_seed = [pooled([r.scores for r in results if r.seed == seed]) for seed in seeds]
@@ -77,13 +77,13 @@ class Summary:
         return {**dataclasses.asdict(self), "scores": self.scores.to_dict()}
 
     def __str__(self) -> str:
-        figures = ", ".join(
+        metrics = ", ".join(
             f"{title} {percent(self.mean[metric], self.deviation[metric])}"
             for title, metric in (("WA", "wa"), ("UA", "ua"), ("macro-F1", "macro_f1"))
         )
         over = f", deviation over {self.deviation_over}" if self.deviation_over else ""
         return (
-            f"{self.name}: {figures} ({self.protocol}; seeds {', '.join(map(str, self.seeds))}; "
+            f"{self.name}: {metrics} ({self.protocol}; seeds {', '.join(map(str, self.seeds))}; "
             f"folds {self.n_folds}{over}; epoch {self.epochs}; n {self.scores.n})"
         )
 

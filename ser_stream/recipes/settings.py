@@ -1,4 +1,4 @@
-"""YAML files of settings, one of which may extend another."""
+"""YAML files of settings; a file may extend another."""
 
 from __future__ import annotations
 

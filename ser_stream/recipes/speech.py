@@ -39,7 +39,8 @@ class Recipe:
         calibration_clips: number of recordings per corpus, of validation speakers, to which the
             confidence is calibrated; None: all.
         eight_bit: round the trained weights to eight bits.
-        smoothing, confidence_floor: of the trained model, see `ModelInfo` and `Calibration`.
+        smoothing, confidence_floor: settings of the trained model, see `ModelInfo` and
+            `Calibration`.
         folds: protocol of a cross-validation, in which each fold trains a network of its own;
             None: one network, tested on `speakers`.
         folds_of: corpus that the protocol divides; None: all corpora together.

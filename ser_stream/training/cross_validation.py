@@ -44,7 +44,7 @@ def train_folds(
     Finished folds are not trained again, and an interrupted fold resumes.
 
     Args:
-        output: folder for a folder per fold, and for folds.json, the returned report.
+        output: folder that gets a folder per fold, and the returned report as folds.json.
         start: see `train`; it must not have been trained on the test speakers of any fold.
 
     Returns:
@@ -96,7 +96,7 @@ def _with_pooled(folds: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def fold_recipes(recipe: Recipe, utterances: list[Utterance]) -> dict[str, Recipe]:
     """Return fold name -> the recipe of the fold, with the fold's test speakers.
 
-    The shares of corpora that are held out altogether go to the others.
+    The share of a corpus that is held out completely is divided among the others.
 
     Raises:
         InputError: the recipe has no folds, or its protocol does not fit the corpora.
@@ -130,7 +130,7 @@ def _by_corpus(speakers: set[tuple[str, str]]) -> dict[str, list]:
 
 
 def pooled(folds: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Return WA and UA of several folds' answers together, also with calm as neutral."""
+    """Return WA and UA over the answers of several folds; where there is calm, also as neutral."""
     labels = tuple(folds[0]["labels"])
     confusion = np.sum([scores["confusion"] for scores in folds], axis=0)
     no_speech = np.sum([scores["no_speech"] for scores in folds], axis=0)
@@ -153,7 +153,7 @@ def merge_labels(scores: Scores, label: str, into: str) -> Scores:
 
 
 def print_folds(report: dict[str, Any]) -> None:
-    """Print WA and UA of each fold and of all together."""
+    """Print WA and UA of each fold, and of the answers of all folds together."""
     print(f"{report['recipe']}, seed {report['seed']}: {report['protocol']}")
     table = Table()
     conditions = [report] + ([report[IN_A_ROW]] if IN_A_ROW in report else [])

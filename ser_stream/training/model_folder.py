@@ -66,10 +66,10 @@ def _save_results(model: str | Path, part: str, results: dict[str, Any]) -> None
 def write_run_record(
     folder: Path, network: nn.Module, seed: int, settings: Mapping[str, Any]
 ) -> None:
-    """Write run.json: what a run was made of, and the versions and the machine it ran on.
+    """Write run.json: the settings and data of a run, the versions and the machine.
 
     Args:
-        settings: "recipe" or "experiment", and whatever else decides the run.
+        settings: "recipe" or "experiment", and all else that the result depends on.
     """
     content = {
         **{name: _plain(value) for name, value in settings.items()},
@@ -106,7 +106,7 @@ def training_data(
     seed: int,
     pretrained: TrainingData | None = None,
 ) -> TrainingData:
-    """Describe the training data of a model, and what its weights may be used for.
+    """Describe the training data of a model, and the licence of its weights.
 
     Args:
         pretrained_parts: sources of pretrained weights, named after the corpora.
@@ -126,10 +126,10 @@ def training_data(
 
 
 def with_own_clips(data: TrainingData, clips: str, seed: int) -> TrainingData:
-    """Describe the training data of a model that was trained further on somebody's own clips.
+    """Describe the training data of a model that was fine-tuned on own clips.
 
     Args:
-        clips: names the clips, as a person would.
+        clips: description of the clips, such as "labels.csv, 36 own clips".
     """
     return dataclasses.replace(
         data,

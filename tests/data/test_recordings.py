@@ -7,7 +7,7 @@ from torch import nn
 
 from ser_stream.data.feature_cache import FeatureStore
 from ser_stream.data.recordings import ClipBatchSettings, Clips
-from ser_stream.training.trainer import predict
+from ser_stream.training.prediction import predict
 
 LENGTHS = np.array([30, 50, 120, 51])
 

@@ -23,7 +23,7 @@ from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.training import trainer
-from ser_stream.training.calibrate import calibrate_to
+from ser_stream.training.calibrate import calibrate_by_recipe
 from ser_stream.training.distillation import teacher_probabilities
 from ser_stream.training.model_folder import save_report
 from ser_stream.training.speech import train
@@ -239,8 +239,8 @@ def test_calibration_may_be_limited_to_a_few_recordings(
         lambda model, info, us, *_: calibrated_on.append(us),
     )
     recipe = load_recipe(recipe_path)
-    calibrate_to(network, info, recipe, corpora)
-    calibrate_to(network, info, dataclasses.replace(recipe, calibration_clips=3), corpora)
+    calibrate_by_recipe(network, info, recipe, corpora)
+    calibrate_by_recipe(network, info, dataclasses.replace(recipe, calibration_clips=3), corpora)
     everyone, few = calibrated_on
     assert len(everyone) == 4
     assert len(few) == 3 and {u.key for u in few} < {u.key for u in everyone}
