@@ -184,7 +184,8 @@ def _print_problems(reports: Sequence[Report]) -> bool:
     ):
         messages = list(dict.fromkeys(m for report in reports for m in report.get(key, ())))
         if messages:
-            print_message(f"{len(messages)} clips were {what}:")
+            clips = "1 clip was" if len(messages) == 1 else f"{len(messages)} clips were"
+            print_message(f"{clips} {what}:")
         for message in messages[:MAX_LISTED]:
             print_message(f"  {message}")
         if len(messages) > MAX_LISTED:

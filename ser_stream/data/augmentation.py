@@ -73,7 +73,7 @@ class Augmentation:
 
     @property
     def leaves_sound(self) -> bool:
-        """Whether the sound of windows is unchanged; they may still be cut to a part of the turn."""
+        """Whether windows keep the recorded sound; they may still be cut to a part of the turn."""
         changes = (
             self.shift, *self.gain_db, self.warp, self.simulated_channel, self.silence, self.noise,
             self.no_speech, self.tilt_db, self.low_pass, self.mixup, self.time_masks,

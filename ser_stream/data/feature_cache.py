@@ -1,8 +1,8 @@
 """Speech of a corpus as log-mel frames, computed once and cached on disk.
 
-An utterance is cut to its speech by the turn detector of the stream, so that training and streaming
-use the same part of it: from the pre-roll before the first onset to the end of the last turn. Speed is
-changed by resampling, which moves pitch and tempo together.
+An utterance is cut to its speech by the turn detector of the stream, so that training and
+streaming use the same part of it: from the pre-roll before the first onset to the end of the last
+turn. Speed is changed by resampling, which moves pitch and tempo together.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ class Protocol:
                 "leave_one_corpus_out": "leave one corpus out",
             }[self.name]
         if self.only:
-            what += f", run only for {', '.join(self.only)}"
+            what += f", of which only {', '.join(self.only)}"
         selected = {0: "last epoch", ON_TEST: "best epoch ON THE TEST PART, as the paper does"}
         return f"{what}; {selected.get(self.validation, 'best epoch on a validation part')}"
 

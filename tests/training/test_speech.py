@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from ser_stream.cli import main
+from ser_stream.corpora.registry import read_corpora
 from ser_stream.data.feature_cache import (
     FeatureStore,
     read_samples,
@@ -95,6 +96,20 @@ def test_a_diverging_run_ends_with_an_error_and_writes_no_model(
     with pytest.raises(InputError, match=r"learning_rate: found 1e\+30, .* epoch 1 is (nan|inf)"):
         train(recipe, corpora, run_folder / "cache", tmp_path, seed=3)
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_recipe_without_speakers_to_train_or_validate_on_is_refused_before_features(
+    part, corpora, recipe_path, tmp_path
+):
+    recipe = load_recipe(recipe_path)
+    speakers = {"test": recipe.speakers["test"]}
+    if part == "train":
+        everyone = {u.speaker for u in read_corpora(corpora, ["ravdess"])}
+        speakers = {"validation": {"ravdess": sorted(everyone)}}
+    with pytest.raises(InputError, match=f"speakers: found no {part} speakers"):
+        train(dataclasses.replace(recipe, speakers=speakers), corpora, tmp_path, tmp_path, seed=3)
+    assert not any(tmp_path.iterdir())
 
 
 class Layer(torch.nn.Module):
