@@ -215,7 +215,7 @@ class AddNoise:
         if environment.random() >= self._settings.noise:
             return
         snr_db = environment.uniform(*self._settings.snr_db)
-        # From a generator of its own, since kinds of noise draw different amounts of random numbers,
+        # From its own generator, since kinds of noise draw different amounts of random numbers,
         # which must not change the later draws.
         noise = self._noise.draw(len(window.frames), environment.spawn(1)[0])
         window.frames = add_noise(window.frames, noise, snr_db)

@@ -17,7 +17,7 @@ from ser_stream.evaluation.report import Report
 from ser_stream.evaluation.streamed import (
     IN_A_ROW,
     choose_clips,
-    stream_logits_after,
+    stream_logits_per_memory,
     with_speaker_memories,
 )
 from ser_stream.models.base import EmotionModel
@@ -220,7 +220,9 @@ def score_stream(
     ):
         try:
             # All windows at once: of an unreadable recording, no estimate is scored.
-            scored = list(stream_logits_after(network, info.smoothing, utterance.path, memories))
+            scored = list(
+                stream_logits_per_memory(network, info.smoothing, utterance.path, memories)
+            )
         except InputError as error:
             if unreadable is None:
                 raise

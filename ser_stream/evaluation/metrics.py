@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,21 @@ class Scores:
             "confusion": self.confusion.tolist(),
             "no_speech": self.no_speech.tolist(),
         }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Scores:
+        """Return the scores whose `to_dict`, perhaps with further keys, is `content`."""
+        counts = (np.array(content[name], np.int64) for name in ("confusion", "no_speech"))
+        return cls(tuple(content["labels"]), *counts)
+
+
+def pool(scores: Sequence[Scores]) -> Scores:
+    """Return the scores of the answers of several evaluations together, all of the same labels."""
+    return Scores(
+        scores[0].labels,
+        np.sum([each.confusion for each in scores], axis=0),
+        np.sum([each.no_speech for each in scores], axis=0),
+    )
 
 
 def score(

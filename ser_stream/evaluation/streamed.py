@@ -33,11 +33,11 @@ def stream_logits(
     Raises:
         InputError: the recording cannot be read.
     """
-    for window, (logits,) in stream_logits_after(model, smoothing, path, [memory]):
+    for window, (logits,) in stream_logits_per_memory(model, smoothing, path, [memory]):
         yield window, logits
 
 
-def stream_logits_after(
+def stream_logits_per_memory(
     model: EmotionModel, smoothing: float, path: Path, memories: Sequence[SpeakerMemory | None]
 ) -> Iterator[tuple[Window | TurnEnd, list[np.ndarray]]]:
     """Yield each window with one array of logits (labels,) per speaker memory; see `stream_logits`.
@@ -65,12 +65,12 @@ def choose_clips(utterances: list[Utterance], clips: int | None) -> list[Utteran
     if clips is None:
         return utterances
     by_corpus: dict[str, list[Utterance]] = {}
-    for utterance in in_hashed_order(utterances):
+    for utterance in _in_hashed_order(utterances):
         by_corpus.setdefault(utterance.corpus, []).append(utterance)
     return [u for members in by_corpus.values() for u in members[:clips]]
 
 
-def in_hashed_order(utterances: list[Utterance]) -> list[Utterance]:
+def _in_hashed_order(utterances: list[Utterance]) -> list[Utterance]:
     """Return the utterances in a fixed pseudo-random order, by the checksums of their keys."""
     return sorted(utterances, key=lambda u: zlib.crc32(u.key.encode()))
 
@@ -84,7 +84,7 @@ def with_speaker_memories(
     the speaker's earlier recordings.
     """
     memories = {u.speaker: new_speaker_memory(model) for u in utterances} if in_a_row else {}
-    for utterance in in_hashed_order(utterances):
+    for utterance in _in_hashed_order(utterances):
         yield utterance, [None, memories[utterance.speaker]] if in_a_row else [None]
 
 

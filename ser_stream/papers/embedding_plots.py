@@ -24,7 +24,7 @@ PANEL_INCHES = 4.8
 def embedding_maps(
     panels: Sequence[tuple[str, np.ndarray]], labels: Sequence[str], seed: int = 0
 ) -> Figure:
-    """Return t-SNE maps of the same utterances side by side, such as features and embeddings.
+    """Plot t-SNE maps of the same utterances side by side, such as features and embeddings.
 
     Args:
         panels: title and points (n, d) of each panel; each is mapped independently.

@@ -22,6 +22,7 @@ from ser_stream.corpora.registry import read_corpora
 from ser_stream.data.forced_alignment import align
 from ser_stream.data.word_segments import WordClips
 from ser_stream.errors import InputError
+from ser_stream.evaluation.metrics import pool
 from ser_stream.evaluation.plots import confusion, heading, plain, save, series_colours
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.base import EmotionModel, NormalisingModel
@@ -30,7 +31,6 @@ from ser_stream.papers.attention_plots import attention_over_spectrogram, word_w
 from ser_stream.papers.data import ExperimentData
 from ser_stream.papers.embedding_plots import embedding_maps
 from ser_stream.papers.run import Folders, FoldResult, load_kept, read_results
-from ser_stream.papers.summary import pooled
 from ser_stream.recipes.experiment import Experiment
 from ser_stream.training.prediction import EvaluationBatches
 
@@ -64,7 +64,7 @@ def draw_experiment(
         )
     name = experiment.name
     paths = [
-        *save(confusion(pooled([r.scores for r in results]), name), output / f"{name}-confusion"),
+        *save(confusion(pool([r.scores for r in results]), name), output / f"{name}-confusion"),
         *save(
             training_curves(_curves(experiment, folders, results), name), output / f"{name}-curves"
         ),

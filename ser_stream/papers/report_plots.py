@@ -51,7 +51,7 @@ def ablation_bars(
     metric: str,
     title: str,
 ) -> Figure:
-    """Return bars of a table's rows, top to bottom: our mean and deviation, and the paper's value.
+    """Plot a table's rows as bars, top to bottom: our mean and deviation, and the paper's value.
 
     Args:
         rows: names of all rows, in the table's order.

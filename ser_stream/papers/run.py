@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -23,9 +22,9 @@ from ser_stream.progress import Steps
 from ser_stream.recipes.experiment import Experiment
 from ser_stream.recipes.protocols import Split
 from ser_stream.training.malloc import keep_freed_memory
-from ser_stream.training.model_folder import write_run_record
+from ser_stream.training.model_folder import part_sizes, write_run_record
 from ser_stream.training.prediction import evaluate
-from ser_stream.training.trainer import Trainer
+from ser_stream.training.trainer import Trainer, announce_resume
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,11 +79,10 @@ class FoldResult:
     def read(cls, path: Path) -> FoldResult:
         """Read a result.json."""
         content = json.loads(path.read_text(encoding="utf-8"))
-        scores = content["scores"]
-        arrays = (np.array(scores[name], np.int64) for name in ("confusion", "no_speech"))
-        return cls(**{**content, "scores": Scores(tuple(scores["labels"]), *arrays)})
+        return cls(**{**content, "scores": Scores.from_dict(content["scores"])})
 
 
+@announce_resume()
 def run_experiment(
     experiment: Experiment, folders: Folders, device: str = "cpu", log: Callable = print
 ) -> list[FoldResult]:
@@ -144,7 +142,7 @@ def _run_fold(
     model.set_normalisation(*parts["train"].statistics(experiment.clip.standardise))
     folder.mkdir(parents=True, exist_ok=True)
     if is_first():
-        _write_run(experiment, seed, split, model, folder)
+        _write_run_record(experiment, seed, split, model, folder)
     trainer = Trainer(model, parts["train"], experiment.optimisation, seed, folder, device)
     kept = trainer.run(parts.get("validation"))
     if not is_first():
@@ -210,7 +208,7 @@ def _check_test_part(split: Split, folder: Path) -> None:
         )
 
 
-def _write_run(
+def _write_run_record(
     experiment: Experiment, seed: int, split: Split, model: NormalisingModel, folder: Path
 ) -> None:
     """Write run.json: settings, sizes of the parts, versions."""
@@ -218,8 +216,7 @@ def _write_run(
     settings = {
         "experiment": experiment,
         "fold": split.name,
-        "utterances": {name: len(utterances) for name, utterances in parts.items()},
-        "speakers": {name: len({u.speaker for u in us}) for name, us in parts.items()},
+        **part_sizes(parts),
         "tested": _test_part_hash(split),
     }
     write_run_record(folder, model, seed, settings)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ser_stream.evaluation.metrics import Scores
+from ser_stream.evaluation.metrics import Scores, pool
 from ser_stream.papers.run import FoldResult
 from ser_stream.recipes.experiment import Experiment
 
@@ -48,7 +48,7 @@ class Summary:
         """Summarise the results of an experiment; at least one is needed."""
         seeds = tuple(sorted({result.seed for result in results}))
         folds = sorted({result.fold for result in results})
-        by_seed = [pooled([r.scores for r in results if r.seed == seed]) for seed in seeds]
+        by_seed = [pool([r.scores for r in results if r.seed == seed]) for seed in seeds]
         spread, over = by_seed, "seeds"
         if len(seeds) == 1:
             spread, over = [result.scores for result in results], "folds"
@@ -66,7 +66,7 @@ class Summary:
             deviation_over=over if len(spread) > 1 else "",
             seeds=seeds,
             n_folds=len(folds),
-            scores=pooled([result.scores for result in results]),
+            scores=pool([result.scores for result in results]),
             parameters=results[0].parameters,
             epochs=f"{epochs} of {optimisation.epochs}",
             hours=sum(result.seconds for result in results) / 3600,
@@ -91,12 +91,3 @@ class Summary:
 def percent(mean: float, deviation: float) -> str:
     """Format a mean and a deviation in percent: 61.3 ± 2.0, or 61.3 where the deviation is 0."""
     return f"{100 * mean:.1f}" + (f" ± {100 * deviation:.1f}" if deviation else "")
-
-
-def pooled(scores: Sequence[Scores]) -> Scores:
-    """Return the scores of all answers together."""
-    return Scores(
-        scores[0].labels,
-        np.sum([s.confusion for s in scores], axis=0),
-        np.sum([s.no_speech for s in scores], axis=0),
-    )

@@ -236,7 +236,7 @@ def _session_groups(utterances: Sequence[Utterance], _folds: int | None) -> Grou
 
 
 def _speaker_groups(utterances: Sequence[Utterance], folds: int | None) -> Groups:
-    """Group by speaker, or into that many folds of speakers, with as many women as men in each."""
+    """Group by speaker, or into `folds` groups of speakers with as many women as men in each."""
     speakers = [u.speaker for u in utterances]
     if folds is None:
         return speakers, {speaker: f"speaker {speaker}" for speaker in speakers}

@@ -15,7 +15,11 @@ from ser_stream.corpora.registry import read_corpora
 from ser_stream.data.channel_simulation import simulate_noisy_rooms
 from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.errors import InputError
-from ser_stream.evaluation.streamed import choose_clips, stream_logits_after, with_speaker_memories
+from ser_stream.evaluation.streamed import (
+    choose_clips,
+    stream_logits_per_memory,
+    with_speaker_memories,
+)
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import Calibration, log_softmax
 from ser_stream.models.checkpoint import load_model
@@ -70,7 +74,7 @@ def _streamed_logits(
     recordings = with_speaker_memories(model, list(utterances), in_a_row)
     for utterance, memories in progress(recordings, "calibrating", len(utterances)):
         target = info.labels.index(utterance.label)
-        windows = stream_logits_after(model, info.smoothing, utterance.path, memories)
+        windows = stream_logits_per_memory(model, info.smoothing, utterance.path, memories)
         for window, scored in windows:
             targets[window.trigger].append(target)
             for condition, values in zip(logits, scored, strict=True):

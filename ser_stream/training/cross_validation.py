@@ -18,7 +18,7 @@ from ser_stream.distributed import is_first
 from ser_stream.emotion import UTTERANCE
 from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import score_stream
-from ser_stream.evaluation.metrics import Scores
+from ser_stream.evaluation.metrics import Scores, pool
 from ser_stream.evaluation.streamed import IN_A_ROW
 from ser_stream.files import write_json
 from ser_stream.models.base import EmotionModel
@@ -131,11 +131,8 @@ def _by_corpus(speakers: set[tuple[str, str]]) -> dict[str, list]:
 
 def pooled(folds: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Return WA and UA over the answers of several folds; where there is calm, also as neutral."""
-    labels = tuple(folds[0]["labels"])
-    confusion = np.sum([scores["confusion"] for scores in folds], axis=0)
-    no_speech = np.sum([scores["no_speech"] for scores in folds], axis=0)
-    pools = {"all labels": Scores(labels, confusion, no_speech)}
-    if CALM in labels:
+    pools = {"all labels": pool([Scores.from_dict(scores) for scores in folds])}
+    if CALM in pools["all labels"].labels:
         pools["calm as neutral"] = merge_labels(pools["all labels"], CALM, "neutral")
     return {
         name: {"n": scores.n, "wa": round(scores.wa, 4), "ua": round(scores.ua, 4)}

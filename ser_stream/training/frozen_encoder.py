@@ -117,7 +117,7 @@ class EncodedWindows:
         return frames
 
     def with_memory_mean(self, mean: np.ndarray) -> EncodedWindows:
-        """Return itself: the network subtracts the speaker memory from its own statistics."""
+        """Return the same object: the memory of these networks holds hidden states, not frames."""
         return self
 
 

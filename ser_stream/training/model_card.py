@@ -50,7 +50,7 @@ def model_card(info: ModelInfo) -> str:
 
 
 def model_kind(info: ModelInfo) -> str:
-    """Return what a model takes: SPEECH, TEXT, or SPEECH_AND_TEXT."""
+    """Return the kind of a model's input: SPEECH, TEXT, or SPEECH_AND_TEXT."""
     if not isinstance(info.features, SegmentConfig):
         return SPEECH
     return TEXT if info.features.segmentation == "whole" else SPEECH_AND_TEXT

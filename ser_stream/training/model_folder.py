@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from ser_stream.corpora.base import Utterance
 from ser_stream.files import write_json
 from ser_stream.models.base import NormalisingModel
 from ser_stream.models.checkpoint import save_model
@@ -24,7 +25,7 @@ from ser_stream.training.provenance import environment
 def save_model_folder(
     folder: Path, network: NormalisingModel, info: ModelInfo, eight_bit: bool = False
 ) -> None:
-    """Write weights, model.json and the model card, over what was there.
+    """Write weights, model.json and the model card; replace files that exist.
 
     Args:
         eight_bit: whether to round the weights to eight bits.
@@ -61,6 +62,14 @@ def _save_results(model: str | Path, part: str, results: dict[str, Any]) -> None
     folder = find_writable(model)
     info = read_info(folder)
     write_description(folder, dataclasses.replace(info, results={**info.results, part: results}))
+
+
+def part_sizes(parts: Mapping[str, Sequence[Utterance]]) -> dict[str, dict[str, int]]:
+    """Return the numbers of utterances and of speakers in each part, for run.json."""
+    return {
+        "utterances": {name: len(members) for name, members in parts.items()},
+        "speakers": {name: len({u.speaker for u in members}) for name, members in parts.items()},
+    }
 
 
 def write_run_record(

@@ -28,11 +28,17 @@ from ser_stream.training.devices import to_cpu
 from ser_stream.training.distillation import check_teachers
 from ser_stream.training.frozen_encoder import EncodedHead
 from ser_stream.training.malloc import keep_freed_memory
-from ser_stream.training.model_folder import save_model_folder, training_data, write_run_record
+from ser_stream.training.model_folder import (
+    part_sizes,
+    save_model_folder,
+    training_data,
+    write_run_record,
+)
 from ser_stream.training.speech_data import SpeechData
-from ser_stream.training.trainer import Trainer
+from ser_stream.training.trainer import Trainer, announce_resume
 
 
+@announce_resume()
 def train(
     recipe: Recipe,
     corpora: Path,
@@ -194,7 +200,6 @@ def _write_run_record(
     settings = {
         "recipe": recipe,
         "start": None if start is None else str(start),
-        "utterances": {part: len(utterances) for part, utterances in parts.items()},
-        "speakers": {part: len({u.speaker for u in us}) for part, us in parts.items()},
+        **part_sizes(parts),
     }
     write_run_record(output, model, seed, settings)

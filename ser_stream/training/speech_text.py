@@ -33,9 +33,10 @@ from ser_stream.training.malloc import keep_freed_memory
 from ser_stream.training.model_folder import save_model_folder, training_data, write_run_record
 from ser_stream.training.prediction import predict
 from ser_stream.training.speech_data import training_set_settings
-from ser_stream.training.trainer import Trainer
+from ser_stream.training.trainer import Trainer, announce_resume
 
 
+@announce_resume()
 def train_speech_text(
     recipe: SpeechTextRecipe,
     corpora: Path,

@@ -28,12 +28,13 @@ from ser_stream.training.devices import to_cpu
 from ser_stream.training.malloc import keep_freed_memory
 from ser_stream.training.model_folder import save_model_folder, training_data, write_run_record
 from ser_stream.training.prediction import evaluate, predict
-from ser_stream.training.trainer import Trainer
+from ser_stream.training.trainer import Trainer, announce_resume
 
 ERROR_RATES = (0.0, 0.1, 0.2)
 """Recognition errors per word at which a model is evaluated."""
 
 
+@announce_resume()
 def train_on_texts(
     recipe: TextRecipe, corpora: Path, output: Path, seed: int, device: str = "cpu"
 ) -> ModelInfo:

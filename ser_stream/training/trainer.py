@@ -6,6 +6,7 @@ the first process validates, writes the state, and sends the result of the valid
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import math
@@ -46,6 +47,17 @@ class Batches(Protocol):
 
         Targets are label indices (batch,) or probabilities (batch, labels).
         """
+
+
+@contextlib.contextmanager
+def announce_resume() -> Iterator[None]:
+    """Print how an interrupted run goes on; the interruption is raised again."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if is_first():
+            print_line("interrupted; the same command resumes after the last whole epoch")
+        raise
 
 
 class Objective(nn.Module):

@@ -182,13 +182,13 @@ def test_confidence_is_fitted_to_conversations_too(tiny_model, speech_path, monk
         for i, speaker in enumerate("aabb")
     ]
     with_memories = []
-    original = calibrate_module.stream_logits_after
+    original = calibrate_module.stream_logits_per_memory
 
     def spy(model, smoothing, path, memories):
         with_memories.append(memories)
         yield from original(model, smoothing, path, memories)
 
-    monkeypatch.setattr(calibrate_module, "stream_logits_after", spy)
+    monkeypatch.setattr(calibrate_module, "stream_logits_per_memory", spy)
     calibrate_module.calibrate(network, info, said, 0.3)
     assert [alone for alone, _ in with_memories] == [None] * 4
     assert len({id(memory) for _, memory in with_memories}) == 2

@@ -66,7 +66,7 @@ def test_a_run_writes_a_loadable_model_its_metrics_and_its_record(run_folder):
 
 
 def test_an_interrupted_run_resumes_to_the_same_model(
-    run_folder, corpora, recipe_path, tmp_path, monkeypatch
+    run_folder, corpora, recipe_path, tmp_path, monkeypatch, capsys
 ):
     save = trainer.Trainer._save
 
@@ -79,6 +79,7 @@ def test_an_interrupted_run_resumes_to_the_same_model(
     recipe, cache = load_recipe(recipe_path), run_folder / "cache"
     with pytest.raises(KeyboardInterrupt):
         train(recipe, corpora, cache, tmp_path, seed=3)
+    assert "interrupted; the same command resumes" in capsys.readouterr().err
     monkeypatch.undo()
     train(recipe, corpora, cache, tmp_path, seed=3)
     stopped, _ = load_model(tmp_path / "model")
