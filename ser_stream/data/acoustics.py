@@ -124,7 +124,7 @@ def _gain(gain_db: Decibels) -> Condition:
 
 
 def _clipped(speech: Samples, _background: BackgroundSounds, _rng: np.random.Generator) -> Samples:
-    """Clip one sample in fifty, as a microphone does whose level is far too high."""
+    """Clip one sample in fifty, as a microphone does at far too high a level."""
     top = np.quantile(np.abs(speech), 0.98)
     return pad_speech(np.clip(speech, -top, top))[0]
 

@@ -21,13 +21,13 @@ NotNegative = Annotated[float, Meta(ge=0)]
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """How strongly training windows are changed; ranges are (low, high), drawn uniformly.
+    """Settings of the augmentation of training windows; ranges are (low, high), drawn uniformly.
 
     Attributes:
         prefix: probability of keeping only the beginning of a turn, as interval windows do.
         min_frames: shortest such beginning.
-        shift: up to this many frames are left out in front, since the phase of a network's steps is
-            arbitrary.
+        shift: maximum number of frames cut from the beginning, since the phase of a network's
+            steps is arbitrary.
         gain_db: change of level.
         warp: largest relative stretch of the frequency axis, up or down: vocal tract length
             perturbation (Jaitly and Hinton, ICML workshop 2013), for speakers of other sizes.
@@ -72,7 +72,7 @@ class Augmentation:
     band_mask_width: Count = 8
 
     @property
-    def leaves_sound(self) -> bool:
+    def keeps_sound(self) -> bool:
         """Whether windows keep the recorded sound; they may still be cut to a part of the turn."""
         changes = (
             self.shift, *self.gain_db, self.warp, self.simulated_channel, self.silence, self.noise,

@@ -37,7 +37,7 @@ ENCODER_BATCH_SIZE = 64
 
 def encodes_once(recipe: Recipe) -> bool:
     """Return whether a recipe gives the encoder the same input in each epoch, and freezes it."""
-    return recipe.optimisation.pretrained_rate == 0 and recipe.augmentation.leaves_sound
+    return recipe.optimisation.pretrained_rate == 0 and recipe.augmentation.keeps_sound
 
 
 def load_encoded(
