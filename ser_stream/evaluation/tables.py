@@ -77,8 +77,10 @@ def _interval(ends: Sequence[float] | None) -> str:
 
 
 def print_summary(reports: Sequence[Report]) -> None:
-    """Print mean and standard deviation over several models, such as seeds of one recipe."""
-    table = Table(title=f"{len(reports)} models, {reports[0]['part']} speakers: mean +- deviation")
+    """Print mean and standard deviation over several models of one recipe, such as seeds."""
+    table = narrow_table(
+        f"{len(reports)} models, {reports[0]['part']} speakers: mean ± standard deviation"
+    )
     for column in ("corpus", "estimates", "WA", "UA", "macro-F1"):
         table.add_column(column)
     for corpus, entry in reports[0]["corpora"].items():
@@ -89,7 +91,7 @@ def print_summary(reports: Sequence[Report]) -> None:
             cells = []
             for name in ("wa", "ua", "macro_f1"):
                 values = [100 * each[name] for each in scores]
-                cells.append(f"{np.mean(values):.1f} +- {np.std(values, ddof=1):.1f}")
+                cells.append(f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}")
             table.add_row(entry["title"], trigger, *cells)
     Console().print(table)
 

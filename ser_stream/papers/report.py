@@ -188,7 +188,7 @@ def to_markdown(report: Report) -> str:
 def show(report: Report) -> None:
     """Print a report on the terminal."""
     table = narrow_table(report.table.title)
-    table.add_column(HEAD[0], min_width=22)
+    table.add_column(HEAD[0], min_width=16, overflow="fold")
     for name in HEAD[1:]:  # headers may wrap, numbers may not
         table.add_column(name.replace(" ", "\n").replace("-", "\n"), justify="right", no_wrap=True)
     # Reasons are listed below the table, where they do not widen the column of WA.
@@ -197,6 +197,8 @@ def show(report: Report) -> None:
         system, *cells = _cells(row)
         if row.missing:
             absent.setdefault(row.missing, []).append(system)
+        # Two lines per cell, or the last column would not fit into 80 columns.
+        cells = [cell.replace(" ± ", "\n± ").replace(" of ", "\nof ") for cell in cells]
         table.add_row(system, *(cells[:2] if row.missing else cells))
     console = Console()
     console.print(table)

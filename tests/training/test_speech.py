@@ -21,6 +21,7 @@ from ser_stream.evaluation.evaluate import evaluate_model
 from ser_stream.evaluation.metrics import coverage
 from ser_stream.evaluation.streamed import IN_A_ROW, stream_logits
 from ser_stream.models.checkpoint import load_model, save_model
+from ser_stream.models.info import read_info
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.training import trainer
@@ -228,6 +229,18 @@ def test_a_window_in_training_is_the_window_of_the_stream(run_folder, corpora, r
     assert (last.features.turn.start, last.features.turn.end) == (start, end)
     config = recipe.features
     assert last.n_frames == config.frames_in(end - start)
+
+
+def test_models_are_summarised_only_if_they_are_of_one_recipe(
+    run_folder, recipe_path, corpora, tmp_path, capsys
+):
+    model = run_folder / "out" / "model"
+    same, other = (shutil.copytree(model, tmp_path / name) for name in ("same", "other"))
+    dataclasses.replace(read_info(other), name="another").write(other)
+    held_out = ["--recipe", str(recipe_path), "--corpora", str(corpora)]
+    for second, has_summary in ((same, True), (other, False)):
+        assert main(["evaluate", str(model), str(second), *held_out]) == 0
+        assert ("mean ± standard deviation" in capsys.readouterr().out) == has_summary
 
 
 def test_a_model_with_speaker_memory_is_scored_on_recordings_in_a_row_too(
