@@ -78,11 +78,7 @@ def attention_over_spectrogram(
     edges_s = start_s + features.frame_s * np.arange(len(log_mel) + 1)
     _draw_spectrogram(next(rows), log_mel, edges_s, features)
     for colour, (name, levels) in zip(series_colours(len(weights)), weights.items(), strict=True):
-        axes = next(rows)
-        axes.stairs(levels, edges_s, fill=True, color=colour, alpha=0.4)
-        axes.stairs(levels, edges_s, baseline=None, color=colour)
-        axes.axhline(np.mean(levels), color="0.3", linestyle=":")
-        axes.set_ylabel(f"{textwrap.fill(plain(name), LABEL_WIDTH)}\n(weight)")
+        _draw_weights(next(rows), name, levels, edges_s, colour)
     # Phone boundaries are not drawn in the words' row, where they would cross the text.
     _draw_boundaries(panels, words, "-")
     _draw_boundaries([*panels[: len(panels) - len(tracks)], panels[-1]], phones, ":")
@@ -146,6 +142,15 @@ def _draw_spectrogram(
     axes.set_ylabel("frequency\n(kHz, mel scale)")
     # An inset keeps the panel as wide as the others, which share its time axis.
     axes.figure.colorbar(image, cax=axes.inset_axes((1.01, 0, 0.012, 1)), label="dB re 1")
+
+
+def _draw_weights(
+    axes: Axes, layer: str, weights: np.ndarray, edges_s: np.ndarray, colour: str
+) -> None:
+    axes.stairs(weights, edges_s, fill=True, color=colour, alpha=0.4)
+    axes.stairs(weights, edges_s, baseline=None, color=colour)
+    axes.axhline(np.mean(weights), color="0.3", linestyle=":")
+    axes.set_ylabel(f"{textwrap.fill(plain(layer), LABEL_WIDTH)}\n(weight)")
 
 
 def _draw_waveform(axes: Axes, waveform: np.ndarray) -> None:

@@ -12,6 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from ser_stream.errors import InputError
 from ser_stream.evaluation.plots import SERIES, confusion, heading, plain, save
 from ser_stream.papers.report import Report
+from ser_stream.papers.summary import percent
 
 
 def draw_report(report: Report, folder: Path) -> list[Path]:
@@ -86,12 +87,8 @@ def ablation_bars(
             label="paper",
         )  # fmt: skip
     for row, y in at.items():
-        mean, deviation = ours.get(row, (None, 0.0))
-        texts = [] if mean is None else [f"{100 * mean:.1f}"]
-        if deviation:  # a single run has none
-            texts[0] += f" ± {100 * deviation:.1f}"
-        texts += [f"paper {100 * printed[row]:.1f}"] if row in printed else []
-        axes.annotate("\n".join(texts), (1.02, y), xycoords=("axes fraction", "data"), va="center")
+        text = _bar_text(ours.get(row), printed.get(row))
+        axes.annotate(text, (1.02, y), xycoords=("axes fraction", "data"), va="center")
     axes.set_yticks(range(len(rows)), [plain(row) for row in rows])
     axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel=plain(metric))
     axes.set_xlim(0, 1.05 * axes.dataLim.x1)
@@ -107,3 +104,11 @@ def _check_shares(shares: Sequence[float]) -> None:
     for share in shares:
         if not 0 <= share <= 1:
             raise InputError(f"ablation bars: found {share}; accepted are shares in [0, 1]")
+
+
+def _bar_text(ours: tuple[float, float] | None, paper: float | None) -> str:
+    """Return our mean and deviation, and the paper's value, in percent; a line for each."""
+    lines = [] if ours is None else [percent(*ours)]
+    if paper is not None:
+        lines.append(f"paper {100 * paper:.1f}")
+    return "\n".join(lines)

@@ -25,6 +25,7 @@ from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.progress import Steps
 from ser_stream.recipes.speech import Recipe
+from ser_stream.training.model_folder import check_same_run
 from ser_stream.training.speech import train
 
 CALM = "calm"
@@ -53,7 +54,8 @@ def train_folds(
         network with speaker memory, folds and pooled also under `IN_A_ROW`.
 
     Raises:
-        InputError: see `train`, or the protocol does not fit the corpora.
+        InputError: see `train`; the protocol does not fit the corpora; or the output has folds of a
+            run with other settings.
     """
     utterances = read_corpora(corpora, list(recipe.corpora))
     recipes = fold_recipes(recipe, utterances)
@@ -62,7 +64,9 @@ def train_folds(
     for name, fold in recipes.items():
         folder = output / name.replace(" ", "-")
         steps.start(name)
-        if not (folder / "scores.json").is_file():
+        if (folder / "scores.json").is_file():
+            check_same_run(folder, {"recipe": fold, "seed": seed})
+        else:
             train(fold, corpora, cache, folder, seed, device, start=start)
             _score_fold(fold, utterances, folder)
         scored = json.loads((folder / "scores.json").read_text(encoding="utf-8"))

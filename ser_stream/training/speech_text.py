@@ -61,12 +61,9 @@ def train_speech_text(
     steps.start("reading the corpora and computing features")
     model, options, text_data = _initial_model(recipe, features, seed)
     corpora_pairs = read_paired_corpora(recipe, corpora, features, model.text.vocabulary, cache)
-    pairs = corpora_pairs.training_pairs(
-        training_set_settings(voices, MAX_FRAMES),
-        voices.speeds,
-        load_noises(corpora, voices.noise_folds, features),
-        recipe.max_error_rate,
-    )
+    noises = load_noises(corpora, voices.noise_folds, features)
+    settings = training_set_settings(voices, MAX_FRAMES)
+    pairs = corpora_pairs.training_pairs(settings, voices.speeds, noises, recipe.max_error_rate)
     mean, std = pairs.statistics()
     model.set_normalisation(mean, std)
     write_run_record(output, model, seed, {"recipe": recipe})

@@ -30,6 +30,7 @@ from ser_stream.models.base import NormalisingModel
 from ser_stream.progress import format_duration, print_line, progress
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.training.devices import has_bfloat16, move
+from ser_stream.training.model_folder import STATE_FILE
 from ser_stream.training.optimizers import make_optimizer, make_scheduler
 from ser_stream.training.prediction import EvaluationBatches, predict
 
@@ -118,7 +119,7 @@ class Trainer(Generic[NetworkT]):
     @property
     def state_path(self) -> Path:
         """File of the state that an interrupted run resumes from."""
-        return self.folder / "state.pt"
+        return self.folder / STATE_FILE
 
     def run(self, validation: EvaluationBatches | None) -> NetworkT:
         """Train to the end and return the resulting network, in evaluation mode.

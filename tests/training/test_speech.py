@@ -100,6 +100,23 @@ def test_a_diverging_run_ends_with_an_error_and_writes_no_model(
     assert not (tmp_path / "model").exists()
 
 
+def test_a_run_is_not_resumed_with_other_settings(run_folder, corpora, recipe_path, tmp_path):
+    output = shutil.copytree(run_folder / "out", tmp_path / "out")
+    weights = (output / "model" / "model.safetensors").read_bytes()
+    recipe = load_recipe(recipe_path)
+    longer = dataclasses.replace(recipe.optimisation, epochs=7)
+    for changed, seed, message in (
+        (dataclasses.replace(recipe, optimisation=longer), 3, "epochs 3, which is 7 now"),
+        (recipe, 4, "seed 3, which is 4 now"),
+    ):
+        with pytest.raises(
+            InputError, match=f"found a run with .*{message}; use the same settings"
+        ):
+            train(changed, corpora, run_folder / "cache", output, seed=seed)
+    assert (output / "model" / "model.safetensors").read_bytes() == weights
+    assert json.loads((output / "run.json").read_text())["seed"] == 3
+
+
 @pytest.mark.parametrize("part", ["train", "validation"])
 def test_a_recipe_without_speakers_to_train_or_validate_on_is_refused_before_features(
     part, corpora, recipe_path, tmp_path
@@ -195,7 +212,7 @@ def test_evaluating_seeds_gives_mean_and_deviation_and_saves_a_model_card(
     assert main(["evaluate", *models, *options]) == 0
     out = capsys.readouterr().out
     assert "2 models, test speakers" in out
-    assert "+- 0.0" in out  # they are the same
+    assert "± 0.0" in out  # they are the same
     _, info = load_model(models[0])
     assert info.results["test"]["corpora"]["ravdess"]["speakers"] == ["ravdess-01"]
     card = (tmp_path / "a" / "README.md").read_text()
