@@ -22,7 +22,7 @@ from ser_stream.corpora import cremad
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.evaluation.metrics import score_answers
-from ser_stream.evaluation.streamed import draw
+from ser_stream.evaluation.streamed import choose_clips
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.speech_text import SpeechTextRecipe
 
@@ -50,7 +50,7 @@ def main() -> None:
 
     voices = load_recipe(RECIPE, SpeechTextRecipe).voices
     parts = voices.split(read_corpora(arguments.corpora, list(voices.corpora)))
-    clips = draw(
+    clips = choose_clips(
         [clip for clip in parts[arguments.part] if clip.corpus == "cremad"], arguments.clips
     )
     labels = voices.labels

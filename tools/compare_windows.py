@@ -12,7 +12,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,6 @@ from ser_stream.evaluation.evaluate import held_out_clips
 from ser_stream.evaluation.metrics import score
 from ser_stream.evaluation.streamed import MIN_SPEECH_S
 from ser_stream.models.base import EmotionModel
-from ser_stream.models.calibration import log_softmax
 from ser_stream.models.checkpoint import load_model
 from ser_stream.progress import progress
 from ser_stream.recipes.load import load_recipe
@@ -36,14 +35,12 @@ from ser_stream.stream.turn_encoder import TurnEncoder
 from ser_stream.stream.window import TurnEnd, Window, WindowSettings
 from ser_stream.stream.windowing import StreamWindower
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+from smoothing import SMOOTHERS, Smoother, no_smoothing
 
 WINDOWS_S = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
 HOPS_S = (0.1, 0.25, 0.5, 1.0)
 DEFAULT_WINDOW_S: Seconds = 5.0
 DEFAULT_HOP_S: Seconds = 0.5
-
-Smoother = Callable[[np.ndarray], np.ndarray]
-"""Logits of a turn's windows (windows, labels) -> scores of the same shape, from the past alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +85,6 @@ def compare(
     )
     turns = {each: _scored_turns(network, utterances, *each) for each in settings}
     default = turns[DEFAULT_WINDOW_S, DEFAULT_HOP_S]
-    no_smoothing = SMOOTHERS["none"]
     return {
         "model": info.name,
         "recipe": recipe.name,
@@ -166,52 +162,6 @@ def _after_onset(window: Window | TurnEnd) -> Seconds:
     return (turn.start + window.n_samples - turn.onset) / SAMPLE_RATE_HZ
 
 
-def _none(logits: np.ndarray) -> np.ndarray:
-    return logits
-
-
-def _moving_average(weight: float) -> Smoother:
-    def smooth(logits: np.ndarray) -> np.ndarray:
-        decoder = TurnDecoder(weight)
-        return np.array([decoder.add(each, 1.0) for each in logits])
-
-    return smooth
-
-
-def _hidden_markov(stay: float) -> Smoother:
-    """Return the forward algorithm for emotions that stay from window to window with `stay`."""
-
-    def smooth(logits: np.ndarray) -> np.ndarray:
-        likelihoods = np.exp(log_softmax(logits))
-        n_labels = logits.shape[1]
-        leave = (1 - stay) / (n_labels - 1)
-        beliefs, belief = [], np.full(n_labels, 1 / n_labels)
-        for likelihood in likelihoods:
-            belief = (leave + (stay - leave) * belief) * likelihood
-            belief /= belief.sum()
-            beliefs.append(belief)
-        return np.log(np.maximum(beliefs, 1e-12))
-
-    return smooth
-
-
-def _mean_so_far(logits: np.ndarray) -> np.ndarray:
-    """Return the sum of log-probabilities since the turn began; its best label is the mean's."""
-    return np.cumsum(log_softmax(logits), axis=0)
-
-
-SMOOTHERS: dict[str, Smoother] = {
-    "none": _none,
-    "moving average 0.3": _moving_average(0.3),
-    "moving average 0.5": _moving_average(0.5),
-    "moving average 0.7": _moving_average(0.7),
-    "moving average 0.9": _moving_average(0.9),
-    "HMM, stays 0.7": _hidden_markov(0.7),
-    "HMM, stays 0.9": _hidden_markov(0.9),
-    "mean since the turn began": _mean_so_far,
-}
-
-
 def _scores(
     labels: tuple[str, ...], turns: Sequence[ScoredTurn], smoother: Smoother
 ) -> dict[str, float]:
@@ -226,7 +176,7 @@ def _scores(
     by_corpus: dict[str, list[tuple[ScoredTurn, np.ndarray, int]]] = {}
     for turn in turns:
         answers = smoother(turn.logits).argmax(axis=1)
-        final = turn.final if smoother is _none else int(answers[-1])
+        final = turn.final if smoother is no_smoothing else int(answers[-1])
         by_corpus.setdefault(turn.corpus, []).append((turn, answers, final))
     scores = [_scores_of_corpus(labels, members) for members in by_corpus.values()]
     return {name: round(float(np.mean([each[name] for each in scores])), 4) for name in scores[0]}
@@ -288,7 +238,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Score a model by window length, hop and smoothing."
     )
-    parser.add_argument("model", metavar="NAME|DIR")
+    parser.add_argument("model", metavar="NAME|DIR", help="shipped model or model folder")
     add_held_out(parser)
     add_clips(parser)
     parser.add_argument("--json", action="store_true", help="all scores, as one JSON object")

@@ -37,7 +37,7 @@ from ser_stream.recipes.speech import Recipe
 from ser_stream.training.model_folder import write_description
 
 INTENSITY = {"strong": 1.0, "low": -1.0}
-"""Intensity relative to the usual one."""
+"""Label of intensity -> relative intensity; 0 is the intensity of utterances without a label."""
 VALENCE_INTENSITY_SCALE = 0.5
 """Relative change of valence per unit of intensity."""
 AROUSAL_INTENSITY_SHIFT = 0.25
@@ -138,9 +138,8 @@ def target(utterance: Utterance) -> tuple[float, float]:
     """Return the targets of the regression for an utterance: valence and arousal."""
     valence, arousal = CIRCUMPLEX[utterance.label]
     intensity = INTENSITY.get(utterance.intensity, 0.0)
-    if (
-        utterance.corpus == "ravdess" and utterance.intensity
-    ):  # two levels, neither is the usual one
+    if utterance.corpus == "ravdess" and utterance.intensity:
+        # RAVDESS has two levels only, which lie around 0.
         intensity = 0.5 if utterance.intensity == "strong" else -0.5
     return (
         valence * (1 + VALENCE_INTENSITY_SCALE * intensity),
@@ -176,8 +175,8 @@ def _pairs(utterances: list[Utterance]) -> list[tuple[int, int]]:
             parts = utterance.path.stem.split("-")
             same = tuple(parts[:3] + parts[4:])
             by_content.setdefault(same, {})[utterance.intensity] = index
-    both = (said for said in by_content.values() if {"strong", "normal"} <= said.keys())
-    return [(said["strong"], said["normal"]) for said in both]
+    both = (found for found in by_content.values() if {"strong", "normal"} <= found.keys())
+    return [(found["strong"], found["normal"]) for found in both]
 
 
 def _states(network: EmotionModel, store: FeatureStore) -> tuple[np.ndarray, np.ndarray]:
@@ -215,10 +214,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Add a layer for valence and arousal to a model, if it ranks better."
     )
-    parser.add_argument("model", metavar="NAME|DIR", help="its weights are rewritten")
-    parser.add_argument("--recipe", type=Path, required=True, help="whose speakers are used")
+    parser.add_argument(
+        "model", metavar="NAME|DIR", help="model that gets the layer; its weights are rewritten"
+    )
+    parser.add_argument("--recipe", type=Path, required=True, help="recipe whose speakers are used")
     add_corpora(parser)
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), metavar="DIR")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("runs/cache"), metavar="DIR",
+        help="cache of computed features; default: runs/cache",
+    )  # fmt: skip
     parser.add_argument(
         "--measure", choices=("validation", "test"), metavar="PART",
         help="measure the layer that the model has on these speakers; fit nothing",

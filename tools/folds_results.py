@@ -1,4 +1,4 @@
-"""Tables of networks that were not trained on the speakers, or the corpus, they are scored on."""
+"""Tables of cross-validation over speakers and over corpora."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ MODELS = (
     "default", "tiny", "open", "cnn-blstm-attention-streaming", "cat-streaming", "moma-streaming",
 )  # fmt: skip
 CLIPS = 40
-"""Recordings of each corpus in the table of conditions, which are streamed fifteen times."""
+"""Recordings of each corpus in the table of conditions; each is streamed once per condition."""
 
 MODEL_COLUMNS = (
     "model", "corpus", "speakers", "n", "WA (95 %)", "UA (95 %)", "in a row: UA (95 %)",
@@ -103,7 +103,7 @@ def markdown(columns: Sequence[str], rows: Sequence[Iterator[str]]) -> str:
 
 
 def conditions(corpora: Path) -> dict[str, str]:
-    """Score the default model in noise, in rooms and over bad lines."""
+    """Score the default model in noise, in rooms and through poor transmission lines."""
     names = [*CONDITIONS, NO_SPEECH]
     clips = held_out_clips(recipe_of("default"), corpora, "test", CLIPS)
     report = evaluate_conditions("default", clips, corpora, names)

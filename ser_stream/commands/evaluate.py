@@ -87,7 +87,9 @@ def _evaluate_speech(
             print_error(error)
             failed = True
     if reports and not arguments.json:
-        _print(arguments, reports, clips.title, recipe is not None and labels is None)
+        of_one_recipe = len({info.name for info in infos.values()}) == 1
+        with_summary = recipe is not None and labels is None and of_one_recipe
+        _print(arguments, reports, clips.title, with_summary)
     return 2 if _print_problems(reports) or failed else 0
 
 
@@ -184,7 +186,8 @@ def _print_problems(reports: Sequence[Report]) -> bool:
     ):
         messages = list(dict.fromkeys(m for report in reports for m in report.get(key, ())))
         if messages:
-            print_message(f"{len(messages)} clips were {what}:")
+            clips = "1 clip was" if len(messages) == 1 else f"{len(messages)} clips were"
+            print_message(f"{clips} {what}:")
         for message in messages[:MAX_LISTED]:
             print_message(f"  {message}")
         if len(messages) > MAX_LISTED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 def _adapt(arguments: argparse.Namespace) -> int:
     from ser_stream.recipes.load import load_recipe
     from ser_stream.recipes.speech import Recipe
-    from ser_stream.training.speaker_adaptation import adapt, measure, print_measured
+    from ser_stream.training.speaker_adaptation import adapt, measure_gain, print_gain
 
     if bool(arguments.recordings) != bool(arguments.output) or (
         bool(arguments.recipe) != bool(arguments.corpora)
@@ -122,14 +123,14 @@ def _adapt(arguments: argparse.Namespace) -> int:
         speech_s = adapt(arguments.model, arguments.recordings, arguments.output)
         print(f"adapted to {speech_s:.0f} s of speech; model written to {arguments.output}")
         print("the model is for this person alone, and has no speaker memory")
-        print(f"listen with it: ser-stream listen --model {arguments.output}")
+        print(f"listen with it: ser-stream listen --model {shlex.quote(str(arguments.output))}")
         return 0
     recipe = load_recipe(arguments.recipe, Recipe)
-    report = measure(arguments.model, recipe, arguments.corpora, arguments.part)
+    report = measure_gain(arguments.model, recipe, arguments.corpora, arguments.part)
     if arguments.json:
         print(json.dumps(report))
     else:
-        print_measured(report)
+        print_gain(report)
     return 0
 
 

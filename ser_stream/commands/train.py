@@ -131,8 +131,8 @@ def _fine_tune(arguments: argparse.Namespace) -> int:
     output = arguments.output or arguments.runs / f"{Path(model).name}-own"
     prepare_folder(output)
     report = fine_tune(model, arguments.recipe, output, arguments.seed or 0)
-    print_report(report)
     print(f"model written to {output / 'model'}")
+    print_report(report)
     return 0
 
 

@@ -54,25 +54,25 @@ class Utterance:
 AUDIO_ENDINGS = (".wav", ".flac", ".opus", ".ogg", ".mp3")
 
 
-def check_folder(root: Path, what: str) -> None:
+def check_folder(root: Path, layout: str) -> None:
     """Raise InputError if the corpus folder does not exist."""
     if not root.is_dir():
-        raise InputError(f"corpus folder {root}: no such folder; {what}")
+        raise InputError(f"corpus folder {root}: no such folder; {layout}")
 
 
-def audio_files(root: Path, folders: tuple[str, ...], what: str) -> list[Path]:
+def audio_files(root: Path, folders: tuple[str, ...], layout: str) -> list[Path]:
     """Return the sound files of the first of `folders` under `root` that has any, sorted by name.
 
     Hidden files are skipped: archives made on a Mac hold a `._NAME.wav` beside each sound file.
 
     Args:
         folders: glob patterns relative to root, tried in order ("." is the root itself).
-        what: the expected layout, for the error message.
+        layout: the expected layout, for the error message.
 
     Raises:
         InputError: the root does not exist, or none of the folders holds a sound file.
     """
-    check_folder(root, what)
+    check_folder(root, layout)
     for pattern in folders:
         matches = [root] if pattern == "." else filter(Path.is_dir, sorted(root.glob(pattern)))
         files = [
@@ -83,7 +83,7 @@ def audio_files(root: Path, folders: tuple[str, ...], what: str) -> list[Path]:
         ]
         if files:
             return files
-    raise InputError(f"corpus folder {root}: no sound files in {' or '.join(folders)}; {what}")
+    raise InputError(f"corpus folder {root}: no sound files in {' or '.join(folders)}; {layout}")
 
 
 def sound_file(folder: Path, name: str) -> Path | None:
@@ -92,21 +92,21 @@ def sound_file(folder: Path, name: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def check_none_missing(missing: Sequence[str], folder: Path, what: str) -> None:
+def check_none_missing(missing: Sequence[str], folder: Path, advice: str) -> None:
     """Raise InputError if the corpus lists sound files that are not in `folder`."""
     if missing:
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise InputError(
             f"corpus folder {folder}: sound files listed but missing: {len(missing)} ({shown}); "
-            f"{what}"
+            f"{advice}"
         )
 
 
 def unique(utterances: list[Utterance]) -> list[Utterance]:
-    """Return the utterances unchanged.
+    """Return the utterances, after checking that no two have the same key.
 
     Raises:
-        InputError: two have the same key.
+        InputError: two utterances have the same key.
     """
     by_key: dict[str, Utterance] = {}
     for utterance in utterances:
@@ -119,7 +119,7 @@ def unique(utterances: list[Utterance]) -> list[Utterance]:
     return utterances
 
 
-def read_text(path: Path, what: str) -> str:
+def read_text(path: Path, layout: str) -> str:
     """Return the content of a text file.
 
     Bytes that are not UTF-8 become U+FFFD: they occur in comments and texts of older corpora, not
@@ -131,11 +131,11 @@ def read_text(path: Path, what: str) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; {what}") from error
+        raise InputError(f"{path}: {error.strerror or error}; {layout}") from error
 
 
 def table_rows(
-    path: Path, columns: Sequence[str], what: str, delimiter: str = ","
+    path: Path, columns: Sequence[str], layout: str, delimiter: str = ","
 ) -> list[tuple[str, dict[str, str]]]:
     """Return the rows of a table, each with its position: "FILE, line N".
 
@@ -146,21 +146,21 @@ def table_rows(
         InputError: the file cannot be read, is no table, lacks a column, or a row is too short.
     """
     # csv splits the lines: a quoted text may contain line ends.
-    reader = csv.DictReader(io.StringIO(read_text(path, what), newline=""), delimiter=delimiter)
+    reader = csv.DictReader(io.StringIO(read_text(path, layout), newline=""), delimiter=delimiter)
     try:
         found = reader.fieldnames or []
         rows = [(f"{path}, line {reader.line_num}", row) for row in reader]
     except csv.Error as error:
-        raise InputError(f"{path}: not a table: {error}; {what}") from error
+        raise InputError(f"{path}: not a table: {error}; {layout}") from error
     absent = [column for column in columns if column not in found]
     if absent:
         raise InputError(
-            f"{path}: no column {', '.join(absent)}; found {', '.join(found) or 'none'}; {what}"
+            f"{path}: no column {', '.join(absent)}; found {', '.join(found) or 'none'}; {layout}"
         )
     for where, row in rows:
         short = [column for column in columns if row[column] is None]
         if short:
-            raise InputError(f"{where}: nothing in column {', '.join(short)}; {what}")
+            raise InputError(f"{where}: nothing in column {', '.join(short)}; {layout}")
     return rows
 
 

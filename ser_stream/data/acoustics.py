@@ -1,4 +1,4 @@
-"""Acoustic conditions of a robot: noise, rooms, levels, narrow channels; for measuring robustness.
+"""Acoustic conditions for measuring robustness: noise, rooms, levels, narrow channels.
 
 Speech is (n,) float32, 16 kHz mono, full scale 1. Signal-to-noise ratios refer to the mean power of
 the speech, pauses included.
@@ -28,7 +28,7 @@ BABBLE_VOICES = 6
 Samples = np.ndarray
 Condition = Callable[[Samples, "BackgroundSounds", np.random.Generator], Samples]
 Sound = Callable[["BackgroundSounds", int, np.random.Generator], Samples]
-"""Returns a number of samples of background sound."""
+"""Function of the sounds, a number of samples n and a generator; returns background sound (n,)."""
 
 
 class BackgroundSounds:
@@ -37,7 +37,7 @@ class BackgroundSounds:
     Args:
         corpora: folder that holds esc10/.
         folds: folds of ESC-10 to take sounds from; not those that the model was trained on.
-        voices: recordings of which several at once make babble.
+        voices: recordings of speech; several of them at once are babble.
 
     Raises:
         InputError: ESC-10 is missing.
@@ -77,7 +77,7 @@ class BackgroundSounds:
 
 
 def motor(length: int, rng: np.random.Generator) -> Samples:
-    """Return a fan or servo: a hum of 15 harmonics of varying speed, and low-passed noise."""
+    """Return the sound of a fan or servo: 15 harmonics of varying speed, and low-passed noise."""
     speed = rng.uniform(80, 250) * (1 + 0.03 * _varying(length, rng))
     phase = 2 * np.pi * np.cumsum(speed) / SAMPLE_RATE_HZ
     hum = sum(np.sin(k * phase + rng.uniform(0, 2 * np.pi)) / k for k in range(1, 16))
@@ -124,7 +124,7 @@ def _gain(gain_db: Decibels) -> Condition:
 
 
 def _clipped(speech: Samples, _background: BackgroundSounds, _rng: np.random.Generator) -> Samples:
-    """Clip one sample in fifty, as a microphone does whose level is far too high."""
+    """Clip one sample in fifty, as a microphone does at far too high a level."""
     top = np.quantile(np.abs(speech), 0.98)
     return pad_speech(np.clip(speech, -top, top))[0]
 

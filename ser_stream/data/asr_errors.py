@@ -17,9 +17,9 @@ from ser_stream.features.vocabulary import MARKS
 
 SUBSTITUTION, DELETION, INSERTION = 0.60, 0.25, 0.15
 MAX_CONFUSIONS = 12
-"""Number of words that one may be confused with: the most frequent of those that are alike."""
+"""Maximum number of confusions of a word; the most frequent similar words are kept."""
 N_INSERTED = 50
-"""Number of words that may be inserted: the most frequent ones, which are short."""
+"""Size of the set that inserted words are drawn from: the most frequent words, which are short."""
 
 _SPELLINGS = (
     ("'", ""), ("^kn", "n"), ("^wr", "r"), ("^ps", "s"), ("mb$", "m"), ("gh(?=t|$)", ""),

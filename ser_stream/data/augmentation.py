@@ -1,4 +1,4 @@
-"""Augmentation of log-mel frames, so that level, room noise and length do not decide.
+"""Augmentation of log-mel frames, against overfitting to level, noise, room and length.
 
 Frames are (frames, n_mels) in dB; sounds are added in the power domain.
 """
@@ -21,13 +21,13 @@ NotNegative = Annotated[float, Meta(ge=0)]
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """How strongly training windows are changed; ranges are (low, high), drawn uniformly.
+    """Settings of the augmentation of training windows; ranges are (low, high), drawn uniformly.
 
     Attributes:
         prefix: probability of keeping only the beginning of a turn, as interval windows do.
         min_frames: shortest such beginning.
-        shift: up to this many frames are left out in front, since the phase of a network's steps is
-            arbitrary.
+        shift: maximum number of frames cut from the beginning, since the phase of a network's
+            steps is arbitrary.
         gain_db: change of level.
         warp: largest relative stretch of the frequency axis, up or down: vocal tract length
             perturbation (Jaitly and Hinton, ICML workshop 2013), for speakers of other sizes.
@@ -72,8 +72,8 @@ class Augmentation:
     band_mask_width: Count = 8
 
     @property
-    def leaves_sound(self) -> bool:
-        """Whether windows hold the sound as it was recorded, if perhaps not to the turn's end."""
+    def keeps_sound(self) -> bool:
+        """Whether windows keep the recorded sound; they may still be cut to a part of the turn."""
         changes = (
             self.shift, *self.gain_db, self.warp, self.simulated_channel, self.silence, self.noise,
             self.no_speech, self.tilt_db, self.low_pass, self.mixup, self.time_masks,
@@ -114,7 +114,7 @@ def low_pass(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     n_mels = frames.shape[1]
     edge = rng.integers(3 * n_mels // 4, n_mels)
     loss = 10.0 * np.maximum(0, np.arange(n_mels) - edge)
-    # In double precision, so that a seed gives the same batches as it always did.
+    # In double precision: in single precision, a seed would give other batches than before.
     return np.maximum(frames - loss.astype(np.float32), np.float64(SILENCE_DB))
 
 

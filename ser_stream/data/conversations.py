@@ -2,7 +2,7 @@
 
 The earlier turns of a conversation must pass the network with its present weights. A batch
 therefore holds several utterances of each of a few speakers, and the earlier turns of an utterance
-are others of its speaker in the same batch: nothing is computed for them alone.
+are others of its speaker in the same batch, which need no computation of their own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ser_stream.distributed import share_of_process
 from ser_stream.features.speaker_memory import MEMORY_S, memory_weight
 
 MAX_TURNS = 8
-"""Utterances of a speaker in a batch, at most: one turn and up to seven earlier ones."""
+"""Maximum number of utterances of a speaker in a batch: a turn and up to seven earlier ones."""
 SAME_ENVIRONMENT_SHARE = 0.8
 """Share of conversations whose utterances all have the same room, microphone and noise."""
 

@@ -1,8 +1,8 @@
 """Speech of a corpus as log-mel frames, computed once and cached on disk.
 
-An utterance is cut to its speech by the turn detector of the stream, so that training sees what
-streaming will give: from the pre-roll before the first onset to the end of the last turn. Speed is
-changed by resampling, which moves pitch and tempo together.
+An utterance is cut to its speech by the turn detector of the stream, so that training and
+streaming use the same part of it: from the pre-roll before the first onset to the end of the last
+turn. Speed is changed by resampling, which moves pitch and tempo together.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def select_utterances(
 
 
 def feature_key(utterances: Sequence[Utterance], config: LogMelConfig, speed: float) -> list[Any]:
-    """Return all that features depend on, as a cache key."""
+    """Return the cache key of features: everything that they depend on."""
     keys = [utterance.key for utterance in utterances]
     return [keys, dataclasses.asdict(config), speed, TAIL_S, TURN_DETECTOR_VERSION]
 
@@ -126,7 +126,7 @@ def load_or_compute(
         compute: yields the frames of each utterance, and how many lie before its last turn's end.
     """
     path, index_path = cache_path(folder, key, ".npy"), cache_path(folder, key, ".index.npy")
-    if not index_path.is_file():  # written last: it says that the other is complete
+    if not index_path.is_file():  # written last, so that its presence means a complete entry
         folder.mkdir(parents=True, exist_ok=True)
         chunks, index = [], []
         for frames, n_speech in compute():
@@ -140,7 +140,7 @@ def load_or_compute(
 
 
 def save_array(path: Path, content: np.ndarray) -> None:
-    """Write a file in one step: another run may compute the same, and map the earlier file."""
+    """Replace a file in one step, since another run may have mapped the earlier file."""
     unfinished = path.with_suffix(f".{os.getpid()}.tmp")
     with unfinished.open("wb") as file:
         np.save(file, content)

@@ -26,8 +26,8 @@ log = logging.getLogger("ser_stream.training")
 def align(utterances: Sequence[Utterance], folder: Path) -> list[Utterance]:
     """Add the times of words, found by PocketSphinx, to utterances that have none.
 
-    Where not every word is found in the sound, as in one sentence of ten in CREMA-D, the words of
-    the utterance divide its time equally, as in equal segmentation; their number is logged.
+    If a word is not found in the sound, as in one sentence of ten in CREMA-D, all words of the
+    utterance get equal shares of its duration. The number of such utterances is logged.
 
     Raises:
         InputError: an utterance has no text, or it is not English; or PocketSphinx is missing.

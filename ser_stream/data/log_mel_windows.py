@@ -108,7 +108,7 @@ class LogMelWindows:
         return window.frames, self._targets[index]
 
     def _without_speech(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return recorded noise alone, and the target that makes no label likelier than another."""
+        """Return recorded noise alone, and a target with the same probability for each label."""
         augmentation = self._settings.augmentation
         n_frames = int(rng.integers(augmentation.min_frames, self._settings.max_frames + 1))
         frames = self.noise.recorded(n_frames, rng)

@@ -30,7 +30,7 @@ from ser_stream.models.segment_batch import SegmentBatch
 
 NEUTRAL = "neutral"
 FRAMES_PER_WORD = 10
-"""Texts are cut so that each word has this time: nobody speaks more than ten words a second."""
+"""Minimum number of frames per word: longer texts are cut, to at most ten words a second."""
 LETTERS_OF_PAUSE = 2
 """Length of the pause after a word, in letters."""
 

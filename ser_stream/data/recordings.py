@@ -134,8 +134,8 @@ class ClipBatchSettings:
 class Clips:
     """Recordings of one part, as batches for training and for evaluation.
 
-    Of a recording longer than `max_frames`, each epoch takes one segment of that length at random;
-    for evaluation it is cut into as few such segments as cover all of it.
+    From a recording longer than `max_frames`, each epoch draws one segment of that length; for
+    evaluation the recording is cut into the smallest number of such segments that covers it.
 
     Args:
         store: features of these recordings, and perhaps of others.
@@ -170,7 +170,7 @@ class Clips:
         """
         n, total, squares = 0, np.zeros(()), np.zeros(())
         for index in range(len(self.targets)):
-            # One recording at a time: all of them take a gigabyte.
+            # One recording at a time: all of them together take a gigabyte.
             clip = self.store.utterance(self.members[index]).astype(np.float64)
             if standardise == "cell":
                 clip = clip[None]

@@ -1,7 +1,6 @@
 """Earlier turns of a speaker in training: other utterances of the same speaker, drawn at random.
 
-The utterance itself may be among them; in corpora with sixty utterances of each speaker and more
-that is rare.
+The utterance itself may be among them, which is rare in corpora with sixty utterances per speaker.
 """
 
 from __future__ import annotations

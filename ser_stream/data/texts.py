@@ -119,7 +119,7 @@ def soft_targets(
     mix: dict[str, float],
     balance: float,
 ) -> np.ndarray:
-    """Return soft labels (texts, labels) float32; a text's sum is its weight, 1 on average.
+    """Return soft labels (texts, labels) float32; a row's sum is the text's weight, 1 on average.
 
     Args:
         mix: corpus -> weight of each of its texts.

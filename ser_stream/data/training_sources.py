@@ -1,4 +1,4 @@
-"""What training batches are drawn from, and the settings of a training set."""
+"""Sources and settings of a training set, and the sampler of its utterances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps of the augmentation of log-mel windows: a window is drawn, then passes each of them.
+"""Steps of the augmentation of log-mel windows; a drawn window passes them in order.
 
 A step draws its random numbers in the same order and number for the same settings, so that a seed
 gives the same batches in every run.
@@ -34,7 +34,7 @@ from ser_stream.units import Decibels
 
 @dataclasses.dataclass
 class DrawnWindow:
-    """A window between two steps, and what later steps need to know of it.
+    """A window between two steps, with the facts that later steps need.
 
     Attributes:
         frames: (frames, n_mels) in dB.
@@ -88,7 +88,7 @@ class RecordingChoice:
 
 
 class CutWindow:
-    """Cuts an utterance to what a window of the stream would hold of it."""
+    """Cuts an utterance to the part that a window of the stream would hold."""
 
     def __init__(self, settings: Augmentation, max_frames: int):
         self._settings = settings
@@ -215,7 +215,8 @@ class AddNoise:
         if environment.random() >= self._settings.noise:
             return
         snr_db = environment.uniform(*self._settings.snr_db)
-        # How many numbers a noise takes must not shift what is drawn after it.
+        # From its own generator, since kinds of noise draw different amounts of random numbers,
+        # which must not change the later draws.
         noise = self._noise.draw(len(window.frames), environment.spawn(1)[0])
         window.frames = add_noise(window.frames, noise, snr_db)
 
@@ -232,7 +233,7 @@ class LowPass:
 
 
 class SubtractSpeakerMemory:
-    """Subtracts what the speaker memory holds of earlier turns in the same environment.
+    """Subtracts the mean of earlier turns in the same environment, as a speaker memory does.
 
     Args:
         mean: (n_mels,) mean frame that the memory starts from, in dB.

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ser_stream.corpora import own
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
@@ -16,7 +14,12 @@ from ser_stream.emotion import INTERVAL, UTTERANCE, merge_label
 from ser_stream.errors import InputError
 from ser_stream.evaluation.predictions import StreamedPredictions
 from ser_stream.evaluation.report import Report
-from ser_stream.evaluation.streamed import IN_A_ROW, draw, stream_logits_after, with_memories
+from ser_stream.evaluation.streamed import (
+    IN_A_ROW,
+    choose_clips,
+    stream_logits_per_memory,
+    with_speaker_memories,
+)
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.hugging_face_info import checkpoint_info
@@ -32,8 +35,8 @@ class LabelledClips:
     Attributes:
         title: what they are, for tables and plots.
         utterances: recordings of one corpus or several.
-        source: keys of the report that say where they are from.
-        left_out: one message for each clip that is left out for its label.
+        source: entries of the report that name the origin: recipe and part, or the table.
+        left_out: one message for each clip that is left out because of its label.
         unreadable: one message for each clip whose file is missing.
     """
 
@@ -44,7 +47,7 @@ class LabelledClips:
     unreadable: list[str] = dataclasses.field(default_factory=list)
 
     def with_labels(self, labels: Sequence[str]) -> LabelledClips:
-        """Merge labels into these, and leave out clips whose label has no place among them.
+        """Return the clips with their labels merged into these; leave out those with other labels.
 
         Raises:
             InputError: no clip is left.
@@ -80,7 +83,9 @@ def held_out_clips(
     """
     utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))[part]
     title = f"{part} speakers of recipe {recipe.name}"
-    return LabelledClips(title, draw(utterances, clips), {"recipe": recipe.name, "part": part})
+    return LabelledClips(
+        title, choose_clips(utterances, clips), {"recipe": recipe.name, "part": part}
+    )
 
 
 def own_clips(path: Path) -> LabelledClips:
@@ -129,6 +134,15 @@ def shared_labels(label_sets: Sequence[Sequence[str]]) -> tuple[str, ...]:
     return shared
 
 
+def scored_labels(info: ModelInfo, labels: Sequence[str] | None) -> Sequence[str]:
+    """Return the labels that a model is scored on, in the model's order where they are its own.
+
+    Args:
+        labels: that are asked for; None: the model's.
+    """
+    return info.labels if labels is None or set(labels) == set(info.labels) else labels
+
+
 def evaluate_model(
     model: str | Path, recipe: Recipe, corpora: Path, part: str, clips: int | None = None
 ) -> Report:
@@ -158,9 +172,7 @@ def evaluate_clips(
         InputError: the model cannot be read, or no clip is left to score.
     """
     network, info = load_model(model, kind=EmotionModel)
-    # A set in another order than the model's is no other set: keep the model's order.
-    if labels is None or set(labels) == set(info.labels):
-        labels = info.labels
+    labels = scored_labels(info, labels)
     clips = clips.with_labels(labels)
     report: Report = {"model": info.name, **clips.source}
     if labels != info.labels:
@@ -201,35 +213,33 @@ def score_stream(
     Raises:
         InputError: a recording cannot be read, or none has an utterance estimate.
     """
-    ways = [StreamedPredictions(info, labels) for _ in range(1 + in_a_row)]
-    recordings = with_memories(network, utterances, in_a_row)
+    conditions = [StreamedPredictions(info, labels) for _ in range(1 + in_a_row)]
+    recordings = with_speaker_memories(network, utterances, in_a_row)
     for utterance, memories in progress(
         recordings, f"scoring {utterances[0].corpus}", len(utterances)
     ):
-        windows = []
-        logits: list[list[np.ndarray]] = [[] for _ in ways]
         try:
-            scored = stream_logits_after(network, info.smoothing, utterance.path, memories)
-            for window, of_ways in scored:
-                windows.append(window)
-                for way, values in zip(logits, of_ways, strict=True):
-                    way.append(values)
+            # All windows at once: of an unreadable recording, no estimate is scored.
+            scored = list(
+                stream_logits_per_memory(network, info.smoothing, utterance.path, memories)
+            )
         except InputError as error:
             if unreadable is None:
                 raise
             unreadable.append(str(error))
             continue
-        for predictions, of_way in zip(ways, logits, strict=True):
-            predictions.add(utterance, windows, of_way)
-    if unreadable and len(unreadable) >= len(utterances) and not ways[0].n:
+        windows = [window for window, _ in scored]
+        for number, predictions in enumerate(conditions):
+            predictions.add(utterance, windows, [logits[number] for _, logits in scored])
+    alone = conditions[0]
+    if unreadable and len(unreadable) >= len(utterances) and not alone.n:
         raise InputError(
             f"none of the {len(utterances)} recordings can be read, the last one: {unreadable[-1]}"
         )
-    alone = ways[0]
     report: Report = {UTTERANCE: alone.scores(UTTERANCE)}
     if alone.has(INTERVAL):
         report[INTERVAL] = alone.scores(INTERVAL)
     report["by_sex"] = alone.scores_by_sex()
     if in_a_row:
-        report[IN_A_ROW] = ways[1].scores(UTTERANCE)
+        report[IN_A_ROW] = conditions[1].scores(UTTERANCE)
     return report

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class Scores:
 
     @property
     def weighted_f1(self) -> float:
-        """Mean F1 over the labels, weighted by their counts, as usually reported for MELD."""
+        """Mean F1 over the labels, weighted by their counts: the metric of most work on MELD."""
         occurs = self.counts > 0
         return float(np.average(self._f1[occurs], weights=self.counts[occurs]))
 
@@ -83,7 +84,7 @@ class Scores:
     def one_against_rest(self) -> tuple[float, float]:
         """Mean over the labels of one-against-rest accuracy, and of one-against-rest mean recall.
 
-        Jalal et al., eq. 10, call the first UA and the second WA, the reverse of the usual names.
+        Jalal et al., eq. 10, call the first UA and the second WA; elsewhere the names are reversed.
         True negatives count, so guessing among four labels gives 0.625 and 0.5.
         """
         positives, n = self.counts, self.n
@@ -108,6 +109,21 @@ class Scores:
             "confusion": self.confusion.tolist(),
             "no_speech": self.no_speech.tolist(),
         }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Scores:
+        """Return the scores whose `to_dict`, perhaps with further keys, is `content`."""
+        counts = (np.array(content[name], np.int64) for name in ("confusion", "no_speech"))
+        return cls(tuple(content["labels"]), *counts)
+
+
+def pool(scores: Sequence[Scores]) -> Scores:
+    """Return the scores of the answers of several evaluations together, all of the same labels."""
+    return Scores(
+        scores[0].labels,
+        np.sum([each.confusion for each in scores], axis=0),
+        np.sum([each.no_speech for each in scores], axis=0),
+    )
 
 
 def score(

@@ -21,17 +21,17 @@ from ser_stream.progress import progress
 from ser_stream.stream.decoding import mean_scores
 
 ANSWERS = ("joint", "text", "sound")
-"""Predictions of the network, and of its branches alone."""
+"""Names of the predictions: of the network, and of each of its branches alone."""
 FIRST, LIVE = "first", "live"
-"""Prediction of a streaming model, and its mean with the joint one, which is published live."""
+"""Names of the prediction of a streaming model, and of its mean with the joint prediction, which a
+live stream publishes."""
 
 AudioPredictions = Sequence[dict[str, float] | None]
+"""For each clip label -> probability, or None where no speech was found."""
 
 
 def audio_predictions(model: str | Path, clips: Sequence[Path]) -> AudioPredictions:
-    """Return the probabilities of a streaming model for each clip, those of its longest turn.
-
-    None for a clip in which no speech was found.
+    """Return the probabilities of a streaming model for the longest turn of each clip.
 
     Raises:
         InputError: there is no such model, or a clip cannot be read.
@@ -77,14 +77,14 @@ def score_pairs(
             answers = (model.combined(predictions), predictions.text, predictions.audio)
             for name, values in zip(ANSWERS, answers, strict=True):
                 logits[name][members] = values
-    given = {name: values.argmax(axis=1) for name, values in logits.items()}
+    predicted = {name: values.argmax(axis=1) for name, values in logits.items()}
     if first is not None:
-        of_pairs = [answer for answer in first for _ in range(2)]
+        by_pair = [answer for answer in first for _ in range(2)]
         joint = calibration.probabilities(logits[ANSWERS[0]])
-        given[FIRST] = np.array([_best(labels, answer) for answer in of_pairs])
-        given[LIVE] = np.array([
+        predicted[FIRST] = np.array([_best(labels, answer) for answer in by_pair])
+        predicted[LIVE] = np.array([
             _best(labels, answer and mean_scores(answer, dict(zip(labels, own, strict=True))))
-            for answer, own in zip(of_pairs, joint, strict=True)
+            for answer, own in zip(by_pair, joint, strict=True)
         ])  # fmt: skip
     neutral = labels.index(NEUTRAL)
     same = pairs.text_targets == pairs.voice_targets
@@ -97,7 +97,7 @@ def score_pairs(
     return {
         kind: {
             name: score_answers(labels, pairs.targets[chosen], answers[chosen]).to_dict()
-            for name, answers in given.items()
+            for name, answers in predicted.items()
         }
         for kind, chosen in kinds.items()
     }

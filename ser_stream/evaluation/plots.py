@@ -40,7 +40,7 @@ CAPTION_CHARACTER_INCHES = 0.062
 """Average width of a character of a caption (8 points)."""
 
 MARKERS = "osD^vXP*"
-"""Markers of series, so that they can be told apart without colours."""
+"""Markers of series, for print without colours."""
 
 NO_ANSWER = "no answer"
 
@@ -65,7 +65,7 @@ def _write(figure: Figure, path: str | Path, kind: str) -> Path:
 
 
 def plain(text: str) -> str:
-    """Return the text escaped for matplotlib, which takes what is between dollars for a formula."""
+    """Return the text with its dollar signs escaped; matplotlib sets formulas between them."""
     return text.replace("$", r"\$")
 
 
@@ -80,7 +80,7 @@ def series_colours(n: int) -> list[str]:
 
 
 def confusion(scores: Scores, title: str, caption: str = "") -> Figure:
-    """Return a confusion matrix, each cell with its share of the row and its count.
+    """Plot a confusion matrix, each cell with its share of the row and its count.
 
     Rows are the labels that occur, columns all labels that can be predicted. Utterances in which
     no speech was found, if any, are in a last column. So a row's shares sum to 100 %, and the
@@ -131,7 +131,7 @@ def _add_caption(figure: Figure, caption: str) -> None:
 
 
 def coverage_curves(scores: Mapping[str, EstimateScores], title: str, caption: str = "") -> Figure:
-    """Return coverage against the confidence floor, and accuracy against coverage.
+    """Plot coverage against the confidence floor, and accuracy against coverage.
 
     Coverage is the share of the utterances whose confidence reaches the floor.
 
@@ -157,7 +157,7 @@ def coverage_curves(scores: Mapping[str, EstimateScores], title: str, caption: s
     for axes in (against_floor, against_coverage):
         _percent_axes(axes)
         axes.grid(alpha=0.3)
-    against_coverage.legend(loc="lower left", frameon=False)
+    against_coverage.legend(loc="best", frameon=False)  # few clips: a curve may go anywhere
     _add_caption(figure, caption)
     return figure
 
@@ -165,7 +165,7 @@ def coverage_curves(scores: Mapping[str, EstimateScores], title: str, caption: s
 def reliability_diagrams(
     scores: Mapping[str, EstimateScores], title: str, caption: str = ""
 ) -> Figure:
-    """Return, for each corpus, accuracy against confidence and the number of utterances per bin.
+    """Plot accuracy against confidence and the number of utterances per bin, a column per corpus.
 
     On the dotted diagonal confidence is as high as accuracy. Error bars are Wilson's 95 %
     intervals.
@@ -244,7 +244,7 @@ def draw_evaluation(report: Report, clips: str, folder: Path) -> list[Path]:
     caption = f"{clips}; streamed, one answer per recording, each without earlier recordings"
     paths = [
         _write(
-            confusion(_scores_of(entry[UTTERANCE]), f"{model}, {entry['title']}", caption),
+            confusion(Scores.from_dict(entry[UTTERANCE]), f"{model}, {entry['title']}", caption),
             folder / f"{name}-confusion-{corpus}",
             "png",
         )
@@ -257,9 +257,3 @@ def draw_evaluation(report: Report, clips: str, folder: Path) -> list[Path]:
         figure = draw(scores, f"{model}: {title}", caption)
         paths.append(_write(figure, folder / f"{name}-{kind}", "png"))
     return paths
-
-
-def _scores_of(entry: EstimateScores) -> Scores:
-    return Scores(
-        tuple(entry["labels"]), np.array(entry["confusion"]), np.array(entry["no_speech"])
-    )

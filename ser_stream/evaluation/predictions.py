@@ -48,7 +48,7 @@ class LabelProjection:
             )
 
     def __call__(self, probabilities: np.ndarray) -> np.ndarray:
-        """(model labels,) -> (scored labels,)."""
+        """Return the probabilities of the scored labels from those of the model's labels."""
         if self._is_identity:
             return probabilities
         kept = np.maximum(probabilities @ self._matrix, 1e-12)
@@ -56,7 +56,7 @@ class LabelProjection:
 
 
 class StreamedPredictions:
-    """Calibrated estimates of streamed recordings beside the true labels.
+    """Calibrated estimates of streamed recordings, with the true labels.
 
     Args:
         info: of the model that made the estimates.

@@ -43,8 +43,8 @@ coverage             for each confidence floor: floor, answered (share), wa (of 
 reliability          for each bin of confidence that is not empty: confidence, accuracy, n
 ===================  ===============================================================================
 
-Calibration error, answered, wa_answered, coverage and reliability are of the recordings that have
-an estimate, without those in which no speech was found.
+Calibration error, answered, wa_answered, coverage and reliability refer to the recordings that have
+an estimate; recordings in which no speech was found are left out.
 """
 
 from __future__ import annotations

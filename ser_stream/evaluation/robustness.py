@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from ser_stream.audio.speech import read_samples
 from ser_stream.corpora import esc10
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA
 from ser_stream.data.acoustics import CONDITIONS, BackgroundSounds
-from ser_stream.data.feature_cache import read_samples
 from ser_stream.errors import InputError
-from ser_stream.evaluation.evaluate import LabelledClips, by_corpus, score_stream
+from ser_stream.evaluation.evaluate import LabelledClips, by_corpus, score_stream, scored_labels
 from ser_stream.evaluation.report import EstimateScores, Report
 from ser_stream.evaluation.streamed import IN_A_ROW, MIN_SPEECH_S, stream_logits
 from ser_stream.models.base import EmotionModel
@@ -55,8 +55,7 @@ def evaluate_conditions(
         InputError: no clip is left to score, there is no ESC-10, or a room needs pyroomacoustics.
     """
     network, info = load_model(model, kind=EmotionModel)
-    if labels is None or set(labels) == set(info.labels):
-        labels = info.labels
+    labels = scored_labels(info, labels)
     clips = _readable(clips).with_labels(labels)
     surroundings = BackgroundSounds(corpora, NOISE_FOLDS, [u.path for u in clips.utterances])
     report: Report = {"model": info.name, **clips.source, "conditions": {}}
@@ -80,7 +79,7 @@ def evaluate_conditions(
 
 
 def _readable(clips: LabelledClips) -> LabelledClips:
-    """Return the clips whose sound can be read; the others are listed in `unreadable`."""
+    """Return the clips whose file can be read; the others are listed in `unreadable`."""
     readable, unreadable = [], list(clips.unreadable)
     for utterance in clips.utterances:
         try:
@@ -150,24 +149,25 @@ def conditions_table(report: dict) -> str:
         columns += ["mean", f"against {first}"]
         rows = [[name] for name in conditions]
         for row, scores in zip(rows, conditions.values(), strict=True):
-            row += [f"{100 * figures['ua']:.1f}" for figures in scores.values()]
-        ways = [conditions]
-        if all(IN_A_ROW in figures for figures in clean.values()):
+            row += [f"{100 * entry['ua']:.1f}" for entry in scores.values()]
+        with_mean = [conditions]
+        if all(IN_A_ROW in entry for entry in clean.values()):
             columns += ["in a row: mean", f"against {first}"]
-            ways.append({
-                name: {corpus: figures[IN_A_ROW] for corpus, figures in scores.items()}
+            with_mean.append({
+                name: {corpus: entry[IN_A_ROW] for corpus, entry in scores.items()}
                 for name, scores in conditions.items()
             })  # fmt: skip
-        for way in ways:
-            means = [_mean_ua(scores) for scores in way.values()]
+        for scores_by_condition in with_mean:
+            means = [_mean_ua(scores) for scores in scores_by_condition.values()]
             for row, mean in zip(rows, means, strict=True):
                 row += [f"{mean:.1f}", f"{mean - means[0]:+.1f}"]
         lines = [f"| {' | '.join(row)} |" for row in [columns, *rows]]
         lines.insert(1, "|---" * len(columns) + "|")
-    if false := report.get("false_estimates"):
+    if no_speech := report.get("false_estimates"):
+        minutes = 60 * no_speech["hours"]
         lines += ["", (
-            f"Sounds without a voice (ESC-10, folds 4 and 5, {60 * false['hours']:.1f} minutes): "
-            f"{false['estimates']} estimates, {false['per_hour']:g} per hour."
+            f"Sounds without a voice (ESC-10, folds 4 and 5, {minutes:.1f} minutes): "
+            f"{no_speech['estimates']} estimates, {no_speech['per_hour']:g} per hour."
         )]  # fmt: skip
     return "\n".join(lines)
 
@@ -177,4 +177,4 @@ def _title(corpus: str) -> str:
 
 
 def _mean_ua(scores: dict[str, dict]) -> float:
-    return 100 * float(np.mean([figures["ua"] for figures in scores.values()]))
+    return 100 * float(np.mean([entry["ua"] for entry in scores.values()]))

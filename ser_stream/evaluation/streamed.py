@@ -1,4 +1,4 @@
-"""Logits of recordings that are streamed as the recogniser streams them."""
+"""Logits of recordings that pass the recogniser's own windowing and scoring."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def stream_logits(
     Raises:
         InputError: the recording cannot be read.
     """
-    for window, (logits,) in stream_logits_after(model, smoothing, path, [memory]):
+    for window, (logits,) in stream_logits_per_memory(model, smoothing, path, [memory]):
         yield window, logits
 
 
-def stream_logits_after(
+def stream_logits_per_memory(
     model: EmotionModel, smoothing: float, path: Path, memories: Sequence[SpeakerMemory | None]
 ) -> Iterator[tuple[Window | TurnEnd, list[np.ndarray]]]:
     """Yield each window with one array of logits (labels,) per speaker memory; see `stream_logits`.
@@ -56,41 +56,42 @@ def stream_logits_after(
         yield window, [scorer.logits(window) for scorer in scorers]
 
 
-def draw(utterances: list[Utterance], clips: int | None) -> list[Utterance]:
-    """Return `clips` utterances of each corpus, those with the lowest checksums of their keys.
+def choose_clips(utterances: list[Utterance], clips: int | None) -> list[Utterance]:
+    """Return the same `clips` utterances of each corpus every time: by the checksum of their keys.
 
     Args:
-        clips: number of each corpus; None: all utterances, in their order.
+        clips: number of utterances per corpus; None: all utterances, in their order.
     """
     if clips is None:
         return utterances
     by_corpus: dict[str, list[Utterance]] = {}
-    for utterance in in_hashed_order(utterances):
+    for utterance in _in_hashed_order(utterances):
         by_corpus.setdefault(utterance.corpus, []).append(utterance)
     return [u for members in by_corpus.values() for u in members[:clips]]
 
 
-def in_hashed_order(utterances: list[Utterance]) -> list[Utterance]:
+def _in_hashed_order(utterances: list[Utterance]) -> list[Utterance]:
     """Return the utterances in a fixed pseudo-random order, by the checksums of their keys."""
     return sorted(utterances, key=lambda u: zlib.crc32(u.key.encode()))
 
 
-def with_memories(
+def with_speaker_memories(
     model: EmotionModel, utterances: list[Utterance], in_a_row: bool
 ) -> Iterator[tuple[Utterance, list[SpeakerMemory | None]]]:
     """Yield each recording with the speaker memories to score it with.
 
-    The first is None: the recording alone. With `in_a_row` the second is its speaker's memory.
+    The first is None: an empty memory, for the recording alone. With `in_a_row` the second holds
+    the speaker's earlier recordings.
     """
     memories = {u.speaker: new_speaker_memory(model) for u in utterances} if in_a_row else {}
-    for utterance in in_hashed_order(utterances):
+    for utterance in _in_hashed_order(utterances):
         yield utterance, [None, memories[utterance.speaker]] if in_a_row else [None]
 
 
 IN_A_ROW = "in a row"
-"""Utterance estimates where a speaker's recordings follow one another, as in a conversation."""
+"""Report key of utterance estimates where a speaker's recordings follow one another."""
 
-ABOUT = {
+ESTIMATE_TITLES = {
     UTTERANCE: "utterances, one per recording",
     INTERVAL: "interval estimates, one per window",
     IN_A_ROW: "utterances, recordings of a speaker in a row",

@@ -11,18 +11,18 @@ from rich.table import Table
 
 from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.evaluation.report import EstimateScores, Report
-from ser_stream.evaluation.streamed import ABOUT
+from ser_stream.evaluation.streamed import ESTIMATE_TITLES
 
 COLUMNS = ("n", "WA\n95 % CI", "UA\n95 % CI", "macro\nF1", "ECE", "answered")
 
 
 def narrow_table(title: str | None = None) -> Table:
-    """Return an empty table with little space between columns, so that figures are not cut off."""
+    """Return an empty table with little space between columns, so that numbers are not cut off."""
     return Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
 
 
 def print_reports(reports: Sequence[Report], title: str) -> None:
-    """Print all models in one table; of a single model also its confusion matrices."""
+    """Print all models in one table, and the confusion matrices if there is a single model."""
     console = Console()
     console.print(comparison_table(reports, title))
     if len(reports) == 1:
@@ -39,12 +39,12 @@ def comparison_table(reports: Sequence[Report], title: str) -> Table:
     if len(reports) == 1:
         table = _empty_table(("corpus", "estimates"), f"{reports[0]['model']}, {title}, streamed")
         for entry in reports[0]["corpora"].values():
-            for estimates in filter(entry.__contains__, ABOUT):
+            for estimates in filter(entry.__contains__, ESTIMATE_TITLES):
                 table.add_row(entry["title"], estimates, *_cells(entry[estimates]))
         return table
     table = _empty_table(("model",), f"{title}, streamed")
     for corpus in dict.fromkeys(corpus for report in reports for corpus in report["corpora"]):
-        for estimates in ABOUT:
+        for estimates in ESTIMATE_TITLES:
             entries = {report["model"]: report["corpora"].get(corpus, {}) for report in reports}
             entries = {model: entry for model, entry in entries.items() if estimates in entry}
             for number, (model, entry) in enumerate(entries.items()):
@@ -77,8 +77,10 @@ def _interval(ends: Sequence[float] | None) -> str:
 
 
 def print_summary(reports: Sequence[Report]) -> None:
-    """Print mean and standard deviation over several models, such as seeds of one recipe."""
-    table = Table(title=f"{len(reports)} models, {reports[0]['part']} speakers: mean +- deviation")
+    """Print mean and standard deviation over several models of one recipe, such as seeds."""
+    table = narrow_table(
+        f"{len(reports)} models, {reports[0]['part']} speakers: mean ± standard deviation"
+    )
     for column in ("corpus", "estimates", "WA", "UA", "macro-F1"):
         table.add_column(column)
     for corpus, entry in reports[0]["corpora"].items():
@@ -89,7 +91,7 @@ def print_summary(reports: Sequence[Report]) -> None:
             cells = []
             for name in ("wa", "ua", "macro_f1"):
                 values = [100 * each[name] for each in scores]
-                cells.append(f"{np.mean(values):.1f} +- {np.std(values, ddof=1):.1f}")
+                cells.append(f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}")
             table.add_row(entry["title"], trigger, *cells)
     Console().print(table)
 

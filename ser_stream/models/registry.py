@@ -10,6 +10,7 @@ listed without importing any network::
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -120,7 +121,8 @@ def build_model(
             `BimodalModel`.
 
     Raises:
-        InputError: the architecture is unknown or of another kind, or an option is unknown.
+        InputError: the architecture is unknown or of another kind, or an option is unknown or has
+            a value that the network does not accept.
     """
     if kind is None:
         from ser_stream.models.base import EmotionModel
@@ -135,7 +137,23 @@ def build_model(
     try:
         return network(labels, features, **(options or {}))
     except TypeError as error:
+        accepted = ", ".join(_option_names(network_class(architecture)))
+        raise InputError(f"options of {architecture}: {error}; accepted are {accepted}") from error
+    except ValueError as error:
         raise InputError(f"options of {architecture}: {error}") from error
+
+
+def _option_names(network: type) -> list[str]:
+    """Return the options of a network's class and, where it passes others on, of its bases."""
+    names: list[str] = []
+    for base in network.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        names += [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        if not any(p.kind == p.VAR_KEYWORD for p in parameters):
+            break
+    return [name for name in dict.fromkeys(names) if name not in ("labels", "features")]
 
 
 def _of_kind(kind: type[NormalisingModel]) -> list[str]:

@@ -40,9 +40,9 @@ def attention_over_spectrogram(
 ) -> Figure:
     """Plot waveform, log-mel spectrogram, attention, words and phones on one time axis.
 
-    As Jalal et al., Figures 2 to 5. A frame is drawn around the middle of the sound it covers, one
-    hop wide. Boundaries of words (solid) and of phones (dotted) run through all panels. A dotted
-    line shows the weight of every frame under uniform attention.
+    The layout is that of Jalal et al., Figures 2 to 5. A frame is drawn around the middle of the
+    sound that it covers, one hop wide. Boundaries of words (solid) and of phones (dotted) run
+    through all panels. A dotted line shows the weight of every frame under uniform attention.
 
     Args:
         log_mel: (frames, bands) dB, before normalisation.
@@ -78,11 +78,7 @@ def attention_over_spectrogram(
     edges_s = start_s + features.frame_s * np.arange(len(log_mel) + 1)
     _draw_spectrogram(next(rows), log_mel, edges_s, features)
     for colour, (name, levels) in zip(series_colours(len(weights)), weights.items(), strict=True):
-        axes = next(rows)
-        axes.stairs(levels, edges_s, fill=True, color=colour, alpha=0.4)
-        axes.stairs(levels, edges_s, baseline=None, color=colour)
-        axes.axhline(np.mean(levels), color="0.3", linestyle=":")
-        axes.set_ylabel(f"{textwrap.fill(plain(name), LABEL_WIDTH)}\n(weight)")
+        _draw_weights(next(rows), name, levels, edges_s, colour)
     # Phone boundaries are not drawn in the words' row, where they would cross the text.
     _draw_boundaries(panels, words, "-")
     _draw_boundaries([*panels[: len(panels) - len(tracks)], panels[-1]], phones, ":")
@@ -148,6 +144,15 @@ def _draw_spectrogram(
     axes.figure.colorbar(image, cax=axes.inset_axes((1.01, 0, 0.012, 1)), label="dB re 1")
 
 
+def _draw_weights(
+    axes: Axes, layer: str, weights: np.ndarray, edges_s: np.ndarray, colour: str
+) -> None:
+    axes.stairs(weights, edges_s, fill=True, color=colour, alpha=0.4)
+    axes.stairs(weights, edges_s, baseline=None, color=colour)
+    axes.axhline(np.mean(weights), color="0.3", linestyle=":")
+    axes.set_ylabel(f"{textwrap.fill(plain(layer), LABEL_WIDTH)}\n(weight)")
+
+
 def _draw_waveform(axes: Axes, waveform: np.ndarray) -> None:
     times_s = np.arange(len(waveform)) / SAMPLE_RATE_HZ
     # Rasterised in the SVG: as a path, each second has 16,000 points.
@@ -203,12 +208,7 @@ def word_weights(words: Sequence[str], text: np.ndarray, audio: np.ndarray, titl
     """
     weights = {"text": np.atleast_2d(text), "audio": np.atleast_2d(audio)}
     n_words = len(words)
-    for name, heads in weights.items():
-        if n_words == 0 or heads.ndim != 2 or heads.shape[1] != n_words or len(heads) == 0:
-            raise InputError(
-                f"word weights: found {n_words} words and weights of {name} {np.shape(heads)}; "
-                "accepted are (heads, words) for 1 word and more"
-            )
+    _check_heads(weights, n_words)
     strips = {name: heads for name, heads in weights.items() if len(heads) > 1}
     width = max(6.0, 0.35 * n_words)
     longest = CHARACTER_INCHES * max(map(len, words))
@@ -226,15 +226,29 @@ def word_weights(words: Sequence[str], text: np.ndarray, audio: np.ndarray, titl
     panels[0].legend(title="attention of", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     panels[0].set_title(heading(title, width))
     panels[0].set_ylabel("weight, mean of heads" if strips else "weight")
-    highest = max((heads.max() for heads in strips.values()), default=1.0)
-    for axes, (name, heads) in zip(panels[1:], strips.items(), strict=True):
-        image = axes.imshow(heads, aspect="auto", cmap="Blues", vmin=0, vmax=highest)
-        axes.set_yticks(range(len(heads)), [str(head + 1) for head in range(len(heads))])
-        axes.set_ylabel(f"{name},\nhead")
-        axes.figure.colorbar(image, cax=axes.inset_axes((1.01, 0, 0.012, 1)), label="weight")
+    _draw_heads(panels[1:], strips)
     panels[-1].set_xticks(
         range(n_words), [plain(word) for word in words], rotation=90 if upright else 0
     )
     panels[-1].set_xlim(-0.5, n_words - 0.5)
     figure.align_ylabels()
     return figure
+
+
+def _check_heads(weights: Mapping[str, np.ndarray], n_words: int) -> None:
+    for name, heads in weights.items():
+        if n_words == 0 or heads.ndim != 2 or heads.shape[1] != n_words or len(heads) == 0:
+            raise InputError(
+                f"word weights: found {n_words} words and weights of {name} {np.shape(heads)}; "
+                "accepted are (heads, words) for 1 word and more"
+            )
+
+
+def _draw_heads(panels: Sequence[Axes], strips: Mapping[str, np.ndarray]) -> None:
+    """Draw the weights of each head, one modality per panel, on one colour scale."""
+    highest = max((heads.max() for heads in strips.values()), default=1.0)
+    for axes, (name, heads) in zip(panels, strips.items(), strict=True):
+        image = axes.imshow(heads, aspect="auto", cmap="Blues", vmin=0, vmax=highest)
+        axes.set_yticks(range(len(heads)), [str(head + 1) for head in range(len(heads))])
+        axes.set_ylabel(f"{name},\nhead")
+        axes.figure.colorbar(image, cax=axes.inset_axes((1.01, 0, 0.012, 1)), label="weight")

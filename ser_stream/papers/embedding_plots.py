@@ -1,4 +1,4 @@
-"""t-SNE maps: which emotions a network's embeddings, or its input features, keep apart.
+"""t-SNE maps of a network's embeddings, or of its input features, coloured by emotion.
 
 As in `evaluation.plots`, each function returns a figure that belongs to the caller alone.
 """
@@ -16,20 +16,15 @@ from ser_stream.errors import InputError
 from ser_stream.evaluation.plots import COLOURS, heading
 
 MARKERS = dict(zip(EMOTIONS, "osD^vXP<>*", strict=True))
-"""Emotion -> its marker, beside its colour, as in Sherman et al., Fig. 4."""
+"""Emotion -> its marker, in addition to its colour, as in Sherman et al., Fig. 4."""
 
 PANEL_INCHES = 4.8
-
-
-def embedding_map(points: np.ndarray, labels: Sequence[str], title: str, seed: int = 0) -> Figure:
-    """Return the t-SNE map of one set of points: `embedding_maps` with one panel."""
-    return embedding_maps([(title, points)], labels, seed)
 
 
 def embedding_maps(
     panels: Sequence[tuple[str, np.ndarray]], labels: Sequence[str], seed: int = 0
 ) -> Figure:
-    """Return t-SNE maps of the same utterances side by side, such as features and embeddings.
+    """Plot t-SNE maps of the same utterances side by side, such as features and embeddings.
 
     Args:
         panels: title and points (n, d) of each panel; each is mapped independently.

@@ -16,12 +16,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from torch import Tensor, nn
 
+from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
-from ser_stream.data.feature_cache import read_samples
 from ser_stream.data.forced_alignment import align
 from ser_stream.data.word_segments import WordClips
 from ser_stream.errors import InputError
+from ser_stream.evaluation.metrics import pool
 from ser_stream.evaluation.plots import confusion, heading, plain, save, series_colours
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.base import EmotionModel, NormalisingModel
@@ -30,9 +31,8 @@ from ser_stream.papers.attention_plots import attention_over_spectrogram, word_w
 from ser_stream.papers.data import ExperimentData
 from ser_stream.papers.embedding_plots import embedding_maps
 from ser_stream.papers.run import Folders, FoldResult, load_kept, read_results
-from ser_stream.papers.summary import pooled
 from ser_stream.recipes.experiment import Experiment
-from ser_stream.training.trainer import EvaluationBatches
+from ser_stream.training.prediction import EvaluationBatches
 
 LINE_STYLES: tuple[Literal["-", "--"], ...] = ("-", "--")
 """Line styles of the one or two quantities in a panel of training curves."""
@@ -44,10 +44,10 @@ MAX_POINTS = 600
 def draw_experiment(
     experiment: Experiment, folders: Folders, output: Path, n_examples: int = 1
 ) -> list[Path]:
-    """Write PNG and SVG files of the trained networks into `output` and return their paths.
+    """Write the plots of an experiment as PNG and SVG files into `output` and return their paths.
 
-    Confusion matrix and training curves are of all runs; t-SNE maps and attention of the first seed
-    and fold, on its test part.
+    Confusion matrix and training curves show all runs; t-SNE maps and attention show the test part
+    of the first seed and fold.
 
     Args:
         n_examples: number of recordings whose attention is drawn: those recognised correctly with
@@ -59,12 +59,12 @@ def draw_experiment(
     results = read_results(experiment, folders)
     if not results:
         raise InputError(
-            f"figures: {experiment.name} was not trained yet, with these settings and seeds; first "
-            "ser-stream train with the same options"
+            f"figures: {experiment.name} was not trained yet with these settings and seeds; run "
+            "ser-stream train with the same options first"
         )
     name = experiment.name
     paths = [
-        *save(confusion(pooled([r.scores for r in results]), name), output / f"{name}-confusion"),
+        *save(confusion(pool([r.scores for r in results]), name), output / f"{name}-confusion"),
         *save(
             training_curves(_curves(experiment, folders, results), name), output / f"{name}-curves"
         ),
@@ -92,28 +92,19 @@ def draw_experiment(
 
 
 def training_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], title: str) -> Figure:
-    """Return loss and accuracies after each epoch, of one run or several in the same panels.
+    """Plot loss and accuracies after each epoch, all runs in the same panels.
 
     Each run has a colour, each quantity a line style.
 
     Args:
         runs: name -> lines of its metrics.jsonl: epoch, loss, and optionally validation_wa,
-            validation_ua, validation_loss and learning_rate. The last line counts of an epoch that
-            was trained twice because the run was interrupted.
+            validation_ua, validation_loss and learning_rate. Of an epoch that was trained twice,
+            because the run was interrupted, the last line is drawn.
 
     Raises:
         InputError: there is no run, or a run has no lines or a line without epoch or loss.
     """
-    if not runs or not all(runs.values()):
-        raise InputError("training curves: found no run or no epochs; accepted are 1 and more")
-    required = ("epoch", "loss")
-    for name, records in runs.items():
-        missing = [key for key in required if any(key not in record for record in records)]
-        if missing:
-            raise InputError(
-                f"training curves: in run {name!r}, found lines without {', '.join(missing)}; "
-                f"accepted are lines of metrics.jsonl with {', '.join(required)}"
-            )
+    _check_runs(runs)
     panels = {
         "loss (nats)": {"loss": "training", "validation_loss": "validation"},
         "validation accuracy": {"validation_wa": "WA", "validation_ua": "UA"},
@@ -149,6 +140,19 @@ def training_curves(runs: Mapping[str, Sequence[Mapping[str, float]]], title: st
     return figure
 
 
+def _check_runs(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
+    if not runs or not all(runs.values()):
+        raise InputError("training curves: found no run or no epochs; accepted are 1 and more")
+    required = ("epoch", "loss")
+    for name, records in runs.items():
+        missing = [key for key in required if any(key not in record for record in records)]
+        if missing:
+            raise InputError(
+                f"training curves: in run {name!r}, found lines without {', '.join(missing)}; "
+                f"accepted are lines of metrics.jsonl with {', '.join(required)}"
+            )
+
+
 def _draw_run(
     axes: Axes, records: Sequence[Mapping[str, float]], curves: Mapping[str, str], colour: str
 ) -> None:
@@ -178,7 +182,7 @@ def _activations(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the last layer's input, logits, and feature statistics of each recording.
 
-    Of a recording in several parts, they are the means over its parts.
+    For a recording in several parts these are the means over its parts.
     """
     inputs_of_last: list[Tensor] = []
     is_joint = isinstance(model, CrossAttentionNetwork)

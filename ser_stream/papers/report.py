@@ -31,7 +31,8 @@ class ReportRow:
     """A row with its result.
 
     Attributes:
-        row: its numbers of the paper are left out where corpus, labels or test part differ.
+        row: the row of the table; without the paper's numbers where corpus, labels or test part
+            differ.
         summary: the result; None where there is none.
         missing: why there is no result.
     """
@@ -46,7 +47,7 @@ class Report:
     """A table with its results.
 
     Attributes:
-        on: names of the settings that go over those of the recipes.
+        on: names of the settings that are laid over those of the recipes.
         seeds: random seeds; (): those of the recipes.
     """
 
@@ -89,7 +90,7 @@ def make_report(
     """Train and evaluate the experiments of a table.
 
     Args:
-        on: settings that go over those of the recipes, see `read_overlays`.
+        on: settings that are laid over those of the recipes, see `read_overlays`.
         seeds: random seeds; empty: those of the recipes.
         train: train what has no result yet; False: only read existing results.
 
@@ -144,13 +145,13 @@ def _cells(row: ReportRow) -> list[str]:
     summary = row.summary
     if summary is None:
         return [row.row.title, *paper, row.missing, "", "", "", "", ""]
-    figures = [percent(summary.mean[m], summary.deviation[m]) for m in ("wa", "ua", "macro_f1")]
+    metrics = [percent(summary.mean[m], summary.deviation[m]) for m in ("wa", "ua", "macro_f1")]
     runs = f"{len(summary.seeds)} x {summary.n_folds}"
-    return [row.row.title, *paper, *figures, str(summary.scores.n), runs, summary.epochs]
+    return [row.row.title, *paper, *metrics, str(summary.scores.n), runs, summary.epochs]
 
 
 def notes(report: Report) -> list[str]:
-    """Return notes that explain the numbers: protocol, deviations, what the paper does."""
+    """Return notes that explain the numbers: protocol, deviations, how the paper measured."""
     lines = []
     measured = [row.summary for row in report.rows if row.summary]
     for protocol in dict.fromkeys(summary.protocol for summary in measured):
@@ -161,7 +162,7 @@ def notes(report: Report) -> list[str]:
         lines.append(f"±: standard deviation over {what}{pooled if what == 'folds' else ''}.")
     if changed := [name for name in report.on if name != AS_IN_PAPERS]:
         lines.append(
-            f"Settings over those of the recipes: {', '.join(changed)}. Training differs from the "
+            f"Settings laid over the recipes: {', '.join(changed)}. Training differs from the "
             "paper's; its numbers are left out where corpus, labels or test part differ too."
         )
     if report.table.note:
@@ -187,7 +188,7 @@ def to_markdown(report: Report) -> str:
 def show(report: Report) -> None:
     """Print a report on the terminal."""
     table = narrow_table(report.table.title)
-    table.add_column(HEAD[0], min_width=22)
+    table.add_column(HEAD[0], min_width=16, overflow="fold")
     for name in HEAD[1:]:  # headers may wrap, numbers may not
         table.add_column(name.replace(" ", "\n").replace("-", "\n"), justify="right", no_wrap=True)
     # Reasons are listed below the table, where they do not widen the column of WA.
@@ -196,6 +197,8 @@ def show(report: Report) -> None:
         system, *cells = _cells(row)
         if row.missing:
             absent.setdefault(row.missing, []).append(system)
+        # Two lines per cell, or the last column would not fit into 80 columns.
+        cells = [cell.replace(" ± ", "\n± ").replace(" of ", "\nof ") for cell in cells]
         table.add_row(system, *(cells[:2] if row.missing else cells))
     console = Console()
     console.print(table)

@@ -12,6 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from ser_stream.errors import InputError
 from ser_stream.evaluation.plots import SERIES, confusion, heading, plain, save
 from ser_stream.papers.report import Report
+from ser_stream.papers.summary import percent
 
 
 def draw_report(report: Report, folder: Path) -> list[Path]:
@@ -51,27 +52,23 @@ def ablation_bars(
     metric: str,
     title: str,
 ) -> Figure:
-    """Return bars of a table's rows, top to bottom: our mean and deviation, and the paper's figure.
+    """Plot a table's rows as bars, top to bottom: our mean and deviation, and the paper's value.
 
     Args:
         rows: names of all rows, in the table's order.
         ours: row -> mean and standard deviation over runs (0 for a single run), shares in [0, 1];
             rows without a measurement are missing.
-        paper: row -> the paper's figure, a share in [0, 1]; None or missing if it prints none.
+        paper: row -> the paper's value, a share in [0, 1]; None or missing if it prints none.
         metric: name of the metric, "WA" or "UA".
 
     Raises:
-        InputError: there is no figure, or one of an unknown row or outside [0, 1].
+        InputError: there is no value, or one of an unknown row or outside [0, 1].
     """
     printed = {row: share for row, share in paper.items() if share is not None}
     unknown = sorted((ours.keys() | paper.keys()) - set(rows))
     if unknown:
         raise InputError(f"ablation bars: found {unknown}; accepted are the rows {list(rows)}")
-    if not ours and not printed:
-        raise InputError("ablation bars: found no figure; accepted are 1 and more, ours or printed")
-    for share in [number for pair in ours.values() for number in pair] + list(printed.values()):
-        if not 0 <= share <= 1:
-            raise InputError(f"ablation bars: found {share}; accepted are shares in [0, 1]")
+    _check_shares([share for pair in ours.values() for share in pair] + list(printed.values()))
 
     figure = Figure((8.5, 1.6 + 0.55 * len(rows)), layout="constrained")
     figure.suptitle(heading(title, 8.5))
@@ -90,12 +87,8 @@ def ablation_bars(
             label="paper",
         )  # fmt: skip
     for row, y in at.items():
-        mean, deviation = ours.get(row, (None, 0.0))
-        texts = [] if mean is None else [f"{100 * mean:.1f}"]
-        if deviation:  # a single run has none
-            texts[0] += f" ± {100 * deviation:.1f}"
-        texts += [f"paper {100 * printed[row]:.1f}"] if row in printed else []
-        axes.annotate("\n".join(texts), (1.02, y), xycoords=("axes fraction", "data"), va="center")
+        text = _bar_text(ours.get(row), printed.get(row))
+        axes.annotate(text, (1.02, y), xycoords=("axes fraction", "data"), va="center")
     axes.set_yticks(range(len(rows)), [plain(row) for row in rows])
     axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel=plain(metric))
     axes.set_xlim(0, 1.05 * axes.dataLim.x1)
@@ -103,3 +96,19 @@ def ablation_bars(
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
+
+
+def _check_shares(shares: Sequence[float]) -> None:
+    if not shares:
+        raise InputError("ablation bars: found no value; accepted are 1 and more, ours or printed")
+    for share in shares:
+        if not 0 <= share <= 1:
+            raise InputError(f"ablation bars: found {share}; accepted are shares in [0, 1]")
+
+
+def _bar_text(ours: tuple[float, float] | None, paper: float | None) -> str:
+    """Return our mean and deviation, and the paper's value, in percent; a line for each."""
+    lines = [] if ours is None else [percent(*ours)]
+    if paper is not None:
+        lines.append(f"paper {100 * paper:.1f}")
+    return "\n".join(lines)

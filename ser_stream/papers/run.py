@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -23,8 +22,9 @@ from ser_stream.progress import Steps
 from ser_stream.recipes.experiment import Experiment
 from ser_stream.recipes.protocols import Split
 from ser_stream.training.malloc import keep_freed_memory
-from ser_stream.training.model_folder import write_run_record
-from ser_stream.training.trainer import Trainer, evaluate
+from ser_stream.training.model_folder import part_sizes, write_run_record
+from ser_stream.training.prediction import evaluate
+from ser_stream.training.trainer import Trainer, announce_resume
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,11 +79,10 @@ class FoldResult:
     def read(cls, path: Path) -> FoldResult:
         """Read a result.json."""
         content = json.loads(path.read_text(encoding="utf-8"))
-        scores = content["scores"]
-        arrays = (np.array(scores[name], np.int64) for name in ("confusion", "no_speech"))
-        return cls(**{**content, "scores": Scores(tuple(scores["labels"]), *arrays)})
+        return cls(**{**content, "scores": Scores.from_dict(content["scores"])})
 
 
+@announce_resume()
 def run_experiment(
     experiment: Experiment, folders: Folders, device: str = "cpu", log: Callable = print
 ) -> list[FoldResult]:
@@ -143,7 +142,7 @@ def _run_fold(
     model.set_normalisation(*parts["train"].statistics(experiment.clip.standardise))
     folder.mkdir(parents=True, exist_ok=True)
     if is_first():
-        _write_run(experiment, seed, split, model, folder)
+        _write_run_record(experiment, seed, split, model, folder)
     trainer = Trainer(model, parts["train"], experiment.optimisation, seed, folder, device)
     kept = trainer.run(parts.get("validation"))
     if not is_first():
@@ -192,8 +191,8 @@ def _test_part_hash(split: Split) -> str:
 def _check_test_part(split: Split, folder: Path) -> None:
     """Check that a run in this folder was evaluated on the same test part.
 
-    Since that run a corpus may have got more recordings, or the table of its speakers' sexes, which
-    decides the folds.
+    It was not if the corpus has gained recordings since, or the table of its speakers' sexes, on
+    which the folds depend.
 
     Raises:
         InputError: the test parts differ.
@@ -209,7 +208,7 @@ def _check_test_part(split: Split, folder: Path) -> None:
         )
 
 
-def _write_run(
+def _write_run_record(
     experiment: Experiment, seed: int, split: Split, model: NormalisingModel, folder: Path
 ) -> None:
     """Write run.json: settings, sizes of the parts, versions."""
@@ -217,8 +216,7 @@ def _write_run(
     settings = {
         "experiment": experiment,
         "fold": split.name,
-        "utterances": {name: len(utterances) for name, utterances in parts.items()},
-        "speakers": {name: len({u.speaker for u in us}) for name, us in parts.items()},
+        **part_sizes(parts),
         "tested": _test_part_hash(split),
     }
     write_run_record(folder, model, seed, settings)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ser_stream.evaluation.metrics import Scores
+from ser_stream.evaluation.metrics import Scores, pool
 from ser_stream.papers.run import FoldResult
 from ser_stream.recipes.experiment import Experiment
 
@@ -27,7 +27,7 @@ class Summary:
         deviation: metric -> sample standard deviation, in [0, 1]; 0 of a single value.
         deviation_over: "seeds", "folds", or "" where there is a single value.
         scores: scores of all seeds and folds together.
-        epochs: the epochs that were kept, of the maximum number, such as "12 to 31 of 100".
+        epochs: numbers of the kept epochs and the maximum number, such as "12 to 31 of 100".
         hours: duration of all runs.
     """
 
@@ -45,10 +45,10 @@ class Summary:
 
     @classmethod
     def of(cls, experiment: Experiment, results: Sequence[FoldResult]) -> Summary:
-        """Summarise the results of an experiment, of which there is one at least."""
+        """Summarise the results of an experiment; at least one is needed."""
         seeds = tuple(sorted({result.seed for result in results}))
         folds = sorted({result.fold for result in results})
-        by_seed = [pooled([r.scores for r in results if r.seed == seed]) for seed in seeds]
+        by_seed = [pool([r.scores for r in results if r.seed == seed]) for seed in seeds]
         spread, over = by_seed, "seeds"
         if len(seeds) == 1:
             spread, over = [result.scores for result in results], "folds"
@@ -66,7 +66,7 @@ class Summary:
             deviation_over=over if len(spread) > 1 else "",
             seeds=seeds,
             n_folds=len(folds),
-            scores=pooled([result.scores for result in results]),
+            scores=pool([result.scores for result in results]),
             parameters=results[0].parameters,
             epochs=f"{epochs} of {optimisation.epochs}",
             hours=sum(result.seconds for result in results) / 3600,
@@ -77,13 +77,13 @@ class Summary:
         return {**dataclasses.asdict(self), "scores": self.scores.to_dict()}
 
     def __str__(self) -> str:
-        figures = ", ".join(
+        metrics = ", ".join(
             f"{title} {percent(self.mean[metric], self.deviation[metric])}"
             for title, metric in (("WA", "wa"), ("UA", "ua"), ("macro-F1", "macro_f1"))
         )
         over = f", deviation over {self.deviation_over}" if self.deviation_over else ""
         return (
-            f"{self.name}: {figures} ({self.protocol}; seeds {', '.join(map(str, self.seeds))}; "
+            f"{self.name}: {metrics} ({self.protocol}; seeds {', '.join(map(str, self.seeds))}; "
             f"folds {self.n_folds}{over}; epoch {self.epochs}; n {self.scores.n})"
         )
 
@@ -91,12 +91,3 @@ class Summary:
 def percent(mean: float, deviation: float) -> str:
     """Format a mean and a deviation in percent: 61.3 ± 2.0, or 61.3 where the deviation is 0."""
     return f"{100 * mean:.1f}" + (f" ± {100 * deviation:.1f}" if deviation else "")
-
-
-def pooled(scores: Sequence[Scores]) -> Scores:
-    """Return the scores of all answers together."""
-    return Scores(
-        scores[0].labels,
-        np.sum([s.confusion for s in scores], axis=0),
-        np.sum([s.no_speech for s in scores], axis=0),
-    )

@@ -25,7 +25,7 @@ class Experiment:
     """Settings of an experiment: a network, its training data, its training and its evaluation.
 
     Attributes:
-        source: the paper and the row of its table; or what it is instead.
+        source: the paper and the row of its table, or the purpose of the experiment.
         architecture, options: name in `ser_stream.models.registry` and its keyword arguments.
         labels: utterances with other labels are left out.
         protocol: how utterances are divided into training, validation and test parts.
@@ -69,8 +69,8 @@ class Experiment:
         for label, to in merge.items():
             if to not in self.labels or label in self.labels:
                 raise InputError(
-                    f"merge: found {label}: {to}; accepted is a label that is not among labels: "
-                    "one that is"
+                    f"merge: found {label}: {to}; accepted is a label that is not in labels, with "
+                    "the one of labels that it counts as"
                 )
         if not self.seeds:
             raise InputError("seeds: found []; accepted is a list of one seed or more")
@@ -86,10 +86,10 @@ class Experiment:
 
     @property
     def identity(self) -> str:
-        """Short hash of all settings that decide the results of one seed.
+        """Short hash of all settings that the results of one seed depend on.
 
-        The folder of a run is named after it, so that results of other settings are not mistaken
-        for these. Name, source and seeds do not count.
+        It is part of the name of a run's folder, so that other settings get another folder. Name,
+        source and seeds are not part of the hash.
         """
         content = _without_unset(dataclasses.asdict(self))
         content |= {"name": "", "source": "", "seeds": ()}

@@ -1,4 +1,4 @@
-"""Where the recipes and the settings that go over them are stored."""
+"""Folders of the recipes, and of the settings that are laid over them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def experiment_path(name: str) -> Path:
 
 
 def read_overlays(names: list[str]) -> list[dict[str, Any]]:
-    """Read settings that go over those of an experiment.
+    """Read settings that are laid over those of an experiment.
 
     Args:
         names: files in the folder `settings` of the recipes, without .yaml; or paths of YAML files.

@@ -1,4 +1,4 @@
-"""The loader of recipes: the `kind:` of a file decides which settings it holds."""
+"""The loader of recipes: the `kind:` of a file decides which settings it accepts."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ same speakers are in all parts; with `sessions` they are in the training and val
 
 `validation: 0`: there is no validation part, and the last epoch is evaluated. `validation: test`:
 the test part is the validation part too, as in some papers; the metrics are then those of the epoch
-that is best on the test part, and reports say so. `only` names the folds that are run where there
-is no time for all; the metrics are those of their test parts.
+that is best on the test part, and reports state that. `only` names the folds to run, if not all;
+the metrics are those of their test parts.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Indices = np.ndarray
 Part = tuple[str, Indices, Indices]
 """Name of a fold and the indices of its validation and test utterances."""
 Groups = tuple[list[str], dict[str, str]]
-"""Key of each utterance, and key -> name of its group; the groups are the test parts."""
+"""What each utterance is grouped by, such as its speaker; and speaker -> name of its group."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,11 +108,6 @@ class Protocol:
             raise InputError(
                 f"protocol: validation: found {value!r}; accepted are 0, test, or {accepted}"
             )
-
-    @property
-    def speakers_are_apart(self) -> bool:
-        """Whether no speaker of the test part is in the training part."""
-        return self.name not in RANDOM
 
     def __str__(self) -> str:
         """Describe the protocol in words, for reports."""
@@ -241,7 +236,7 @@ def _session_groups(utterances: Sequence[Utterance], _folds: int | None) -> Grou
 
 
 def _speaker_groups(utterances: Sequence[Utterance], folds: int | None) -> Groups:
-    """Group by speaker, or into that many folds of speakers, with as many women as men in each."""
+    """Group by speaker, or into `folds` groups of speakers with as many women as men in each."""
     speakers = [u.speaker for u in utterances]
     if folds is None:
         return speakers, {speaker: f"speaker {speaker}" for speaker in speakers}

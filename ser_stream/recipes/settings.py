@@ -1,4 +1,4 @@
-"""YAML files of settings, one of which may extend another."""
+"""YAML files of settings; a file may extend another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MERGED = ("augmentation", "features", "options", "optimisation", "clip")
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Read a file, laid over the file that its `extends` names (a path relative to it), if any.
+    """Read a file; if it `extends` another (a path relative to it), it is laid over that file.
 
     Raises:
         InputError: a file is missing, is not YAML, or extends itself.

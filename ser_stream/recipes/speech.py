@@ -39,13 +39,15 @@ class Recipe:
         calibration_clips: number of recordings per corpus, of validation speakers, to which the
             confidence is calibrated; None: all.
         eight_bit: round the trained weights to eight bits.
-        smoothing, confidence_floor: of the trained model, see `ModelInfo` and `Calibration`.
-        folds: protocol of a cross-validation, in which each fold trains a network of its own;
-            None: one network, tested on `speakers`.
+        smoothing, confidence_floor: settings of the trained model, see `ModelInfo` and
+            `Calibration`.
+        folds: protocol of a cross-validation, in which each fold trains a network of its own and
+            validates on the speakers under "validation"; None: one network, tested on `speakers`.
         folds_of: corpus that the protocol divides; None: all corpora together.
 
     Raises:
-        InputError: a label, corpus or part is unknown, or the shares do not sum to 1.
+        InputError: a label, corpus or part is unknown, the shares do not sum to 1, or `folds` has a
+            validation part, which would be ignored.
     """
 
     name: str
@@ -82,6 +84,11 @@ class Recipe:
                 get_corpus(corpus)
         if abs(sum(self.mix.values()) - 1.0) > 1e-6:
             raise InputError(f"mix: found {shown(self.mix)}; accepted are shares that sum to 1")
+        if self.folds is not None and self.folds.validation != 0:
+            raise InputError(
+                f"folds: validation: found {shown(self.folds.validation)}; accepted is 0: "
+                "all folds validate on the speakers that are named under speakers: validation"
+            )
 
     def split(self, utterances: list[Utterance]) -> dict[str, list[Utterance]]:
         """Divide utterances into the parts "train", "validation" and "test" by speaker.

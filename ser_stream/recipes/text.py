@@ -22,7 +22,7 @@ class Stage:
 
     Attributes:
         mix: corpus of texts -> weight of each of its texts in the loss.
-        balance: 0 weighs labels as they are distributed, 1 weighs all labels alike; see
+        balance: 0 keeps the distribution of the labels, 1 gives all labels the same weight; see
             `soft_targets`.
 
     Raises:
@@ -52,7 +52,8 @@ class TextRecipe:
         max_error_rate: highest rate of simulated recognition errors in training, per word.
         marked: share of the training texts that keep their question and exclamation marks. Where
             it is above 0, the dev part has each text twice, with and without them.
-        options: keyword arguments of `TextModel`, without the vocabulary, which is counted.
+        options: keyword arguments of `TextModel`, without the vocabulary: it is made of the most
+            frequent words of the training part.
         word_vectors: file of pretrained word vectors in GloVe's text format, with as many values as
             `options: word_dimension` says; None: word vectors are initialised at random.
 

@@ -1,4 +1,4 @@
-"""Calibrates the confidence of a streaming model, on speakers held out from training."""
+"""Calibration of a streaming model's confidence, on speakers held out from training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from ser_stream.corpora.registry import read_corpora
 from ser_stream.data.channel_simulation import simulate_noisy_rooms
 from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.errors import InputError
-from ser_stream.evaluation.streamed import draw, stream_logits_after, with_memories
+from ser_stream.evaluation.streamed import (
+    choose_clips,
+    stream_logits_per_memory,
+    with_speaker_memories,
+)
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import Calibration, log_softmax
 from ser_stream.models.checkpoint import load_model
@@ -35,15 +39,15 @@ def calibrate(
     floor: float,
     noisy: Sequence[Utterance] = (),
 ) -> dict[str, Calibration]:
-    """Fit a temperature for each trigger, on utterances as they stream.
+    """Fit a temperature for each trigger, on streamed utterances.
 
-    Temperatures are fitted to each recording alone and, for a model with speaker memory, to the
-    recordings of each speaker in a row too.
+    A temperature is fitted to the logits of each recording alone and, for a model with speaker
+    memory, also to those of each speaker's recordings in a row.
 
     Args:
-        floor: confidence below which an estimate abstains. Since confidence is calibrated, it is
-            the share of correct estimates among those of that confidence.
-        noisy: the same utterances in noisy rooms, to which temperatures are fitted as well.
+        floor: confidence below which an estimate abstains. Since confidence is calibrated, this
+            share of the estimates with that confidence is correct.
+        noisy: the same utterances in noisy rooms; temperatures are fitted to these as well.
     """
     alone, *others = _streamed_logits(model, info, utterances, model.has_speaker_memory)
     if noisy:
@@ -67,10 +71,10 @@ def _streamed_logits(
         {INTERVAL: [], UTTERANCE: []} for _ in range(1 + in_a_row)
     ]
     targets: dict[str, list[int]] = {INTERVAL: [], UTTERANCE: []}
-    recordings = with_memories(model, list(utterances), in_a_row)
+    recordings = with_speaker_memories(model, list(utterances), in_a_row)
     for utterance, memories in progress(recordings, "calibrating", len(utterances)):
         target = info.labels.index(utterance.label)
-        windows = stream_logits_after(model, info.smoothing, utterance.path, memories)
+        windows = stream_logits_per_memory(model, info.smoothing, utterance.path, memories)
         for window, scored in windows:
             targets[window.trigger].append(target)
             for condition, values in zip(logits, scored, strict=True):
@@ -81,10 +85,10 @@ def _streamed_logits(
     ]
 
 
-def calibrate_to(
+def calibrate_by_recipe(
     network: EmotionModel, info: ModelInfo, recipe: Recipe, corpora: Path
 ) -> dict[str, Calibration]:
-    """Calibrate on a recipe's validation speakers, in noisy rooms too if training was in such.
+    """Calibrate on a recipe's validation speakers; a recipe with simulated rooms adds noisy ones.
 
     Raises:
         InputError: a corpus cannot be read, or the recipe has no validation speakers.
@@ -92,7 +96,7 @@ def calibrate_to(
     utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))["validation"]
     if not utterances:
         raise InputError(f"recipe {recipe.name}: it has no validation speakers")
-    utterances = draw(utterances, recipe.calibration_clips)
+    utterances = choose_clips(utterances, recipe.calibration_clips)
     with tempfile.TemporaryDirectory() as folder:
         noisy: list[Utterance] = []
         if recipe.channel_simulations and recipe.noise_folds:
@@ -122,13 +126,13 @@ def calibrate_model(model: str | Path, recipe: Recipe, corpora: Path) -> dict[st
     folder = find_writable(model)
     network, info = load_model(folder, kind=EmotionModel)
     recipe.require_labels(info.labels, info.name)
-    calibration = calibrate_to(network, info, recipe, corpora)
+    calibration = calibrate_by_recipe(network, info, recipe, corpora)
     write_description(folder, dataclasses.replace(info, calibration=calibration))
     return calibration
 
 
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
-    """Return the temperature of least negative log-likelihood.
+    """Return the temperature that minimises the negative log-likelihood.
 
     Args:
         logits: (n, labels).

@@ -18,13 +18,14 @@ from ser_stream.distributed import is_first
 from ser_stream.emotion import UTTERANCE
 from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import score_stream
-from ser_stream.evaluation.metrics import Scores
+from ser_stream.evaluation.metrics import Scores, pool
 from ser_stream.evaluation.streamed import IN_A_ROW
 from ser_stream.files import write_json
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.progress import Steps
 from ser_stream.recipes.speech import Recipe
+from ser_stream.training.model_folder import check_same_run
 from ser_stream.training.speech import train
 
 CALM = "calm"
@@ -44,7 +45,7 @@ def train_folds(
     Finished folds are not trained again, and an interrupted fold resumes.
 
     Args:
-        output: folder for a folder per fold, and for folds.json, the returned report.
+        output: folder that gets a folder per fold, and the returned report as folds.json.
         start: see `train`; it must not have been trained on the test speakers of any fold.
 
     Returns:
@@ -53,7 +54,8 @@ def train_folds(
         network with speaker memory, folds and pooled also under `IN_A_ROW`.
 
     Raises:
-        InputError: see `train`, or the protocol does not fit the corpora.
+        InputError: see `train`; the protocol does not fit the corpora; or the output has folds of a
+            run with other settings.
     """
     utterances = read_corpora(corpora, list(recipe.corpora))
     recipes = fold_recipes(recipe, utterances)
@@ -62,7 +64,9 @@ def train_folds(
     for name, fold in recipes.items():
         folder = output / name.replace(" ", "-")
         steps.start(name)
-        if not (folder / "scores.json").is_file():
+        if (folder / "scores.json").is_file():
+            check_same_run(folder, {"recipe": fold, "seed": seed})
+        else:
             train(fold, corpora, cache, folder, seed, device, start=start)
             _score_fold(fold, utterances, folder)
         scored = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
@@ -96,7 +100,7 @@ def _with_pooled(folds: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def fold_recipes(recipe: Recipe, utterances: list[Utterance]) -> dict[str, Recipe]:
     """Return fold name -> the recipe of the fold, with the fold's test speakers.
 
-    The shares of corpora that are held out altogether go to the others.
+    The share of a corpus that is held out completely is divided among the others.
 
     Raises:
         InputError: the recipe has no folds, or its protocol does not fit the corpora.
@@ -130,12 +134,9 @@ def _by_corpus(speakers: set[tuple[str, str]]) -> dict[str, list]:
 
 
 def pooled(folds: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Return WA and UA of several folds' answers together, also with calm as neutral."""
-    labels = tuple(folds[0]["labels"])
-    confusion = np.sum([scores["confusion"] for scores in folds], axis=0)
-    no_speech = np.sum([scores["no_speech"] for scores in folds], axis=0)
-    pools = {"all labels": Scores(labels, confusion, no_speech)}
-    if CALM in labels:
+    """Return WA and UA over the answers of several folds; where there is calm, also as neutral."""
+    pools = {"all labels": pool([Scores.from_dict(scores) for scores in folds])}
+    if CALM in pools["all labels"].labels:
         pools["calm as neutral"] = merge_labels(pools["all labels"], CALM, "neutral")
     return {
         name: {"n": scores.n, "wa": round(scores.wa, 4), "ua": round(scores.ua, 4)}
@@ -153,7 +154,7 @@ def merge_labels(scores: Scores, label: str, into: str) -> Scores:
 
 
 def print_folds(report: dict[str, Any]) -> None:
-    """Print WA and UA of each fold and of all together."""
+    """Print WA and UA of each fold, and of the answers of all folds together."""
     print(f"{report['recipe']}, seed {report['seed']}: {report['protocol']}")
     table = Table()
     conditions = [report] + ([report[IN_A_ROW]] if IN_A_ROW in report else [])

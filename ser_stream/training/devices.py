@@ -1,4 +1,4 @@
-"""Where networks are trained: device, memory format and precision."""
+"""Device, memory format and precision of a network in training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ NetworkT = TypeVar("NetworkT", bound=NormalisingModel)
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Return whether bfloat16 makes a step two to three times faster; emulated it is 7 x slower."""
+    """Return whether the device computes in bfloat16 itself.
+
+    A training step is then two to three times faster; emulated, it is seven times slower.
+    """
     if device.type == "cpu":
         capabilities = torch.cpu.get_capabilities()
         return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
@@ -20,7 +23,7 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def to_cpu(model: NetworkT) -> NetworkT:
-    """Return a trained network on the CPU, in the usual memory format."""
+    """Return a trained network on the CPU, in torch's default memory format."""
     return move(model, torch.device("cpu"), torch.contiguous_format)
 
 

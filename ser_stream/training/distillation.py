@@ -1,4 +1,4 @@
-"""Targets of a small network from larger ones (Hinton, Vinyals and Dean, 2015)."""
+"""Distillation: targets of a network from the probabilities of others (Hinton et al., 2015)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.recipes.speech import Recipe
-from ser_stream.training.trainer import predict
+from ser_stream.training.prediction import predict
 
 
 def check_teachers(recipe: Recipe, teachers: Sequence[Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,7 +62,7 @@ SPEAKER_HISTORY = 0.5
 MIN_STEPS = 12
 """Smallest number of batches in an epoch; few clips are drawn several times."""
 NEVER_CHOSEN = -1e4
-"""Bias of an added label that makes sure that it is not predicted."""
+"""Bias of an added label in the network before training, so low that it is never predicted."""
 
 
 def fine_tune(
@@ -108,12 +109,9 @@ def fine_tune(
     info = dataclasses.replace(
         info,
         name=output.resolve().name,
-        results={},
         training_data=with_own_clips(info.training_data, clips, seed),
-        speaker_memory=trained.has_speaker_memory,
     )
-    floor = info.calibration[UTTERANCE].floor
-    info = dataclasses.replace(info, calibration=calibrate(trained, info, held_out, floor))
+    info = _calibrated(trained, info, held_out)
     save_model_folder(folder, trained, info)
 
     steps.start("scoring the held-out clips with the new model")
@@ -133,6 +131,13 @@ def fine_tune(
     }
 
 
+def _calibrated(trained: EmotionModel, info: ModelInfo, held_out: Sequence[Utterance]) -> ModelInfo:
+    """Return the description of a trained network, without results of the network before."""
+    info = dataclasses.replace(info, results={}, speaker_memory=trained.has_speaker_memory)
+    floor = info.calibration[UTTERANCE].floor
+    return dataclasses.replace(info, calibration=calibrate(trained, info, held_out, floor))
+
+
 def _load_trainable(model: str) -> tuple[EmotionModel, ModelInfo]:
     network, info = load_model(model, kind=EmotionModel)
     if info.architecture not in architectures() or type(info.features) is not LogMelConfig:
@@ -146,7 +151,10 @@ def _load_trainable(model: str) -> tuple[EmotionModel, ModelInfo]:
 def hold_out(
     utterances: Sequence[Utterance], seed: int
 ) -> tuple[list[Utterance], list[Utterance], bool]:
-    """Divide clips: return those to train on, those held out, and whether their speakers differ.
+    """Divide the clips into a training part and a held-out part.
+
+    Returns:
+        Clips to train on, held-out clips, and whether their speakers differ.
 
     Raises:
         InputError: there are too few clips, or all have one label.
@@ -174,7 +182,7 @@ def hold_out(
 def _held_out_speakers(
     utterances: Sequence[Utterance], speakers: list[str], rng: np.random.Generator
 ) -> set[str]:
-    """Return random speakers, but not all, who have the share of the clips to hold out."""
+    """Return random speakers with `HELD_OUT_SHARE` of the clips or more, but never all speakers."""
     chosen: set[str] = set()
     for speaker in rng.permutation(speakers)[:-1]:
         if sum(u.speaker in chosen for u in utterances) >= HELD_OUT_SHARE * len(utterances):
@@ -224,7 +232,7 @@ def _trained(
 
 
 def print_report(report: dict[str, Any]) -> None:
-    """Print the held-out clips, how many of them are correct before and after, and what is next."""
+    """Print the counts of correct held-out clips before and after, and the next command."""
     held_out, before, after = report["held_out"], report["before"], report["after"]
     if held_out["speakers"]:
         whose = f"from speakers without clips in training: {', '.join(held_out['speakers'])}"
@@ -238,11 +246,16 @@ def print_report(report: dict[str, Any]) -> None:
         console.print(f"labels added to the model: {', '.join(report['added'])}")
     if report["without_clips"]:
         console.print(
-            f"no clips of {', '.join(report['without_clips'])}: the new model hardly ever answers "
-            "these"
+            f"labels without clips, which the new model will hardly recognise: "
+            f"{', '.join(report['without_clips'])}"
+        )
+    if correct(after) < correct(before):
+        console.print(
+            "the new model recognises fewer of the held-out clips than the present one: keep the "
+            "present one, or train again with more clips"
         )
     # Not by rich, which would break a long path.
-    print(f"listen with the new model: ser-stream listen --model {report['output']}")
+    print(f"listen with the new model: ser-stream listen --model {shlex.quote(report['output'])}")
 
 
 def correct(scores: dict[str, Any]) -> int:
@@ -258,7 +271,7 @@ def _change(before: dict[str, Any], after: dict[str, Any]) -> str:
         f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
     )
     if low <= correct(before) / after["n"] <= high:
-        text += "; a difference this small may be chance, and more clips would tell"
+        text += "; a difference this small may be chance: evaluate on more clips"
     return text
 
 

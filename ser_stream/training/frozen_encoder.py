@@ -1,7 +1,7 @@
 """Training of a network behind a frozen encoder, whose output is cached on disk.
 
-Where neither the encoder nor its input changes from epoch to epoch, each recording passes it once:
-its steps are cached as features are, and training takes seconds.
+Where neither the encoder nor its input changes from epoch to epoch, each recording is encoded once.
+The encoder's steps are cached in place of features, and training takes seconds.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from ser_stream.recipes.speech import Recipe
 from ser_stream.training.devices import has_bfloat16
 
 ENCODER_BATCH_SIZE = 64
-"""Recordings of similar length that pass the encoder together."""
+"""Recordings that are encoded in one batch; they have similar lengths."""
 
 
 def encodes_once(recipe: Recipe) -> bool:
     """Return whether a recipe gives the encoder the same input in each epoch, and freezes it."""
-    return recipe.optimisation.pretrained_rate == 0 and recipe.augmentation.leaves_sound
+    return recipe.optimisation.pretrained_rate == 0 and recipe.augmentation.keeps_sound
 
 
 def load_encoded(
@@ -66,7 +66,7 @@ def load_encoded(
 
 
 def _encode(model: EmotionModel, features: FeatureStore) -> Iterator[tuple[np.ndarray, int]]:
-    """Yield the steps of each utterance with its tail, and how many precede its turn's end."""
+    """Yield the steps of each utterance with its tail, and the number of steps without the tail."""
     order = np.argsort(features.ends - features.starts)
     encoded: dict[int, np.ndarray] = {}
     bfloat16 = has_bfloat16(torch.device("cpu"))
@@ -117,7 +117,7 @@ class EncodedWindows:
         return frames
 
     def with_memory_mean(self, mean: np.ndarray) -> EncodedWindows:
-        """Return itself: the network subtracts the speaker memory from its own statistics."""
+        """Return the same object: the memory of these networks holds hidden states, not frames."""
         return self
 
 

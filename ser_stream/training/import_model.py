@@ -1,4 +1,4 @@
-"""Makes a model folder of a Hugging Face checkpoint, with its emotions, window length and card."""
+"""Import of a Hugging Face checkpoint: a model folder with emotions, window length and card."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 from ser_stream.corpora.registry import CORPORA
 from ser_stream.emotion import UTTERANCE
 from ser_stream.evaluation import pair_scores
-from ser_stream.evaluation.streamed import ABOUT
+from ser_stream.evaluation.streamed import ESTIMATE_TITLES
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.models.info import HUGGING_FACE, ModelInfo
 from ser_stream.models.registry import network_class
@@ -50,7 +50,7 @@ def model_card(info: ModelInfo) -> str:
 
 
 def model_kind(info: ModelInfo) -> str:
-    """Return what a model takes: SPEECH, TEXT, or SPEECH_AND_TEXT."""
+    """Return the kind of a model's input: SPEECH, TEXT, or SPEECH_AND_TEXT."""
     if not isinstance(info.features, SegmentConfig):
         return SPEECH
     return TEXT if info.features.segmentation == "whole" else SPEECH_AND_TEXT
@@ -98,7 +98,7 @@ def _notes_on_training(info: ModelInfo, kind: str) -> list[str]:
             "**No recordings of people who say what they feel were available**: clips of acted "
             "speech were combined with texts of the same emotion, or with one of the two neutral. "
             "The results are for such pairs, with simulated recognition errors.",
-            "Beside a stream, the mean of its scores and those of the streaming model is "
+            "In a live stream, the mean of its probabilities and those of the streaming model is "
             "published.",
         ]
     notes = [f"Speech of adults: {_speech(info)}."]
@@ -168,13 +168,15 @@ def _protocol(report: dict[str, Any]) -> str:
 def _streamed_rows(report: dict[str, Any]) -> list[str]:
     rows = []
     for entry in report["corpora"].values():
-        for trigger in filter(entry.__contains__, ABOUT):
+        for trigger in filter(entry.__contains__, ESTIMATE_TITLES):
             scores = entry[trigger]
             percents = " | ".join(
                 f"{100 * scores[name]:.1f}"
                 for name in ("wa", "ua", "macro_f1", "calibration_error", "answered")
             )
-            rows.append(f"| {entry['title']} | {ABOUT[trigger]} | {scores['n']} | {percents} |")
+            rows.append(
+                f"| {entry['title']} | {ESTIMATE_TITLES[trigger]} | {scores['n']} | {percents} |"
+            )
     return rows
 
 

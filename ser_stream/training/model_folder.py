@@ -7,12 +7,15 @@ A model folder holds `model.safetensors`, `model.json` and `README.md`; a run's 
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from torch import nn
 
+from ser_stream.corpora.base import Utterance
+from ser_stream.errors import InputError
 from ser_stream.files import write_json
 from ser_stream.models.base import NormalisingModel
 from ser_stream.models.checkpoint import save_model
@@ -20,11 +23,15 @@ from ser_stream.models.info import ModelInfo, TrainingData, find_writable, read_
 from ser_stream.training.model_card import model_card
 from ser_stream.training.provenance import environment
 
+RUN_FILE = "run.json"
+STATE_FILE = "state.pt"
+"""Name of the file that an interrupted run resumes from."""
+
 
 def save_model_folder(
     folder: Path, network: NormalisingModel, info: ModelInfo, eight_bit: bool = False
 ) -> None:
-    """Write weights, model.json and the model card, over what was there.
+    """Write weights, model.json and the model card; replace files that exist.
 
     Args:
         eight_bit: whether to round the weights to eight bits.
@@ -63,22 +70,63 @@ def _save_results(model: str | Path, part: str, results: dict[str, Any]) -> None
     write_description(folder, dataclasses.replace(info, results={**info.results, part: results}))
 
 
+def part_sizes(parts: Mapping[str, Sequence[Utterance]]) -> dict[str, dict[str, int]]:
+    """Return the numbers of utterances and of speakers in each part, for run.json."""
+    return {
+        "utterances": {name: len(members) for name, members in parts.items()},
+        "speakers": {name: len({u.speaker for u in members}) for name, members in parts.items()},
+    }
+
+
 def write_run_record(
     folder: Path, network: nn.Module, seed: int, settings: Mapping[str, Any]
 ) -> None:
-    """Write run.json: what a run was made of, and the versions and the machine it ran on.
+    """Write run.json: the settings and data of a run, the versions and the machine.
 
     Args:
-        settings: "recipe" or "experiment", and whatever else decides the run.
+        settings: "recipe" or "experiment", and all else that the result depends on.
+
+    Raises:
+        InputError: the folder holds the state of a run with other settings, which would be resumed.
     """
+    settings = {**settings, "seed": seed}
+    if any(any(folder.glob(f"{parent}{STATE_FILE}")) for parent in ("", "*/")):
+        check_same_run(folder, settings)
     content = {
         **{name: _plain(value) for name, value in settings.items()},
-        "seed": seed,
         "parameters": sum(p.numel() for p in network.parameters()),
         **environment(),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "run.json", content)
+    write_json(folder / RUN_FILE, content)
+
+
+def check_same_run(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Check that a folder has no run, or one with these settings, see `write_run_record`.
+
+    Raises:
+        InputError: the folder has a run with other settings.
+    """
+    if not (folder / RUN_FILE).is_file():
+        return
+    earlier = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+    present = json.loads(json.dumps({name: _plain(value) for name, value in settings.items()}))
+    if difference := _difference({name: earlier.get(name) for name in present}, present):
+        raise InputError(
+            f"{folder}: found a run with {difference}; use the same settings to continue it, "
+            "or another folder"
+        )
+
+
+def _difference(earlier: Any, present: Any, name: str = "") -> str:
+    """Return the first setting that differs, with both values; "" if none does."""
+    if not isinstance(earlier, dict) or not isinstance(present, dict):
+        return "" if earlier == present else f"{name} {earlier!r}, which is {present!r} now"
+    for key in {**earlier, **present}:
+        inner = f"{name}.{key}" if name else key
+        if found := _difference(earlier.get(key), present.get(key), inner):
+            return found
+    return ""
 
 
 def _plain(value: Any) -> Any:
@@ -106,7 +154,7 @@ def training_data(
     seed: int,
     pretrained: TrainingData | None = None,
 ) -> TrainingData:
-    """Describe the training data of a model, and what its weights may be used for.
+    """Describe the training data of a model, and the licence of its weights.
 
     Args:
         pretrained_parts: sources of pretrained weights, named after the corpora.
@@ -126,10 +174,10 @@ def training_data(
 
 
 def with_own_clips(data: TrainingData, clips: str, seed: int) -> TrainingData:
-    """Describe the training data of a model that was trained further on somebody's own clips.
+    """Describe the training data of a model that was fine-tuned on own clips.
 
     Args:
-        clips: names the clips, as a person would.
+        clips: description of the clips, such as "labels.csv, 36 own clips".
     """
     return dataclasses.replace(
         data,

@@ -12,7 +12,7 @@ from ser_stream.recipes.optimisation import Optimisation
 
 
 def make_optimizer(model: nn.Module, settings: Optimisation) -> torch.optim.Optimizer:
-    """Return an optimizer; pretrained layers learn at a rate of their own, or are frozen."""
+    """Return an optimizer; pretrained layers get their own learning rate, or are frozen."""
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimizer]
     pretrained = getattr(model, "pretrained_encoder", None)
     groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]

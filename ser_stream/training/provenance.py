@@ -1,4 +1,4 @@
-"""Where a run took place: versions, git revision, processor and threads."""
+"""The environment of a run: versions, git revision, processor and threads."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Adapts a model to one person with a minute of their neutral speech.
+"""Adaptation of a model to one person, with a minute of their neutral speech.
 
-A model that takes a person's neutral speech for sad is likely to take everything they say for
-sadder than it is. Part of the difference between the answers to their neutral speech and to other
-people's is subtracted from all later answers.
+Where a person's neutral speech gets a high probability of sad, so does everything else they say.
+A share of the difference between the log-probabilities of their neutral speech and of other
+people's is therefore subtracted from all later logits.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MIN_SPEECH_S: Seconds = 10.0
 ENOUGH_SPEECH_S: Seconds = 60.0
 
 WeightedLogits = list[tuple[Seconds, np.ndarray]]
-"""Seconds of speech of a window, and its log-probabilities (labels,)."""
+"""One entry per window: its seconds of speech, and its log-probabilities (labels,)."""
 
 
 def adapt(model: str, recordings: Sequence[Path], output: Path) -> Seconds:
@@ -117,18 +117,18 @@ def _mean(members: WeightedLogits) -> np.ndarray:
 
 
 class Answer(NamedTuple):
-    """The label indices of an utterance: the true one, and the answers before and after."""
+    """Label indices of an utterance: the truth, and the answers before and after adaptation."""
 
     truth: int
     before: int
     after: int
 
 
-def measure(model: str, recipe: Recipe, corpora: Path, part: str) -> dict[str, Any]:
-    """Measure the gain of adaptation on speakers that a recipe holds out.
+def measure_gain(model: str, recipe: Recipe, corpora: Path, part: str) -> dict[str, Any]:
+    """Score a model on a recipe's held-out speakers, before and after adaptation to each.
 
-    The model is adapted to half of each speaker's neutral recordings, at most a minute of speech;
-    all other recordings are scored before and after.
+    The model is adapted to half of a speaker's neutral recordings, at most a minute of speech; the
+    speaker's other recordings are scored.
 
     Returns:
         model, recipe, part, and corpora: name -> title, speakers, neutral_s (mean per speaker), and
@@ -177,7 +177,7 @@ def _answers(
             for window, logits in stream_logits(network, info.smoothing, utterance.path)
             if window.trigger == UTTERANCE
         ]
-        if answered:  # without speech there is no answer to change
+        if answered:  # a recording without detected speech has no answer
             turns.append((utterance.label, *max(answered, key=lambda turn: turn[0])))
     neutral = [index for index, (label, _, _) in enumerate(turns) if label == "neutral"]
     used, speech_s = [], 0.0
@@ -195,8 +195,8 @@ def _answers(
     return answers, speech_s
 
 
-def print_measured(report: dict[str, Any]) -> None:
-    """Print WA and UA before and after."""
+def print_gain(report: dict[str, Any]) -> None:
+    """Print WA and UA before and after adaptation."""
     table = Table(title=f"{report['model']}, {report['part']} speakers, after their neutral speech")
     for column in ("corpus", "speakers", "neutral", "n", "WA", "UA", "adapted: WA", "UA"):
         table.add_column(column, justify="left" if column == "corpus" else "right")

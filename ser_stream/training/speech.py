@@ -23,16 +23,22 @@ from ser_stream.models.registry import build_model
 from ser_stream.models.relabel import with_labels
 from ser_stream.progress import Steps
 from ser_stream.recipes.speech import Recipe
-from ser_stream.training.calibrate import calibrate_to
+from ser_stream.training.calibrate import calibrate_by_recipe
 from ser_stream.training.devices import to_cpu
 from ser_stream.training.distillation import check_teachers
 from ser_stream.training.frozen_encoder import EncodedHead
 from ser_stream.training.malloc import keep_freed_memory
-from ser_stream.training.model_folder import save_model_folder, training_data, write_run_record
+from ser_stream.training.model_folder import (
+    part_sizes,
+    save_model_folder,
+    training_data,
+    write_run_record,
+)
 from ser_stream.training.speech_data import SpeechData
-from ser_stream.training.trainer import Trainer
+from ser_stream.training.trainer import Trainer, announce_resume
 
 
+@announce_resume()
 def train(
     recipe: Recipe,
     corpora: Path,
@@ -52,11 +58,11 @@ def train(
         cache: folder of the feature cache, which several runs may share.
         output: the run's folder: state, metrics.jsonl, run.json and the model.
         teachers: model folders, for a recipe with `teachers_share`.
-        start: model whose weights and normalisation training starts from; None: fresh weights.
+        start: model whose weights and normalisation training starts from; None: random weights.
 
     Raises:
-        InputError: a corpus is missing or its layout is not understood; teachers or the start do
-            not fit the recipe; or training diverged.
+        InputError: a corpus is missing or its layout is not understood; there is nothing to train
+            on or to validate on; teachers or the start do not fit the recipe; or training diverged.
     """
     keep_freed_memory()
     check_teachers(recipe, teachers)
@@ -64,7 +70,8 @@ def train(
     steps.start("reading the corpora")
     utterances = read_corpora(corpora, list(recipe.corpora))
     parts = recipe.split(utterances)
-    # Model first: a mistake in its options shows before minutes of features.
+    _check_parts(recipe, parts)
+    # Model first, so that a wrong option is reported before minutes of features are computed.
     model = _initial_model(recipe, seed, start)
     if is_first():
         _write_run_record(output, recipe, seed, parts, model, start)
@@ -90,6 +97,16 @@ def train(
         finished = trained.network if isinstance(trained, EncodedHead) else trained
         assert isinstance(finished, EmotionModel)
         _write_model(recipe, seed, finished, corpora, output / "model")
+
+
+def _check_parts(recipe: Recipe, parts: dict[str, list[Utterance]]) -> None:
+    for part in ("train", "validation"):
+        if not parts[part]:
+            raise InputError(
+                f"recipe {recipe.name}: speakers: found no {part} speakers with a label of the "
+                "recipe; needed are some to train on, and some under validation, on which the "
+                "confidence is calibrated"
+            )
 
 
 def _initial_model(recipe: Recipe, seed: int, start: str | Path | None) -> EmotionModel:
@@ -167,7 +184,7 @@ def _write_model(
     )
     if recipe.eight_bit:  # calibrate the weights that will run
         trained.load_state_dict(from_eight_bit(to_eight_bit(trained.state_dict())))
-    calibration = calibrate_to(trained, info, recipe, corpora)
+    calibration = calibrate_by_recipe(trained, info, recipe, corpora)
     info = dataclasses.replace(info, calibration=calibration)
     save_model_folder(folder, trained, info, recipe.eight_bit)
 
@@ -183,7 +200,6 @@ def _write_run_record(
     settings = {
         "recipe": recipe,
         "start": None if start is None else str(start),
-        "utterances": {part: len(utterances) for part, utterances in parts.items()},
-        "speakers": {part: len({u.speaker for u in us}) for part, us in parts.items()},
+        **part_sizes(parts),
     }
     write_run_record(output, model, seed, settings)

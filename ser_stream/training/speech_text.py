@@ -1,4 +1,4 @@
-"""Trains CAN for English conversation, on pairs of clips and texts from different corpora.
+"""Training of CAN for English conversation, on pairs of clips and texts from different corpora.
 
 No available corpus has free speech with its emotion. The text branch was trained on texts
 (`training.text`); the audio branch and the fusion learn from pairs (`data.pairs`). Results are for
@@ -7,6 +7,7 @@ pairs too, of speakers and texts held out from training, not for people who say 
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,12 @@ from ser_stream.recipes.speech_text import SpeechTextRecipe
 from ser_stream.training.calibrate import fit_temperature
 from ser_stream.training.malloc import keep_freed_memory
 from ser_stream.training.model_folder import save_model_folder, training_data, write_run_record
+from ser_stream.training.prediction import predict
 from ser_stream.training.speech_data import training_set_settings
-from ser_stream.training.trainer import Trainer, predict
+from ser_stream.training.trainer import Trainer, announce_resume
 
 
+@announce_resume()
 def train_speech_text(
     recipe: SpeechTextRecipe,
     corpora: Path,
@@ -58,12 +61,9 @@ def train_speech_text(
     steps.start("reading the corpora and computing features")
     model, options, text_data = _initial_model(recipe, features, seed)
     corpora_pairs = read_paired_corpora(recipe, corpora, features, model.text.vocabulary, cache)
-    pairs = corpora_pairs.training_pairs(
-        training_set_settings(voices, MAX_FRAMES),
-        voices.speeds,
-        load_noises(corpora, voices.noise_folds, features),
-        recipe.max_error_rate,
-    )
+    noises = load_noises(corpora, voices.noise_folds, features)
+    settings = training_set_settings(voices, MAX_FRAMES)
+    pairs = corpora_pairs.training_pairs(settings, voices.speeds, noises, recipe.max_error_rate)
     mean, std = pairs.statistics()
     model.set_normalisation(mean, std)
     write_run_record(output, model, seed, {"recipe": recipe})
@@ -76,8 +76,7 @@ def train_speech_text(
     steps.start("calibrating on the validation pairs")
     logits = predict(trained, validation).numpy()
     calibration = Calibration(fit_temperature(logits, validation.targets))
-
-    steps.start("scoring the validation and test pairs")
+    corpora_of_clips = [CORPORA[name] for name in voices.corpora]
     info = ModelInfo(
         name=voices.name,
         architecture="can",
@@ -87,14 +86,15 @@ def train_speech_text(
         std=tuple(std.tolist()),
         options=options,
         calibration={INTERVAL: calibration, UTTERANCE: calibration},
-        training_data=training_data(
-            [CORPORA[name] for name in voices.corpora], (), seed, pretrained=text_data
-        ),
-        results={
-            part: score_by_error_rate(trained, corpora_pairs, part, calibration)
-            for part in ("validation", "test")
-        },
+        training_data=training_data(corpora_of_clips, (), seed, pretrained=text_data),
     )
+
+    steps.start("scoring the validation and test pairs")
+    results = {
+        part: score_by_error_rate(trained, corpora_pairs, part, calibration)
+        for part in ("validation", "test")
+    }
+    info = dataclasses.replace(info, results=results)
     save_model_folder(output / "model", trained, info)
     return info
 
@@ -102,7 +102,7 @@ def train_speech_text(
 def _initial_model(
     recipe: SpeechTextRecipe, features: SegmentConfig, seed: int
 ) -> tuple[CrossAttentionNetwork, dict[str, Any], TrainingData]:
-    """Return a network with a trained text branch, its options, and that branch's training data."""
+    """Return a network with the trained text branch, its options, and the branch's corpora."""
     text_branch, text_info = load_model(recipe.text_branch, kind=TextModel)
     torch.manual_seed(seed)
     options = {**text_info.options, **recipe.voices.options}

@@ -1,4 +1,4 @@
-"""One training run of a network of words: from texts and a recipe to a model folder."""
+"""One training run of a network of words: from a recipe to a model folder."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ from ser_stream.training.calibrate import fit_temperature
 from ser_stream.training.devices import to_cpu
 from ser_stream.training.malloc import keep_freed_memory
 from ser_stream.training.model_folder import save_model_folder, training_data, write_run_record
-from ser_stream.training.trainer import Trainer, evaluate, predict
+from ser_stream.training.prediction import evaluate, predict
+from ser_stream.training.trainer import Trainer, announce_resume
 
 ERROR_RATES = (0.0, 0.1, 0.2)
 """Recognition errors per word at which a model is evaluated."""
 
 
+@announce_resume()
 def train_on_texts(
     recipe: TextRecipe, corpora: Path, output: Path, seed: int, device: str = "cpu"
 ) -> ModelInfo:
@@ -71,8 +73,21 @@ def train_on_texts(
     model = to_cpu(model)
 
     steps.start("calibrating and scoring the dev and test parts")
+    info = _describe(recipe, model, data, options, seed)
+    save_model_folder(output / "model", model, info)
+    for state in states:  # only needed to resume
+        state.unlink()
+    return info
+
+
+def _describe(
+    recipe: TextRecipe, model: TextModel, data: TextData, options: dict[str, Any], seed: int
+) -> ModelInfo:
+    """Calibrate a trained network on the dev part; return its description with its results."""
+    dev = data.evaluation("dev", data.mark_conditions)
     calibration = Calibration(fit_temperature(predict(model, dev).numpy(), dev.targets))
-    info = ModelInfo(
+    features = model.features
+    return ModelInfo(
         name=recipe.name,
         architecture=recipe.architecture,
         labels=recipe.labels,
@@ -84,10 +99,6 @@ def train_on_texts(
         training_data=training_data([TEXT_CORPORA[name] for name in recipe.corpora], (), seed),
         results={part: _scores(model, data, part) for part in ("dev", "test")},
     )
-    save_model_folder(output / "model", model, info)
-    for state in states:  # only needed to resume
-        state.unlink()
-    return info
 
 
 def _scores(model: TextModel, data: TextData, part: str) -> dict[str, Any]:
@@ -102,7 +113,7 @@ def _scores(model: TextModel, data: TextData, part: str) -> dict[str, Any]:
 
 
 class TextData:
-    """The texts of a recipe by part, and what follows from the training part.
+    """The texts of a recipe by part, with the vocabulary and word counts of the training part.
 
     Attributes:
         texts: "train", "dev", "test" -> texts.

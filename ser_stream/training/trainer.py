@@ -1,11 +1,12 @@
 """The training loop: resumable, seeded, validated after each epoch, on one device or several.
 
 With several processes (`torchrun`) each takes its share of every batch, and gradients are averaged;
-the first process validates, writes, and tells the others when to stop.
+the first process validates, writes the state, and sends the result of the validation to the others.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import math
@@ -24,12 +25,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ser_stream.distributed import is_first, rank
 from ser_stream.errors import InputError
-from ser_stream.evaluation.metrics import Scores, score
+from ser_stream.evaluation.metrics import score
 from ser_stream.models.base import NormalisingModel
 from ser_stream.progress import format_duration, print_line, progress
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.training.devices import has_bfloat16, move
+from ser_stream.training.model_folder import STATE_FILE
 from ser_stream.training.optimizers import make_optimizer, make_scheduler
+from ser_stream.training.prediction import EvaluationBatches, predict
 
 NetworkT = TypeVar("NetworkT", bound=NormalisingModel)
 
@@ -47,17 +50,15 @@ class Batches(Protocol):
         """
 
 
-class EvaluationBatches(Protocol):
-    """Batches for evaluation."""
-
-    targets: np.ndarray
-    """(items,) indices of labels."""
-
-    def batches(self) -> Iterator[tuple[np.ndarray, tuple[Any, ...]]]:
-        """Yield indices (batch,) into `targets`, and the network's arguments.
-
-        An item may occur several times, once for each of its parts.
-        """
+@contextlib.contextmanager
+def announce_resume() -> Iterator[None]:
+    """Print how an interrupted run goes on; the interruption is raised again."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if is_first():
+            print_line("interrupted; the same command resumes after the last whole epoch")
+        raise
 
 
 class Objective(nn.Module):
@@ -80,7 +81,7 @@ class Trainer(Generic[NetworkT]):
     of the best epoch on the validation part: see `Optimisation`.
 
     Attributes:
-        best: the best epoch's number, and its value of what is monitored.
+        best: number of the best epoch, and its value of the monitored metric.
     """
 
     def __init__(
@@ -118,17 +119,17 @@ class Trainer(Generic[NetworkT]):
     @property
     def state_path(self) -> Path:
         """File of the state that an interrupted run resumes from."""
-        return self.folder / "state.pt"
+        return self.folder / STATE_FILE
 
     def run(self, validation: EvaluationBatches | None) -> NetworkT:
         """Train to the end and return the resulting network, in evaluation mode.
 
         Args:
-            validation: scored after each epoch; None: nothing is, which early stopping and the
+            validation: scored after each epoch; None: no validation, which early stopping and the
                 schedule "plateau" do not allow.
 
         Raises:
-            ValueError: they need a validation part.
+            ValueError: early stopping or the schedule "plateau" lacks a validation part.
             InputError: training diverged: the loss is not finite. The state on disk is that of the
                 epoch before.
         """
@@ -286,22 +287,3 @@ class Trainer(Generic[NetworkT]):
         self._best_weights = state["best_weights"]
         if is_first():
             print_line(f"resuming after epoch {self.epoch}")
-
-
-def predict(model: NormalisingModel, data: EvaluationBatches) -> Tensor:
-    """Return logits (items, labels) of a network in evaluation mode; the mean of several parts."""
-    device = next(model.parameters()).device
-    logits = torch.zeros(len(data.targets), len(model.labels))
-    parts = torch.zeros(len(data.targets), 1)
-    with torch.inference_mode():
-        for indices, inputs in data.batches():
-            inputs = tuple(None if part is None else part.to(device) for part in inputs)
-            members = torch.as_tensor(indices)
-            logits.index_add_(0, members, model(*inputs).float().cpu())
-            parts.index_add_(0, members, torch.ones(len(members), 1))
-    return logits / parts
-
-
-def evaluate(model: NormalisingModel, data: EvaluationBatches) -> Scores:
-    """Score a network's predictions against the targets."""
-    return score(model.labels, data.targets, predict(model, data).argmax(1).numpy())

@@ -98,7 +98,7 @@ def test_models_with_different_labels_are_scored_on_those_they_share(table, tiny
     )
     assert code == 0
     assert "scored are those that all have" in err
-    assert "1 clips were left out" in err
+    assert "1 clip was left out" in err
     for line in out.splitlines():
         report = json.loads(line)
         scores = report["corpora"]["own"]["utterance"]
@@ -121,7 +121,7 @@ def test_hugging_face_checkpoints_are_compared_with_shipped_models(table, tmp_pa
 def test_clips_with_unknown_labels_are_listed_and_left_out(table, tiny_model, capsys):
     code, out, err = evaluate(capsys, tiny_model, with_row(table, "1.wav,grumpy,"), "--json")
     assert code == 0
-    assert "1 clips were left out" in err
+    assert "1 clip was left out" in err
     assert "line 18" in err
     assert json.loads(out)["corpora"]["own"]["utterance"]["n"] == 16
 
@@ -148,7 +148,7 @@ def test_own_clips_are_scored_under_conditions(table, tiny_model, tmp_path, caps
     arguments += ["clean", "noise-0dB"]
     code, out, err = evaluate(capsys, *arguments)
     assert code == 2
-    assert "1 clips were not scored" in err
+    assert "1 clip was not scored" in err
     assert "| condition | own clips | mean | against clean |" in out
     assert "| noise-0dB |" in out
     report = json.loads(evaluate(capsys, *arguments, "--json")[1])

@@ -15,7 +15,7 @@ from ser_stream.data.recordings import (
     add_white_noise,
     load_clips,
 )
-from ser_stream.training.trainer import predict
+from ser_stream.training.prediction import predict
 
 LENGTHS = np.array([30, 50, 120, 51])
 

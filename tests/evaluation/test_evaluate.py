@@ -10,6 +10,7 @@ from ser_stream.cli import main
 from ser_stream.evaluation.evaluate import evaluate_model
 from ser_stream.evaluation.streamed import IN_A_ROW
 from ser_stream.models.checkpoint import load_model, save_model
+from ser_stream.models.info import read_info
 from ser_stream.recipes.load import load_recipe
 from ser_stream.training.model_folder import save_report
 
@@ -36,7 +37,7 @@ def test_evaluating_seeds_gives_mean_and_deviation_and_saves_a_model_card(
     assert main(["evaluate", *models, *options]) == 0
     out = capsys.readouterr().out
     assert "2 models, test speakers" in out
-    assert "+- 0.0" in out  # they are the same
+    assert "± 0.0" in out  # they are the same
     _, info = load_model(models[0])
     assert info.results["test"]["corpora"]["ravdess"]["speakers"] == ["ravdess-01"]
     card = (tmp_path / "a" / "README.md").read_text()
@@ -50,6 +51,18 @@ def test_evaluating_seeds_gives_mean_and_deviation_and_saves_a_model_card(
         "men ",
     ):
         assert fact in card
+
+
+def test_models_are_summarised_only_if_they_are_of_one_recipe(
+    run_folder, recipe_path, corpora, tmp_path, capsys
+):
+    model = run_folder / "out" / "model"
+    same, other = (shutil.copytree(model, tmp_path / name) for name in ("same", "other"))
+    dataclasses.replace(read_info(other), name="another").write(other)
+    held_out = ["--recipe", str(recipe_path), "--corpora", str(corpora)]
+    for second, has_summary in ((same, True), (other, False)):
+        assert main(["evaluate", str(model), str(second), *held_out]) == 0
+        assert ("mean ± standard deviation" in capsys.readouterr().out) == has_summary
 
 
 def test_a_recipe_with_other_labels_is_refused(tiny_model, corpora, recipe_path, capsys):

@@ -68,3 +68,15 @@ def test_an_unknown_name_or_option_is_named():
         network_class("magic")
     with pytest.raises(InputError, match=r"options of moma: .*'magic'"):
         build_model("moma", ("happy", "sad"), LogMelConfig(), {"magic": 1})
+
+
+def test_an_unknown_option_is_refused_with_the_accepted_ones_of_all_base_classes():
+    with pytest.raises(InputError, match=r"'magic'; accepted are .*masked") as error:
+        build_model("ilt", ("happy", "sad"), LogMelConfig(), {"magic": 1})
+    assert "args" not in str(error.value)
+
+
+@pytest.mark.parametrize("options", [{"channels": [8, 8]}, {"dropout": 8}])
+def test_a_value_that_a_network_does_not_accept_is_an_error_about_its_options(options):
+    with pytest.raises(InputError, match="options of causal_crnn: "):
+        build_model("causal_crnn", ("happy", "sad"), LogMelConfig(), options)

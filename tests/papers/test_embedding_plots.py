@@ -12,7 +12,7 @@ from ser_stream.errors import InputError
 from ser_stream.evaluation.plots import (
     COLOURS,
 )
-from ser_stream.papers.embedding_plots import embedding_map, embedding_maps
+from ser_stream.papers.embedding_plots import embedding_maps
 
 
 def clusters() -> tuple[np.ndarray, list[str]]:
@@ -37,7 +37,7 @@ def test_a_map_has_each_point_in_the_colour_of_its_label():
 
 def test_a_map_keeps_clusters_apart_and_is_the_same_each_time():
     points, labels = clusters()
-    maps = [embedding_map(points, labels, "CAT", seed=3).axes[0] for _ in range(2)]
+    maps = [embedding_maps([("CAT", points)], labels, seed=3).axes[0] for _ in range(2)]
     first, second = ([c.get_offsets() for c in axes.collections] for axes in maps)
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -59,7 +59,7 @@ def test_a_map_keeps_clusters_apart_and_is_the_same_each_time():
 )
 def test_inconsistent_points_are_refused(points, labels, message):
     with pytest.raises(InputError, match=message):
-        embedding_map(points, labels, "CAT")
+        embedding_maps([("CAT", points)], labels)
 
 
 def test_a_map_without_panels_is_refused():

@@ -40,7 +40,7 @@ def test_bars_and_the_papers_figures_are_at_their_rows():
         ({"ILT": (0.5, 0.0)}, {}, r"found \['ILT'\]; accepted are the rows \['CAN'\]"),
         ({"CAN": (57.0, 1.0)}, {}, r"found 57.0; accepted are shares in \[0, 1\]"),
         ({}, {"CAN": float("nan")}, "found nan"),
-        ({}, {"CAN": None}, "found no figure"),
+        ({}, {"CAN": None}, "found no value"),
     ],
 )
 def test_wrong_figures_are_refused(ours, paper, message):

@@ -100,6 +100,10 @@ def test_a_held_out_speaker_that_is_missing_is_named():
         ({"utterances_per_epoch": 0}, "utterances_per_epoch: found 0"),
         ({"calibration_clips": 0}, "calibration_clips: found 0"),
         ({"labels": "neutral"}, "labels: found 'neutral'; accepted is a list"),
+        (
+            {"folds": {"name": "speaker_folds", "folds": 2, "validation": 1}},
+            "folds: validation: found 1; accepted is 0",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(changes, message):

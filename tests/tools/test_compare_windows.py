@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 
-from compare_windows import SMOOTHERS, _scored_turns, main
+from compare_windows import _scored_turns, main
 from ser_stream.corpora import ravdess
 from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.evaluation.streamed import stream_logits
 from ser_stream.models.checkpoint import load_model
+from smoothing import SMOOTHERS
 
 RECIPE = """
 kind: speech

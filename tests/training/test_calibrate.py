@@ -9,7 +9,7 @@ import ser_stream.training.calibrate as calibrate_module
 from ser_stream.corpora.base import Utterance
 from ser_stream.models.checkpoint import load_model
 from ser_stream.recipes.load import load_recipe
-from ser_stream.training.calibrate import calibrate_to, fit_temperature
+from ser_stream.training.calibrate import calibrate_by_recipe, fit_temperature
 
 
 def test_calibration_may_be_limited_to_a_few_recordings(
@@ -22,8 +22,8 @@ def test_calibration_may_be_limited_to_a_few_recordings(
         lambda model, info, us, *_: calibrated_on.append(us),
     )
     recipe = load_recipe(recipe_path)
-    calibrate_to(network, info, recipe, corpora)
-    calibrate_to(network, info, dataclasses.replace(recipe, calibration_clips=3), corpora)
+    calibrate_by_recipe(network, info, recipe, corpora)
+    calibrate_by_recipe(network, info, dataclasses.replace(recipe, calibration_clips=3), corpora)
     everyone, few = calibrated_on
     assert len(everyone) == 4
     assert len(few) == 3 and {u.key for u in few} < {u.key for u in everyone}
@@ -45,13 +45,13 @@ def test_confidence_is_fitted_to_conversations_too(tiny_model, speech_path, monk
         for i, speaker in enumerate("aabb")
     ]
     with_memories = []
-    original = calibrate_module.stream_logits_after
+    original = calibrate_module.stream_logits_per_memory
 
     def spy(model, smoothing, path, memories):
         with_memories.append(memories)
         yield from original(model, smoothing, path, memories)
 
-    monkeypatch.setattr(calibrate_module, "stream_logits_after", spy)
+    monkeypatch.setattr(calibrate_module, "stream_logits_per_memory", spy)
     calibrate_module.calibrate(network, info, said, 0.3)
     assert [alone for alone, _ in with_memories] == [None] * 4
     assert len({id(memory) for _, memory in with_memories}) == 2

@@ -52,6 +52,9 @@ def test_each_fold_is_scored_by_a_network_trained_without_it(
     assert main(command) == 0
     assert weights.stat().st_mtime_ns == finished
     assert "2 folds of speakers, of which only fold 2" in capsys.readouterr().out
+    recipe_path.write_text(RECIPE.replace("epochs: 1", "epochs: 2"))
+    assert main(command) == 2
+    assert "optimisation.epochs 1, which is 2 now" in capsys.readouterr().err
 
 
 def utterances():

@@ -147,6 +147,18 @@ def test_the_report_does_not_call_a_large_gain_chance(capsys):
     assert "chance" not in out
 
 
+def test_the_report_advises_against_a_model_that_is_worse(capsys):
+    print_report(report([[9, 0], [0, 8]], [[4, 5], [5, 3]]))
+    out = " ".join(capsys.readouterr().out.split())
+    assert "17 to 7 of 17 correct" in out
+    assert "keep the present one" in out
+
+
+def test_the_next_command_can_be_pasted_where_the_path_has_a_space(capsys):
+    print_report({**report([[4, 5], [5, 3]], [[4, 5], [5, 3]]), "output": "my clips/model"})
+    assert capsys.readouterr().out.endswith("--model 'my clips/model'\n")
+
+
 def test_a_model_without_log_mel_features_is_refused(own_clips, tmp_path, capsys):
     command = ["train", str(own_clips), "--model", "can-english", "--output", str(tmp_path)]
     assert main(command) == 2

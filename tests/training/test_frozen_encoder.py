@@ -147,4 +147,4 @@ def test_a_trained_encoder_is_run_in_each_epoch(recipe):
 
 
 def test_default_augmentation_changes_sound():
-    assert not Augmentation().leaves_sound
+    assert not Augmentation().keeps_sound

@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from ser_stream.corpora.registry import read_corpora
 from ser_stream.errors import InputError
 from ser_stream.models.checkpoint import load_model
 from ser_stream.recipes.load import load_recipe
@@ -30,12 +32,13 @@ def test_a_run_writes_a_loadable_model_its_metrics_and_its_record(run_folder):
 
 
 def test_an_interrupted_run_resumes_to_the_same_model(
-    run_folder, corpora, recipe_path, tmp_path, monkeypatch
+    run_folder, corpora, recipe_path, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(trainer, "print_line", interrupt_after_epoch(2))
     recipe, cache = load_recipe(recipe_path), run_folder / "cache"
     with pytest.raises(KeyboardInterrupt):
         train(recipe, corpora, cache, tmp_path, seed=3)
+    assert "interrupted; the same command resumes" in capsys.readouterr().err
     monkeypatch.undo()
     train(recipe, corpora, cache, tmp_path, seed=3)
     stopped, _ = load_model(tmp_path / "model")
@@ -53,6 +56,37 @@ def test_a_diverging_run_ends_with_an_error_and_writes_no_model(
     with pytest.raises(InputError, match=r"learning_rate: found 1e\+30, .* epoch 1 is (nan|inf)"):
         train(recipe, corpora, run_folder / "cache", tmp_path, seed=3)
     assert not (tmp_path / "model").exists()
+
+
+def test_a_run_is_not_resumed_with_other_settings(run_folder, corpora, recipe_path, tmp_path):
+    output = shutil.copytree(run_folder / "out", tmp_path / "out")
+    weights = (output / "model" / "model.safetensors").read_bytes()
+    recipe = load_recipe(recipe_path)
+    longer = dataclasses.replace(recipe.optimisation, epochs=7)
+    for changed, seed, message in (
+        (dataclasses.replace(recipe, optimisation=longer), 3, "epochs 3, which is 7 now"),
+        (recipe, 4, "seed 3, which is 4 now"),
+    ):
+        with pytest.raises(
+            InputError, match=f"found a run with .*{message}; use the same settings"
+        ):
+            train(changed, corpora, run_folder / "cache", output, seed=seed)
+    assert (output / "model" / "model.safetensors").read_bytes() == weights
+    assert json.loads((output / "run.json").read_text())["seed"] == 3
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_recipe_without_speakers_to_train_or_validate_on_is_refused_before_features(
+    part, corpora, recipe_path, tmp_path
+):
+    recipe = load_recipe(recipe_path)
+    speakers = {"test": recipe.speakers["test"]}
+    if part == "train":
+        everyone = {u.speaker for u in read_corpora(corpora, ["ravdess"])}
+        speakers = {"validation": {"ravdess": sorted(everyone)}}
+    with pytest.raises(InputError, match=f"speakers: found no {part} speakers"):
+        train(dataclasses.replace(recipe, speakers=speakers), corpora, tmp_path, tmp_path, seed=3)
+    assert not any(tmp_path.iterdir())
 
 
 def test_another_seed_gives_another_model(run_folder, corpora, recipe_path, tmp_path):
