@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+# Before anything imports onnxruntime, whose Linux builds would write a device id and a queue of
+# events to the user's cache directory and look up their vendor's host. Child processes inherit it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 __all__ = [

@@ -1,9 +1,13 @@
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
+from paths import ROOT
 from ser_stream.audio.voice_activity import CONTEXT_LENGTH, FRAME_LENGTH, VoiceActivity
 
 
@@ -58,3 +62,24 @@ def test_torch_is_not_imported():
         "VoiceActivity()(numpy.zeros(512, 'float32')); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_onnxruntime_writes_nothing_to_the_users_home(tmp_path):
+    """Its telemetry would write a device id and a queue of events to the cache directory."""
+    code = (
+        "import numpy\n"
+        "from ser_stream.audio.voice_activity import VoiceActivity\n"
+        "print(VoiceActivity()(numpy.zeros(512, numpy.float32)))\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    environment |= {
+        "HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
