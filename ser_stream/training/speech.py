@@ -74,7 +74,13 @@ def train(
     # Model first, so that a wrong option is reported before minutes of features are computed.
     model = _initial_model(recipe, seed, start)
     if is_first():
-        _write_run_record(output, recipe, seed, parts, model, start)
+        settings = {
+            "recipe": recipe,
+            "start": None if start is None else str(start),
+            "teachers": [str(teacher) for teacher in teachers] or None,
+            **part_sizes(parts),
+        }
+        write_run_record(output, model, seed, settings)
     data = SpeechData(recipe, utterances, parts, corpora, cache)
     encoded = data.encodes_once(model) and not teachers
     with process_group(device) as own_device:
@@ -187,19 +193,3 @@ def _write_model(
     calibration = calibrate_by_recipe(trained, info, recipe, corpora)
     info = dataclasses.replace(info, calibration=calibration)
     save_model_folder(folder, trained, info, recipe.eight_bit)
-
-
-def _write_run_record(
-    output: Path,
-    recipe: Recipe,
-    seed: int,
-    parts: dict[str, list[Utterance]],
-    model: EmotionModel,
-    start: str | Path | None,
-) -> None:
-    settings = {
-        "recipe": recipe,
-        "start": None if start is None else str(start),
-        **part_sizes(parts),
-    }
-    write_run_record(output, model, seed, settings)

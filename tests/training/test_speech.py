@@ -122,6 +122,9 @@ def test_a_small_network_learns_from_teachers_and_is_stored_in_eight_bits(
     np.testing.assert_allclose(
         model.gru.weight_ih_l0.detach(), weights["gru.weight_ih_l0"] * scale[:, None]
     )
+    other = shutil.copytree(teachers[0], tmp_path / "other")
+    with pytest.raises(InputError, match="found a run with teachers"):
+        train(distillation_recipe, corpora, run_folder / "cache", tmp_path, 3, teachers=[other])
 
 
 def test_teachers_and_teachers_share_require_each_other(
