@@ -43,7 +43,6 @@ setup(
         "rich",
         "safetensors",
         "scipy",
-        "silero-vad",
         "sounddevice",
         "soundfile",
         "soxr",
@@ -68,6 +67,7 @@ setup(
             "pytest-cov",
             "pytest-xdist",
             "ruff",
+            "silero-vad",  # its network for whole signals is what ours is compared with
             "types-PyYAML",
             *RESEARCH,
         ],

@@ -1,7 +1,8 @@
 """Streaming voice activity detection with Silero VAD, without torch.
 
-The network is that of the PyPI package silero-vad (MIT licence), run by onnxruntime. Its input is a
-frame of 512 samples (32 ms), preceded by the last 64 samples of the frame before::
+The network (MIT licence, `weights/silero-vad/NOTICE`) comes with this package, because the package
+silero-vad requires torch. Its input is a frame of 512 samples (32 ms), preceded by the last 64
+samples of the frame before::
 
       64      512 new samples
     |----|----------------------|        frame 0 (64 zeros in front)
@@ -10,7 +11,6 @@ frame of 512 samples (32 ms), preceded by the last 64 samples of the frame befor
 
 from __future__ import annotations
 
-import importlib.util
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from ser_stream.units import SAMPLE_RATE_HZ
 FRAME_LENGTH = 512
 CONTEXT_LENGTH = 64
 STATE_SHAPE = (2, 1, 128)
+
+MODEL = Path(__file__).parents[1] / "weights" / "silero-vad" / "silero_vad_16k.onnx"
 
 
 class VoiceActivity:
@@ -55,12 +57,7 @@ _SAMPLE_RATE = np.array(SAMPLE_RATE_HZ, np.int64)
 @lru_cache(maxsize=1)
 def _session() -> onnxruntime.InferenceSession:
     """Load the network, once per process: a session is stateless and thread-safe."""
-    # The model file is found without importing silero_vad, which would import torch.
-    package = importlib.util.find_spec("silero_vad")
-    if package is None or not package.submodule_search_locations:
-        raise ImportError("no Python package silero-vad: pip install silero-vad")
-    path = Path(package.submodule_search_locations[0]) / "data" / "silero_vad.onnx"
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # 63 us a frame: a second thread would only spin
     options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(MODEL), options, providers=["CPUExecutionProvider"])

@@ -1,3 +1,4 @@
+import hashlib
 import importlib.util
 import os
 import subprocess
@@ -8,7 +9,7 @@ import numpy as np
 import onnxruntime
 
 from paths import ROOT
-from ser_stream.audio.voice_activity import CONTEXT_LENGTH, FRAME_LENGTH, VoiceActivity
+from ser_stream.audio.voice_activity import CONTEXT_LENGTH, FRAME_LENGTH, MODEL, VoiceActivity
 
 
 def whole_signal_probabilities(samples):
@@ -83,3 +84,20 @@ def test_onnxruntime_writes_nothing_to_the_users_home(tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_the_network_is_the_file_that_its_notice_names():
+    digest = hashlib.sha256(MODEL.read_bytes()).hexdigest()
+    assert f"SHA-256: {digest}" in (MODEL.parent / "NOTICE").read_text()
+
+
+def test_the_network_is_found_without_the_package_silero_vad():
+    code = (
+        "import sys; sys.modules['silero_vad'] = None\n"
+        "from ser_stream.audio.voice_activity import VoiceActivity; VoiceActivity()\n"
+        "print('torch' in sys.modules)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert run.stdout == "False\n", run.stderr
