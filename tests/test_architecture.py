@@ -6,12 +6,14 @@ Every folder and module of `ser_stream` is a layer. A layer may import itself an
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from paths import ROOT
+from paths import DEMO, ROOT
 
 PACKAGE = ROOT / "ser_stream"
 
@@ -136,3 +138,16 @@ def test_exceptions_from_the_names_of_test_modules_are_needed():
         folder, _, module = name.rpartition("test_")
         assert (ROOT / "tests" / name).is_file(), name
         assert not (PACKAGE / folder / module).exists(), name
+
+
+def test_listening_imports_no_research_library():
+    """A robot that listens needs none of them, and their memory and start-up time would be lost."""
+    code = (
+        "import sys\n"
+        "from ser_stream import Recognizer\n"
+        f"assert list(Recognizer().stream({str(DEMO / '1-neutral.flac')!r}))\n"
+        "unwanted = 'librosa matplotlib pyroomacoustics scipy sklearn transformers'.split()\n"
+        "print(sorted(sys.modules.keys() & set(unwanted)))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert run.stdout == "[]\n", run.stderr
