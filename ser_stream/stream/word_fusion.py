@@ -55,17 +55,14 @@ class WordFusion(Protocol):
         """End the stream's threads. Speech recognition keeps running, for the next stream."""
 
 
-class WithoutWords:
-    """The `WordFusion` of a stream without speech recognition: every score is an estimate."""
+class _SynchronousFusion:
+    """The part of a `WordFusion` that all those share whose events are ready after `add`."""
 
     def __init__(self) -> None:
         self._ready: list[Event] = []
 
     def submit(self, part: Window | TurnEnd) -> None:
-        """Do nothing: there is nothing to recognise words with."""
-
-    def add(self, scores: Scores) -> None:
-        self._ready.append(scores.estimate())
+        """Do nothing: words, if any, are requested by `add`."""
 
     def take(self) -> list[Event]:
         events, self._ready = self._ready, []
@@ -78,7 +75,14 @@ class WithoutWords:
         """Do nothing: there is no thread."""
 
 
-class RecordedWordFusion:
+class WithoutWords(_SynchronousFusion):
+    """The `WordFusion` of a stream without speech recognition: every score is an estimate."""
+
+    def add(self, scores: Scores) -> None:
+        self._ready.append(scores.estimate())
+
+
+class RecordedWordFusion(_SynchronousFusion):
     """The `WordFusion` of a recording: every window with words gets its second estimate.
 
     The words are those of the turn as a whole, and the end of a turn waits for them: the same
@@ -97,16 +101,13 @@ class RecordedWordFusion:
         stream: int,
         stopping: threading.Event,
     ):
+        super().__init__()
         self._worker = worker
         self._text_scorer = text_scorer
         self._stream = stream
         self._stopping = stopping
         self._turn_scores: list[Scores] = []  # windows of the current turn
-        self._ready: list[Event] = []
         self._may_wait = True  # False once recognition has failed
-
-    def submit(self, part: Window | TurnEnd) -> None:
-        """Do nothing: only whole turns are recognised, once they are scored by their sound."""
 
     def add(self, scores: Scores) -> None:
         """Take the scores of the next window or turn; wait for the words of a whole turn."""
@@ -121,16 +122,6 @@ class RecordedWordFusion:
         self._turn_scores.clear()
         self._ready += [each.estimate() for each in second if each is not None]
         self._ready += turn_estimates(scores, words, second_of_turn)
-
-    def take(self) -> list[Event]:
-        events, self._ready = self._ready, []
-        return events
-
-    def wait_s(self) -> Seconds | None:
-        return None
-
-    def close(self) -> None:
-        """Do nothing: there is no thread."""
 
     def _second(self, scores: Scores, words: tuple[Word, ...]) -> Scores | None:
         return self._text_scorer.score(scores.part, words, scores) if self._text_scorer else None

@@ -130,13 +130,3 @@ os.write(2, b"the end\\n")
     assert "Expression" not in shown
     assert shown.count("something else") == 1 and shown.count("the end") == 1
     assert shown.index("something else") < shown.rindex("waiting for someone to speak")
-
-
-def test_output_of_c_libraries_to_a_file_is_kept(tmp_path):
-    program = (
-        "import os\nfrom ser_stream.audio.native_stderr import redirect_native_stderr\n"
-        "with redirect_native_stderr(print):\n    os.write(2, b'Expression 1\\n')\n"
-    )
-    with (tmp_path / "log").open("w") as log:
-        subprocess.run([sys.executable, "-c", program], stderr=log, check=True)
-    assert (tmp_path / "log").read_text() == "Expression 1\n"
