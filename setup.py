@@ -6,12 +6,50 @@ from setuptools import find_packages, setup
 
 NAME = "ser_stream"
 SHARE = f"share/{NAME}"
-ASR = ["faster-whisper", "pocketsphinx"]
-DDS = ["cyclonedds>=11"]  # older versions reject the setting PruneDelay, see ser_stream/ros/
-HUGGING_FACE = ["transformers>=4.57"]  # the oldest tested version
-# Plots and room simulation; a robot needs neither. Older versions of matplotlib place no legends
+# Every bound is tested: `make test-lowest` installs exactly these versions.
+BASE = [
+    "msgspec>=0.18.0",
+    "numpy>=1.21.6",
+    "onnxruntime>=1.16.1",
+    "pyyaml>=6.0",
+    "rich>=12.0.0",
+    "sounddevice>=0.4.5",  # older versions do not tell a device's index
+    "soundfile>=0.12.1",
+    "soxr>=0.3.2",
+]
+# What a GPU needs to run a model. torch's packages for Linux on PyPI bring CUDA.
+CUDA = ["safetensors>=0.4.3", "torch>=2.2.0"]
+# onnx: for exporting and quantising models. transformers needs these torch and safetensors too.
+TRAIN = [*CUDA, "onnx>=1.14.0", "scipy>=1.8.0", "tqdm>=4.66.0"]
+ASR = ["faster-whisper>=1.0.2", "pocketsphinx>=5.0.0"]
+DDS = ["cyclonedds>=11.0.1"]  # older versions reject the setting PruneDelay, see ser_stream/ros/
+HUGGING_FACE = [*CUDA, "transformers>=4.57.1"]
+# Plots, the papers' features, and room simulation. Older versions of matplotlib place no legends
 # outside the axes.
-RESEARCH = ["librosa", "matplotlib>=3.7", "pyroomacoustics", "scikit-learn"]
+RESEARCH = [
+    *TRAIN,
+    "librosa>=0.9.2",
+    "matplotlib>=3.7.0",
+    "pyroomacoustics>=0.10.1",  # the first with a wheel for Linux
+    "scikit-learn>=1.1.0",
+]
+TEST = [
+    *ASR,
+    # Without a wheel, as on Linux on ARM, it needs Cyclone DDS's C library and a compiler.
+    f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
+    *HUGGING_FACE,
+    "codespell>=2.4.0",
+    "hypothesis>=6.100.0",
+    "mypy>=2.4.1",
+    "pre-commit>=3.5.0",
+    "pytest>=8.0.0",
+    "pytest-cov>=7.0.0",
+    "pytest-xdist>=3.5.0",
+    "ruff>=0.17.5",
+    "silero-vad>=6.2.0",  # its network for whole signals is what ours is compared with
+    "types-PyYAML>=6.0.12",
+    *RESEARCH,
+]
 # Not "attr:" in setup.cfg: with setuptools 79 and newer, colcon then fails to read the metadata.
 VERSION = re.search('__version__ = "(.+)"', Path(NAME, "__init__.py").read_text()).group(1)
 
@@ -35,42 +73,15 @@ setup(
         ),
         (f"{SHARE}/launch", glob("launch/*.launch.py")),
     ],
-    install_requires=[
-        "msgspec>=0.18",
-        "numpy",
-        "onnxruntime",
-        "pyyaml",
-        "rich",
-        "safetensors",
-        "scipy",
-        "sounddevice",
-        "soundfile",
-        "soxr",
-        "torch",
-        "tqdm",
-    ],
+    install_requires=BASE,
     extras_require={
         "asr": ASR,
+        "cuda": CUDA,
         "dds": DDS,
         "huggingface": HUGGING_FACE,
         "research": RESEARCH,
-        "test": [
-            *ASR,
-            # Without a wheel, as on Linux on ARM, it needs Cyclone DDS's C library and a compiler.
-            f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
-            *HUGGING_FACE,
-            "codespell",
-            "hypothesis",
-            "mypy",
-            "pre-commit",
-            "pytest",
-            "pytest-cov",
-            "pytest-xdist",
-            "ruff",
-            "silero-vad",  # its network for whole signals is what ours is compared with
-            "types-PyYAML",
-            *RESEARCH,
-        ],
+        "test": TEST,
+        "train": TRAIN,
     },
     entry_points={
         "console_scripts": [

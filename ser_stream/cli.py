@@ -12,16 +12,26 @@ from ser_stream import __version__
 from ser_stream.commands import evaluate, listen, lists, models, papers, train, transcribe
 from ser_stream.commands.shared import print_error
 from ser_stream.errors import InputError
+from ser_stream.extras import missing_extra
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, or 2 for input that cannot be used."""
+    """Run one command and return its exit code: 0, or 2 for input that cannot be used.
+
+    2 is also the code of a command whose package is an extra that is not installed.
+    """
     arguments = _parser().parse_args(argv)
     _log_to_stderr()
     try:
         return arguments.run(arguments)
     except InputError as error:
         print_error(error)
+        return 2
+    except ModuleNotFoundError as error:
+        missing = missing_extra(arguments.command, error)
+        if missing is None:
+            raise
+        print_error(missing)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -40,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="ser-stream", description="Real-time speech emotion recognition for robots."
     )
     parser.add_argument("--version", action="version", version=f"ser-stream {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        title="commands", required=True, metavar="COMMAND", dest="command"
+    )
     for module in (listen, transcribe, lists, train, evaluate, papers, models):
         module.add(commands)
     return parser

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from pathlib import Path
 
 from ser_stream.asr.base import (
@@ -15,6 +14,7 @@ from ser_stream.asr.base import (
     SpeechRecognizer,
 )
 from ser_stream.errors import InputError
+from ser_stream.extras import require_extra
 
 
 def check_settings(settings: AsrSettings) -> None:
@@ -30,12 +30,7 @@ def check_settings(settings: AsrSettings) -> None:
             f"asr: found {settings.backend!r}; accepted are {', '.join(BACKENDS)}, or module:name "
             "of a function that returns a recogniser"
         )
-    if importlib.util.find_spec(settings.backend) is None:
-        package = settings.backend.replace("_", "-")
-        raise InputError(
-            f"asr: the package {package} is missing: pip install {package}, or pip install "
-            "'ser_stream[asr]'"
-        )
+    require_extra(f"asr {settings.backend}", settings.backend)
     if settings.backend == POCKETSPHINX:
         if settings.language not in ("", "en"):
             raise InputError(f"asr language: found {settings.language!r}; pocketsphinx has only en")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ser_stream.commands.shared import add_clips, add_corpora, add_part
 from ser_stream.errors import InputError
+from ser_stream.extras import require_extra
 
 if TYPE_CHECKING:
     from ser_stream.recipes.speech import Recipe
@@ -76,8 +77,11 @@ def check_options(arguments: argparse.Namespace, models: Sequence[str], table: P
     """Check that the options go together.
 
     Raises:
-        InputError: an option is missing, or does not go with another one.
+        InputError: an option is missing, or does not go with another one; or --figures is given,
+            and there is no matplotlib.
     """
+    if arguments.figures:
+        require_extra("evaluate --figures", "matplotlib")
     if table and arguments.recipe:
         raise InputError(f"evaluate: found both --recipe and the clips {table}; accepted is one")
     if not table and not arguments.recipe:
@@ -99,7 +103,8 @@ def check_conditions(arguments: argparse.Namespace) -> None:
     """Check --conditions: their names, and that the options go together.
 
     Raises:
-        InputError: a name is unknown, or an option is missing or does not go with them.
+        InputError: a name is unknown, an option is missing or does not go with them, or rooms are
+            among them, and there is no pyroomacoustics.
     """
     if arguments.conditions is None:
         return
@@ -111,6 +116,8 @@ def check_conditions(arguments: argparse.Namespace) -> None:
         raise InputError(f"--conditions {unknown[0]}: accepted are {', '.join(accepted)}")
     if arguments.save or arguments.figures:
         raise InputError("--conditions: does not go with --save or --figures")
+    if any(name.startswith(("room-", "far-")) for name in arguments.conditions or accepted):
+        require_extra("evaluate --conditions", "pyroomacoustics")
     if not arguments.corpora:
         raise InputError(
             "--conditions: needs --corpora DIR, a folder that holds esc10/, whose sounds are the "

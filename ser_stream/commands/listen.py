@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ser_stream.commands.shared import print_error
 from ser_stream.errors import InputError
+from ser_stream.extras import require_extra
 
 if TYPE_CHECKING:  # imported in functions: --help must answer at once
     from ser_stream.asr.base import AsrSettings
@@ -195,6 +196,7 @@ def _recognizer(arguments: argparse.Namespace, asr: AsrSettings) -> Recognizer:
 
 
 def _dds(arguments: argparse.Namespace, asr: AsrSettings) -> DdsPublisher:
+    require_extra("--dds", "cyclonedds")
     from ser_stream.ros.dds import DdsPublisher
 
     return DdsPublisher(arguments.domain, arguments.namespace or "", language=asr.spoken_language)

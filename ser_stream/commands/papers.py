@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ser_stream.commands.shared import add_training, cache_of, device_of
 from ser_stream.errors import InputError
+from ser_stream.extras import require_extra
 from ser_stream.files import write_json
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def _report(arguments: argparse.Namespace) -> int:
     from ser_stream.files import prepare_file
     from ser_stream.papers.report import make_report, show, to_markdown
 
+    if arguments.figures:
+        require_extra("report --figures", "matplotlib")
     for path in filter(None, (arguments.markdown, arguments.json)):
         prepare_file(path)
     if arguments.corpora is None and not arguments.no_train:

@@ -18,6 +18,7 @@ import soundfile
 from ser_stream.audio.speech import read_samples
 from ser_stream.corpora import esc10
 from ser_stream.errors import InputError
+from ser_stream.extras import require_extra
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
 
 LEAD_S: Seconds = 0.5
@@ -186,10 +187,9 @@ def room_response(
         InputError: pyroomacoustics is not installed.
         ValueError: a room of this size cannot have so short a reverberation.
     """
-    try:
-        import pyroomacoustics
-    except ImportError as error:
-        raise InputError("rooms need pyroomacoustics: pip install pyroomacoustics") from error
+    require_extra("rooms", "pyroomacoustics")
+    import pyroomacoustics
+
     absorption, order = pyroomacoustics.inverse_sabine(rt60_s, size_m)
     room = pyroomacoustics.ShoeBox(
         size_m,

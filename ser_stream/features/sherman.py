@@ -18,7 +18,7 @@ from types import ModuleType
 
 import numpy as np
 
-from ser_stream.errors import InputError
+from ser_stream.extras import require_extra
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Hertz, Seconds
 
 CLIP_SAMPLES = 5 * SAMPLE_RATE_HZ
@@ -41,10 +41,9 @@ def load_librosa() -> ModuleType:
     Raises:
         InputError: it is not installed.
     """
-    try:
-        import librosa
-    except ImportError as error:
-        raise InputError("no Python package librosa: pip install 'ser_stream[research]'") from error
+    require_extra("the paper's log-mel spectrogram", "librosa")
+    import librosa
+
     return librosa
 
 

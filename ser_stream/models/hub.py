@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from ser_stream.errors import InputError
+from ser_stream.extras import require_extra
 
 FILES = (
     "config.json",
@@ -35,7 +36,7 @@ def hub_folder(name: str) -> Path:
         InputError: transformers is not installed, the Hub cannot be reached, or it has no such
             checkpoint.
     """
-    require_transformers(f"model {name!r}: no such folder, and a name on the Hugging Face Hub")
+    require_extra(f"model {name!r}, a name on the Hugging Face Hub", "transformers")
     from huggingface_hub import snapshot_download
 
     try:
@@ -61,21 +62,3 @@ def has_weights(folder: Path) -> bool:
     return any(
         (folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")
     )
-
-
-def require_transformers(what: str) -> None:
-    """Check that transformers can be imported.
-
-    Args:
-        what: what needs it, as the subject of the error message.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        import transformers  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"{what} needs transformers, which does not load ({error}): "
-            "pip install 'ser_stream[huggingface]'"
-        ) from error

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from ser_stream.errors import InputError
+from ser_stream.extras import require_extra
 from ser_stream.features.samples import SampleConfig
 from ser_stream.models.base import EmotionModel
-from ser_stream.models.hub import require_transformers
 from ser_stream.models.hugging_face_info import require_safetensors
 from ser_stream.models.info import HUGGING_FACE, ModelInfo
 from ser_stream.units import SAMPLE_RATE_HZ
@@ -140,7 +140,7 @@ def load_checkpoint(folder: Path, info: ModelInfo) -> HuggingFaceModel:
             audio classifier; or `info` does not fit them.
     """
     require_safetensors(folder, str(folder))
-    require_transformers(f"{folder}: a Hugging Face checkpoint")
+    require_extra(f"{folder}, a Hugging Face checkpoint", "transformers")
     network, extractor = _from_transformers(folder)
     bad = [name for name, values in network.named_parameters() if not values.isfinite().all()]
     if bad:

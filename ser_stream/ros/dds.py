@@ -13,6 +13,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from cyclonedds.core import DDSException, Entity, Policy, Qos
+from cyclonedds.domain import Domain, DomainParticipant
+from cyclonedds.idl import make_idl_struct, types
+from cyclonedds.pub import DataWriter
+from cyclonedds.topic import Topic as DdsTopic
+from cyclonedds.util import duration
+
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
 from ser_stream.outputs.base import Output
@@ -28,18 +35,6 @@ from ser_stream.ros.messages import TOPICS, Content, Topic, full_name
 from ser_stream.ros.type_hash import FieldType, type_hash
 from ser_stream.stream.status import StreamStatus
 from ser_stream.words import Speech
-
-try:
-    from cyclonedds.core import DDSException, Entity, Policy, Qos
-    from cyclonedds.domain import Domain, DomainParticipant
-    from cyclonedds.idl import make_idl_struct, types
-    from cyclonedds.pub import DataWriter
-    from cyclonedds.topic import Topic as DdsTopic
-    from cyclonedds.util import duration
-except ModuleNotFoundError as error:
-    raise InputError(
-        "DDS: Cyclone DDS is not installed; install it with: pip install 'ser_stream[dds]'"
-    ) from error
 
 DISCOVERY_INFO = Topic(
     "ros_discovery_info",

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from ser_stream.asr.base import AsrSettings
@@ -22,8 +24,8 @@ def test_settings_that_cannot_be_used_are_named(settings, message):
 
 
 def test_a_missing_package_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(InputError, match="pip install pocketsphinx"):
+    monkeypatch.setitem(sys.modules, "pocketsphinx", None)
+    with pytest.raises(InputError, match=r"pip install 'ser_stream\[asr\]'"):
         open_recognizer(AsrSettings("pocketsphinx"))
 
 
