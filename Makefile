@@ -1,8 +1,11 @@
-# Every target sets up what it needs, once, in .venv.
+# Every target sets up what it needs, once, in .venv: the demo what listening needs, all others
+# everything.
 
 VENV := .venv
 IN_VENV := $(VENV)/bin
+BASE := $(VENV)/.installed-base
 INSTALLED := $(VENV)/.installed
+LOWEST := .venv-lowest
 
 # Another Python: make test PYTHON=python3.11
 PYTHON ?=
@@ -12,21 +15,23 @@ PYTHON ?=
 ARGS ?=
 WORKERS ?= auto
 
-.PHONY: help demo test lint mypy screenshot results clean distclean portaudio sound-server
+.PHONY: help demo test test-lowest lint mypy screenshot results clean distclean portaudio sound-server
 
 help:
 	@echo "make demo       listen to recordings that come with the package, as if they were live"
 	@echo "make test       run all tests; ARGS='-k log_mel' runs some of them"
+	@echo "make test-lowest run them with the lowest versions that setup.py accepts; ARGS as above"
 	@echo "make lint       check style, types and spelling"
 	@echo "make screenshot make the picture of README.md again"
 	@echo "make results    measure the shipped models on the corpora again: CORPORA=DIR"
 	@echo "make clean      remove caches and builds; make distclean removes $(VENV) too"
 
-demo: $(INSTALLED) portaudio
+demo: $(BASE)
 	@echo "The voices are synthesised. Each file is named after the emotion that was asked for;"
 	@echo "to the model, most of them sound like another one."
 	@$(IN_VENV)/ser-stream listen --realtime --input $(sort $(wildcard ser_stream/demo/*.flac))
 	@echo
+	@$(MAKE) --no-print-directory portaudio
 	@echo "With your microphone:  $(IN_VENV)/ser-stream listen"
 	@echo "Which microphones:     $(IN_VENV)/ser-stream devices"
 
@@ -39,6 +44,20 @@ test: $(INSTALLED) portaudio sound-server
 	    if [ -f "$$setup" ]; then . "$$setup"; fi; \
 	done; \
 	OMP_NUM_THREADS=1 $(IN_VENV)/python -m pytest $(if $(ARGS),$(ARGS),$(whole_suite))
+
+# All packages in the lowest versions that setup.py accepts, in an environment of its own, with the
+# oldest Python: 6 GB, since PyPI's old torch brings CUDA. `make test` tests those of the base.
+test-lowest: setup.py
+	@python=$$(command -v $(or $(PYTHON),python3.10)) || { \
+	    echo "Python: $(or $(PYTHON),python3.10) is missing; make test-lowest PYTHON=FILE" >&2; \
+	    exit 1; \
+	}; \
+	$$python -m venv --clear $(LOWEST) \
+	&& $(LOWEST)/bin/python -m pip install -q -U pip \
+	&& $(LOWEST)/bin/python -m pip wheel -q --no-deps -w $(LOWEST) . \
+	&& $(LOWEST)/bin/python tools/lowest_versions.py $(LOWEST)/*.whl >$(LOWEST)/constraints.txt \
+	&& $(LOWEST)/bin/python -m pip install -q -c $(LOWEST)/constraints.txt -e '.[test]'
+	@OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest $(or $(ARGS),-n $(WORKERS) --dist loadgroup)
 
 lint: $(INSTALLED) mypy
 	@$(IN_VENV)/ruff check .
@@ -68,7 +87,7 @@ clean:
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(LOWEST)
 
 # $(call apt_install,PACKAGES): install Debian or Ubuntu packages as root, without questions. It
 # fails where that is impossible; callers go on with a message. Package lists are fetched only where
@@ -82,11 +101,12 @@ apt_install = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
         >/dev/null 2>&1; }
 
 is_accepted = -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))'
+pip_install = $(IN_VENV)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 candidates = $(or $(PYTHON),python3 python3.12 python3.11 python3.10)
 
-# The stamp of what pip installs; outdated when one of these files changes. An existing .venv with
+# The stamps of what pip installs; outdated when one of these files changes. An existing .venv with
 # pip is kept, whoever made it.
-$(INSTALLED): setup.py setup.cfg pyproject.toml constraints.txt
+$(BASE): setup.py setup.cfg pyproject.toml constraints.txt
 	@if ! $(IN_VENV)/python -m pip --version >/dev/null 2>&1; then \
 	    python= found=; \
 	    for candidate in $(candidates); do \
@@ -110,12 +130,17 @@ $(INSTALLED): setup.py setup.cfg pyproject.toml constraints.txt
 	    echo "Making $(VENV) with $$($$python --version)"; \
 	    $$python -m venv --clear $(VENV) || exit 1; \
 	fi
-	@echo "Installing ser_stream and what it needs into $(VENV); the first time takes minutes"
-	@$(IN_VENV)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@echo "Installing ser_stream and what listening needs into $(VENV)"
+	@$(pip_install) -e .
+	@touch $@
+
+$(INSTALLED): $(BASE)
+	@echo "Installing what training and tests need into $(VENV); the first time takes minutes"
+	@$(pip_install) -e '.[test]'
 	@touch $@
 
 # The sounddevice package includes PortAudio, except on Linux.
-portaudio: $(INSTALLED)
+portaudio: $(BASE)
 	@[ "$$(uname)" != Linux ] \
 	|| $(IN_VENV)/python -c 'import ctypes.util as u, sys; sys.exit(not u.find_library("portaudio"))' \
 	|| { $(call apt_install,libportaudio2); } \

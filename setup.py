@@ -9,7 +9,7 @@ SHARE = f"share/{NAME}"
 # Every bound is tested: `make test-lowest` installs exactly these versions.
 BASE = [
     "msgspec>=0.18.0",
-    "numpy>=1.21.6",
+    "numpy>=1.22.0",
     "onnxruntime>=1.16.1",
     "pyyaml>=6.0",
     "rich>=12.0.0",
