@@ -47,16 +47,16 @@ test: $(INSTALLED) portaudio sound-server
 
 # All packages in the lowest versions that setup.py accepts, in an environment of its own, with the
 # oldest Python: 6 GB, since PyPI's old torch brings CUDA. `make test` tests those of the base.
-test-lowest: setup.py
-	@python=$$(command -v $(or $(PYTHON),python3.10)) || { \
-	    echo "Python: $(or $(PYTHON),python3.10) is missing; make test-lowest PYTHON=FILE" >&2; \
-	    exit 1; \
+test-lowest: lowest_pip = $(LOWEST)/bin/python -m pip install -q --disable-pip-version-check
+test-lowest: portaudio sound-server
+	@python=$(or $(PYTHON),python3.10); $$python --version || { \
+	    echo "$$python is missing; name a Python 3.10: make test-lowest PYTHON=FILE" >&2; exit 1; \
 	}; \
-	$$python -m venv --clear $(LOWEST) \
-	&& $(LOWEST)/bin/python -m pip install -q -U pip \
-	&& $(LOWEST)/bin/python -m pip wheel -q --no-deps -w $(LOWEST) . \
-	&& $(LOWEST)/bin/python tools/lowest_versions.py $(LOWEST)/*.whl >$(LOWEST)/constraints.txt \
-	&& $(LOWEST)/bin/python -m pip install -q -c $(LOWEST)/constraints.txt -e '.[test]'
+	$$python -m venv --clear $(LOWEST)
+	@$(lowest_pip) -U pip
+	@$(lowest_pip) --no-deps -e .
+	@$(LOWEST)/bin/python tools/lowest_versions.py >$(LOWEST)/constraints.txt
+	@$(lowest_pip) -c $(LOWEST)/constraints.txt -e '.[test]'
 	@OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest $(or $(ARGS),-n $(WORKERS) --dist loadgroup)
 
 lint: $(INSTALLED) mypy

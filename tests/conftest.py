@@ -21,6 +21,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+import ser_stream  # noqa: F401 - switches off onnxruntime's telemetry before a test imports it
 from pulse import missing_programs
 
 pytest_plugins = ["shared_fixtures"]
@@ -105,6 +106,8 @@ OPTIONAL_PARTS = {
     "corpora": OptionalPart("corpora", _missing_for_corpora),
     "dds": OptionalPart("Cyclone DDS", _missing_for_dds),
     "ros": OptionalPart("ROS 2", _missing_for_ros),
+    # Its fixtures skip its tests: whether there is a package index shows when pip asks for it.
+    "installation": OptionalPart("installation (package index)", lambda: ""),
 }
 
 
@@ -169,12 +172,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value in report.user_properties
         if name == "optional part"
     )
+    skipped = {
+        value: report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", ())
+        for name, value in report.user_properties
+        if name == "optional part"
+    }
     rows = [("optional part", "exercised or skipped")]
     for name, part in OPTIONAL_PARTS.items():
         if n_run := exercised[name]:
             rows.append((part.title, f"exercised: {n_run} test{'s' if n_run > 1 else ''}"))
         else:
-            rows.append((part.title, f"skipped: {part.missing() or 'no test of it was chosen'}"))
+            reason = part.missing() or skipped.get(name) or "no test of it was chosen"
+            rows.append((part.title, f"skipped: {reason}"))
     width = max(len(title) for title, _ in rows)
     terminalreporter.section("optional parts")
     for title, outcome in rows:

@@ -73,6 +73,8 @@ MAY_IMPORT = {
 WITHOUT_A_MODULE = {
     "test_architecture.py": "the package as a whole",
     "test_docs.py": "the pages of docs/",
+    "test_installation.py": "setup.py: what it installs, and with which versions that works",
+    "test_telemetry.py": "programs, their child processes and scripts, with onnxruntime",
     "golden/test_golden.py": "estimates of the program from end to end",
     "ros/test_launch.py": "the launch files",
     "ros/test_node_audio.py": "the audio of ros/node.py, apart for its length",

@@ -60,4 +60,5 @@ def _session() -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # 63 us a frame: a second thread would only spin
     options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors: older versions warn of constants that are not used
     return onnxruntime.InferenceSession(str(MODEL), options, providers=["CPUExecutionProvider"])

@@ -1,12 +1,12 @@
 import hashlib
 import importlib.util
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pytest
 
 from paths import ROOT
 from ser_stream.audio.voice_activity import CONTEXT_LENGTH, FRAME_LENGTH, MODEL, VoiceActivity
@@ -14,7 +14,10 @@ from ser_stream.audio.voice_activity import CONTEXT_LENGTH, FRAME_LENGTH, MODEL,
 
 def whole_signal_probabilities(samples):
     """silero-vad's other network file, which takes all frames of a signal at once."""
-    package = importlib.util.find_spec("silero_vad").submodule_search_locations[0]
+    found = importlib.util.find_spec("silero_vad")
+    if found is None:  # in an environment without the tests' packages
+        pytest.skip("no package silero_vad")
+    package = found.submodule_search_locations[0]
     path = Path(package) / "data" / "silero_vad_16k_sequence.onnx"
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     padded = np.concatenate([np.zeros(CONTEXT_LENGTH, np.float32), samples])
@@ -65,25 +68,28 @@ def test_torch_is_not_imported():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_onnxruntime_writes_nothing_to_the_users_home(tmp_path):
-    """Its telemetry would write a device id and a queue of events to the cache directory."""
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/statm")
+def test_onnxruntime_leaks_no_memory_over_a_hundred_thousand_frames():
+    """Per frame, even the smallest allocation that is not freed (32 bytes) would add 2.9 MB."""
     code = (
+        "import resource\n"
         "import numpy\n"
-        "from ser_stream.audio.voice_activity import VoiceActivity\n"
-        "print(VoiceActivity()(numpy.zeros(512, numpy.float32)))\n"
+        "from ser_stream.audio.voice_activity import FRAME_LENGTH, VoiceActivity\n"
+        "def resident_bytes():\n"
+        "    pages = int(open('/proc/self/statm').read().split()[1])\n"
+        "    return pages * resource.getpagesize()\n"
+        "rng = numpy.random.default_rng(0)\n"
+        "frames = 0.1 * rng.standard_normal((100, FRAME_LENGTH)).astype(numpy.float32)\n"
+        "voice_activity = VoiceActivity()\n"
+        "for i in range(100_000):\n"
+        "    if i == 10_000:\n"
+        "        before = resident_bytes()\n"
+        "    voice_activity(frames[i % 100])\n"
+        "print(resident_bytes() - before)\n"
     )
-    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
-    environment |= {
-        "HOME": str(tmp_path),
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
-        "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    run = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
-    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert int(run.stdout) < 1_000_000
 
 
 def test_the_network_is_the_file_that_its_notice_names():
