@@ -50,6 +50,15 @@ TEST = [
     "types-PyYAML>=6.0.12",
     *RESEARCH,
 ]
+# What a robot never loads stays in the sources: torch's copies of networks that no GPU is needed for,
+# beside their ONNX files, and the encoder that training starts from.
+NOT_INSTALLED = [
+    "weights/can-english/model.safetensors",
+    "weights/cat-streaming/model.safetensors",
+    "weights/cnn-blstm-attention-streaming/model.safetensors",
+    "weights/moma-streaming/model.safetensors",
+    "weights/speaker-encoder/*.safetensors",
+]
 # Not "attr:" in setup.cfg: with setuptools 79 and newer, colcon then fails to read the metadata.
 VERSION = re.search('__version__ = "(.+)"', Path(NAME, "__init__.py").read_text()).group(1)
 
@@ -63,6 +72,7 @@ setup(
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["ser_stream*"]),
     package_data={NAME: ["py.typed", "weights/*/*", "demo/*"]},
+    exclude_package_data={NAME: NOT_INSTALLED},
     zip_safe=False,  # model weights and recordings are read as files
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),

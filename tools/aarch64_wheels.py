@@ -2,10 +2,10 @@
 
     python tools/aarch64_wheels.py dist/ser_stream-*.whl
 
-pip resolves the requirements as it would on a robot with an ARM processor, for each accepted version
-of Python, and takes no source archives: it fails where a package has no wheel. Nothing is installed.
-pip evaluates conditions such as `python_version < "3.11"` for the Python that runs it. Needs a
-package index and a pip that knows `--report` (23.0).
+pip resolves the requirements as it would on a robot with an ARM processor, for each accepted
+version of Python, and takes no source archives: it fails where a package has no wheel. Nothing is
+installed. pip evaluates conditions such as `python_version < "3.11"` for the Python that runs it.
+Needs a package index and a pip that knows `--report` (23.0).
 """
 
 from __future__ import annotations

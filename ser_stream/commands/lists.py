@@ -62,7 +62,8 @@ def _about(name: str, info: ModelInfo, folder: Path) -> dict[str, str]:
 
     with_words = isinstance(info.features, SegmentConfig)
     option = f"--text-model {name} --asr BACKEND" if with_words else f"--model {name}"
-    mib = (folder / "model.safetensors").stat().st_size / 2**20
+    networks = [path for path in folder.glob("*.onnx") if ".int8" not in path.name]
+    mib = sum(path.stat().st_size for path in networks) / 2**20
     return {
         "use": f"ser-stream listen {option}" + (" (or no option)" if name == "default" else ""),
         "licence": info.training_data.licence,
