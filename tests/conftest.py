@@ -175,6 +175,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = {
         value: report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", ())
+        if hasattr(report, "user_properties")  # a module that skips itself has none
         for name, value in report.user_properties
         if name == "optional part"
     }

@@ -1,11 +1,12 @@
 import subprocess
 import sys
 
-import librosa
 import numpy as np
 import pytest
 
 from ser_stream.features.descriptors import DESCRIPTORS, DescriptorConfig, descriptors
+
+librosa = pytest.importorskip("librosa")
 
 CONFIG = DescriptorConfig()
 COLUMNS = {

@@ -1,4 +1,3 @@
-import librosa
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +13,8 @@ from ser_stream.features.log_mel import (
     log_mel,
     mel_to_hertz,
 )
+
+librosa = pytest.importorskip("librosa")
 
 CONFIGS = {"default": LogMelConfig(), "sherman": SHERMAN, "he": HE, "jalal": JALAL}
 

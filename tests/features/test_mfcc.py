@@ -1,9 +1,10 @@
-import librosa
 import numpy as np
 import pytest
 
 from ser_stream.features.mfcc import MfccConfig, mfcc
 from ser_stream.features.segments import SegmentConfig
+
+librosa = pytest.importorskip("librosa")
 
 
 @pytest.mark.parametrize("config", [MfccConfig(), MfccConfig(n_mfcc=20), SegmentConfig()])

@@ -1,11 +1,12 @@
 import sys
 
-import librosa
 import numpy as np
 import pytest
 
 from ser_stream.errors import InputError
 from ser_stream.features.sherman import ShermanLogMelConfig, five_seconds, relative_log_mel
+
+librosa = pytest.importorskip("librosa")
 
 CONFIG = ShermanLogMelConfig()
 

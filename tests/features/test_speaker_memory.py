@@ -2,6 +2,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
 import torch
 
 from scored import judge, make_model, whole_window

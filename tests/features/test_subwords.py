@@ -3,6 +3,8 @@ import sys
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
 import torch
 
 from ser_stream.errors import InputError

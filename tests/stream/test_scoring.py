@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from scored import Encoder, judge, make_model, whole_window
 from ser_stream.models.calibration import Calibration
 from streams import stream

@@ -52,7 +52,7 @@ def corpora(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
     """A folder with a small, untrained model of the default architecture."""
-    import torch
+    torch = pytest.importorskip("torch")
 
     from ser_stream.emotion import BASIC_EMOTIONS
     from ser_stream.features.log_mel import LogMelConfig
@@ -75,7 +75,7 @@ def tiny_model(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_can(tmp_path_factory) -> Path:
     """A folder with a small, untrained CAN."""
-    import torch
+    torch = pytest.importorskip("torch")
 
     from ser_stream.emotion import BASIC_EMOTIONS
     from ser_stream.features.segments import SegmentConfig
