@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from ser_stream.audio.turns import Turn
 from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.features.base import StreamingFeatureConfig
+from ser_stream.stream.growing import GrowingArray, GrowingEnergy
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
 
 FloatSamples = NDArray[np.float32]
+
+FIRST_CAPACITY_S: Seconds = 2.0
+"""Length of a turn that its first buffers hold."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,41 +38,56 @@ class WindowSettings:
 
 
 class TurnFeatures:
-    """Feature frames and sound of one turn, from its first sample on.
+    """Feature frames of one turn, from its first sample on, and its sound where that is kept.
 
     Both are append-only: another thread may read the frames before a window's `n_frames` and the
     samples before its `n_samples` at the same time.
 
+    Args:
+        config: settings of the features.
+        keep_sound: whether `sound` will be needed: by speech recognition, or by a network that
+            takes a turn's sound and words. It takes twice the memory of log-mel frames.
+
     Attributes:
         turn: where the turn begins and ends, and which of its frames are speech.
         number: of the turn in its stream, from 1.
+        energy: sums of squares of the samples.
     """
 
-    def __init__(self, turn: Turn, number: int, config: StreamingFeatureConfig, max_turn: Seconds):
+    def __init__(self, turn: Turn, number: int, config: StreamingFeatureConfig, keep_sound: bool):
         self.turn = turn
         self.number = number
-        self.n_frames = 0
-        self.n_samples = 0
+        self.energy = GrowingEnergy(config.hop_length)
         self._extract = config.stream()
-        capacity = round((max_turn + 1.0) * SAMPLE_RATE_HZ)
-        self._frames = np.empty((config.frames_in(capacity), config.dimension), np.float32)
-        self._sound = np.empty(capacity, np.float32)
+        at_first = round(FIRST_CAPACITY_S * SAMPLE_RATE_HZ)
+        self._frames = GrowingArray((config.dimension,), config.frames_in(at_first))
+        self._sound = GrowingArray((), at_first) if keep_sound else None
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames so far."""
+        return len(self._frames)
 
     def push(self, samples: FloatSamples) -> None:
         """Append the turn's next samples (n,)."""
-        frames = self._extract(samples)
-        self._frames[self.n_frames : self.n_frames + len(frames)] = frames
-        self.n_frames += len(frames)
-        self._sound[self.n_samples : self.n_samples + len(samples)] = samples
-        self.n_samples += len(samples)
+        self.energy.append(samples)
+        self._frames.append(self._extract(samples))
+        if self._sound is not None:
+            self._sound.append(samples)
 
     def sound(self, n_samples: int) -> FloatSamples:
-        """Return the first samples (n_samples,), or all where there are fewer, as a view."""
-        return self._sound[: min(n_samples, self.n_samples)]
+        """Return the first samples (n_samples,), or all where there are fewer, as a view.
+
+        Raises:
+            ValueError: the turn's sound is not kept.
+        """
+        if self._sound is None:
+            raise ValueError("the sound of this stream's turns is not kept: see keep_sound")
+        return self._sound.read(0, min(n_samples, len(self._sound)))
 
     def read(self, start: int, end: int) -> FloatSamples:
         """Return frames [start, end) as a view, (frames, dimension)."""
-        return self._frames[start:end]
+        return self._frames.read(start, end)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +96,8 @@ class TurnPart:
 
     Attributes:
         turn: number of the turn in its stream, from 1.
-        features: frames and sound of the turn; the newest window is the last frames before
-            `n_frames`.
+        features: frames of the turn, and its sound where it is kept; the newest window is the last
+            frames before `n_frames`.
         n_frames: frames from the beginning of the turn to the end of this part.
         n_samples: samples from the beginning of the turn to the end of this part.
         start_s, end_s: the part's time span on the stream's clock.
@@ -109,6 +128,9 @@ class TurnPart:
         """The turn's sound from its beginning to the end of this part, (n,) at 16 kHz: a view.
 
         The last 32 ms are missing at the end of a turn that was cut because it grew too long.
+
+        Raises:
+            ValueError: the turn's sound is not kept, see `TurnFeatures`.
         """
         return self.features.sound(self.n_samples)
 
