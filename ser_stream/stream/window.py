@@ -18,6 +18,8 @@ FloatSamples = NDArray[np.float32]
 
 FIRST_CAPACITY_S: Seconds = 2.0
 """Length of a turn that its first buffers hold."""
+EXTRACTED_AT_ONCE = 10
+"""Frames that are computed at once while no window needs them: those of an encoder's step."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +43,8 @@ class TurnFeatures:
     """Feature frames of one turn, from its first sample on, and its sound where that is kept.
 
     Both are append-only: another thread may read the frames before a window's `n_frames` and the
-    samples before its `n_samples` at the same time.
+    samples before its `n_samples` at the same time. Frames are computed several at once, which
+    takes a third of the time of one or two at once; see `extract`.
 
     Args:
         config: settings of the features.
@@ -58,20 +61,39 @@ class TurnFeatures:
         self.turn = turn
         self.number = number
         self.energy = GrowingEnergy(config.hop_length)
-        self._extract = config.stream()
+        self._config = config
+        self._n_samples = 0
+        self._pending: list[FloatSamples] = []  # samples that are not in `_frames` yet
+        self._stream = config.stream()
         at_first = round(FIRST_CAPACITY_S * SAMPLE_RATE_HZ)
         self._frames = GrowingArray((config.dimension,), config.frames_in(at_first))
         self._sound = GrowingArray((), at_first) if keep_sound else None
 
     @property
     def n_frames(self) -> int:
-        """Number of frames so far."""
+        """Number of frames of the samples so far."""
+        return self._config.frames_in(self._n_samples)
+
+    @property
+    def n_extracted(self) -> int:
+        """Number of frames that can be read."""
         return len(self._frames)
 
     def push(self, samples: FloatSamples) -> None:
-        """Append the turn's next samples (n,)."""
+        """Append the turn's next samples (n,), which are not changed later."""
+        self._pending.append(samples)
+        self._n_samples += len(samples)
+        if self.n_frames - self.n_extracted >= EXTRACTED_AT_ONCE:
+            self.extract()
+
+    def extract(self) -> None:
+        """Compute the remaining frames of the samples so far."""
+        if not self._pending:
+            return
+        samples = np.concatenate(self._pending)
+        self._pending.clear()
         self.energy.append(samples)
-        self._frames.append(self._extract(samples))
+        self._frames.append(self._stream(samples))
         if self._sound is not None:
             self._sound.append(samples)
 

@@ -234,6 +234,7 @@ class StreamWindower:
 
     def _common_fields(self, features: TurnFeatures, start: int, end: int) -> dict[str, Any]:
         """Return the fields of a `TurnPart` at the positions [start, end)."""
+        features.extract()
         length = end - start
         speech = features.turn.speech_samples(start, end)
         end_s = self.timeline.time_at(end)
