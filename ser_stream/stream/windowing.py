@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -32,9 +32,13 @@ from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
 
 SILENCE_DBFS: Decibels = -120.0
 
-Analysis = Generator[DetectSpeech, float, list[Window | TurnEnd]]
-"""Yields calls of the voice activity network, is sent each result, and returns the parts that are
-complete."""
+T = TypeVar("T")
+
+Detecting = Generator[DetectSpeech, float, T]
+"""A generator that yields calls of the voice activity network, is sent their results, and returns
+a T."""
+Analysis = Detecting[list[Window | TurnEnd]]
+"""Returns the parts that are complete."""
 
 
 class StreamWindower:
@@ -92,6 +96,14 @@ class StreamWindower:
         """Whether a turn is in progress."""
         return self._detector.turn is not None
 
+    @property
+    def spoken(self) -> TurnFeatures | None:
+        """Features of the turn in progress while someone speaks.
+
+        None during its pauses, too: the sound since the last speech may not belong to the turn.
+        """
+        return self._features if self._detector.speaking else None
+
     def push(self, block: AudioBlock) -> list[Window | TurnEnd]:
         """Push the next block, of any length, and return the parts that it completes, in order.
 
@@ -99,7 +111,7 @@ class StreamWindower:
             InputError: the block lacks the chosen channel, or has a sample rate or number of
                 channels that is not accepted. It is left out.
         """
-        return _answered(self.analyse(block))
+        return analysed(self.analyse(block))
 
     def analyse(self, block: AudioBlock) -> Analysis:
         """Push the next block, like `push`, by a generator that the caller drives to its end."""
@@ -120,7 +132,7 @@ class StreamWindower:
         parts: list[Window | TurnEnd] = []
         if len(tail):
             end_s = self.timeline.time_at(self.timeline.position) + len(tail) / SAMPLE_RATE_HZ
-            parts = _answered(self._append(tail, end_s, self._captured_at, clipped=False))
+            parts = analysed(self._append(tail, end_s, self._captured_at, clipped=False))
         return parts + self._turn_ends(self._detector.flush())
 
     def _push(self, block: AudioBlock) -> Analysis:
@@ -273,15 +285,15 @@ def _reach_s(turns: TurnSettings, hop_length: int) -> Seconds:
     return max(turns.pre_roll, turns.pause) + frames / SAMPLE_RATE_HZ
 
 
-def _answered(analysis: Analysis) -> list[Window | TurnEnd]:
-    """Run a generator that yields calls of the voice activity network; return what it returns."""
+def analysed(analysis: Detecting[T]) -> T:
+    """Run a generator, answering each of its calls at once, and return its result."""
     try:
         call = next(analysis)
         while True:
             call = analysis.send(call.answer())
     except StopIteration as end:
-        parts: list[Window | TurnEnd] = end.value
-        return parts
+        result: T = end.value
+        return result
 
 
 def level_dbfs(samples: FloatSamples) -> Decibels:
