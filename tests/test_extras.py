@@ -23,7 +23,8 @@ WITHOUT_EXTRAS = (
 """Runs a command as if no optional package were installed."""
 
 COMMANDS = (
-    "listen transcribe devices models train evaluate report figures calibrate adapt import-model"
+    "listen transcribe devices models train evaluate report figures calibrate adapt import-model "
+    "export"
 ).split()
 RECIPE = ["--recipe", RECIPES / "streaming" / "default.yaml", "--corpora", DEMO]
 EXPERIMENT = RECIPES / "papers" / "he" / "cat.yaml"
@@ -112,6 +113,7 @@ def test_models_are_listed_without_extras():
         ("train", ["calibrate", "default", *RECIPE]),
         ("train", ["adapt", "default", DEMO / "1-neutral.flac", "--output", "{output}"]),
         ("train", ["import-model", DEMO, "--output", "{output}"]),
+        ("train", ["export", "default"]),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(map(str, value[:2])),
 )
