@@ -55,7 +55,7 @@ test-lowest: portaudio sound-server
 	$$python -m venv --clear $(LOWEST)
 	@$(lowest_pip) -U pip
 	@$(lowest_pip) --no-deps -e .
-	@$(LOWEST)/bin/python tools/lowest_versions.py >$(LOWEST)/constraints.txt
+	@$(LOWEST)/bin/python tools/lowest_versions.py test >$(LOWEST)/constraints.txt
 	@$(lowest_pip) -c $(LOWEST)/constraints.txt -e '.[test]'
 	@OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest $(or $(ARGS),-n $(WORKERS) --dist loadgroup)
 

@@ -8,30 +8,37 @@ NAME = "ser_stream"
 SHARE = f"share/{NAME}"
 # Every bound is tested: `make test-lowest` installs exactly these versions.
 BASE = [
-    "msgspec>=0.18.0",
+    "msgspec>=0.22.0",  # for older versions, some wrong values are an internal error
     "numpy>=1.22.0",
     "onnxruntime>=1.16.1",
     "pyyaml>=6.0",
-    "rich>=12.0.0",
+    "rich>=12.6.0",
     "sounddevice>=0.4.5",  # older versions do not tell a device's index
     "soundfile>=0.12.1",
     "soxr>=0.3.2",
 ]
 # What a GPU needs to run a model. torch's packages for Linux on PyPI bring CUDA.
 CUDA = ["safetensors>=0.4.3", "torch>=2.2.0"]
-# onnx: for exporting and quantising models. transformers needs these torch and safetensors too.
-TRAIN = [*CUDA, "onnx>=1.14.0", "scipy>=1.8.0", "tqdm>=4.66.0"]
-ASR = ["faster-whisper>=1.0.2", "pocketsphinx>=5.0.0"]
+# onnx: for exporting and quantising models. Simulated channels need these numpy and soundfile.
+TRAIN = [
+    *CUDA,
+    "numpy>=1.25.0",
+    "onnx>=1.14.0",
+    "scipy>=1.11.1",
+    "soundfile>=0.13.0",
+    "tqdm>=4.66.0",
+]
+ASR = ["faster-whisper>=1.1.0", "pocketsphinx>=5.0.0"]
 DDS = ["cyclonedds>=11.0.1"]  # older versions reject the setting PruneDelay, see ser_stream/ros/
 HUGGING_FACE = [*CUDA, "transformers>=4.57.1"]
 # Plots, the papers' features, and room simulation. Older versions of matplotlib place no legends
 # outside the axes.
 RESEARCH = [
     *TRAIN,
-    "librosa>=0.9.2",
+    "librosa>=0.10.1",
     "matplotlib>=3.7.0",
     "pyroomacoustics>=0.10.1",  # the first with a wheel for Linux
-    "scikit-learn>=1.1.0",
+    "scikit-learn>=1.3.0",
 ]
 TEST = [
     *ASR,
@@ -46,7 +53,7 @@ TEST = [
     "pytest-cov>=7.0.0",
     "pytest-xdist>=3.5.0",
     "ruff>=0.17.5",
-    "silero-vad>=6.2.0",  # its network for whole signals is what ours is compared with
+    "silero-vad>=6.2.2",  # its network for whole signals is what ours is compared with
     "types-PyYAML>=6.0.12",
     *RESEARCH,
 ]

@@ -8,11 +8,26 @@ import pytest
 from lowest_versions import lowest_versions
 
 
-def test_each_requirement_of_the_package_has_one_lower_bound():
-    constraints = lowest_versions(requires("ser_stream"))
-    names = [constraint.split("==")[0] for constraint in constraints]
-    assert len(set(names)) == len(names)
-    assert {"numpy", "onnxruntime", "torch", "scikit-learn", "cyclonedds"} <= set(names)
+def names(constraints):
+    return [constraint.split("==")[0] for constraint in constraints]
+
+
+def test_the_package_has_a_lower_bound_for_each_requirement():
+    base = names(lowest_versions(requires("ser_stream")))
+    assert {"numpy", "onnxruntime", "soxr"} <= set(base)
+    assert "torch" not in base
+    everything = names(lowest_versions(requires("ser_stream"), ["test"]))
+    assert {*base, "torch", "scikit-learn", "cyclonedds", "pytest"} <= set(everything)
+    assert len(set(everything)) == len(everything)
+
+
+def test_the_highest_of_several_bounds_counts():
+    requirements = ["rich>=9.0", "rich>=12.6; extra == 'a'", 'rich>=10.0; extra == "a"']
+    assert lowest_versions(requirements) == ["rich==9.0"]
+    assert lowest_versions(requirements, ["a"]) == ["rich==12.6"]
+    condition = 'dds>=1.0; (sys_platform != "linux") and extra == "b"'
+    assert lowest_versions([condition], ["b"]) == ["dds==1.0"]
+    assert lowest_versions([condition]) == []
 
 
 @pytest.mark.parametrize("requirement", ["numpy", "numpy<2", "numpy>=1.22,<2", "numpy==1.22"])
