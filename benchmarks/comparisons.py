@@ -170,7 +170,7 @@ def _to_subscriber(results: Results) -> Comparison:
         measured_ms,
         _best_estimate(results)["p50_ms"],
         "ms",
-        "the estimate alone, without pauses",
+        "the estimate, in a busy loop",
     )
 
 

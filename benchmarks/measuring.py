@@ -68,9 +68,9 @@ def save(path: Path, result: Result, quick: bool, took_s: float) -> None:
     unfinished.replace(path)
 
 
-def load(path: Path) -> Result | None:
-    """Return a part's result; None where it was not measured."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+def load(path: Path) -> Result:
+    """Return a part's result."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def latency_summary(times_ms: Iterable[float]) -> Result:

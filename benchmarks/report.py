@@ -46,10 +46,8 @@ def write_report(folder: Path, page: Path, figures: Path) -> None:
         SystemExit: a block has no place on the page.
     """
     found = {path.stem: load(path) for path in sorted(folder.glob("*.json"))}
-    measured = {
-        part: result for part, result in found.items() if result and "skipped" not in result
-    }
     reasons = {part: result["skipped"] for part, result in found.items() if "skipped" in result}
+    measured = {part: result for part, result in found.items() if part not in reasons}
     content = page.read_text(encoding="utf-8")
     for name, (part, render) in BLOCKS.items():
         if part is None or part in measured:
@@ -66,9 +64,6 @@ def write_report(folder: Path, page: Path, figures: Path) -> None:
 
 def replace_block(content: str, name: str, text: str) -> str:
     """Return a page's content with the text of one block replaced.
-
-    >>> replace_block("<!-- make bench: a -->\\nold\\n<!-- end -->\\n", "a", "new")
-    '<!-- make bench: a -->\\nnew\\n<!-- end -->\\n'
 
     Raises:
         SystemExit: the page does not have the block once.

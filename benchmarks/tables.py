@@ -205,7 +205,8 @@ def long(results: Results) -> str:
     growth = result["growth_mb_per_hour"]
     slope = NOT_MEASURED if growth is None else f"{growth:+.3f} MB per hour"
     figure = "![Memory and latency over ten hours](figures/ten_hours.png)"
-    return f"{table(columns, rows)}\n\nGrowth of memory after the first 30 minutes: {slope}.\n\n{figure}"
+    growth_line = f"Growth of memory after the first 30 minutes: {slope}."
+    return f"{table(columns, rows)}\n\n{growth_line}\n\n{figure}"
 
 
 def many_streams(results: Results) -> str:

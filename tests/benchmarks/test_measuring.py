@@ -40,4 +40,3 @@ def test_a_result_is_read_as_it_was_written(tmp_path):
     save(tmp_path / "part.json", {"value": 1}, quick=True, took_s=2.0)
     assert load(tmp_path / "part.json")["value"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["part.json"]
-    assert load(tmp_path / "other.json") is None
