@@ -4,46 +4,50 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 
 import numpy as np
+from ser_stream.engines.choose import ONNX, ONNX_INT8, TORCH, open_network
 
 from benchmarks.sound import blocks
 from ser_stream import Recognizer
 from ser_stream.emotion import INTERVAL
 from ser_stream.errors import InputError
-from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.units import SAMPLE_RATE_HZ
 
-ENGINES = ("onnx", "onnx-int8", "torch")
-"""The first one is what a robot uses; torch is what it used before."""
+NOW, BEFORE = ONNX, TORCH
+"""The engine that a robot uses, and the one it used before."""
 
 
-def available_engines() -> tuple[str, ...]:
-    """Return the engines that this version of the package knows."""
-    fields = {field.name for field in dataclasses.fields(RecognizerSettings)}
-    return ENGINES if "engine" in fields else ("torch",)
-
-
-def open_recognizer(engine: str, **settings) -> Recognizer:
-    """Return a recogniser with an engine.
-
-    Raises:
-        InputError: the engine cannot be used.
-    """
-    if available_engines() != ENGINES:
-        return Recognizer(**settings)
-    return Recognizer(engine=engine, **settings)
-
-
-def open_recognizers(**settings) -> tuple[dict[str, Recognizer], dict[str, str]]:
+def open_recognizers() -> tuple[dict[str, Recognizer], dict[str, str]]:
     """Return a recogniser per engine that can be used, and why the others cannot, by engine."""
     opened, reasons = {}, {}
-    for engine in available_engines():
+    for engine in (ONNX, ONNX_INT8, TORCH):
         try:
-            opened[engine] = open_recognizer(engine, **settings)
+            opened[engine] = Recognizer(engine=engine)
         except InputError as error:
             reasons[engine] = str(error)
     return opened, reasons
+
+
+def network_call(engine: str) -> Callable[[], object]:
+    """Return a function that runs the default network for one hop: new steps, then the head.
+
+    It does what an estimate in the middle of a turn needs, without all that surrounds the network.
+    """
+    network, _ = open_network("default", engine, "cpu")
+    framing = network.framing
+    rng = np.random.default_rng(0)
+    shape = (1, framing.window_frames, network.features.dimension)
+    frames = rng.normal(-50.0, 15.0, shape).astype(np.float32)
+    steps, state = network.encode(frames, network.initial_state(1))
+
+    def run() -> object:
+        new, _ = network.encode(frames[:, : framing.hop_frames], state)
+        window = np.concatenate([steps[:, new.shape[1] :], new], axis=1)
+        return network.score(window, None)
+
+    return run
 
 
 @dataclasses.dataclass

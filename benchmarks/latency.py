@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from benchmarks.engines import available_engines
+from benchmarks.engines import BEFORE, NOW
 from benchmarks.measuring import (
     Result,
     SkippedError,
@@ -41,9 +41,7 @@ def measure(arguments: argparse.Namespace) -> Result:
     """Play to `ser-stream listen` while a subscriber listens, for each engine in turn."""
     if version("cyclonedds") is None:
         raise SkippedError("cyclonedds is not installed")
-    lengths_s = {"torch": BEFORE_S, available_engines()[0]: SOUND_S}
-    if arguments.quick:
-        lengths_s = {available_engines()[0]: 8.0}
+    lengths_s = {NOW: 8.0} if arguments.quick else {NOW: SOUND_S, BEFORE: BEFORE_S}
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         for engine, sound_s in lengths_s.items():
@@ -58,8 +56,7 @@ def measure(arguments: argparse.Namespace) -> Result:
 
 
 def _measure_engine(engine: str, recording: Path, settle_s: float) -> Result:
-    options = ["--engine", engine] if len(available_engines()) > 1 else []
-    listen = ["-m", "ser_stream.cli", "listen", "--json", "--realtime", "--dds"]
+    listen = ["-m", "ser_stream.cli", "listen", "--json", "--realtime", "--engine", engine, "--dds"]
     environment = local_graph()
     robot = f"bench_{os.getpid()}"  # several runs may share the domain
     topics = [f"{robot}/{name}={kind}" for name, kind in TOPICS.items()]
@@ -71,7 +68,7 @@ def _measure_engine(engine: str, recording: Path, settle_s: float) -> Result:
             assert subscriber.stdin and subscriber.stdout
             assert subscriber.stdout.readline() == "ready\n"
             listened = subprocess.run(
-                python(*listen, "--namespace", robot, *options, "--input", recording),
+                python(*listen, "--namespace", robot, "--input", recording),
                 env=environment, capture_output=True, text=True, check=True,
             )  # fmt: skip
             subscriber.stdin.close()

@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.engines import available_engines
+from benchmarks.engines import BEFORE, NOW
 from benchmarks.measuring import (
     Result,
     child_environment,
@@ -40,15 +40,14 @@ WARM_UP_S, STEADY_S, N_STARTS = 10.0, 120.0, 10
 
 def measure(arguments: argparse.Namespace) -> Result:
     """Measure the program with the engine that a robot uses, and with torch, as before."""
-    engines = list(dict.fromkeys((available_engines()[0], "torch")))
-    n_starts, warm_up_s, steady_s = N_STARTS, WARM_UP_S, STEADY_S
+    engines, n_starts, warm_up_s, steady_s = (NOW, BEFORE), N_STARTS, WARM_UP_S, STEADY_S
     if arguments.quick:
-        engines, n_starts, warm_up_s, steady_s = engines[:1], 1, 0.5, 1.0
+        engines, n_starts, warm_up_s, steady_s = (NOW,), 1, 0.5, 1.0
     with tempfile.TemporaryDirectory() as folder:
         recording = write_speech(Path(folder) / "speech.wav", warm_up_s + steady_s + 60.0)
         results = {}
         for engine in engines:
-            command = _command(engine)
+            command = python("-m", "ser_stream.cli", "listen", "--json", "--engine", engine)
             print(f"{engine}: {n_starts} starts", flush=True)
             starts = [_time_start(command, recording) for _ in range(n_starts)]
             print(f"{engine}: {steady_s:.0f} s of listening", flush=True)
@@ -57,11 +56,6 @@ def measure(arguments: argparse.Namespace) -> Result:
                 for name in starts[0]
             } | _measure_steady(command, recording, warm_up_s, steady_s)
     return {"n_starts": n_starts, "steady_s": steady_s, "engines": results}
-
-
-def _command(engine: str) -> list[str]:
-    options = ["--engine", engine] if len(available_engines()) > 1 else []
-    return python("-m", "ser_stream.cli", "listen", "--json", *options)
 
 
 def _time_start(command: list[str], recording: Path) -> dict[str, float]:

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks.engines import available_engines, open_recognizer, time_stream
+from benchmarks.engines import NOW, time_stream
 from benchmarks.measuring import (
     Result,
     child_environment,
@@ -33,6 +33,7 @@ from benchmarks.measuring import (
     save,
 )
 from benchmarks.sound import BLOCK_LENGTH, programme
+from ser_stream import Recognizer
 from ser_stream.units import SAMPLE_RATE_HZ
 
 MINUTE = 60 * SAMPLE_RATE_HZ // BLOCK_LENGTH * BLOCK_LENGTH
@@ -48,7 +49,7 @@ def stream(engine: str, minutes: int, sound: Path, lines: Path) -> None:
     Args:
         sound: file of whole minutes, which is repeated; one minute at a time is in memory.
     """
-    recognizer = open_recognizer(engine)
+    recognizer = Recognizer(engine=engine)
     n_minutes = soundfile.info(sound).frames // MINUTE
     with lines.open("w", encoding="utf-8") as file:
         for minute in range(minutes):
@@ -110,7 +111,7 @@ def _percentile(times_ms: list[float], percent: float) -> float | None:
 def measure(arguments: argparse.Namespace) -> Result:
     """Run the stream in a process of its own, and keep its result up to date."""
     minutes = 2 if arguments.quick else round(60 * arguments.hours)
-    engine, lines = available_engines()[0], arguments.output.with_suffix(".jsonl")
+    engine, lines = NOW, arguments.output.with_suffix(".jsonl")
     lines.write_text("")
     started = time.monotonic()
     with contextlib.ExitStack() as stack:

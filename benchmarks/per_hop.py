@@ -1,7 +1,7 @@
 """One estimate per hop: this package's engines and other ways, in turn, with one thread.
 
 * the engines: from the push of the block that completes a window to its estimate, voice activity
-  and features of that block included;
+  and features of that block included; and their network alone, as that of the others is alone;
 * whole window: librosa's log-mel of the last 5 s, then the same network over all of it;
 * a network of the size of wav2vec2-base over the last 5 s of samples;
 * an encoder of the size of Whisper base, over 5 s and over the 30 s that Whisper pads to.
@@ -19,15 +19,15 @@ import numpy as np
 import torch
 
 from benchmarks import peers
-from benchmarks.engines import Timing, open_recognizers, time_stream
+from benchmarks.engines import Timing, network_call, open_recognizers, time_stream
 from benchmarks.measuring import Result, SkippedError, latency_summary, milliseconds, run_part
 from benchmarks.sound import speech
 from ser_stream.models.checkpoint import load_model
 from ser_stream.stream.recognizer import Recognizer
 
 HOP_S = 0.5
-CALLS = 5
-"""How often a large network runs in a round."""
+CALLS, NETWORK_CALLS = 5, 30
+"""How often a large network, and the package's own alone, run in a round."""
 
 Contestant = Callable[[], list[float]]
 """Makes some estimates, and returns the milliseconds of each."""
@@ -44,6 +44,10 @@ def measure(arguments: argparse.Namespace) -> Result:
     contestants: dict[str, Contestant] = {
         engine: _stream_of(recognizer, samples, streams[engine])
         for engine, recognizer in recognizers.items()
+    }
+    contestants |= {
+        f"{engine}, network alone": _repeated(network_call(engine), NETWORK_CALLS)
+        for engine in recognizers
     }
     others, parameters = _other_ways(samples, quick=arguments.quick)
     times = run_rounds(contestants | others, rounds=1 if arguments.quick else 20)
@@ -81,6 +85,10 @@ def _stream_of(recognizer: Recognizer, samples: np.ndarray, timed: list[Timing])
         return timed[-1].estimates_ms
 
     return run
+
+
+def _repeated(call: Callable[[], object], n: int) -> Contestant:
+    return lambda: [milliseconds(call) for _ in range(n)]
 
 
 def _other_ways(samples: np.ndarray, quick: bool) -> tuple[dict[str, Contestant], dict[str, int]]:

@@ -11,9 +11,10 @@ import cProfile
 import pstats
 from pathlib import Path
 
-from benchmarks.engines import available_engines, open_recognizer, time_stream
+from benchmarks.engines import BEFORE, NOW, time_stream
 from benchmarks.measuring import ROOT, Result, run_part
 from benchmarks.sound import speech
+from ser_stream import Recognizer
 
 HOP_S = 0.5
 VOICE_ACTIVITY, FEATURES, FRONT_END, HEAD = "voice activity", "features", "front end", "head"
@@ -31,12 +32,11 @@ FUNCTIONS = {
 def measure(arguments: argparse.Namespace) -> Result:
     """Profile a stream with the engine that a robot uses, and with torch."""
     rounds = 1 if arguments.quick else 10
-    engines = dict.fromkeys((available_engines()[0], "torch"))
-    return {"engines": {engine: _profile(engine, rounds) for engine in engines}}
+    return {"engines": {engine: _profile(engine, rounds) for engine in (NOW, BEFORE)}}
 
 
 def _profile(engine: str, rounds: int) -> Result:
-    recognizer, samples = open_recognizer(engine), speech()
+    recognizer, samples = Recognizer(engine=engine), speech()
     streams = [time_stream(recognizer, samples) for _ in range(rounds)]
     cpu_s = sum(stream.cpu_s for stream in streams)
     sound_s = sum(stream.sound_s for stream in streams)

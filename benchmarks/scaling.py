@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from benchmarks import peers
-from benchmarks.engines import available_engines, open_recognizer, time_stream
+from benchmarks.engines import NOW, time_stream
 from benchmarks.measuring import Result, latency_summary, milliseconds, run_part
 from benchmarks.sound import speech
+from ser_stream import Recognizer
 from ser_stream.models.checkpoint import load_model
 from ser_stream.units import SAMPLE_RATE_HZ
 
@@ -27,23 +28,20 @@ def measure(arguments: argparse.Namespace) -> Result:
     """Measure each window and each hop with the engine that a robot uses."""
     torch.set_num_threads(1)
     rounds, every = (1, 4) if arguments.quick else (8, 1)
-    engine, samples = available_engines()[0], speech()
+    samples = speech()
     whole = peers.whole_window(load_model("default")[0])
     whole(samples[: round(WINDOWS_S[-1] * SAMPLE_RATE_HZ)])  # librosa loads code in its first call
     return {
-        "engine": engine,
+        "engine": NOW,
         "windows": [
-            _measure_window(engine, samples, whole, window_s, rounds)
-            for window_s in WINDOWS_S[::every]
+            _measure_window(samples, whole, window_s, rounds) for window_s in WINDOWS_S[::every]
         ],
-        "hops": [_measure_hop(engine, samples, hop_s, rounds) for hop_s in HOPS_S[::every]],
+        "hops": [_measure_hop(samples, hop_s, rounds) for hop_s in HOPS_S[::every]],
     }
 
 
-def _measure_window(
-    engine: str, samples: np.ndarray, whole: peers.Peer, window_s: float, rounds: int
-) -> Result:
-    recognizer = open_recognizer(engine, window_s=window_s)
+def _measure_window(samples: np.ndarray, whole: peers.Peer, window_s: float, rounds: int) -> Result:
+    recognizer = Recognizer(engine=NOW, window_s=window_s)
     windows = peers.windows_of(samples, HOP_S, window_s)
     streamed: list[float] = []
     again: list[float] = []
@@ -58,8 +56,8 @@ def _measure_window(
     }
 
 
-def _measure_hop(engine: str, samples: np.ndarray, hop_s: float, rounds: int) -> Result:
-    recognizer = open_recognizer(engine, hop_s=hop_s)
+def _measure_hop(samples: np.ndarray, hop_s: float, rounds: int) -> Result:
+    recognizer = Recognizer(engine=NOW, hop_s=hop_s)
     streams = [time_stream(recognizer, samples) for _ in range(rounds)]
     share = sum(stream.cpu_s for stream in streams) / sum(stream.sound_s for stream in streams)
     print(f"hop of {hop_s:g} s", flush=True)

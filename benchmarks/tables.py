@@ -12,9 +12,9 @@ Results = dict[str, Result]
 NOT_MEASURED = "not measured"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; all columns but the first are aligned to the right."""
-    lines = [f"| {' | '.join(columns)} |", "|---|" + "---:|" * (len(columns) - 1)]
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], align: str = "---:") -> str:
+    """Return a Markdown table; all columns but the first are aligned to the right by default."""
+    lines = [f"| {' | '.join(columns)} |", "|---|" + f"{align}|" * (len(columns) - 1)]
     return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
 
 
@@ -62,7 +62,8 @@ def machine(results: Results) -> str:
         )
         found.setdefault(row, []).append(part)
     columns = ("machine", "system", "versions", "commit", "parts")
-    return table(columns, [(*row, ", ".join(parts)) for row, parts in found.items()])
+    rows = [(*row, ", ".join(parts)) for row, parts in found.items()]
+    return table(columns, rows, align="---")
 
 
 def features(results: Results) -> str:
@@ -88,6 +89,8 @@ def per_hop(results: Results) -> str:
     contestants, shares = result["contestants"], result["share_of_core"]
     own = next(iter(contestants.values()))["p50_ms"]
     titles = {
+        **{name: f"ser_stream, engine {name}: last block to estimate" for name in shares},
+        **{f"{name}, network alone": f"its network alone, engine {name}" for name in shares},
         "whole window": "whole window: librosa, then the same network",
         "wav2vec2": "network of wav2vec2-base's size",
         "whisper 5 s": "encoder of Whisper base's size",
@@ -95,7 +98,7 @@ def per_hop(results: Results) -> str:
     }
     rows = [
         (
-            titles.get(name, f"ser_stream, engine {name}"),
+            titles[name],
             f"{result['parameters'].get(name, result['parameters']['ser_stream']) / 1e6:.1f}",
             *_times(each),
             number(each["p50_ms"] / own),
@@ -252,4 +255,11 @@ def profile(results: Results) -> str:
         for part in parts
     ]
     rows.append(("all", *(f"{number(each['cpu_ms_per_hop'])} ms" for each in engines.values())))
-    return table(("CPU time per hop of sound", *(f"engine {engine}" for engine in engines)), rows)
+    shares = table(("CPU time per hop of sound", *(f"engine {e}" for e in engines)), rows)
+    functions = [
+        (f"`{each['function']}`", percent(each["share"]), f"{each['calls']:,}")
+        for each in next(iter(engines.values()))["functions"]
+    ]
+    engine = next(iter(engines))
+    columns = (f"function with the most time of its own, engine {engine}", "share", "calls")
+    return f"{shares}\n\n{table(columns, functions)}"
