@@ -29,6 +29,7 @@ LAYERS = (
     {"data"},
     {"corpora"},
     {"stream"},
+    {"engines"},
     {"asr"},
     {"models"},
     {"features", "audio"},
@@ -49,9 +50,8 @@ LAYERS = (
 MAY_IMPORT = {
     "torch": {
         "models", "data", "training", "evaluation", "papers", "distributed.py",
-        # The recogniser, until inference has an engine of its own.
-        "stream/turn_encoder.py", "stream/scoring.py", "stream/text_scoring.py",
-        "stream/pipeline.py", "stream/model_settings.py",
+        "engines/torch.py",
+        "engines/choose.py",  # where there is an NVIDIA driver, and for torch's threads
     },
     "rclpy": {"ros/node.py", "ros/rclpy_transport.py"},
     "cyclonedds": {"ros/dds.py"},

@@ -21,12 +21,13 @@ from ser_stream.audio.recording import Recording
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.commands.shared import add_clips, add_held_out, print_error, show_tables
 from ser_stream.corpora.base import Utterance
+from ser_stream.engines.base import Network
+from ser_stream.engines.calls import answered
+from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import held_out_clips
 from ser_stream.evaluation.metrics import score
 from ser_stream.evaluation.streamed import MIN_SPEECH_S
-from ser_stream.models.base import EmotionModel
-from ser_stream.models.checkpoint import load_model
 from ser_stream.progress import progress
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.speech import Recipe
@@ -76,7 +77,7 @@ def compare(
     Raises:
         InputError: the model or a corpus cannot be read, or model and recipe have other labels.
     """
-    network, info = load_model(model, kind=EmotionModel)
+    network, info = open_network(model)
     recipe.require_labels(info.labels, info.name)
     utterances = held_out_clips(recipe, corpora, part, clips).utterances
     settings = dict.fromkeys(
@@ -104,26 +105,26 @@ def compare(
 
 
 def _scored_turns(
-    model: EmotionModel, utterances: Sequence[Utterance], window_s: Seconds, hop_s: Seconds
+    network: Network, utterances: Sequence[Utterance], window_s: Seconds, hop_s: Seconds
 ) -> list[ScoredTurn]:
     """Return the longest turn of each recording in which speech is found."""
     turns = []
     for utterance in progress(utterances, f"window {window_s:g} s, hop {hop_s:g} s"):
-        windows = _longest_turn(_stream(model, utterance.path, window_s, hop_s))
+        windows = _longest_turn(_stream(network, utterance.path, window_s, hop_s))
         if windows:
-            target = model.labels.index(utterance.label)
-            turns.append(_score_turn(model, windows, utterance.corpus, target, window_s))
+            target = network.labels.index(utterance.label)
+            turns.append(_score_turn(network, windows, utterance.corpus, target, window_s))
     return turns
 
 
 def _stream(
-    model: EmotionModel, path: Path, window_s: Seconds, hop_s: Seconds
+    network: Network, path: Path, window_s: Seconds, hop_s: Seconds
 ) -> list[Window | TurnEnd]:
     """Return all windows of a recording, as the recogniser cuts them."""
     window_frames, hop_frames = (
-        round(length / model.features.frame_s) for length in (window_s, hop_s)
+        round(length / network.features.frame_s) for length in (window_s, hop_s)
     )
-    settings = WindowSettings(model.features, window_frames, hop_frames, MIN_SPEECH_S)
+    settings = WindowSettings(network.features, window_frames, hop_frames, MIN_SPEECH_S)
     source = Recording(path)
     windower = StreamWindower(settings, TurnSettings(), settle_s=source.settle_s)
     windows = [window for block in source.blocks() for window in windower.push(block)]
@@ -138,17 +139,18 @@ def _longest_turn(windows: Sequence[Window | TurnEnd]) -> list[Window | TurnEnd]
 
 
 def _score_turn(
-    model: EmotionModel,
+    network: Network,
     windows: Sequence[Window | TurnEnd],
     corpus: str,
     target: int,
     window_s: Seconds,
 ) -> ScoredTurn:
-    window_steps = model.steps_in(round(window_s / model.features.frame_s))
-    encoder, decoder = TurnEncoder(model, windows[0].features, window_steps), TurnDecoder()
+    window_steps = network.framing.steps_in(round(window_s / network.features.frame_s))
+    encoder, decoder = TurnEncoder(network, windows[0].features, window_steps), TurnDecoder()
     logits = []
     for window in windows:
-        logits.append(encoder.logits(window.n_frames))
+        outputs = answered(network, encoder.outputs(window.n_frames))
+        logits.append(outputs.logits.astype(np.float64))
         decoder.add(logits[-1], window.weight_s, window.covers_turn)
     return ScoredTurn(
         corpus, target, np.array(logits), np.array([_after_onset(w) for w in windows]),

@@ -122,6 +122,6 @@ def device_of(arguments: argparse.Namespace) -> str:
     Raises:
         InputError: the device is not available.
     """
-    from ser_stream.stream.model_settings import torch_device
+    from ser_stream.engines.torch import torch_device
 
     return torch_device(arguments.device or "cpu")

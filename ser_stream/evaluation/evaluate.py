@@ -11,6 +11,8 @@ from ser_stream.corpora import own
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.emotion import INTERVAL, UTTERANCE, merge_label
+from ser_stream.engines.base import Network
+from ser_stream.engines.choose import AUTO, open_network
 from ser_stream.errors import InputError
 from ser_stream.evaluation.predictions import StreamedPredictions
 from ser_stream.evaluation.report import Report
@@ -20,8 +22,6 @@ from ser_stream.evaluation.streamed import (
     stream_logits_per_memory,
     with_speaker_memories,
 )
-from ser_stream.models.base import EmotionModel
-from ser_stream.models.checkpoint import load_model
 from ser_stream.models.hugging_face_info import checkpoint_info
 from ser_stream.models.info import ModelInfo, find_model, has_description, read_info
 from ser_stream.progress import progress
@@ -159,7 +159,10 @@ def evaluate_model(
 
 
 def evaluate_clips(
-    model: str | Path, clips: LabelledClips, labels: Sequence[str] | None = None
+    model: str | Path,
+    clips: LabelledClips,
+    labels: Sequence[str] | None = None,
+    engine: str = AUTO,
 ) -> Report:
     """Return the report of a model, see `evaluation.report`.
 
@@ -167,11 +170,12 @@ def evaluate_clips(
 
     Args:
         labels: that are scored, see `LabelProjection`; None: the model's.
+        engine: runs the network, see `open_network`.
 
     Raises:
         InputError: the model cannot be read, or no clip is left to score.
     """
-    network, info = load_model(model, kind=EmotionModel)
+    network, info = open_network(model, engine)
     labels = scored_labels(info, labels)
     clips = clips.with_labels(labels)
     report: Report = {"model": info.name, **clips.source}
@@ -195,7 +199,7 @@ def evaluate_clips(
 
 
 def score_stream(
-    network: EmotionModel,
+    network: Network,
     info: ModelInfo,
     utterances: list[Utterance],
     in_a_row: bool = False,

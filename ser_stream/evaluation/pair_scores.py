@@ -11,11 +11,10 @@ import torch
 
 from ser_stream.data.pairs import NEUTRAL, EvaluationPairs
 from ser_stream.emotion import UTTERANCE
+from ser_stream.engines.choose import open_network
 from ser_stream.evaluation.metrics import score_answers
 from ser_stream.evaluation.streamed import stream_logits
-from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import Calibration
-from ser_stream.models.checkpoint import load_model
 from ser_stream.models.papers.can import CrossAttentionNetwork
 from ser_stream.progress import progress
 from ser_stream.stream.decoding import mean_scores
@@ -36,7 +35,7 @@ def audio_predictions(model: str | Path, clips: Sequence[Path]) -> AudioPredicti
     Raises:
         InputError: there is no such model, or a clip cannot be read.
     """
-    network, info = load_model(model, kind=EmotionModel)
+    network, info = open_network(model)
     answers: list[dict[str, float] | None] = []
     for clip in progress(clips, info.name):
         turns = [

@@ -16,12 +16,12 @@ from ser_stream.corpora import esc10
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA
 from ser_stream.data.acoustics import CONDITIONS, BackgroundSounds
+from ser_stream.engines.base import Network
+from ser_stream.engines.choose import AUTO, open_network
 from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import LabelledClips, by_corpus, score_stream, scored_labels
 from ser_stream.evaluation.report import EstimateScores, Report
 from ser_stream.evaluation.streamed import IN_A_ROW, MIN_SPEECH_S, stream_logits
-from ser_stream.models.base import EmotionModel
-from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
 from ser_stream.progress import progress
 from ser_stream.units import SAMPLE_RATE_HZ
@@ -38,6 +38,7 @@ def evaluate_conditions(
     corpora: Path,
     conditions: list[str],
     labels: Sequence[str] | None = None,
+    engine: str = AUTO,
 ) -> Report:
     """Return the scores of a model on the same recordings under each condition.
 
@@ -45,6 +46,7 @@ def evaluate_conditions(
         corpora: folder with ESC-10, whose sounds are the noise.
         conditions: names of `CONDITIONS`, or `NO_SPEECH`.
         labels: that are scored, see `LabelProjection`; None: the model's.
+        engine: runs the network, see `open_network`.
 
     Returns:
         model, the source of the clips, conditions (name -> corpus -> scores of the utterance
@@ -54,7 +56,7 @@ def evaluate_conditions(
     Raises:
         InputError: no clip is left to score, there is no ESC-10, or a room needs pyroomacoustics.
     """
-    network, info = load_model(model, kind=EmotionModel)
+    network, info = open_network(model, engine)
     labels = scored_labels(info, labels)
     clips = _readable(clips).with_labels(labels)
     surroundings = BackgroundSounds(corpora, NOISE_FOLDS, [u.path for u in clips.utterances])
@@ -92,7 +94,7 @@ def _readable(clips: LabelledClips) -> LabelledClips:
 
 
 def _scores(
-    network: EmotionModel, info: ModelInfo, utterances: list[Utterance], labels: Sequence[str]
+    network: Network, info: ModelInfo, utterances: list[Utterance], labels: Sequence[str]
 ) -> EstimateScores:
     in_a_row = network.has_speaker_memory and all(u.speaker for u in utterances)
     report = score_stream(network, info, utterances, in_a_row, labels)
@@ -111,7 +113,7 @@ def _simulated(
     return dataclasses.replace(utterance, path=path)
 
 
-def false_estimates(network: EmotionModel, info: ModelInfo, corpora: Path) -> dict:
+def false_estimates(network: Network, info: ModelInfo, corpora: Path) -> dict:
     """Count estimates with sufficient confidence for sounds without a voice (ESC-10, folds 4, 5).
 
     As in a live stream, windows and turns with less speech than `MIN_SPEECH_S` do not count.

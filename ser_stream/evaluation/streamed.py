@@ -12,8 +12,8 @@ from ser_stream.audio.recording import Recording
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.corpora.base import Utterance
 from ser_stream.emotion import INTERVAL, UTTERANCE
+from ser_stream.engines.base import Network
 from ser_stream.features.speaker_memory import SpeakerMemory
-from ser_stream.models.base import EmotionModel
 from ser_stream.stream.scoring import ScoringSettings, WindowScorer, new_speaker_memory
 from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.window import TurnEnd, Window, WindowSettings
@@ -23,7 +23,7 @@ MIN_SPEECH_S = RecognizerSettings.min_speech_s
 
 
 def stream_logits(
-    model: EmotionModel, smoothing: float, path: Path, memory: SpeakerMemory | None = None
+    network: Network, smoothing: float, path: Path, memory: SpeakerMemory | None = None
 ) -> Iterator[tuple[Window | TurnEnd, np.ndarray]]:
     """Yield each window of a recording and its logits (labels,), as in the recogniser.
 
@@ -33,22 +33,25 @@ def stream_logits(
     Raises:
         InputError: the recording cannot be read.
     """
-    for window, (logits,) in stream_logits_per_memory(model, smoothing, path, [memory]):
+    for window, (logits,) in stream_logits_per_memory(network, smoothing, path, [memory]):
         yield window, logits
 
 
 def stream_logits_per_memory(
-    model: EmotionModel, smoothing: float, path: Path, memories: Sequence[SpeakerMemory | None]
+    network: Network, smoothing: float, path: Path, memories: Sequence[SpeakerMemory | None]
 ) -> Iterator[tuple[Window | TurnEnd, list[np.ndarray]]]:
     """Yield each window with one array of logits (labels,) per speaker memory; see `stream_logits`.
 
     The recording is read and cut into windows once.
     """
-    settings = WindowSettings(model.features, model.window_frames, model.hop_frames, MIN_SPEECH_S)
+    framing = network.framing
+    settings = WindowSettings(
+        network.features, framing.window_frames, framing.hop_frames, MIN_SPEECH_S
+    )
     source = Recording(path)
     windower = StreamWindower(settings, TurnSettings(), settle_s=source.settle_s)
-    scoring = ScoringSettings(model.window_steps, smoothing, {}, MIN_SPEECH_S)
-    scorers = [WindowScorer(model, "", scoring, memory) for memory in memories]
+    scoring = ScoringSettings(framing.window_steps, smoothing, {}, MIN_SPEECH_S)
+    scorers = [WindowScorer(network, "", scoring, memory) for memory in memories]
     for block in source.blocks():
         for window in windower.push(block):
             yield window, [scorer.logits(window) for scorer in scorers]
@@ -76,14 +79,14 @@ def _in_hashed_order(utterances: list[Utterance]) -> list[Utterance]:
 
 
 def with_speaker_memories(
-    model: EmotionModel, utterances: list[Utterance], in_a_row: bool
+    network: Network, utterances: list[Utterance], in_a_row: bool
 ) -> Iterator[tuple[Utterance, list[SpeakerMemory | None]]]:
     """Yield each recording with the speaker memories to score it with.
 
     The first is None: an empty memory, for the recording alone. With `in_a_row` the second holds
     the speaker's earlier recordings.
     """
-    memories = {u.speaker: new_speaker_memory(model) for u in utterances} if in_a_row else {}
+    memories = {u.speaker: new_speaker_memory(network) for u in utterances} if in_a_row else {}
     for utterance in _in_hashed_order(utterances):
         yield utterance, [None, memories[utterance.speaker]] if in_a_row else [None]
 

@@ -177,7 +177,7 @@ class GlobalAttention(nn.Module):
 
     def forward(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
         """(batch, steps, dimension), mask (batch, steps) -> weights (batch, heads, steps)."""
-        energy = self.queries(states).mT
+        energy = self.queries(states).transpose(-1, -2)
         if mask is not None:
             energy = energy.masked_fill(~mask[:, None], -torch.inf)
         return energy.softmax(dim=2)

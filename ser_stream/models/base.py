@@ -27,7 +27,11 @@ from ser_stream.features.base import FeatureConfig, StreamingFeatureConfig
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
 from ser_stream.models.attention import valid_steps
+from ser_stream.models.framing import Framing
 from ser_stream.models.segment_batch import SegmentBatch
+
+State = tuple[Tensor, ...]
+"""State of a recurrent front end after some steps: tensors whose first dimension is the batch."""
 
 
 class NormalisingModel(nn.Module):
@@ -125,18 +129,29 @@ class EmotionModel(NormalisingModel):
         return self.mean
 
     @property
+    def framing(self) -> Framing:
+        """The network's sizes, as engines and streams know them."""
+        return Framing(
+            self.hop_frames,
+            self.window_frames,
+            self.frames_per_step,
+            self.step_overlap_frames,
+            self.context_frames,
+        )
+
+    @property
     def step_frames(self) -> int:
         """Frames that one step covers, the shortest input that can be scored."""
-        return self.frames_per_step + self.step_overlap_frames
+        return self.framing.step_frames
 
     @property
     def window_steps(self) -> int:
         """Steps in a whole window."""
-        return self.steps_in(self.window_frames)
+        return self.framing.window_steps
 
     def steps_in(self, n_frames: int) -> int:
         """Return the number of whole steps in a turn of `n_frames` frames."""
-        return max(0, (n_frames - self.step_overlap_frames) // self.frames_per_step)
+        return self.framing.steps_in(n_frames)
 
     def encode(self, features: Tensor) -> Tensor:
         """Run the front end: (batch, frames, n_mels) in dB -> (batch, steps_in(frames), dimension).
@@ -145,12 +160,16 @@ class EmotionModel(NormalisingModel):
         """
         raise NotImplementedError
 
-    def encode_chunk(self, features: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Run the front end on the next frames of a turn; for `context_frames` None.
+    def initial_state(self, batch: int) -> State:
+        """Return the state of `encode_chunk` at the start of turns; () where there is none."""
+        return ()
+
+    def encode_chunk(self, features: Tensor, state: State) -> tuple[Tensor, State]:
+        """Run the front end on the next frames of turns; for `context_frames` None.
 
         Args:
             features: (batch, frames, n_mels), a multiple of `frames_per_step` frames.
-            state: the state returned for the frames before; None at the start of the turn.
+            state: the state returned for the frames before, or `initial_state`.
 
         Returns:
             Steps (batch, steps, dimension) of these frames, and the state after them.

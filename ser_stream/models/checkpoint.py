@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, cast, overload
 
@@ -12,19 +13,12 @@ from safetensors.torch import load_file, save_file
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.features.samples import SampleConfig
-from ser_stream.models.base import BimodalModel, EmotionModel, NormalisingModel
+from ser_stream.models.base import EmotionModel, NormalisingModel
+from ser_stream.models.description import check_takes_sound, describe_model
 from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
 from ser_stream.models.hugging_face import load_checkpoint
-from ser_stream.models.hugging_face_info import checkpoint_info
-from ser_stream.models.info import (
-    FRAME_FEATURES,
-    HUGGING_FACE,
-    ModelInfo,
-    find_model,
-    has_description,
-    read_info,
-)
-from ser_stream.models.registry import ModelT, architectures, build_model, network_class
+from ser_stream.models.info import FRAME_FEATURES, HUGGING_FACE, ModelInfo
+from ser_stream.models.registry import ModelT, build_model
 
 OPTION_ERRORS = (
     ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError,
@@ -40,6 +34,8 @@ def save_model(
 ) -> None:
     """Write model.safetensors and model.json into a folder, replacing a model that is there.
 
+    ONNX files of a model that was there are removed: they hold other weights.
+
     Args:
         eight_bit: round the weights to eight bits, see `to_eight_bit`.
     """
@@ -49,7 +45,9 @@ def save_model(
         weights = to_eight_bit(weights)
     weights = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
     save_file(weights, folder / "model.safetensors")
-    info.write(folder)
+    for exported in folder.glob("*.onnx"):
+        exported.unlink()
+    dataclasses.replace(info, onnx=None).write(folder)
 
 
 @overload
@@ -82,14 +80,11 @@ def load_model(
         InputError: the model does not exist, is damaged, was not written by this package, or is of
             another kind.
     """
-    folder = find_model(name_or_folder)
-    if has_description(folder):
-        info = read_info(folder)
-    else:
-        info = checkpoint_info(folder, str(name_or_folder))
+    folder, info = describe_model(name_or_folder)
     if info.architecture == HUGGING_FACE and issubclass(EmotionModel, kind):
         return load_checkpoint(folder, info).to(device), info
-    _check_kind(str(name_or_folder), info.architecture, kind)
+    if issubclass(kind, EmotionModel):
+        check_takes_sound(name_or_folder, info)
     model = _build(info, kind, folder / "model.json")
     _load_weights(model, info.architecture, folder / "model.safetensors")
     model.set_normalisation(torch.tensor(info.mean), torch.tensor(info.std))
@@ -135,12 +130,3 @@ def _load_weights(model: NormalisingModel, architecture: str, path: Path) -> Non
     bad = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
     if bad:
         raise InputError(f"{path}: {bad[0]} holds NaN or infinite values; train the model again")
-
-
-def _check_kind(name: str, architecture: str, kind: type[NormalisingModel]) -> None:
-    network = network_class(architecture) if architecture in architectures() else None
-    if network is not None and issubclass(kind, EmotionModel) and issubclass(network, BimodalModel):
-        raise InputError(
-            f"model {name!r}: it takes sound and words: name it as the text model (--text-model, "
-            "or the node's parameter text_model), and as the model one that takes sound alone"
-        )

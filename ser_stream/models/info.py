@@ -18,6 +18,7 @@ from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.sherman import ShermanLogMelConfig
 from ser_stream.files import write_json
 from ser_stream.models.calibration import Calibration
+from ser_stream.models.framing import Framing
 from ser_stream.models.hub import hub_folder, is_hub_name
 from ser_stream.validation import Tagged, convert, shown
 
@@ -58,6 +59,21 @@ class TrainingData:
 
 
 @dataclasses.dataclass(frozen=True)
+class OnnxExport:
+    """The ONNX files beside model.json, which `ser_stream.training.export` writes.
+
+    Attributes:
+        files: name of each file -> its SHA-256.
+        framing: sizes of a streaming network; None for one that takes sound and words.
+        remembers_statistics: see `EmotionModel`.
+    """
+
+    files: dict[str, str]
+    framing: Framing | None = None
+    remembers_statistics: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelInfo:
     """Everything about a model but its weights.
 
@@ -74,6 +90,7 @@ class ModelInfo:
         calibration: trigger ("interval" or "utterance") -> calibration.
         training_data: corpora and licence.
         results: metrics of evaluations, for people.
+        onnx: the exported network, for inference without torch; None where there is none.
     """
 
     name: str
@@ -90,6 +107,7 @@ class ModelInfo:
     )
     training_data: TrainingData = TrainingData()
     results: dict[str, Any] = dataclasses.field(default_factory=dict)
+    onnx: OnnxExport | None = None
 
     def write(self, folder: Path) -> None:
         """Write model.json into a folder."""

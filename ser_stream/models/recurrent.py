@@ -43,7 +43,7 @@ def hidden_states(rnn: nn.LSTM | nn.GRU, steps: Tensor, lengths: Tensor | None =
 
 def _reversed(n_steps: int, lengths: Tensor) -> Tensor:
     """Return indices (batch, n_steps) that reverse each item's valid steps."""
-    place = torch.arange(n_steps, device=lengths.device).expand(len(lengths), n_steps)
+    place = torch.arange(n_steps, device=lengths.device).expand(lengths.shape[0], n_steps)
     return torch.where(place < lengths[:, None], lengths[:, None] - 1 - place, place)
 
 
@@ -53,7 +53,7 @@ def _take(states: Tensor, order: Tensor) -> Tensor:
 
 def _run(rnn: nn.LSTM | nn.GRU, steps: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """Run one direction of one layer, starting with a state of zeros."""
-    zeros = steps.new_zeros(1, len(steps), rnn.hidden_size)
+    zeros = steps.new_zeros(1, steps.shape[0], rnn.hidden_size)
     # Biases, layers, dropout, training, bidirectional, batch_first.
     settings = (rnn.bias, 1, 0.0, rnn.training, False, True)
     if isinstance(rnn, nn.GRU):

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import valid_steps
+from ser_stream.models.base import State
 from ser_stream.models.pooling import PoolingModel
 from ser_stream.models.registry import register
 
@@ -45,11 +46,8 @@ MIN_POWER = 1e-8
 FORMER_NAMES = {"usual": "statistics_mean", "spread": "statistics_std"}
 """Names of buffers in the weight files of earlier versions -> their names now."""
 
-LayerState = tuple[Tensor, Tensor]
-"""Hidden and cell state of one LSTM layer, (1, batch, hidden) each."""
-State = tuple[Tensor, int, list[LayerState] | None]
-"""State after some steps: the sum of their mean powers (batch,), their number, the layers' states;
-None for layers at the start of a turn."""
+LayerStates = tuple[Tensor, Tensor]
+"""Hidden and cell states of all LSTM layers, (batch, layers, hidden) each."""
 
 
 class SpeakerEncoder(nn.Module):
@@ -71,18 +69,24 @@ class SpeakerEncoder(nn.Module):
         self.layers = nn.ModuleList(nn.LSTM(size, hidden, batch_first=True) for size in sizes)
 
     def forward(
-        self, power: Tensor, states: list[LayerState] | None = None
-    ) -> tuple[Tensor, list[LayerState]]:
-        """(batch, frames, bands) -> (batch, frames, layers * hidden), and each layer's last state.
+        self, power: Tensor, states: LayerStates | None = None
+    ) -> tuple[Tensor, LayerStates]:
+        """(batch, frames, bands) -> (batch, frames, layers * hidden), and the layers' last states.
 
         Args:
-            states: each layer's state after the frames before these; None at the start of a turn.
+            states: the layers' states after the frames before these; None at the start of a turn.
         """
-        outputs, ends = [], []
+        outputs, hiddens, cells = [], [], []
         for number, layer in enumerate(self.layers):
-            power, end = layer(power, None if states is None else states[number])
+            before = None
+            if states is not None:
+                hidden, cell = states
+                before = (hidden[None, :, number].contiguous(), cell[None, :, number].contiguous())
+            power, (hidden, cell) = layer(power, before)
             outputs.append(power)
-            ends.append(end)
+            hiddens.append(hidden[0])
+            cells.append(cell[0])
+        ends = torch.stack(hiddens, dim=1), torch.stack(cells, dim=1)
         return torch.cat(outputs, dim=2), ends
 
 
@@ -174,9 +178,19 @@ class VoiceLstm(PoolingModel):
         return self.statistics_mean
 
     def encode(self, features: Tensor) -> Tensor:
-        return self.encode_chunk(features, None)[0]
+        return self.encode_chunk(features, self.initial_state(len(features)))[0]
 
-    def encode_chunk(self, features: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def initial_state(self, batch: int) -> State:
+        """Return the state of `encode_chunk` at the start of turns.
+
+        It holds the sum of the steps' mean powers (batch,), the number of steps (batch,), and the
+        layers' hidden and cell states (batch, layers, hidden) each.
+        """
+        layers = torch.zeros(batch, len(self.encoder.layers), self.encoder.n_hidden)
+        layers = layers.to(self.statistics_mean)
+        return layers.new_zeros(batch), layers.new_zeros(batch), layers, layers
+
+    def encode_chunk(self, features: Tensor, state: State) -> tuple[Tensor, State]:
         """See the base. A step holds the means of ten frames' states and of their squares.
 
         Frames are scaled by one gain per step, which follows from the turn's mean power so far.
@@ -185,15 +199,15 @@ class VoiceLstm(PoolingModel):
         n_steps = self.steps_in(features.shape[1])
         power = torch.pow(10.0, features[:, : n_steps * self.frames_per_step].float() / 10)
         power = power.view(batch, n_steps, self.frames_per_step, bands)
-        power_sum, count, layers = state or (power.new_zeros(batch), 0, None)
+        power_sum, count, layer_hidden, layer_cell = state
         power_sums = power.mean(dim=(2, 3)).cumsum(dim=1) + power_sum[:, None]
-        counts = count + torch.arange(1, n_steps + 1, device=features.device)
+        counts = count[:, None] + torch.arange(1, n_steps + 1, device=features.device)
         gains = TARGET_POWER / (power_sums / counts + MIN_POWER)
         power = (power * gains[..., None, None]).flatten(1, 2)
-        hidden, layers = self.encoder(power, layers)
+        hidden, ends = self.encoder(power, (layer_hidden, layer_cell))
         hidden = hidden.float().view(batch, n_steps, self.frames_per_step, -1)
         steps = torch.cat([hidden.mean(dim=2), (hidden**2).mean(dim=2)], dim=2)
-        return steps, (power_sums[:, -1], count + n_steps, layers)
+        return steps, (power_sums[:, -1], count + n_steps, *ends)
 
     def statistics(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the mean and standard deviation of the states over the steps, (batch, n)."""

@@ -1,14 +1,12 @@
-"""Conversion of recogniser settings for one model: frames, steps, calibration, device."""
+"""Conversion of recogniser settings for one model: frames, steps, calibration."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 
-import torch
-
+from ser_stream.engines.base import Network
 from ser_stream.errors import InputError
-from ser_stream.models.base import EmotionModel
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.scoring import ScoringSettings
 from ser_stream.stream.settings import RecognizerSettings
@@ -17,63 +15,33 @@ from ser_stream.stream.window import WindowSettings
 from ser_stream.units import Seconds
 
 
-def torch_device(device: str) -> str:
-    """Return torch's name of a device; for "auto", that of a GPU where there is one.
-
-    Raises:
-        InputError: the device cannot be used.
-    """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and torch.cuda.is_available():
-        return device  # not touched here: each of several processes uses only its own GPU
-    try:
-        torch.device(device)
-    except RuntimeError as error:  # whose message lists two dozen names
-        raise _device_error(device, "torch has no device of that name") from error
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise _device_error(device, str(error).splitlines()[0]) from error
-    return device
-
-
-def _device_error(device: str, reason: str) -> InputError:
-    return InputError(
-        f"device {device!r}: {reason}; accepted are auto, cpu, and cuda where there is a GPU"
-    )
-
-
-def window_settings(model: EmotionModel, settings: RecognizerSettings) -> WindowSettings:
+def window_settings(network: Network, settings: RecognizerSettings) -> WindowSettings:
     """Return window and hop in frames.
 
     Raises:
         InputError: window or hop is not a whole number of the model's steps, or too long; the
             message names the nearest accepted values.
     """
-    step, overlap, frame_s = (
-        model.frames_per_step,
-        model.step_overlap_frames,
-        model.features.frame_s,
-    )
-    hop_frames, window_frames = model.hop_frames, model.window_frames
+    framing, frame_s = network.framing, network.features.frame_s
+    step, overlap = framing.frames_per_step, framing.step_overlap_frames
+    hop_frames, window_frames = framing.hop_frames, framing.window_frames
     if settings.hop_s is not None:
-        longest_hop = model.window_frames - overlap
+        longest_hop = framing.window_frames - overlap
         hop_frames = _whole_steps("hop", settings.hop_s, step, 0, longest_hop, frame_s)
     if settings.window_s is not None:
         window_frames = _whole_steps(
-            "window", settings.window_s, step, overlap, model.window_frames, frame_s
+            "window", settings.window_s, step, overlap, framing.window_frames, frame_s
         )
-    return WindowSettings(model.features, window_frames, hop_frames, settings.min_speech_s)
+    return WindowSettings(network.features, window_frames, hop_frames, settings.min_speech_s)
 
 
 def scoring_settings(
-    model: EmotionModel, info: ModelInfo, settings: RecognizerSettings, windows: WindowSettings
+    network: Network, info: ModelInfo, settings: RecognizerSettings, windows: WindowSettings
 ) -> ScoringSettings:
     """Return how windows are scored: the model's own values where settings are None."""
     floor, smoothing = settings.min_confidence, settings.smoothing
     return ScoringSettings(
-        window_steps=model.steps_in(windows.window_frames),
+        window_steps=network.framing.steps_in(windows.window_frames),
         smoothing=info.smoothing if smoothing is None else smoothing,
         calibration={
             trigger: fitted if floor is None else dataclasses.replace(fitted, floor=floor)

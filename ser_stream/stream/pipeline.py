@@ -8,21 +8,17 @@ import threading
 import weakref
 from collections.abc import Callable, Generator
 
-import torch
-
 from ser_stream.asr.base import NONE
 from ser_stream.asr.worker import AsrWorker
 from ser_stream.audio.block import AudioSource
+from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
-from ser_stream.models.base import EmotionModel
-from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.live import live_events
 from ser_stream.stream.live_words import LiveWordFusion
 from ser_stream.stream.model_settings import (
     scoring_settings,
     text_scoring_settings,
-    torch_device,
     window_settings,
 )
 from ser_stream.stream.pushed import PushedSamples, PushedStream
@@ -51,28 +47,21 @@ class Pipeline:
 
     def __init__(self, settings: RecognizerSettings) -> None:
         self.settings = settings
-        if settings.threads is not None:
-            torch.set_num_threads(settings.threads)
-        device = torch_device(settings.device)
-        network: EmotionModel
-        network, self.info = load_model(settings.model, device)
-        # Channels last: two-dimensional convolutions take down to a third of the time on a CPU.
-        self._model: EmotionModel = network.to(  # type: ignore[call-overload]
-            memory_format=torch.channels_last
-        )
-        self._windows = window_settings(self._model, settings)
-        scoring = scoring_settings(self._model, self.info, settings, self._windows)
-        self._scorer = WindowScorer(self._model, self.info.name, scoring)
+        engine = (settings.engine, settings.device, settings.threads)
+        self._network, self.info = open_network(settings.model, *engine)
+        self._windows = window_settings(self._network, settings)
+        scoring = scoring_settings(self._network, self.info, settings, self._windows)
+        self._scorer = WindowScorer(self._network, self.info.name, scoring)
         self._text_scorer: TextScorer | None = None
         if settings.text_model:
             text_scoring = text_scoring_settings(settings)
-            self._text_scorer = TextScorer.load(settings.text_model, device, text_scoring)
+            self._text_scorer = TextScorer.load(settings.text_model, *engine, text_scoring)
         self._muted = False
         self._lock = threading.Lock()
         self._n_streams = 0  # started so far
         self._running: StreamSession | None = None
         self._newest: StreamSession | None = None  # the running session, or the last one
-        warm_up(self._model, self._windows.window_frames)
+        warm_up(self._network, self._windows.window_frames)
         for info in filter(None, (self.info, self.text_info)):
             if not info.training_data.commercial_use:
                 logger.info("model %s: %s", info.name, info.training_data.licence)
@@ -116,8 +105,8 @@ class Pipeline:
         Raises:
             InputError: one of them cannot be used; all stay as they were.
         """
-        windows = window_settings(self._model, settings)
-        self._scorer.settings = scoring_settings(self._model, self.info, settings, windows)
+        windows = window_settings(self._network, settings)
+        self._scorer.settings = scoring_settings(self._network, self.info, settings, windows)
         self.settings, self._windows = settings, windows
         if self._text_scorer is not None:
             self._text_scorer.settings = text_scoring_settings(settings)

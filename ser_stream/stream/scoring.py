@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import torch
 
 from ser_stream.emotion import AUDIO, UTTERANCE, EmotionEstimate, valence_arousal
+from ser_stream.engines.base import Network
+from ser_stream.engines.calls import Asking, answered
 from ser_stream.features.speaker_memory import FORGET_S, SpeakerMemory
-from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import Calibration
 from ser_stream.stream.decoding import TurnDecoder, TurnMean
 from ser_stream.stream.scores import Scores
-from ser_stream.stream.turn_encoder import TurnEncoder
+from ser_stream.stream.turn_encoder import TurnEncoder, WholeTurn
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.units import Seconds
 
@@ -40,6 +40,7 @@ class WindowScorer:
     """Scores the windows and turn ends of one stream, in order.
 
     Args:
+        network: runs when a window is scored.
         name: name of the model, for the estimates.
         memory: speaker memory of the turns before the stream; None: an empty one, for a model that
             has one.
@@ -50,15 +51,15 @@ class WindowScorer:
 
     def __init__(
         self,
-        model: EmotionModel,
+        network: Network,
         name: str,
         settings: ScoringSettings,
         memory: SpeakerMemory | None = None,
     ):
         self.settings = settings
-        self._model = model
+        self._network = network
         self._name = name
-        self._memory = memory or new_speaker_memory(model)
+        self._memory = memory or new_speaker_memory(network)
         self._remembered_until_s: Seconds | None = None  # end of the last turn in the memory
         self._turn: _TurnState | None = None
 
@@ -74,11 +75,19 @@ class WindowScorer:
 
     def score(self, part: Window | TurnEnd) -> Scores:
         """Return the calibrated scores of a window or a whole turn."""
+        return answered(self._network, self.scoring(part))
+
+    def logits(self, part: Window | TurnEnd) -> np.ndarray:
+        """Return smoothed logits (labels,) of a window, or a whole turn's log-probabilities."""
+        return answered(self._network, self._outputs(part))[0]
+
+    def scoring(self, part: Window | TurnEnd) -> Asking[Scores]:
+        """Score as `score` does, yielding the calls of the network to whoever answers them."""
         settings = self.settings
         calibration = settings.calibration[part.trigger]
-        logits, affect = self._outputs(part)
+        logits, affect = yield from self._outputs(part)
         probabilities = calibration.probabilities(logits)
-        scores = dict(zip(self._model.labels, map(float, probabilities), strict=True))
+        scores = dict(zip(self._network.labels, map(float, probabilities), strict=True))
         valence, arousal = valence_arousal(scores) if affect is None else map(float, affect)
         return Scores(
             part=part,
@@ -91,28 +100,31 @@ class WindowScorer:
             modality=AUDIO,
         )
 
-    def logits(self, part: Window | TurnEnd) -> np.ndarray:
-        """Return smoothed logits (labels,) of a window, or a whole turn's log-probabilities."""
-        return self._outputs(part)[0]
+    def encoding_ahead(self, turn: int, n_frames: int) -> Asking[None]:
+        """Compute a turn's steps before a window needs them; nothing before its first window."""
+        if self._turn is not None and self._turn.number == turn:
+            yield from self._turn.encoder.encode_ahead(n_frames)
 
-    def _outputs(self, part: Window | TurnEnd) -> tuple[np.ndarray, np.ndarray | None]:
+    def _outputs(self, part: Window | TurnEnd) -> Asking[tuple[np.ndarray, np.ndarray | None]]:
         """Return `logits`, and valence and arousal (2,) of a model that has them, else None."""
         turn = self._turn
         if turn is None or turn.number != part.turn:
             turn = self._turn = self._begin_turn(part)
-        logits, affect = turn.encoder.outputs(part.n_frames)
+        outputs = yield from turn.encoder.outputs(part.n_frames)
+        affect = outputs.affect
+        logits = outputs.logits.astype(np.float64)
         smoothed = turn.logits.add(logits, part.weight_s, part.covers_turn)
         if affect is not None:
-            affect = turn.affect.add(affect, part.weight_s, part.covers_turn)
+            affect = turn.affect.add(affect.astype(np.float64), part.weight_s, part.covers_turn)
         if part.trigger != UTTERANCE:
             return smoothed, affect
-        self._remember(turn, part)
+        self._remember(turn, part, outputs.statistics)
         return turn.logits.mean(), None if affect is None else turn.affect.mean()
 
     def _begin_turn(self, part: Window | TurnEnd) -> _TurnState:
         settings = self.settings
         encoder = TurnEncoder(
-            self._model, part.features, settings.window_steps, self._speaker_offset(part)
+            self._network, part.features, settings.window_steps, self._speaker_offset(part)
         )
         return _TurnState(
             part.turn, encoder, TurnDecoder(settings.smoothing), TurnMean(settings.smoothing)
@@ -127,12 +139,22 @@ class WindowScorer:
             self._memory.reset()
         return self._memory.offset
 
-    def _remember(self, turn: _TurnState, part: Window | TurnEnd) -> None:
-        """Add the turn to the speaker memory, unless it is so short that it may be a noise."""
-        if self._memory is not None and part.speech_s >= self.settings.min_speech:
-            length_s = part.n_frames * self._model.features.frame_s
-            self._memory.update(turn.encoder.statistics(part.n_frames), length_s)
-            self._remembered_until_s = part.end_s
+    def _remember(
+        self, turn: _TurnState, part: Window | TurnEnd, statistics: np.ndarray | None
+    ) -> None:
+        """Add the turn to the speaker memory, unless it is so short that it may be a noise.
+
+        Args:
+            statistics: (n,) of the turn's last window, where the network has them.
+        """
+        if self._memory is None or part.speech_s < self.settings.min_speech:
+            return
+        if statistics is None:
+            entry = turn.encoder.mean_frame(part.n_frames)
+        else:
+            entry = statistics.astype(np.float64)
+        self._memory.update(entry, part.n_frames * self._network.features.frame_s)
+        self._remembered_until_s = part.end_s
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,16 +167,16 @@ class _TurnState:
     affect: TurnMean
 
 
-def new_speaker_memory(model: EmotionModel) -> SpeakerMemory | None:
-    """Return an empty speaker memory for a model that has one, else None."""
-    if not model.has_speaker_memory:
+def new_speaker_memory(network: Network) -> SpeakerMemory | None:
+    """Return an empty speaker memory for a network that has one, else None."""
+    if not network.has_speaker_memory:
         return None
-    return SpeakerMemory(model.prior_statistics.cpu().numpy())
+    return SpeakerMemory(network.prior_statistics)
 
 
-def warm_up(model: EmotionModel, window_frames: int) -> None:
-    """Run the model on windows of zeros, because its first calls are slow."""
-    device = next(model.parameters()).device
-    with torch.inference_mode():
-        for _ in range(3):
-            model(torch.zeros((1, window_frames, model.features.dimension), device=device))
+def warm_up(network: Network, window_frames: int) -> None:
+    """Run the network on windows of zeros, because its first calls are slow."""
+    frames = WholeTurn(np.zeros((window_frames, network.features.dimension), np.float32))
+    for _ in range(2):
+        encoder = TurnEncoder(network, frames, network.framing.window_steps)
+        answered(network, encoder.outputs(window_frames))

@@ -9,6 +9,7 @@ from typing import Any
 from ser_stream.asr.base import NONE, AsrSettings
 from ser_stream.audio.block import Channel
 from ser_stream.audio.turns import TurnSettings
+from ser_stream.engines.choose import AUTO, ENGINES
 from ser_stream.errors import InputError
 from ser_stream.units import Seconds
 
@@ -36,9 +37,12 @@ class RecognizerSettings:
         min_confidence: estimates with less confidence abstain.
         smoothing: weight of the past in interval estimates, in [0, 1).
         channel: index of the source's channel, from 0, or "mix": the mean of all channels.
-        device: "cpu", "cuda", or "auto": a GPU where there is one.
-        threads: number of torch's threads, in the whole process; None leaves it as it is. More
-            than one is slower wherever cores are shared.
+        engine: what runs the networks: "onnx" (ONNX Runtime), "onnx-int8" (the same with weights
+            in eight bits, for models that have them), "torch", or "auto": torch where it is
+            installed and there is a GPU, or where the model has no ONNX files, else ONNX Runtime.
+        device: "cpu", "cuda", or "auto": a GPU where there is one. ONNX Runtime runs on the CPU.
+        threads: number of the engine's threads (torch's, in the whole process); None leaves it to
+            the engine. More than one is slower wherever cores are shared.
         asr: which speech recogniser runs; by default none. It never delays an interval estimate.
             Where its model is missing or it fails, there are no words, and `status.asr` says why.
         text_model: shipped name or folder of a network that takes sound and words (CAN). A second
@@ -56,7 +60,8 @@ class RecognizerSettings:
     min_confidence: float | None = None
     smoothing: float | None = None
     channel: Channel = "mix"
-    device: str = "auto"
+    engine: str = AUTO
+    device: str = AUTO
     threads: int | None = 1
     asr: AsrSettings = AsrSettings()
     text_model: str | Path = ""
@@ -88,6 +93,8 @@ class RecognizerSettings:
             value = getattr(self, name)
             if not isinstance(value, str | Path):
                 raise InputError(f"{name}: found {value!r}; accepted are names and paths")
+        if self.engine not in ENGINES:
+            raise InputError(f"engine: found {self.engine!r}; accepted are {', '.join(ENGINES)}")
         if not isinstance(self.device, str):
             raise InputError(f"device: found {self.device!r}; accepted are auto, cpu, and cuda")
         for name, kind in (("asr", AsrSettings), ("turns", TurnSettings)):

@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate, valence_arousal
+from ser_stream.engines.base import UtteranceNetwork
+from ser_stream.engines.choose import AUTO, open_utterance_network
 from ser_stream.errors import InputError
 from ser_stream.features.segments import segment
-from ser_stream.models.base import BimodalModel
-from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo
-from ser_stream.models.segment_batch import SegmentBatch
 from ser_stream.stream.decoding import mean_scores
 from ser_stream.stream.scores import Scores
 from ser_stream.stream.window import TurnEnd, Window
@@ -57,7 +55,7 @@ class TextScorer:
     overlap by 10 %.
 
     Args:
-        model, info: a network that takes sound and words, and its description.
+        network, info: a network that takes sound and words, and its description.
         settings: when estimates abstain; the attribute may be replaced at any time.
 
     Attributes:
@@ -66,7 +64,7 @@ class TextScorer:
 
     def __init__(
         self,
-        model: BimodalModel,
+        network: UtteranceNetwork,
         info: ModelInfo,
         settings: TextScoringSettings = TextScoringSettings(),
     ):
@@ -74,23 +72,25 @@ class TextScorer:
         self.settings = settings
         self.error = ""
         self._failed_at = 0.0  # monotonic
-        self._model = model
-        self._device = next(model.parameters()).device
+        self._network = network
 
     @classmethod
     def load(
         cls,
         name_or_folder: str | Path,
-        device: str,
+        engine: str = AUTO,
+        device: str = AUTO,
+        threads: int | None = 1,
         settings: TextScoringSettings = TextScoringSettings(),
     ) -> TextScorer:
         """Load a model and run it once, because its first call is slow.
 
         Raises:
-            InputError: see `load_model`.
+            InputError: see `open_utterance_network`, whose arguments these are.
         """
         try:
-            scorer = cls(*load_model(name_or_folder, device, BimodalModel), settings)
+            opened = open_utterance_network(name_or_folder, engine, device, threads)
+            scorer = cls(*opened, settings)
         except InputError as error:
             raise InputError(f"text_model: {error}") from error
         scorer._outputs(np.zeros(SAMPLE_RATE_HZ, np.float32), [Word("", 0.0, 1.0)])
@@ -133,7 +133,7 @@ class TextScorer:
             logger.info("text model: second estimates are back")
         settings, calibration = self.settings, self.info.calibration[part.trigger]
         probabilities = map(float, calibration.probabilities(logits))
-        own = dict(zip(self._model.labels, probabilities, strict=True))
+        own = dict(zip(self._network.labels, probabilities, strict=True))
         scores = mean_scores(by_sound.scores, own)
         floor = calibration.floor if settings.min_confidence is None else settings.min_confidence
         valence, arousal = valence_arousal(scores)
@@ -159,15 +159,9 @@ class TextScorer:
         self, samples: np.ndarray, tokens: Sequence[Word]
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return logits (labels,) and the weight of each word in each attention (words,)."""
-        texts, segments = segment(samples, tokens, self._model.features)
-        batch = SegmentBatch.pad([(segments, *self._model.vocabulary.encode(texts))])
-        with torch.inference_mode():
-            logits, weights = self._model.forward_with_attention(batch.to(self._device))
-        names = ("text_attention", "audio_attention")
-        attention = {} if weights is None else dict(zip(names, weights, strict=True))
-        return _to_numpy(logits[0]), {
-            name: _to_numpy(heads[0].mean(dim=0)) for name, heads in attention.items()
-        }
+        texts, segments = segment(samples, tokens, self._network.features)
+        logits, attention = self._network.outputs(segments, self._network.vocabulary.encode(texts))
+        return logits.astype(np.float64), attention
 
 
 def _with_attention(
@@ -177,7 +171,3 @@ def _with_attention(
         {**word.to_dict(), **{name: float(weights[i]) for name, weights in attention.items()}}
         for i, word in enumerate(words)
     )
-
-
-def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.float().cpu().numpy().astype(np.float64)

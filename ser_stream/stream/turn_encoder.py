@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from ser_stream.engines.base import Array, Network, Outputs, State
+from ser_stream.engines.calls import Asking, Encode, Encoded, Score
 from ser_stream.features.log_mel import SILENCE_DB
-from ser_stream.models.base import EmotionModel
 from ser_stream.units import Seconds
 
 SPARE_S: Seconds = 1.0
@@ -26,10 +26,24 @@ class Frames(Protocol):
         """Return frames [start, end), (frames, dimension) float32."""
 
 
+@dataclasses.dataclass(frozen=True)
+class WholeTurn:
+    """The frames (frames, dimension) of a turn that is there as a whole."""
+
+    frames: Array
+
+    def read(self, start: int, end: int) -> Array:
+        """Return frames [start, end), (frames, dimension)."""
+        return self.frames[start:end]
+
+
 class TurnEncoder:
     """Encodes the frames of one turn step by step, and runs the head on its windows.
 
+    It yields the calls of the network, see `ser_stream.engines.calls`.
+
     Args:
+        network: the network whose calls are yielded.
         frames: the turn's frames; a call needs all frames before its `n_frames`.
         window_steps: number of steps that the head looks back on.
         offset: offset of the speaker memory, see `SpeakerMemory`. It is subtracted from each frame
@@ -38,102 +52,85 @@ class TurnEncoder:
 
     def __init__(
         self,
-        model: EmotionModel,
+        network: Network,
         frames: Frames,
         window_steps: int,
         offset: np.ndarray | None = None,
     ):
-        self._model = model
+        self._framing = network.framing
+        self._features = network.features
         self._frames = frames
         self._window_steps = window_steps
-        self._frame_offset: np.ndarray | None = None
-        self._statistics_offset: Tensor | None = None
-        if offset is not None and model.remembers_statistics:
-            self._statistics_offset = torch.from_numpy(offset).to(model.prior_statistics)
-        else:
-            self._frame_offset = offset
-        step_s = model.features.frame_s * model.frames_per_step
+        by_statistics = network.remembers_statistics
+        self._statistics_offset = offset if by_statistics else None
+        self._frame_offset = None if by_statistics else offset
+        step_s = network.features.frame_s * self._framing.frames_per_step
         self._spare_steps = math.ceil(SPARE_S / step_s)
-        self._device = next(model.parameters()).device
         self._first = 0  # number of the first step in `_steps`
-        self._steps: Tensor | None = None  # (1, steps, dimension)
-        self._state: Any = None  # of a recurrent network, behind the last step
+        self._steps: Array | None = None  # (steps, n)
+        self._state: State | None = None  # of a recurrent network, behind the last step
 
-    def logits(self, n_frames: int) -> np.ndarray:
-        """Return logits (labels,) of the window that ends with frame `n_frames`, exclusive."""
-        return self.outputs(n_frames)[0]
+    def outputs(self, n_frames: int) -> Asking[Outputs]:
+        """Return the outputs of the window that ends with frame `n_frames`, exclusive."""
+        steps = yield from self._window(n_frames)
+        outputs = yield Score(steps, self._statistics_offset)
+        return outputs
 
-    def outputs(self, n_frames: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return `logits`, and valence and arousal (2,) of a network that has them, else None."""
-        with torch.inference_mode():
-            logits, affect = self._model.score(
-                self._window(n_frames), offset=self._statistics_offset
-            )
-        return _to_numpy(logits), None if affect is None else _to_numpy(affect)
+    def encode_ahead(self, n_frames: int) -> Asking[None]:
+        """Compute the steps up to frame `n_frames` before a window needs them."""
+        end = self._framing.steps_in(n_frames)
+        if end > 0:
+            yield from self._steps_until(end)
 
-    def statistics(self, n_frames: int) -> np.ndarray:
-        """Return the turn's entry (n,) for the speaker memory.
+    def mean_frame(self, n_frames: int) -> np.ndarray:
+        """Return the mean of the turn's first `n_frames` frames, (dimension,) float64."""
+        mean: np.ndarray = self._frames.read(0, n_frames).mean(axis=0, dtype=np.float64)
+        return mean
 
-        Args:
-            n_frames: where the turn ends: the window that was computed last.
-        """
-        if not self._model.remembers_statistics:
-            return self._frames.read(0, n_frames).mean(axis=0, dtype=np.float64)
-        with torch.inference_mode():
-            return _to_numpy(self._model.statistics(self._window(n_frames)))
-
-    def _window(self, n_frames: int) -> Tensor:
-        """Return the steps of the window that ends with frame `n_frames`, (1, steps, dimension)."""
-        end = self._model.steps_in(n_frames)
+    def _window(self, n_frames: int) -> Asking[Array]:
+        """Return the steps of the window that ends with frame `n_frames`, (steps, n)."""
+        end = self._framing.steps_in(n_frames)
         if end == 0:
-            return self._padded_step(n_frames)
-        steps = self._steps_until(end)
+            return (yield from self._padded_step(n_frames))
+        steps = yield from self._steps_until(end)
         start = max(end - self._window_steps, self._first)
-        return steps[:, start - self._first : end - self._first]
+        return steps[start - self._first : end - self._first]
 
-    def _steps_until(self, end: int) -> Tensor:
+    def _steps_until(self, end: int) -> Asking[Array]:
         """Return all kept steps, up to `end` at least, after dropping old ones."""
-        model = self._model
-        known = self._first + (0 if self._steps is None else self._steps.shape[1])
+        known = self._first + (0 if self._steps is None else len(self._steps))
         if self._steps is not None and end <= known:
             return self._steps  # a turn's end lies before the end of its last window
         oldest = max(0, end - self._window_steps - self._spare_steps)
         # The steps of skipped windows are not computed, unless this window looks back on them.
-        start = known if model.context_frames is None else max(oldest, known)
-        parts = [self._encode(start, end)]
+        start = known if self._framing.context_frames is None else max(oldest, known)
+        parts = [(yield from self._encode(start, end))]
         if start == known and self._steps is not None:
             parts.insert(0, self._steps)
-        first = start - sum(part.shape[1] for part in parts[:-1])
+        first = start - sum(map(len, parts[:-1]))
         self._first = max(oldest, first)
-        self._steps = torch.cat(parts, dim=1)[:, self._first - first :]
+        self._steps = np.concatenate(parts)[self._first - first :]
         return self._steps
 
-    def _encode(self, start: int, end: int) -> Tensor:
-        """Compute the steps [start, end), (1, end - start, dimension)."""
-        model = self._model
-        first_frame = start * model.frames_per_step
-        last_frame = end * model.frames_per_step + model.step_overlap_frames
-        if model.context_frames is None:
-            frames = self._read(first_frame, last_frame)[None].to(self._device)
-            steps, self._state = model.encode_chunk(frames, self._state)
-            return steps
-        frames = self._read(max(0, first_frame - model.context_frames), last_frame)
-        return model.encode(frames[None].to(self._device))[:, start - end :]
+    def _encode(self, start: int, end: int) -> Asking[Array]:
+        """Compute the steps [start, end), (end - start, n)."""
+        framing = self._framing
+        first_frame = start * framing.frames_per_step
+        last_frame = end * framing.frames_per_step + framing.step_overlap_frames
+        if framing.context_frames is not None:
+            first_frame = max(0, first_frame - framing.context_frames)
+        encoded: Encoded = yield Encode(self._read(first_frame, last_frame), self._state)
+        self._state = encoded.state
+        return encoded.steps[start - end :]
 
-    def _padded_step(self, n_frames: int) -> Tensor:
+    def _padded_step(self, n_frames: int) -> Asking[Array]:
         """Compute the one step of a turn that is shorter than a step, padded with silence."""
-        model = self._model
-        frames = torch.full((1, model.step_frames, model.features.dimension), SILENCE_DB)
-        frames[0, :n_frames] = self._read(0, n_frames)
-        return model.encode(frames.to(self._device))
+        shape = (self._framing.step_frames, self._features.dimension)
+        frames = np.full(shape, SILENCE_DB, np.float32)
+        frames[:n_frames] = self._read(0, n_frames)
+        encoded: Encoded = yield Encode(frames)
+        return encoded.steps
 
-    def _read(self, start: int, end: int) -> Tensor:
+    def _read(self, start: int, end: int) -> Array:
         frames = self._frames.read(start, end)
-        return torch.from_numpy(
-            frames if self._frame_offset is None else frames - self._frame_offset
-        )
-
-
-def _to_numpy(batch: Tensor) -> np.ndarray:
-    """Return the only item of a batch, (1, n) -> (n,) float64."""
-    return batch[0].float().cpu().numpy().astype(np.float64)
+        return frames if self._frame_offset is None else frames - self._frame_offset

@@ -14,15 +14,15 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.data.channel_simulation import simulate_noisy_rooms
 from ser_stream.emotion import INTERVAL, UTTERANCE
+from ser_stream.engines.base import Network
+from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
 from ser_stream.evaluation.streamed import (
     choose_clips,
     stream_logits_per_memory,
     with_speaker_memories,
 )
-from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import Calibration, log_softmax
-from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo, find_writable
 from ser_stream.progress import progress
 from ser_stream.recipes.speech import Recipe
@@ -33,7 +33,7 @@ LabelledLogits = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def calibrate(
-    model: EmotionModel,
+    network: Network,
     info: ModelInfo,
     utterances: Sequence[Utterance],
     floor: float,
@@ -49,9 +49,9 @@ def calibrate(
             share of the estimates with that confidence is correct.
         noisy: the same utterances in noisy rooms; temperatures are fitted to these as well.
     """
-    alone, *others = _streamed_logits(model, info, utterances, model.has_speaker_memory)
+    alone, *others = _streamed_logits(network, info, utterances, network.has_speaker_memory)
     if noisy:
-        others += _streamed_logits(model, info, noisy, in_a_row=False)
+        others += _streamed_logits(network, info, noisy, in_a_row=False)
     calibration = {}
     for trigger, (logits, targets) in alone.items():
         temperature = fit_temperature(
@@ -64,17 +64,17 @@ def calibrate(
 
 
 def _streamed_logits(
-    model: EmotionModel, info: ModelInfo, utterances: Sequence[Utterance], in_a_row: bool
+    network: Network, info: ModelInfo, utterances: Sequence[Utterance], in_a_row: bool
 ) -> list[LabelledLogits]:
     """Return the logits of recordings alone and, with `in_a_row`, of those in a row."""
     logits: list[dict[str, list[np.ndarray]]] = [
         {INTERVAL: [], UTTERANCE: []} for _ in range(1 + in_a_row)
     ]
     targets: dict[str, list[int]] = {INTERVAL: [], UTTERANCE: []}
-    recordings = with_speaker_memories(model, list(utterances), in_a_row)
+    recordings = with_speaker_memories(network, list(utterances), in_a_row)
     for utterance, memories in progress(recordings, "calibrating", len(utterances)):
         target = info.labels.index(utterance.label)
-        windows = stream_logits_per_memory(model, info.smoothing, utterance.path, memories)
+        windows = stream_logits_per_memory(network, info.smoothing, utterance.path, memories)
         for window, scored in windows:
             targets[window.trigger].append(target)
             for condition, values in zip(logits, scored, strict=True):
@@ -86,7 +86,7 @@ def _streamed_logits(
 
 
 def calibrate_by_recipe(
-    network: EmotionModel, info: ModelInfo, recipe: Recipe, corpora: Path
+    network: Network, info: ModelInfo, recipe: Recipe, corpora: Path
 ) -> dict[str, Calibration]:
     """Calibrate on a recipe's validation speakers; a recipe with simulated rooms adds noisy ones.
 
@@ -124,7 +124,7 @@ def calibrate_model(model: str | Path, recipe: Recipe, corpora: Path) -> dict[st
             of model and recipe differ.
     """
     folder = find_writable(model)
-    network, info = load_model(folder, kind=EmotionModel)
+    network, info = open_network(folder)
     recipe.require_labels(info.labels, info.name)
     calibration = calibrate_by_recipe(network, info, recipe, corpora)
     write_description(folder, dataclasses.replace(info, calibration=calibration))

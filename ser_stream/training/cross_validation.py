@@ -16,13 +16,12 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.distributed import is_first
 from ser_stream.emotion import UTTERANCE
+from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import score_stream
 from ser_stream.evaluation.metrics import Scores, pool
 from ser_stream.evaluation.streamed import IN_A_ROW
 from ser_stream.files import write_json
-from ser_stream.models.base import EmotionModel
-from ser_stream.models.checkpoint import load_model
 from ser_stream.progress import Steps
 from ser_stream.recipes.speech import Recipe
 from ser_stream.training.model_folder import check_same_run
@@ -87,7 +86,7 @@ def train_folds(
 
 def _score_fold(fold: Recipe, utterances: list[Utterance], folder: Path) -> None:
     """Score the model of a fold on its test speakers, and write scores.json."""
-    network, info = load_model(folder / "model", kind=EmotionModel)
+    network, info = open_network(folder / "model")
     held_out = fold.split(utterances)["test"]
     report = score_stream(network, info, held_out, network.has_speaker_memory)
     (folder / "scores.json").write_text(json.dumps(report) + "\n", encoding="utf-8")

@@ -21,6 +21,7 @@ from ser_stream.data.augmentation import Augmentation
 from ser_stream.data.feature_cache import load_features
 from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources
 from ser_stream.emotion import UTTERANCE, merge_label
+from ser_stream.engines.torch import TorchNetwork
 from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import score_stream
 from ser_stream.evaluation.metrics import wilson_interval
@@ -96,7 +97,8 @@ def fine_tune(
     info = dataclasses.replace(info, labels=labels)
 
     steps.start("scoring the held-out clips with the present model")
-    before = score_stream(with_labels(network, info, labels, NEVER_CHOSEN), info, held_out)
+    present = with_labels(network, info, labels, NEVER_CHOSEN)
+    before = score_stream(TorchNetwork(present), info, held_out)
 
     steps.start(f"training {optimisation.epochs} epochs on {len(train_clips)} clips")
     initial = with_labels(network, info, labels)
@@ -115,7 +117,7 @@ def fine_tune(
     save_model_folder(folder, trained, info)
 
     steps.start("scoring the held-out clips with the new model")
-    after = score_stream(trained, info, held_out)
+    after = score_stream(TorchNetwork(trained), info, held_out)
     return {
         "model": model,
         "output": str(folder),
@@ -135,7 +137,8 @@ def _calibrated(trained: EmotionModel, info: ModelInfo, held_out: Sequence[Utter
     """Return the description of a trained network, without results of the network before."""
     info = dataclasses.replace(info, results={}, speaker_memory=trained.has_speaker_memory)
     floor = info.calibration[UTTERANCE].floor
-    return dataclasses.replace(info, calibration=calibrate(trained, info, held_out, floor))
+    calibration = calibrate(TorchNetwork(trained), info, held_out, floor)
+    return dataclasses.replace(info, calibration=calibration)
 
 
 def _load_trainable(model: str) -> tuple[EmotionModel, ModelInfo]:

@@ -20,13 +20,13 @@ from rich.table import Table
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.emotion import INTERVAL, UTTERANCE
+from ser_stream.engines.base import Network
+from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import score
 from ser_stream.evaluation.streamed import stream_logits
 from ser_stream.files import prepare_model_folder
-from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import log_softmax
-from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo, find_writable
 from ser_stream.progress import progress
 from ser_stream.recipes.speech import Recipe
@@ -83,9 +83,9 @@ def adapt(model: str, recordings: Sequence[Path], output: Path) -> Seconds:
     return speech_s
 
 
-def _load_without_memory(model: str | Path) -> tuple[EmotionModel, ModelInfo]:
+def _load_without_memory(model: str | Path) -> tuple[Network, ModelInfo]:
     """Load a model without its speaker memory, which would undo the adaptation."""
-    network, info = load_model(model, kind=EmotionModel)
+    network, info = open_network(model)
     network.has_speaker_memory = False
     return network, info
 
@@ -163,7 +163,7 @@ def measure_gain(model: str, recipe: Recipe, corpora: Path, part: str) -> dict[s
 
 
 def _answers(
-    network: EmotionModel, info: ModelInfo, utterances: Sequence[Utterance], others: np.ndarray
+    network: Network, info: ModelInfo, utterances: Sequence[Utterance], others: np.ndarray
 ) -> tuple[list[Answer], Seconds]:
     """Return the answers to one speaker's utterances, and the seconds of neutral speech used.
 

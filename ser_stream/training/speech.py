@@ -14,6 +14,7 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.data.windows import TrainingSet
 from ser_stream.distributed import first_before_others, is_first, process_group
+from ser_stream.engines.torch import TorchNetwork
 from ser_stream.errors import InputError
 from ser_stream.models.base import EmotionModel, NormalisingModel
 from ser_stream.models.checkpoint import load_model
@@ -190,6 +191,6 @@ def _write_model(
     )
     if recipe.eight_bit:  # calibrate the weights that will run
         trained.load_state_dict(from_eight_bit(to_eight_bit(trained.state_dict())))
-    calibration = calibrate_by_recipe(trained, info, recipe, corpora)
+    calibration = calibrate_by_recipe(TorchNetwork(trained), info, recipe, corpora)
     info = dataclasses.replace(info, calibration=calibration)
     save_model_folder(folder, trained, info, recipe.eight_bit)

@@ -7,9 +7,9 @@ import soundfile
 
 from ser_stream.audio.speech import read_samples
 from ser_stream.cli import main
+from ser_stream.engines.choose import open_network
 from ser_stream.evaluation.robustness import conditions_table, false_estimates
 from ser_stream.evaluation.streamed import IN_A_ROW
-from ser_stream.models.checkpoint import load_model
 from ser_stream.units import SAMPLE_RATE_HZ
 from shared_fixtures import DEMO
 
@@ -49,7 +49,7 @@ def test_estimates_for_sounds_without_speech_are_counted(seconds, false, tmp_pat
     path = tmp_path / "esc10" / "dog" / "4-1-1.wav"
     path.parent.mkdir(parents=True)
     soundfile.write(path, samples, SAMPLE_RATE_HZ)
-    found = false_estimates(*load_model(tiny_model), tmp_path)
+    found = false_estimates(*open_network(tiny_model), tmp_path)
     assert found["hours"] == pytest.approx(seconds / 3600, abs=1e-3)
     assert (found["estimates"] > 0) == false
     assert found["by_sound"] == ({"dog": found["estimates"]} if false else {})

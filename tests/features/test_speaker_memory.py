@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from scored import judge, make_model, whole_window
+from ser_stream.engines.torch import TorchNetwork
 from ser_stream.evaluation.streamed import stream_logits
 from ser_stream.features.speaker_memory import FORGET_S, MEMORY_S, SpeakerMemory
 from ser_stream.models.checkpoint import load_model, save_model
@@ -99,13 +100,13 @@ def test_a_new_stream_starts_with_an_empty_memory(tiny_model, speech_path, tmp_p
 
 def test_a_recording_is_added_to_the_memory_of_earlier_ones(remembering, speech_path):
     memory = SpeakerMemory(remembering.mean.numpy())
-    (_, alone), *_ = stream_logits(remembering, 0.0, speech_path, memory)
+    (_, alone), *_ = stream_logits(TorchNetwork(remembering), 0.0, speech_path, memory)
     assert np.any(memory.offset)
-    (_, after), *_ = stream_logits(remembering, 0.0, speech_path, memory)
+    (_, after), *_ = stream_logits(TorchNetwork(remembering), 0.0, speech_path, memory)
     assert not np.allclose(alone, after)
 
 
 def test_any_network_can_have_a_memory_of_frames():
     model = make_model("cnn_blstm_attention")
     model.has_speaker_memory = True
-    assert new_speaker_memory(model).offset.shape == (model.features.dimension,)
+    assert new_speaker_memory(TorchNetwork(model)).offset.shape == (model.features.dimension,)

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from command import estimates, run
 from ser_stream.emotion import canonical_label
+from ser_stream.engines.torch import TorchNetwork
 from ser_stream.errors import InputError
 from ser_stream.evaluation.streamed import stream_logits
 from ser_stream.features.log_mel import LogMelConfig
@@ -113,7 +114,7 @@ def test_windows_of_a_stream_are_scored_from_their_own_samples(checkpoints, spee
     folder = checkpoints("wav2vec2")
     model, info = load_model(folder)
     expected = theirs(folder)
-    windows = list(stream_logits(model, 0.0, speech_path))
+    windows = list(stream_logits(TorchNetwork(model), 0.0, speech_path))
     assert len(windows) >= 5
     for window, logits in windows[:-1]:
         samples = speech[round(window.start_s * RATE) : round(window.end_s * RATE)]

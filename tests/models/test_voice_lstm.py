@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from scored import Frames
+from scored import Encoder
+from ser_stream.engines.torch import TorchNetwork
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import HE
 from ser_stream.features.speaker_memory import SpeakerMemory, speaker_offset
 from ser_stream.models.registry import build_model
 from ser_stream.recipes.optimisation import Optimisation
-from ser_stream.stream.scoring import ScoringSettings, TurnEncoder, WindowScorer
+from ser_stream.stream.scoring import ScoringSettings, WindowScorer
 from ser_stream.training.trainer import Trainer
 from streams import stream
 from turns import two_turns
@@ -39,14 +40,14 @@ def logits(model, frames, against=None):
 
 def test_a_turn_encoded_in_hops_equals_the_whole_turn(model):
     taken_off = RNG.normal(0, 0.1, 64).astype(np.float32)
-    encoder = TurnEncoder(model, Frames(FRAMES), model.window_steps, taken_off)
+    encoder = Encoder(model, FRAMES, model.window_steps, taken_off)
     for n_frames in (100, 150, 200, 600, 650, 655, 900):  # with skipped windows, and an end
         expected = logits(model, FRAMES[:n_frames], torch.from_numpy(taken_off))
         np.testing.assert_allclose(encoder.logits(n_frames), expected, atol=1e-5)
 
 
 def test_a_turn_shorter_than_a_step_is_scored(model):
-    assert np.isfinite(TurnEncoder(model, Frames(FRAMES[:5]), 50).logits(5)).all()
+    assert np.isfinite(Encoder(model, FRAMES[:5], 50).logits(5)).all()
 
 
 def test_later_frames_do_not_change_steps(model):
@@ -128,7 +129,7 @@ def test_the_pretrained_encoder_is_trained_at_the_rate_that_is_set(model, tmp_pa
 
 def test_the_statistics_of_the_earlier_turn_are_subtracted(model, speech):
     first, second = two_turns(speech, features=HE)
-    ask = WindowScorer(model, "", ScoringSettings(model.window_steps, 0.0, {}, 0.7))
+    ask = WindowScorer(TorchNetwork(model), "", ScoringSettings(model.window_steps, 0.0, {}, 0.7))
     for window in first:
         ask.logits(window)
     last = first[-1]

@@ -71,7 +71,7 @@ class FakeWorker:
 
 @pytest.fixture
 def text_scorer(tiny_can):
-    return TextScorer.load(tiny_can, "cpu")
+    return TextScorer.load(tiny_can)
 
 
 @pytest.fixture

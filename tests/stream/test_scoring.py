@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from scored import Frames, judge, make_model, whole_window
+from scored import Encoder, judge, make_model, whole_window
 from ser_stream.models.calibration import Calibration
-from ser_stream.stream.scoring import TurnEncoder
 from streams import stream
 
 
@@ -12,7 +11,7 @@ def test_cached_and_whole_window_logits_agree(architecture):
     model = make_model(architecture)
     frames = np.random.default_rng(0).normal(-30, 20, (1500, model.features.n_mels))
     frames = frames.astype(np.float32)
-    encoder = TurnEncoder(model, Frames(frames), model.window_steps)
+    encoder = Encoder(model, frames, model.window_steps)
     for n_frames in range(2 * model.hop_frames, len(frames), model.hop_frames):
         np.testing.assert_allclose(
             encoder.logits(n_frames), whole_window(model, frames, n_frames), atol=1e-5
@@ -24,7 +23,7 @@ def test_skipped_windows_do_not_change_later_logits(architecture):
     model = make_model(architecture)
     frames = np.random.default_rng(1).normal(-30, 20, (3000, model.features.n_mels))
     frames = frames.astype(np.float32)
-    encoder = TurnEncoder(model, Frames(frames), model.window_steps)
+    encoder = Encoder(model, frames, model.window_steps)
     for hops in (2, 3, 7, 8, 30, 31):
         n_frames = hops * model.hop_frames
         np.testing.assert_allclose(
@@ -35,7 +34,7 @@ def test_skipped_windows_do_not_change_later_logits(architecture):
 def test_the_end_of_a_turn_between_two_hops_is_encoded():
     model = make_model("causal_crnn")
     frames = np.random.default_rng(2).normal(-30, 20, (700, 64)).astype(np.float32)
-    encoder = TurnEncoder(model, Frames(frames), model.window_steps)
+    encoder = Encoder(model, frames, model.window_steps)
     encoder.logits(600)
     np.testing.assert_allclose(encoder.logits(638), whole_window(model, frames, 638), atol=1e-5)
 
@@ -47,7 +46,7 @@ def test_a_turn_that_ends_before_its_last_interval_is_encoded_to_its_end(archite
     model = make_model(architecture)
     frames = np.random.default_rng(3).normal(-30, 20, (1500, model.features.n_mels))
     frames = frames.astype(np.float32)
-    encoder = TurnEncoder(model, Frames(frames), model.window_steps)
+    encoder = Encoder(model, frames, model.window_steps)
     for n_frames in ends:
         np.testing.assert_allclose(
             encoder.logits(n_frames), whole_window(model, frames, n_frames), atol=1e-5
@@ -60,7 +59,7 @@ def test_the_end_of_a_turn_in_a_stream_gives_the_logits_of_its_last_window(speec
     windows, _ = stream(np.delete(speech, slice(30_000, 33_200)))  # the turn is 0.2 s shorter
     ends = [window.n_frames for window in windows]
     assert windows[-1].trigger == "utterance" and max(ends[:-1]) > ends[-1]
-    encoder = TurnEncoder(model, windows[0].features, model.window_steps)
+    encoder = Encoder(model, windows[0].features, model.window_steps)
     for window in windows:
         logits = encoder.logits(window.n_frames)
     frames = windows[-1].features.read(0, ends[-1])
@@ -71,7 +70,7 @@ def test_the_end_of_a_turn_in_a_stream_gives_the_logits_of_its_last_window(speec
 def test_a_turn_shorter_than_a_step_is_scored(architecture):
     model = make_model(architecture)
     frames = np.full((5, model.features.n_mels), -30.0, np.float32)
-    assert np.isfinite(TurnEncoder(model, Frames(frames), 8).logits(5)).all()
+    assert np.isfinite(Encoder(model, frames, 8).logits(5)).all()
 
 
 def test_an_estimate_has_the_time_span_and_trigger_of_its_window(speech):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from ser_stream.engines.torch import TorchUtteranceNetwork
 from ser_stream.features.mfcc import mfcc
 from ser_stream.features.segments import aligned_segments
 from ser_stream.models.base import BimodalModel
@@ -45,7 +46,7 @@ def test_second_scores_are_the_mean_of_the_scores_by_sound_and_of_can(
     model, info = load_model(tiny_can, kind=BimodalModel)
     window = stream(speech)[0][which]
     words = words_in(window)
-    estimate = TextScorer(model, info)(window, words, by_sound[which])
+    estimate = TextScorer(TorchUtteranceNetwork(model), info)(window, words, by_sound[which])
     inside = words_between(words, window.start_s, window.end_s)
     start = round(window.start_s * SAMPLE_RATE_HZ)
     sound = speech[start : round(window.end_s * SAMPLE_RATE_HZ)]
@@ -69,9 +70,9 @@ def test_second_scores_are_the_mean_of_the_scores_by_sound_and_of_can(
 
 def test_without_words_there_is_no_second_estimate(speech, tiny_can, by_sound):
     window = stream(speech)[0][-1]
-    assert TextScorer.load(tiny_can, "cpu")(window, (), by_sound[-1]) is None
+    assert TextScorer.load(tiny_can)(window, (), by_sound[-1]) is None
     elsewhere = (Word("he", window.end_s + 1, window.end_s + 2),)
-    assert TextScorer.load(tiny_can, "cpu")(window, elsewhere, by_sound[-1]) is None
+    assert TextScorer.load(tiny_can)(window, elsewhere, by_sound[-1]) is None
 
 
 def test_a_second_estimate_abstains_below_the_floor_and_with_too_little_speech(
@@ -79,7 +80,7 @@ def test_a_second_estimate_abstains_below_the_floor_and_with_too_little_speech(
 ):
     window = stream(speech)[0][-1]
     of_window = window, words_in(window), by_sound[-1]
-    scorer = TextScorer.load(tiny_can, "cpu")
+    scorer = TextScorer.load(tiny_can)
     assert not scorer(*of_window).abstains
     scorer.settings = TextScoringSettings(min_confidence=1.0)
     assert scorer(*of_window).abstains
@@ -94,7 +95,7 @@ def test_an_error_of_the_text_network_is_logged_once_and_gives_no_estimate(
     model.forward_with_attention = lambda batch: (_ for _ in ()).throw(
         RuntimeError("CUDA is out of memory")
     )
-    scorer = TextScorer(model, info)
+    scorer = TextScorer(TorchUtteranceNetwork(model), info)
     window = stream(speech)[0][-1]
     answers = [scorer(window, words_in(window), by_sound[-1]) for _ in range(2)]
     assert answers == [None, None]
@@ -111,7 +112,7 @@ def test_the_text_network_is_retried_after_an_error(
         RuntimeError("CUDA is out of memory")
     )
     monkeypatch.setattr(text_scoring, "RETRY_AFTER", 0.0)
-    scorer = TextScorer(model, info)
+    scorer = TextScorer(TorchUtteranceNetwork(model), info)
     window = stream(speech)[0][-1]
     assert [scorer(window, words_in(window), by_sound[-1]) for _ in range(3)] == [None] * 3
     assert len(caplog.records) == 1  # said once

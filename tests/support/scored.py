@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
+from ser_stream.engines.calls import answered
+from ser_stream.engines.torch import TorchNetwork
 from ser_stream.features.log_mel import SHERMAN, LogMelConfig
 from ser_stream.models.calibration import Calibration
 from ser_stream.models.registry import build_model
 from ser_stream.stream.scoring import ScoringSettings, WindowScorer
+from ser_stream.stream.turn_encoder import TurnEncoder, WholeTurn
 
 LABELS = ("neutral", "happy", "sad")
 
 
-class Frames:
-    """A turn's features, all there already."""
+class Encoder:
+    """A `TurnEncoder` over the frames of a whole turn, whose calls a torch network answers."""
 
-    def __init__(self, frames):
-        self.frames = frames
+    def __init__(self, model, frames, window_steps, offset=None):
+        self._network = TorchNetwork(model)
+        turn = WholeTurn(frames) if isinstance(frames, np.ndarray) else frames
+        self._encoder = TurnEncoder(self._network, turn, window_steps, offset)
 
-    def read(self, start, end):
-        return self.frames[start:end]
+    def logits(self, n_frames):
+        return answered(self._network, self._encoder.outputs(n_frames)).logits
 
 
 def make_model(architecture):
@@ -45,4 +51,4 @@ def judge(model, **changes):
         window_steps=model.window_steps, smoothing=0.0,
         calibration={"interval": Calibration(), "utterance": Calibration()}, min_speech=0.7,
     )  # fmt: skip
-    return WindowScorer(model, "m", ScoringSettings(**(settings | changes)))
+    return WindowScorer(TorchNetwork(model), "m", ScoringSettings(**(settings | changes)))

@@ -7,6 +7,7 @@ import pytest
 
 import ser_stream.training.calibrate as calibrate_module
 from ser_stream.corpora.base import Utterance
+from ser_stream.engines.torch import TorchNetwork
 from ser_stream.models.checkpoint import load_model
 from ser_stream.recipes.load import load_recipe
 from ser_stream.training.calibrate import calibrate_by_recipe, fit_temperature
@@ -22,8 +23,10 @@ def test_calibration_may_be_limited_to_a_few_recordings(
         lambda model, info, us, *_: calibrated_on.append(us),
     )
     recipe = load_recipe(recipe_path)
-    calibrate_by_recipe(network, info, recipe, corpora)
-    calibrate_by_recipe(network, info, dataclasses.replace(recipe, calibration_clips=3), corpora)
+    calibrate_by_recipe(TorchNetwork(network), info, recipe, corpora)
+    calibrate_by_recipe(
+        TorchNetwork(network), info, dataclasses.replace(recipe, calibration_clips=3), corpora
+    )
     everyone, few = calibrated_on
     assert len(everyone) == 4
     assert len(few) == 3 and {u.key for u in few} < {u.key for u in everyone}
@@ -52,7 +55,7 @@ def test_confidence_is_fitted_to_conversations_too(tiny_model, speech_path, monk
         yield from original(model, smoothing, path, memories)
 
     monkeypatch.setattr(calibrate_module, "stream_logits_per_memory", spy)
-    calibrate_module.calibrate(network, info, said, 0.3)
+    calibrate_module.calibrate(TorchNetwork(network), info, said, 0.3)
     assert [alone for alone, _ in with_memories] == [None] * 4
     assert len({id(memory) for _, memory in with_memories}) == 2
     assert all(np.any(memory.offset) for _, memory in with_memories)

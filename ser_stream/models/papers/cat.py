@@ -79,9 +79,10 @@ class FrameReduction(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """(batch, frames, n_mels) -> (batch, frames // 10, 2 * dimension): two vectors a step."""
-        reduced = self.conv(frames.mT).mT
+        reduced = self.conv(frames.transpose(-1, -2)).transpose(-1, -2)
         n_steps = reduced.shape[1] // LSTM_STEPS
-        return reduced[:, : n_steps * LSTM_STEPS].reshape(len(frames), n_steps, -1)
+        whole = reduced[:, : n_steps * LSTM_STEPS]
+        return whole.reshape(frames.shape[0], n_steps, LSTM_STEPS * reduced.shape[2])
 
 
 @register("cat")

@@ -180,7 +180,7 @@ class CnnBlstmAttention(EmotionModel):
         frames = starts[:, None] + torch.arange(self.chunk_frames, device=features.device)
         chunks = self.normalise(features)[:, frames]  # (batch, steps, chunk_frames, n_mels)
         maps = self.blocks(chunks.flatten(0, 1)[:, None])
-        return maps.reshape(len(features), n_steps, self.dimension)
+        return maps.reshape(features.shape[0], n_steps, self.dimension)
 
     def classify(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
         return self._head(steps, lengths)[0]

@@ -95,7 +95,7 @@ class CausalCnn(nn.Sequential):
 
     def forward(self, frames: Tensor) -> Tensor:
         """(batch, frames, n_mels), normalised -> (batch, frames // 10, channels[-1])."""
-        return super().forward(frames[:, None])[..., 0].mT
+        return super().forward(frames[:, None])[..., 0].transpose(-1, -2)
 
 
 class PaddedWindowModel(EmotionModel):

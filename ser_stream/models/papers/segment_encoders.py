@@ -100,10 +100,17 @@ class TextEncoder(nn.Module):
             return vectors
         if batch.ngrams is None:
             raise ValueError("the batch has no n-grams; fill it with Vocabulary.encode")
+        return vectors + self._mean_ngram_vectors(batch.ngrams)
+
+    def _mean_ngram_vectors(self, ngrams: Tensor) -> Tensor:
+        """(batch, words, ngrams) -> mean of each word's vectors, (batch, words, dimension)."""
+        if not self.training:  # ONNX has no operator for bags
+            count = (ngrams != PADDING).sum(dim=2, keepdim=True).clamp(min=1)
+            return self.ngrams(ngrams).sum(dim=2) / count
         means = F.embedding_bag(
-            batch.ngrams.flatten(0, 1), self.ngrams.weight, mode="mean", padding_idx=PADDING
+            ngrams.flatten(0, 1), self.ngrams.weight, mode="mean", padding_idx=PADDING
         )
-        return vectors + means.view_as(vectors)
+        return means.view(*ngrams.shape[:2], -1)
 
 
 def _vectors(n: int, dimension: int) -> nn.Embedding:
@@ -141,18 +148,21 @@ class AudioEncoder(nn.Module):
 
     def pooled(self, frames: Tensor, batch: SegmentBatch) -> Tensor:
         """Return a vector per segment (batch, segments, 2 * hidden), zero for padding."""
+        if batch.frame_lengths.shape[0] == 1:  # one utterance: no segment is padding
+            return self._means(frames[0], batch.frame_lengths[0])[None]
         there = batch.frame_lengths > 0
         segments, lengths = frames[there], batch.frame_lengths[there]
         order = lengths.argsort()
         means = torch.cat(
-            [self._mean(segments, lengths, i) for i in order.split(self.SEGMENTS_AT_ONCE)]
+            [
+                self._means(segments[i, : int(lengths[i].max())], lengths[i])
+                for i in order.split(self.SEGMENTS_AT_ONCE)
+            ]
         )
         vectors = means.new_zeros(*there.shape, self.within.dimension)
         vectors[there] = means[order.argsort()]
         return vectors
 
-    def _mean(self, segments: Tensor, lengths: Tensor, chosen: Tensor) -> Tensor:
-        """Return the mean state (chosen, 2 * hidden) of each chosen segment."""
-        lengths = lengths[chosen]
-        states = self.within(segments[chosen, : int(lengths.max())], lengths)
-        return states.sum(dim=1) / lengths[:, None]
+    def _means(self, segments: Tensor, lengths: Tensor) -> Tensor:
+        """Return each segment's mean state: (segments, frames, n) -> (segments, 2 * hidden)."""
+        return self.within(segments, lengths).sum(dim=1) / lengths[:, None]

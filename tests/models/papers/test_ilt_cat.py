@@ -5,13 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from scored import Frames
+from scored import Encoder
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import HE, LogMelConfig
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import ModelInfo
 from ser_stream.models.registry import build_model
-from ser_stream.stream.scoring import TurnEncoder
 
 LABELS = ("neutral", "happy", "sad", "angry")
 SMALL = {"channels": (2, 4, 4, 8), "heads": 2, "feedforward": 16, "dropout": 0.0}
@@ -109,7 +108,7 @@ def test_the_window_is_the_papers_matrix():
 def test_cached_and_whole_window_logits_agree(network, masked):
     model = small(network, masked=masked).eval()
     frames = turn(1300)
-    encoder = TurnEncoder(model, Frames(frames), model.window_steps)
+    encoder = Encoder(model, frames, model.window_steps)
     for n_frames in (50, 100, 150, 400, 738, 750, 800, 850, 1300):
         with torch.inference_mode():
             steps = model.encode(torch.from_numpy(frames[None, :n_frames]))

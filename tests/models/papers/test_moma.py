@@ -5,14 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from scored import Frames
+from scored import Encoder
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import JALAL
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import ModelInfo
 from ser_stream.models.papers.moma import ContextualAttention, Moma
 from ser_stream.models.registry import build_model
-from ser_stream.stream.scoring import TurnEncoder
 
 LABELS = ("neutral", "happy", "sad", "angry")
 SMALL = {"hidden": 6, "context": 5}
@@ -118,7 +117,7 @@ def test_no_blocks_is_the_mean_over_time():
 def test_cached_and_whole_window_logits_agree(blocks):
     model = small(blocks=blocks, window_frames=200).eval()
     frames = turn(420)
-    encoder = TurnEncoder(model, Frames(frames.numpy()), model.window_steps)
+    encoder = Encoder(model, frames.numpy(), model.window_steps)
     for n_frames in (1, 50, 100, 150, 200, 213, 250, 300, 420):
         # A frame is a step: the window is its own frames, whatever the turn was before.
         whole = logits_of(model, frames[None, max(0, n_frames - 200) : n_frames])[0]

@@ -1,0 +1,1 @@
+"""Inference engines: ONNX Runtime, which needs no torch, and torch."""

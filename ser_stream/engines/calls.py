@@ -1,0 +1,116 @@
+"""Calls of a network: scoring yields them, and whoever runs a stream answers them.
+
+Code that scores a stream does not run the network itself. It is a generator that yields a call and
+is sent its answer. A single stream has its calls answered one at a time (`answered`); a pool
+collects the calls of many streams and answers those of the same shape as one batch
+(`answer_together`). So both run the same code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ser_stream.engines.base import Array, Network, Outputs, State
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Encode:
+    """A call of the front end for one stream; its answer is an `Encoded`.
+
+    Attributes:
+        frames: (frames, dimension), see `Network.encode`.
+        state: one stream's state, without the dimension of the batch; None at a turn's start.
+    """
+
+    frames: Array
+    state: State | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+    """The steps (steps, n) of one stream, and its state after them."""
+
+    steps: Array
+    state: State
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """A call of the head for one stream; its answer is an `Outputs` without the batch's dimension.
+
+    Attributes:
+        steps: (steps, n) of the window.
+        offset: (n,) of the speaker memory; None for zero.
+    """
+
+    steps: Array
+    offset: Array | None = None
+
+
+Call = Encode | Score
+Answer = Encoded | Outputs
+Asking = Generator[Call, Any, T]
+"""A generator that yields calls, is sent their answers, and returns a T."""
+
+
+def answered(network: Network, asking: Asking[T]) -> T:
+    """Run a generator, answering each of its calls at once, and return its result."""
+    try:
+        call = next(asking)
+        while True:
+            call = asking.send(answer(network, call))
+    except StopIteration as stop:
+        return stop.value
+
+
+def answer(network: Network, call: Call) -> Answer:
+    """Return the answer of one call."""
+    return answer_together(network, [call])[0]
+
+
+def answer_together(network: Network, calls: Sequence[Call]) -> list[Answer]:
+    """Return the answers of calls in their order; calls of the same shape run as one batch."""
+    groups: dict[tuple[type, tuple[int, ...]], list[int]] = {}
+    for place, call in enumerate(calls):
+        array = call.frames if isinstance(call, Encode) else call.steps
+        groups.setdefault((type(call), array.shape), []).append(place)
+    answers: dict[int, Answer] = {}
+    for (kind, _), places in groups.items():
+        members: list[Any] = [calls[place] for place in places]
+        run = _encode_together if kind is Encode else _score_together
+        answers.update(zip(places, run(network, members), strict=True))
+    return [answers[place] for place in range(len(calls))]
+
+
+def _encode_together(network: Network, calls: Sequence[Encode]) -> list[Answer]:
+    first = network.initial_state(1)
+    states = [
+        tuple(array[0] for array in first) if call.state is None else call.state for call in calls
+    ]
+    steps, state = network.encode(
+        np.stack([call.frames for call in calls]),
+        tuple(np.stack(arrays) for arrays in zip(*states, strict=True)),
+    )
+    return [Encoded(steps[row], tuple(array[row] for array in state)) for row in range(len(calls))]
+
+
+def _score_together(network: Network, calls: Sequence[Score]) -> list[Answer]:
+    offset = None
+    if network.remembers_statistics:
+        zero = np.zeros_like(network.prior_statistics)
+        offset = np.stack([zero if call.offset is None else call.offset for call in calls])
+    logits, affect, statistics = network.score(np.stack([call.steps for call in calls]), offset)
+    return [
+        Outputs(
+            logits[row],
+            None if affect is None else affect[row],
+            None if statistics is None else statistics[row],
+        )
+        for row in range(len(calls))
+    ]

@@ -1,0 +1,142 @@
+"""Chooses the engine that runs a model, and opens the model with it.
+
+`auto` is torch where torch and a GPU are there, and ONNX Runtime elsewhere. torch takes a second
+and 200 MB to import, so it is imported only where it is used, or where there is an NVIDIA driver.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import logging
+from pathlib import Path
+
+from ser_stream.engines.base import Network, UtteranceNetwork
+from ser_stream.errors import InputError
+from ser_stream.models.description import check_takes_sound, check_takes_words, describe_model
+from ser_stream.models.info import HUGGING_FACE, ModelInfo
+
+logger = logging.getLogger("ser_stream")
+
+AUTO, ONNX, ONNX_INT8, TORCH = "auto", "onnx", "onnx-int8", "torch"
+ENGINES = (AUTO, ONNX, ONNX_INT8, TORCH)
+
+
+def open_network(
+    model: str | Path, engine: str = AUTO, device: str = AUTO, threads: int | None = 1
+) -> tuple[Network, ModelInfo]:
+    """Open a streaming network for inference.
+
+    Args:
+        model: name of a shipped model, a model's folder, or a Hugging Face checkpoint.
+        engine: one of `ENGINES`.
+        device: "auto", "cpu" or "cuda"; only torch runs on a GPU.
+        threads: threads of a call; None leaves them to the engine.
+
+    Raises:
+        InputError: the model, the engine or the device cannot be used.
+    """
+    folder, info = describe_model(model)
+    check_takes_sound(model, info)
+    engine = _chosen(engine, device, folder, info)
+    if engine == TORCH:
+        from ser_stream.engines.torch import TorchNetwork, torch_device
+        from ser_stream.models.checkpoint import load_model
+
+        _limit_threads(threads)
+        network, info = load_model(model, torch_device(device))
+        return TorchNetwork(network), info
+    from ser_stream.engines.onnx import OnnxNetwork
+
+    return OnnxNetwork(folder, info, engine == ONNX_INT8, threads), info
+
+
+def open_utterance_network(
+    model: str | Path, engine: str = AUTO, device: str = AUTO, threads: int | None = 1
+) -> tuple[UtteranceNetwork, ModelInfo]:
+    """Open a network that takes sound and words; arguments as `open_network`.
+
+    Raises:
+        InputError: the model, the engine or the device cannot be used.
+    """
+    folder, info = describe_model(model)
+    check_takes_words(model, info)
+    if _chosen(ONNX if engine == ONNX_INT8 else engine, device, folder, info) == TORCH:
+        from ser_stream.engines.torch import TorchUtteranceNetwork, torch_device
+        from ser_stream.models.base import BimodalModel
+        from ser_stream.models.checkpoint import load_model
+
+        _limit_threads(threads)
+        network, info = load_model(model, torch_device(device), BimodalModel)
+        return TorchUtteranceNetwork(network), info
+    from ser_stream.engines.onnx import OnnxUtteranceNetwork
+
+    return OnnxUtteranceNetwork(folder, info, threads), info
+
+
+def torch_is_installed() -> bool:
+    """Return whether torch can be imported, without importing it."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def _chosen(engine: str, device: str, folder: Path, info: ModelInfo) -> str:
+    """Return the engine that runs the model: one of `ENGINES` but `auto`."""
+    if engine not in ENGINES:
+        raise InputError(f"engine: found {engine!r}; accepted are {', '.join(ENGINES)}")
+    if engine == AUTO:
+        engine = _automatic(device, info)
+    if engine == TORCH:
+        _require_torch(info, folder)
+    elif device not in (AUTO, "cpu"):
+        raise InputError(
+            f"device: found {device!r}; engine {engine} runs on the CPU; accepted are auto, cpu, "
+            "and others with engine torch"
+        )
+    elif info.architecture == HUGGING_FACE:
+        raise InputError(
+            f"engine: found {engine!r}; a Hugging Face checkpoint runs with torch: accepted are "
+            "auto and torch"
+        )
+    return engine
+
+
+def _automatic(device: str, info: ModelInfo) -> str:
+    if device not in (AUTO, "cpu") or info.onnx is None:
+        return TORCH
+    if device == AUTO and torch_is_installed() and _has_gpu():
+        return TORCH
+    return ONNX
+
+
+def _has_gpu() -> bool:
+    """Return whether torch can use a GPU; torch is imported only where there is a driver."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _require_torch(info: ModelInfo, folder: Path) -> None:
+    if torch_is_installed():
+        return
+    if info.architecture == HUGGING_FACE:
+        raise InputError(
+            f"model {info.name}: a Hugging Face checkpoint needs torch and transformers, which are "
+            "not installed: pip install 'ser_stream[huggingface]'"
+        )
+    without_files = "" if info.onnx else "has no ONNX files, and "
+    export = "" if info.onnx else f"; or, where torch is, ser-stream export {folder}"
+    raise InputError(
+        f"model {info.name}: {without_files}torch is not installed: "
+        f"pip install 'ser_stream[train]'{export}"
+    )
+
+
+def _limit_threads(threads: int | None) -> None:
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)

@@ -1,0 +1,248 @@
+"""Inference with ONNX Runtime on the CPU: the default, without torch.
+
+A model's folder holds the networks that `ser_stream.training.export` wrote, and model.json their
+SHA-256. A streaming network has two files::
+
+    steps.onnx   frames (batch, frames, dimension), state_0, ... -> steps, next_state_0, ...
+    head.onnx    steps (batch, steps, n), offset -> logits, affect, statistics, prior_statistics
+
+and a network that takes sound and words has one, for one utterance::
+
+    utterance.onnx   frames (segments, frames, dimension), frame_lengths, words, ngrams -> logits,
+                     text_attention, audio_attention
+
+Inputs and outputs that a network has no use for are absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from ser_stream.engines.base import Array, Outputs, State
+from ser_stream.errors import InputError
+from ser_stream.features.base import StreamingFeatureConfig
+from ser_stream.features.segments import SegmentConfig
+from ser_stream.features.vocabulary import Vocabulary
+from ser_stream.models.framing import Framing
+from ser_stream.models.info import ModelInfo, OnnxExport
+
+STEPS, HEAD, UTTERANCE = "steps.onnx", "head.onnx", "utterance.onnx"
+EIGHT_BIT = {"steps.onnx": "steps.int8.onnx", "head.onnx": "head.int8.onnx"}
+"""File -> the same network with weights in eight bits, where the model has it."""
+LABELS = "labels"
+"""Key of a file's metadata that holds the labels, separated by commas."""
+
+
+class OnnxNetwork:
+    """A streaming network that ONNX Runtime runs, see `ser_stream.engines.base.Network`.
+
+    Args:
+        folder: the model's folder.
+        info: its description.
+        eight_bit: run the files with eight-bit weights.
+        threads: threads of one call; None: as many as there are cores.
+
+    Raises:
+        InputError: the files are missing, or do not match the description.
+    """
+
+    def __init__(
+        self, folder: Path, info: ModelInfo, eight_bit: bool = False, threads: int | None = 1
+    ):
+        export = _export(folder, info)
+        if export.framing is None:
+            raise InputError(f"{folder / 'model.json'}: onnx.framing: missing; {_ANEW}")
+        steps, head = (EIGHT_BIT[STEPS], EIGHT_BIT[HEAD]) if eight_bit else (STEPS, HEAD)
+        if eight_bit and steps not in export.files:
+            raise InputError(
+                f"model {info.name}: has no {steps}; accepted is engine onnx, or write it: "
+                f"ser-stream export --int8 {folder}"
+            )
+        if head not in export.files:  # where eight bits would not make it smaller
+            head = HEAD
+        self.framing: Framing = export.framing
+        self.labels: tuple[str, ...] = info.labels
+        self.features: StreamingFeatureConfig = info.features
+        self.has_speaker_memory = info.speaker_memory
+        self.remembers_statistics = export.remembers_statistics
+        self._steps = _OnnxFile(folder / steps, export, info, threads)
+        self._head = _OnnxFile(folder / head, export, info, threads)
+        self._steps.check_width("frames", self.features.dimension)
+        self._head.check_width("logits", len(info.labels))
+        self._state_names = [n for n in self._steps.outputs if n.startswith("next_state_")]
+        self.prior_statistics: Array = np.array(info.mean, np.float32)
+        if self.remembers_statistics:
+            self.prior_statistics = self._read_prior()
+
+    def initial_state(self, batch: int) -> State:
+        """See the protocol."""
+        return tuple(
+            np.zeros((batch, *self._steps.inputs[name.removeprefix("next_")][1:]), np.float32)
+            for name in self._state_names
+        )
+
+    def encode(self, frames: Array, state: State) -> tuple[Array, State]:
+        """See the protocol."""
+        feed = {"frames": frames}
+        for name, array in zip(self._state_names, state, strict=True):
+            feed[name.removeprefix("next_")] = array
+        steps, *after = self._steps.run(["steps", *self._state_names], feed)
+        return steps, tuple(after)
+
+    def score(self, steps: Array, offset: Array | None) -> Outputs:
+        """See the protocol."""
+        feed = {"steps": steps}
+        if "offset" in self._head.inputs:
+            if offset is None:
+                offset = np.zeros((len(steps), len(self.prior_statistics)), np.float32)
+            feed["offset"] = offset
+        names = [n for n in ("logits", "affect", "statistics") if n in self._head.outputs]
+        found = dict(zip(names, self._head.run(names, feed), strict=True))
+        return Outputs(found["logits"], found.get("affect"), found.get("statistics"))
+
+    def _read_prior(self) -> Array:
+        """Return the output that does not depend on the values of the inputs."""
+        width = self._head.inputs["steps"][2]
+        n = self._head.inputs["offset"][1]
+        feed = {
+            "steps": np.zeros((1, 1, width), np.float32),
+            "offset": np.zeros((1, n), np.float32),
+        }
+        return self._head.run(["prior_statistics"], feed)[0][0]
+
+
+class OnnxUtteranceNetwork:
+    """A network that takes sound and words, run by ONNX Runtime; see `UtteranceNetwork`.
+
+    Args:
+        folder: the model's folder.
+        info: its description.
+        threads: threads of one call; None: as many as there are cores.
+
+    Raises:
+        InputError: the file is missing, or does not match the description.
+    """
+
+    def __init__(self, folder: Path, info: ModelInfo, threads: int | None = 1):
+        export = _export(folder, info)
+        assert isinstance(info.features, SegmentConfig), "checked by whoever chose the engine"
+        self.labels: tuple[str, ...] = info.labels
+        self.features: SegmentConfig = info.features
+        options = info.options
+        self.vocabulary = Vocabulary(options.get("vocabulary", ()), options.get("ngram_buckets", 0))
+        self._file = _OnnxFile(folder / UTTERANCE, export, info, threads)
+        self._file.check_width("frames", self.features.dimension)
+        self._file.check_width("logits", len(info.labels))
+
+    def outputs(
+        self, segments: Sequence[Array], words: Sequence[Array]
+    ) -> tuple[Array, dict[str, Array]]:
+        """See the protocol."""
+        lengths = np.array([len(frames) for frames in segments], np.int64)
+        padded = np.zeros((len(segments), lengths.max(), self.features.dimension), np.float32)
+        for row, frames in zip(padded, segments, strict=True):
+            row[: len(frames)] = frames
+        numbers, *ngrams = words
+        feed = {"frames": padded, "frame_lengths": lengths, "words": numbers}
+        feed.update(zip(["ngrams"], ngrams, strict=False))
+        feed = {name: array for name, array in feed.items() if name in self._file.inputs}
+        names = list(self._file.outputs)
+        found = dict(zip(names, self._file.run(names, feed), strict=True))
+        return found.pop("logits"), {name: heads.mean(axis=0) for name, heads in found.items()}
+
+
+_ANEW = "write it anew: ser-stream export MODEL"
+
+
+def _export(folder: Path, info: ModelInfo) -> OnnxExport:
+    if info.onnx is None:
+        raise InputError(
+            f"model {info.name}: has no ONNX files; write them with torch: "
+            f"pip install 'ser_stream[train]', ser-stream export {folder}"
+        )
+    return info.onnx
+
+
+class _OnnxFile:
+    """One ONNX file, checked against model.json.
+
+    Attributes:
+        inputs, outputs: name -> shape; a dimension that may vary is a name.
+
+    Raises:
+        InputError: the file is missing, damaged, or another one than model.json names.
+    """
+
+    def __init__(self, path: Path, export: OnnxExport, info: ModelInfo, threads: int | None):
+        self.path = path
+        _check_hash(path, export.files.get(path.name))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 0 if threads is None else threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Lengths vary from call to call: a plan of the memory per length would be kept for each.
+        options.enable_mem_pattern = False
+        options.log_severity_level = 3  # what matters is raised
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # of types that onnxruntime does not export
+            raise InputError(f"{path}: ONNX Runtime cannot load it: {_one_line(error)}") from error
+        self.inputs: dict[str, list[Any]] = {i.name: i.shape for i in self._session.get_inputs()}
+        self.outputs: dict[str, list[Any]] = {o.name: o.shape for o in self._session.get_outputs()}
+        found = self._session.get_modelmeta().custom_metadata_map.get(LABELS, "")
+        if found != ",".join(info.labels):
+            raise InputError(
+                f"{path}: found the labels {found or 'none'}; model.json has "
+                f"{','.join(info.labels)}; {_ANEW}"
+            )
+
+    def check_width(self, name: str, width: int) -> None:
+        """Check the last dimension of an input or output.
+
+        Raises:
+            InputError: there is no such array, or its last dimension is another one.
+        """
+        shape = (self.inputs | self.outputs).get(name)
+        if shape is None or shape[-1] != width:
+            raise InputError(
+                f"{self.path}: {name}: found shape {shape}; model.json needs {width} values in the "
+                f"last dimension; {_ANEW}"
+            )
+
+    def run(self, names: Sequence[str], feed: dict[str, Array]) -> list[Array]:
+        """Return the outputs of these names.
+
+        Raises:
+            RuntimeError: ONNX Runtime failed.
+        """
+        try:
+            return self._session.run(names, feed)
+        except Exception as error:  # of types that onnxruntime does not export
+            raise RuntimeError(f"{self.path.name}: {_one_line(error)}") from error
+
+
+def _check_hash(path: Path, expected: str | None) -> None:
+    if expected is None:
+        raise InputError(f"{path.parent / 'model.json'}: onnx.files: lacks {path.name}; {_ANEW}")
+    try:
+        with path.open("rb") as file:
+            found = hashlib.sha256(file.read()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; model.json names it; {_ANEW}") from error
+    if found != expected:
+        raise InputError(
+            f"{path}: SHA-256 is {found[:12]}..., model.json has {expected[:12]}...: another or a "
+            f"damaged file; {_ANEW}"
+        )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,287 @@
+"""Export of a model to ONNX, for inference without torch (`ser_stream.engines.onnx`).
+
+The files lie beside model.safetensors; model.json names them with their SHA-256. The exporter of
+TorchScript is used, because it keeps an LSTM layer as one operator.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.numpy_helper
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import Tensor, nn
+
+from ser_stream.engines.onnx import EIGHT_BIT, HEAD, LABELS, STEPS, UTTERANCE
+from ser_stream.engines.torch import ATTENTIONS
+from ser_stream.errors import InputError
+from ser_stream.features.segments import SegmentConfig
+from ser_stream.models.base import BimodalModel, EmotionModel
+from ser_stream.models.checkpoint import load_model
+from ser_stream.models.info import HUGGING_FACE, ModelInfo, OnnxExport, find_writable, read_info
+from ser_stream.models.segment_batch import SegmentBatch
+
+OPSET = 17
+QUANTISED = ["LSTM", "GRU", "MatMul", "Gemm"]
+"""Operators whose weights become eight-bit. Convolutions stay: ONNX Runtime has no fast kernel for
+dynamically quantised ones on every CPU."""
+
+MIN_PACKED = 1024
+"""Smaller arrays of weights stay floats."""
+
+
+def export_model(name_or_folder: str | Path, eight_bit: bool = False) -> ModelInfo:
+    """Write a model's ONNX files and their SHA-256 into its folder.
+
+    Args:
+        eight_bit: also write the network with weights in eight bits, for streaming networks.
+
+    Returns:
+        The description that model.json now has.
+
+    Raises:
+        InputError: the model cannot be read, or is one that is not exported.
+    """
+    folder = find_writable(name_or_folder)
+    info = read_info(folder)
+    if info.architecture == HUGGING_FACE:
+        raise InputError(
+            f"model {info.name}: a Hugging Face checkpoint is not exported; it runs with torch"
+        )
+    with_words = isinstance(info.features, SegmentConfig)
+    if with_words and eight_bit:
+        raise InputError(f"model {info.name}: takes words; --int8 goes with one of sound alone")
+    if with_words:
+        export = _export_utterance(load_model(folder, kind=BimodalModel)[0], folder)
+    else:
+        export = _export_streaming(load_model(folder, kind=EmotionModel)[0], folder, eight_bit)
+    info = dataclasses.replace(info, onnx=export)
+    info.write(folder)
+    return info
+
+
+class _Steps(nn.Module):
+    """The front end with numbered states as its further inputs and outputs."""
+
+    def __init__(self, model: EmotionModel):
+        super().__init__()
+        self.model = model
+
+    def forward(self, frames: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        if not state:
+            return (self.model.encode(frames),)
+        steps, after = self.model.encode_chunk(frames, state)
+        return steps, *after
+
+
+class _Head(nn.Module):
+    """The head, whose outputs that a network lacks are left out."""
+
+    def __init__(self, model: EmotionModel):
+        super().__init__()
+        self.model = model
+
+    def forward(self, steps: Tensor, *offset: Tensor) -> tuple[Tensor, ...]:
+        logits, affect = self.model.score(steps, offset=offset[0] if offset else None)
+        outputs = (logits,) if affect is None else (logits, affect)
+        if not offset:
+            return outputs
+        # The exporter drops an output that depends on no input.
+        prior = self.model.prior_statistics + 0.0 * offset[0]
+        return *outputs, self.model.statistics(steps), prior
+
+
+class _Utterance(nn.Module):
+    """A network that takes sound and words, for one utterance."""
+
+    def __init__(self, model: BimodalModel):
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, frames: Tensor, frame_lengths: Tensor, words: Tensor, *ngrams: Tensor
+    ) -> tuple[Tensor, ...]:
+        batch = SegmentBatch(
+            frames[None], frame_lengths[None], words[None], ngrams[0][None] if ngrams else None
+        )
+        logits, weights = self.model.forward_with_attention(batch)
+        return logits[0], *(() if weights is None else (heads[0] for heads in weights))
+
+
+def _export_streaming(model: EmotionModel, folder: Path, eight_bit: bool) -> OnnxExport:
+    labels = model.labels
+    n_frames = 2 * model.step_frames + (model.context_frames or 0)
+    frames = -30.0 * torch.ones(2, n_frames, model.features.dimension)
+    state = model.initial_state(2)
+    with torch.inference_mode():
+        steps = _Steps(model)(frames, *state)[0]
+    names = [f"state_{number}" for number in range(len(state))]
+    _export(
+        _Steps(model),
+        {"frames": frames, **dict(zip(names, state, strict=True))},
+        ["steps", *(f"next_{name}" for name in names)],
+        {"frames": {0: "batch", 1: "frames"}, **{name: {0: "batch"} for name in names}},
+        folder / STEPS,
+        labels,
+    )
+    heads = {"steps": steps}
+    if model.remembers_statistics:
+        heads["offset"] = torch.zeros(2, len(model.prior_statistics))
+    outputs = ["logits"]
+    if getattr(model, "affect", None) is not None:
+        outputs.append("affect")
+    if model.remembers_statistics:
+        outputs += ["statistics", "prior_statistics"]
+    axes = {name: {0: "batch"} for name in heads}
+    axes["steps"][1] = "steps"
+    _export(_Head(model), heads, outputs, axes, folder / HEAD, labels)
+    files = [STEPS, HEAD]
+    for name, quantised in EIGHT_BIT.items():
+        (folder / quantised).unlink(missing_ok=True)
+        if eight_bit and _quantise(folder / name, folder / quantised):
+            files.append(quantised)
+    if eight_bit and EIGHT_BIT[STEPS] not in files:
+        raise InputError(f"--int8: the front end has none of {', '.join(QUANTISED)}: no gain")
+    return OnnxExport(_hashes(folder, files), model.framing, model.remembers_statistics)
+
+
+def _export_utterance(model: BimodalModel, folder: Path) -> OnnxExport:
+    encoded = model.vocabulary.encode(["", ""])
+    frames = torch.zeros(2, 3, model.features.dimension)
+    inputs = {
+        "frames": frames,
+        "frame_lengths": torch.tensor([3, 2]),
+        **{
+            name: torch.from_numpy(array)
+            for name, array in zip(["words", "ngrams"], encoded, strict=False)
+        },
+    }
+    with torch.inference_mode():
+        n_outputs = len(_Utterance(model)(*inputs.values()))
+    axes = {
+        "frames": {0: "segments", 1: "frames"},
+        "frame_lengths": {0: "segments"},
+        "words": {0: "words"},
+        "ngrams": {0: "words", 1: "ngrams"},
+    }
+    outputs = ["logits", *ATTENTIONS][:n_outputs]
+    axes = {name: axes[name] for name in inputs}
+    _export(_Utterance(model), inputs, outputs, axes, folder / UTTERANCE, model.labels)
+    return OnnxExport(_hashes(folder, [UTTERANCE]))
+
+
+def _export(
+    network: nn.Module,
+    inputs: Mapping[str, Tensor],
+    outputs: list[str],
+    axes: Mapping[str, Mapping[int, str]],
+    path: Path,
+    labels: tuple[str, ...],
+) -> None:
+    """Write one network with named inputs and outputs, and the labels as metadata."""
+    with _quiet(), _separate_attention_inputs(network), torch.no_grad():
+        torch.onnx.export(
+            network.eval(),
+            tuple(inputs.values()),
+            str(path),
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_axes={name: dict(named) for name, named in axes.items()},
+            opset_version=OPSET,
+            dynamo=False,
+            external_data=False,
+        )
+    exported = onnx.load(path)
+    onnx.helper.set_model_props(exported, {LABELS: ",".join(labels)})
+    _pack(exported.graph)
+    onnx.save(exported, path)
+
+
+def _pack(graph: onnx.GraphProto) -> None:
+    """Store weights that are multiples of eight-bit numbers as such, with their scales.
+
+    Those of a model that was saved with `eight_bit` are. ONNX Runtime computes the floats again
+    when it loads the file; computation stays in floats.
+    """
+    for initializer in list(graph.initializer):
+        weights = onnx.numpy_helper.to_array(initializer)
+        if weights.dtype != np.float32 or weights.ndim < 2 or weights.size < MIN_PACKED:
+            continue
+        for axis in (weights.ndim - 1, weights.ndim - 2, tuple(range(1, weights.ndim))):
+            scale = np.abs(weights).max(axis=axis, keepdims=True).clip(min=1e-12) / 127
+            packed = np.rint(weights / scale)
+            if np.abs(packed * scale - weights).max() > 1e-6 * np.abs(weights).max():
+                continue
+            name = initializer.name
+            graph.initializer.remove(initializer)
+            for suffix, array in (("packed", packed.astype(np.int8)), ("scale", scale)):
+                tensor = onnx.numpy_helper.from_array(array, f"{name}_{suffix}")
+                graph.initializer.append(tensor)
+            cast = onnx.helper.make_node(
+                "Cast", [f"{name}_packed"], [f"{name}_float"], to=onnx.TensorProto.FLOAT
+            )
+            scaled = onnx.helper.make_node("Mul", [f"{name}_float", f"{name}_scale"], [name])
+            graph.node.insert(0, scaled)
+            graph.node.insert(0, cast)
+            break
+
+
+def _quantise(path: Path, quantised: Path) -> bool:
+    """Write a network with weights in eight bits; return whether it has any."""
+    graph = onnx.load(path)
+    if not any(node.op_type in QUANTISED for node in graph.graph.node):
+        return False
+    with _quiet():
+        quantize_dynamic(
+            path, quantised, op_types_to_quantize=QUANTISED, weight_type=QuantType.QInt8,
+            per_channel=True,
+        )  # fmt: skip
+    return True
+
+
+@contextlib.contextmanager
+def _separate_attention_inputs(network: nn.Module) -> Iterator[None]:
+    """Give attention layers three different objects, although some are the same tensor.
+
+    torch's shorter path for the same object as keys and values fixes their length in the export.
+    """
+
+    def separate(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        queries, keys, values, *others = inputs
+        return queries, keys.view_as(keys), values.view_as(values), *others
+
+    hooks = [
+        module.register_forward_pre_hook(separate)
+        for module in network.modules()
+        if isinstance(module, nn.MultiheadAttention)
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Export without the warnings about constants, which are meant: sizes of the network."""
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # its operator has no ONNX counterpart
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
+
+
+def _hashes(folder: Path, files: list[str]) -> dict[str, str]:
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
