@@ -159,17 +159,25 @@ def streams(results: Results) -> str:
             f"{each['streams']:,}",
             number(each["p50_ms"]),
             number(each["p99_ms"]),
-            percent(each["share_of_core"]),
-            number(each["rss_mb"]),
+            number(each["cpu_cores"]),
+            f"{each['skipped']:,}",
             number(each["pss_mb"]),
         )
         for processes, found in result["by_processes"].items()
         for each in found["tried"]
     ]
     columns = (
-        "processes", "streams", "p50 ms", "p99 ms", "cores in use", "RSS, MB", "PSS, MB",
+        "processes", "streams", "p50 ms", "p99 ms", "cores in use", "windows skipped",
+        "memory in all (PSS), MB",
     )  # fmt: skip
-    return table(columns, rows)
+    largest = "; ".join(
+        f"{found['largest']:,} with {processes} process{'' if processes == '1' else 'es'}"
+        for processes, found in result["by_processes"].items()
+        if "largest" in found
+    )
+    return table(columns, rows) + (
+        f"\n\nServed with p99 below 100 ms: {largest}." if largest else ""
+    )
 
 
 def windows(results: Results) -> str:
