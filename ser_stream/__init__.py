@@ -17,6 +17,7 @@ __all__ = [
     "Recognizer",
     "RecognizerSettings",
     "Recording",
+    "StreamPool",
 ]
 
 _HOMES = {
@@ -26,6 +27,7 @@ _HOMES = {
     "Recognizer": "ser_stream.stream.recognizer",
     "RecognizerSettings": "ser_stream.stream.settings",
     "Recording": "ser_stream.audio.recording",
+    "StreamPool": "ser_stream.stream.pool",
 }
 
 

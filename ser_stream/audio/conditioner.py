@@ -100,13 +100,15 @@ class Conditioner:
         """(n, channels) -> (n,): select or mix channels, replace bad samples, and count."""
         if self.channel != "mix":
             samples = samples[:, self.channel, np.newaxis]
+        if len(samples) and max(samples.max(), -samples.min()) < CLIPPING_LEVEL:
+            return _mixed(samples)  # usual: no sample is clipped or bad; False for NaN
         magnitude = np.abs(samples).max(axis=1)
         good = magnitude < MAX_MAGNITUDE  # False for NaN, too
         self.bad_samples += len(good) - int(np.count_nonzero(good))
         self.clipped_samples += int(np.count_nonzero(good & (magnitude >= CLIPPING_LEVEL)))
         if not good.all():
             samples = np.where(good[:, np.newaxis], samples, np.float32(0))
-        return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+        return _mixed(samples)
 
     def _resample(self, mono: np.ndarray) -> np.ndarray:
         if self._resampler is None:
@@ -115,3 +117,8 @@ class Conditioner:
         self._samples_in += len(mono)
         self._samples_out += len(resampled)
         return resampled
+
+
+def _mixed(samples: np.ndarray) -> np.ndarray:
+    """(n, channels) -> (n,): the mean of the channels."""
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Ring buffer of a stream's last samples, with their times."""
+"""A stream's last samples, with their times."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import numpy as np
 
 from ser_stream.audio.clock import SampleClock
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+
+SPARE = 8_000
+"""Room for new samples in a buffer: it is copied twice a second where blocks are short."""
 
 
 @dataclass(frozen=True)
@@ -27,28 +30,32 @@ class PushResult:
 
 
 class Timeline:
-    """A ring buffer of the last `capacity_s` seconds of 16 kHz mono float32 samples.
+    """The newest push of 16 kHz mono float32 samples, and the last seconds before it.
 
     A position counts samples since the first one; it never falls and is never reused. Filled
     silence counts as samples; a gap that is too long to fill does not.
 
-    Not thread-safe: the thread that pushes also reads, and passes on the copies.
+    Not thread-safe: the thread that pushes also reads. What it has read never changes.
 
     Args:
-        capacity_s: how far `read` reaches back.
+        reach_s: how far `read` reaches back before the newest push.
         settle_s: the `settle_s` of the source; see `SampleClock`.
         max_fill_s: longest gap that is filled with silence.
     """
 
     def __init__(
-        self, capacity_s: Seconds = 40.0, settle_s: Seconds = 0.0, max_fill_s: Seconds = 5.0
+        self, reach_s: Seconds = 1.0, settle_s: Seconds = 0.0, max_fill_s: Seconds = 5.0
     ) -> None:
         self.position = 0
         """Position after the last sample."""
         self.gaps = 0
         self.gap_s: Seconds = 0.0
         """Length of all gaps, filled or not."""
-        self._ring = np.zeros(round(capacity_s * SAMPLE_RATE_HZ), np.float32)
+        self._reach = round(reach_s * SAMPLE_RATE_HZ)
+        self._oldest = 0  # position of the oldest sample that may be read
+        # Samples are only ever appended to a buffer. A full one is replaced, not overwritten.
+        self._buffer = np.empty(0, np.float32)
+        self._buffer_start = 0  # position of its first sample
         self._clock = SampleClock(SAMPLE_RATE_HZ, settle_s)
         self._max_fill_s = max_fill_s
         self._broken = False
@@ -70,6 +77,7 @@ class Timeline:
         """
         start = self.position
         missing_s = self._clock.update(start + len(samples), time_s)
+        self._oldest = max(0, start - self._reach)
         filled, restarted = 0, self._broken or missing_s > self._max_fill_s
         self._broken = False
         if missing_s > 0:
@@ -84,22 +92,16 @@ class Timeline:
         return PushResult(start, self.position, filled, restarted)
 
     def read(self, start: int, end: int) -> np.ndarray:
-        """Return a copy of the samples [start, end): (end - start,) float32.
+        """Return the samples [start, end), (end - start,) float32: a view, not to be changed.
 
         Raises:
             IndexError: the timeline does not hold all of them.
         """
-        oldest = max(0, self.position - len(self._ring))
-        if not oldest <= start <= end <= self.position:
+        if not self._oldest <= start <= end <= self.position:
             raise IndexError(
-                f"samples {start} to {end}: the timeline holds {oldest} to {self.position}"
+                f"samples {start} to {end}: the timeline holds {self._oldest} to {self.position}"
             )
-        samples = np.empty(end - start, np.float32)
-        first = start % len(self._ring)
-        before_wrap = min(len(samples), len(self._ring) - first)
-        samples[:before_wrap] = self._ring[first : first + before_wrap]
-        samples[before_wrap:] = self._ring[: len(samples) - before_wrap]
-        return samples
+        return self._buffer[start - self._buffer_start : end - self._buffer_start]
 
     def time_at(self, position: int) -> Seconds:
         """Return the time on the source's clock at the end of the sample before `position`.
@@ -112,10 +114,11 @@ class Timeline:
         return self._clock.time_at(position)
 
     def _append(self, samples: np.ndarray) -> None:
-        end = self.position + len(samples)
-        kept = samples[-len(self._ring) :]  # all, unless they fill the ring more than once
-        first = (end - len(kept)) % len(self._ring)
-        before_wrap = min(len(kept), len(self._ring) - first)
-        self._ring[first : first + before_wrap] = kept[:before_wrap]
-        self._ring[: len(kept) - before_wrap] = kept[before_wrap:]
-        self.position = end
+        first = self.position - self._buffer_start
+        if first + len(samples) > len(self._buffer):
+            kept = self._buffer[self._oldest - self._buffer_start : first]
+            self._buffer = np.empty(len(kept) + max(len(samples), SPARE), np.float32)
+            self._buffer[: len(kept)] = kept
+            self._buffer_start, first = self._oldest, len(kept)
+        self._buffer[first : first + len(samples)] = samples
+        self.position += len(samples)

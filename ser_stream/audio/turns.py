@@ -91,7 +91,11 @@ class TurnDetector:
 
     It keeps no samples: the caller must keep those of the last `pre_roll` seconds.
 
+    A call processes one frame. Where the network is run by somebody else, for many streams at
+    once, `prepare` returns what the network is given, and `advance` takes its result.
+
     Attributes:
+        voice_activity: the network's state in this stream.
         turn: the turn in progress, or None.
         speaking: whether the last frame was speech.
     """
@@ -101,12 +105,12 @@ class TurnDetector:
 
     def __init__(self, settings: TurnSettings, voice_activity: VoiceActivity | None = None):
         self.settings = settings
-        self._voice_activity = voice_activity or VoiceActivity()
+        self.voice_activity = voice_activity or VoiceActivity()
         self.reset(0)
 
     def reset(self, position: int) -> None:
         """Restart at that position, independently of everything before it."""
-        self._voice_activity.reset_states()
+        self.voice_activity.reset_states()
         self._level = SpeechLevel()
         self._position = position
         self._earliest_start = position
@@ -119,18 +123,25 @@ class TurnDetector:
 
         A turn that begins is found in `turn`.
         """
+        return self.advance(self.voice_activity(self.prepare(frame)))
+
+    def prepare(self, frame: np.ndarray) -> np.ndarray:
+        """Return the next frame (512,) at the level that the network needs; `advance` follows."""
+        return self._level(frame)
+
+    def advance(self, probability: float) -> list[Turn]:
+        """Take the probability of speech of the prepared frame; return the same as a call."""
         settings = self.settings
-        probability = self._voice_activity(self._level(frame))
         limit = settings.release if self.speaking else settings.threshold
         self.speaking = probability >= limit
-        start, self._position = self._position, self._position + len(frame)
+        start, self._position = self._position, self._position + FRAME_LENGTH
         if self.speaking:
             self._quiet_since = self._position
             if self.turn is None:
                 self._begin(start)
         if self.turn is None:
             if self._position - self._quiet_since >= _samples(self.RESET_AFTER_S):
-                self._voice_activity.reset_states()
+                self.voice_activity.reset_states()
                 self._quiet_since = self._position
             return []
         self.turn.speech.append(self.speaking)
@@ -159,7 +170,7 @@ class TurnDetector:
         turn.end = end
         self.turn = None
         self._earliest_start = end
-        self._voice_activity.reset_states()
+        self.voice_activity.reset_states()
         self._quiet_since = self._position
         return turn
 

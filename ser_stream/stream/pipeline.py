@@ -160,7 +160,10 @@ class Pipeline:
     def _start(self, source: AudioSource) -> StreamSession:
         """Make a stream of the source the running one, with empty turn and speaker memory."""
         settings = self.settings
-        windower = StreamWindower(self._windows, settings.turns, settings.channel, source.settle_s)
+        keep_sound = self._asr is not None
+        windower = StreamWindower(
+            self._windows, settings.turns, settings.channel, source.settle_s, keep_sound
+        )
         session = StreamSession(source, windower, self._scorer)
         with self._lock:
             if self._running is not None:

@@ -18,14 +18,20 @@ from ser_stream.units import Seconds
 
 
 class PushedSamples:
-    """The `AudioSource` of a pushed stream, which has a name and no blocks of its own."""
+    """The `AudioSource` of a pushed stream, which has a name and no blocks of its own.
+
+    Args:
+        name, waits: see `AudioSource`.
+    """
 
     live = True
     settle_s: Seconds = 0.0
-    name = "pushed samples"
-    waits = False
     connected = True
     last_error = ""
+
+    def __init__(self, name: str = "pushed samples", waits: bool = False):
+        self.name = name
+        self.waits = waits
 
     def blocks(self) -> Iterator[AudioBlock | None]:
         """Yield nothing: samples come by `PushedStream.push`."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 from ser_stream.asr.worker import AsrStatus
 from ser_stream.audio.block import AudioBlock, AudioSource
+from ser_stream.engines.calls import Asking
 from ser_stream.errors import InputError
 from ser_stream.stream.scores import Scores
 from ser_stream.stream.scoring import WindowScorer
 from ser_stream.stream.status import StreamStatus
 from ser_stream.stream.window import TurnEnd, Window
-from ser_stream.stream.windowing import StreamWindower
+from ser_stream.stream.windowing import Analysis, StreamWindower, analysed
 from ser_stream.stream.word_fusion import Event, WordFusion
+from ser_stream.units import Seconds
 
 
 class StreamSession:
@@ -54,15 +56,20 @@ class StreamSession:
         Raises:
             InputError: the very first block cannot be used, and the source does not wait.
         """
+        return analysed(self.analyse_or_skip(block))
+
+    def analyse_or_skip(self, block: AudioBlock | None) -> Analysis:
+        """Do the same as `push_or_skip`, by a generator that the caller drives to its end."""
+        if block is None:
+            return self.windower.break_off()
         try:
-            parts = self.push(block)
+            parts = yield from self.windower.analyse(block)
         except InputError as error:
             if not self.windower.position_s and not self.source.waits:
                 raise
             self._rejection = str(error)
             return self.windower.break_off()
-        if block is not None:
-            self._rejection = ""
+        self._rejection = ""
         return parts
 
     def finish(self) -> list[Window | TurnEnd]:
@@ -71,19 +78,30 @@ class StreamSession:
 
     def score(self, part: Window | TurnEnd) -> Scores:
         """Score a window or a whole turn by its sound."""
-        self._scoring_since = time.monotonic()
-        try:
-            scores = self._scorer.score(part)
-        finally:
-            self._scoring_since = None
-        self._scored += 1
-        return scores
+        with self._counted():
+            return self._scorer.score(part)
+
+    def scoring(self, part: Window | TurnEnd) -> Asking[Scores]:
+        """Do the same as `score`, by a generator that the caller drives to its end."""
+        with self._counted():
+            return (yield from self._scorer.scoring(part))
+
+    def encoding_ahead(self) -> Asking[None]:
+        """Compute the newest steps of the turn in progress, before a window needs them.
+
+        The next window is then scored sooner, and the network's work is spread over time.
+        """
+        features = self.windower.spoken
+        if features is not None:
+            yield from self._scorer.encoding_ahead(features.number, features.n_extracted)
 
     def note_skipped(self) -> None:
         """Count a window that is not scored because a newer one has replaced it."""
         self._skipped += 1
 
-    def status(self, asr: AsrStatus | None, text_error: str) -> StreamStatus:
+    def status(
+        self, asr: AsrStatus | None = None, text_error: str = "", dropped_s: Seconds = 0.0
+    ) -> StreamStatus:
         """Return the state of the stream, together with that of speech recognition."""
         windower, scoring_since = self.windower, self._scoring_since
         return StreamStatus(
@@ -100,7 +118,18 @@ class StreamSession:
             source=self._rejection if self.source.connected else self.source.last_error,
             asr=asr,
             text_error=text_error,
+            dropped_s=dropped_s,
         )
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Note that scoring of a window has begun, and count it at the end."""
+        self._scoring_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._scoring_since = None
+        self._scored += 1
 
 
 def recorded_events(session: StreamSession, fusion: WordFusion) -> Generator[Event, None, None]:

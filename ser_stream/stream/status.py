@@ -26,6 +26,7 @@ class StreamStatus:
         source: the source's current problem, as a line for people; "" for none.
         asr: state of speech recognition; None where none runs.
         text_error: why there are no second estimates at present; "" while there are.
+        dropped_s: seconds of sound that a `StreamPool` dropped because it could not keep up.
     """
 
     position_s: Seconds = 0.0
@@ -41,3 +42,4 @@ class StreamStatus:
     source: str = ""
     asr: AsrStatus | None = None
     text_error: str = ""
+    dropped_s: Seconds = 0.0

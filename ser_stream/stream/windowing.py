@@ -9,12 +9,16 @@ The order of steps, for each block of a source::
                   a Window every hop while someone speaks, a TurnEnd when the turn ends
 
 No torch, no threads, no clock of its own: the same blocks always give the same windows.
+
+Analysing a block is a generator, which yields each call of the voice activity network and is sent
+its result, so that whoever drives it may run the network once for many streams.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import math
+from collections.abc import Generator, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,11 +26,19 @@ from ser_stream.audio.block import AudioBlock, Channel
 from ser_stream.audio.conditioner import Conditioner
 from ser_stream.audio.timeline import Timeline
 from ser_stream.audio.turns import Turn, TurnDetector, TurnSettings
-from ser_stream.audio.voice_activity import FRAME_LENGTH
+from ser_stream.audio.voice_activity import FRAME_LENGTH, DetectSpeech
 from ser_stream.stream.window import FloatSamples, TurnEnd, TurnFeatures, Window, WindowSettings
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
 
 SILENCE_DBFS: Decibels = -120.0
+
+T = TypeVar("T")
+
+Detecting = Generator[DetectSpeech, float, T]
+"""A generator that yields calls of the voice activity network, is sent their results, and returns
+a T."""
+Analysis = Detecting[list[Window | TurnEnd]]
+"""Returns the parts that are complete."""
 
 
 class StreamWindower:
@@ -37,6 +49,7 @@ class StreamWindower:
         turns: when speech begins and ends.
         channel: which channel of the source is used.
         settle_s: the source's `settle_s`, see `AudioSource`.
+        keep_sound: whether the parts' sound will be needed, see `TurnFeatures`.
 
     Attributes:
         muted: whether sound is ignored because the robot itself speaks. It is counted but not
@@ -49,7 +62,7 @@ class StreamWindower:
     """Sound is ignored this long after muting ends: a loudspeaker's last sound takes 0.3 to 0.5 s
     to pass through buffers and the room."""
     MAX_BLOCK: Seconds = 1.0
-    """Longer blocks are split; the timeline holds one maximum turn plus 10 s."""
+    """Longer blocks are split: it bounds the memory and the work of one step."""
 
     def __init__(
         self,
@@ -57,14 +70,15 @@ class StreamWindower:
         turns: TurnSettings,
         channel: Channel = "mix",
         settle_s: Seconds = 0.0,
+        keep_sound: bool = True,
     ):
         self.windows = windows
         self.conditioner = Conditioner(channel)
-        self.timeline = Timeline(capacity_s=turns.max_turn + 10.0, settle_s=settle_s)
+        self.timeline = Timeline(_reach_s(turns, windows.features.hop_length), settle_s)
         self.level_dbfs = SILENCE_DBFS
         self.muted = False
         self._muted_until = 0  # position
-        self._turns = turns
+        self._keep_sound = keep_sound
         self._detector = TurnDetector(turns)
         self._features: TurnFeatures | None = None  # of the current turn
         self._n_turns = 0
@@ -82,6 +96,14 @@ class StreamWindower:
         """Whether a turn is in progress."""
         return self._detector.turn is not None
 
+    @property
+    def spoken(self) -> TurnFeatures | None:
+        """Features of the turn in progress while someone speaks.
+
+        None during its pauses, too: the sound since the last speech may not belong to the turn.
+        """
+        return self._features if self._detector.speaking else None
+
     def push(self, block: AudioBlock) -> list[Window | TurnEnd]:
         """Push the next block, of any length, and return the parts that it completes, in order.
 
@@ -89,7 +111,14 @@ class StreamWindower:
             InputError: the block lacks the chosen channel, or has a sample rate or number of
                 channels that is not accepted. It is left out.
         """
-        return [part for piece in block.pieces(self.MAX_BLOCK) for part in self._push(piece)]
+        return analysed(self.analyse(block))
+
+    def analyse(self, block: AudioBlock) -> Analysis:
+        """Push the next block, like `push`, by a generator that the caller drives to its end."""
+        parts: list[Window | TurnEnd] = []
+        for piece in block.pieces(self.MAX_BLOCK):
+            parts += yield from self._push(piece)
+        return parts
 
     def break_off(self) -> list[Window | TurnEnd]:
         """End the current turn, because the sound was interrupted."""
@@ -103,10 +132,10 @@ class StreamWindower:
         parts: list[Window | TurnEnd] = []
         if len(tail):
             end_s = self.timeline.time_at(self.timeline.position) + len(tail) / SAMPLE_RATE_HZ
-            parts = self._append(tail, end_s, self._captured_at, clipped=False)
+            parts = analysed(self._append(tail, end_s, self._captured_at, clipped=False))
         return parts + self._turn_ends(self._detector.flush())
 
-    def _push(self, block: AudioBlock) -> list[Window | TurnEnd]:
+    def _push(self, block: AudioBlock) -> Analysis:
         clipped_before = self.conditioner.clipped_samples
         samples = self.conditioner(block)
         if len(samples):
@@ -120,7 +149,7 @@ class StreamWindower:
 
     def _append(
         self, samples: FloatSamples, end_s: Seconds, captured_at: float, clipped: bool
-    ) -> list[Window | TurnEnd]:
+    ) -> Analysis:
         parts: list[Window | TurnEnd] = []
         pushed = self.timeline.push(samples, end_s)
         self._captured_at = captured_at
@@ -129,10 +158,10 @@ class StreamWindower:
         if pushed.restarted:
             parts += self._restart(pushed.start)
         while self.timeline.position - self._position >= FRAME_LENGTH:
-            parts += self._step(self._position, self._position + FRAME_LENGTH)
+            parts += yield from self._step(self._position, self._position + FRAME_LENGTH)
         return parts
 
-    def _step(self, start: int, end: int) -> list[Window | TurnEnd]:
+    def _step(self, start: int, end: int) -> Analysis:
         """Analyse the next 512 samples, which are at the positions [start, end)."""
         if self.muted:
             self._muted_until = end + round(self.HOLD_OFF * SAMPLE_RATE_HZ)
@@ -140,14 +169,17 @@ class StreamWindower:
             return self._restart(end)
         frame = self.timeline.read(start, end)
         self._position = end
-        parts = self._turn_ends(self._detector(frame))
+        probability = yield DetectSpeech(
+            self._detector.voice_activity, self._detector.prepare(frame)
+        )
+        parts = self._turn_ends(self._detector.advance(probability))
         turn = self._detector.turn
         if turn is None:
             return parts
         if self._features is None:
             self._n_turns += 1
             self._features = TurnFeatures(
-                turn, self._n_turns, self.windows.features, self._turns.max_turn
+                turn, self._n_turns, self.windows.features, self._keep_sound
             )
             frame = self.timeline.read(turn.start, end)
         n_frames_before = self._features.n_frames
@@ -214,23 +246,61 @@ class StreamWindower:
 
     def _common_fields(self, features: TurnFeatures, start: int, end: int) -> dict[str, Any]:
         """Return the fields of a `TurnPart` at the positions [start, end)."""
-        samples = self.timeline.read(start, end)
+        features.extract()
+        length = end - start
         speech = features.turn.speech_samples(start, end)
         end_s = self.timeline.time_at(end)
         return {
             "turn": features.number,
             "features": features,
             "n_samples": end - features.turn.start,
-            "start_s": end_s - len(samples) / SAMPLE_RATE_HZ,
+            "start_s": end_s - length / SAMPLE_RATE_HZ,
             "end_s": end_s,
             "speech_s": speech / SAMPLE_RATE_HZ,
-            "speech_ratio": speech / len(samples),
-            "level_dbfs": level_dbfs(samples),
+            "speech_ratio": speech / length,
+            "level_dbfs": power_dbfs(self._energy(features, start, end) / length),
             "clipped": self._clipped_at > start,
         }
+
+    def _energy(self, features: TurnFeatures, start: int, end: int) -> float:
+        """Return the sum of squares of the samples of a turn at the positions [start, end)."""
+        return self._energy_before(features, end) - self._energy_before(features, start)
+
+    def _energy_before(self, features: TurnFeatures, position: int) -> float:
+        """Return the sum of squares of a turn's samples before a position.
+
+        `TurnFeatures` knows it at the turn's whole frames; the timeline has the samples between.
+        """
+        energy, n_samples = features.energy.before(position - features.turn.start)
+        known = features.turn.start + n_samples
+        if known == position:
+            return energy
+        rest = self.timeline.read(known, position)
+        return energy + float(np.dot(rest, rest))
+
+
+def _reach_s(turns: TurnSettings, hop_length: int) -> Seconds:
+    """Return how far back sound is read: to a turn's beginning or end, and the frame before it."""
+    frames = 2 * (FRAME_LENGTH + hop_length)
+    return max(turns.pre_roll, turns.pause) + frames / SAMPLE_RATE_HZ
+
+
+def analysed(analysis: Detecting[T]) -> T:
+    """Run a generator, answering each of its calls at once, and return its result."""
+    try:
+        call = next(analysis)
+        while True:
+            call = analysis.send(call.answer())
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 def level_dbfs(samples: FloatSamples) -> Decibels:
     """Return the root mean square level of samples (n,), n > 0; 0 dBFS is full scale."""
-    power = float(np.dot(samples, samples)) / len(samples)
-    return max(SILENCE_DBFS, 10.0 * float(np.log10(max(power, 1e-12))))
+    return power_dbfs(float(np.dot(samples, samples)) / len(samples))
+
+
+def power_dbfs(power: float) -> Decibels:
+    """Return the level of a mean square; 0 dBFS is full scale."""
+    return max(SILENCE_DBFS, 10.0 * math.log10(max(power, 1e-12)))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ser_stream.audio.speech import find_turns
 from ser_stream.audio.turns import TurnDetector, TurnSettings
-from ser_stream.audio.voice_activity import FRAME_LENGTH
+from ser_stream.audio.voice_activity import FRAME_LENGTH, VoiceActivity
 from ser_stream.errors import InputError
 
 FRAME = np.zeros(FRAME_LENGTH, np.float32)
@@ -111,6 +111,14 @@ def test_turns_of_real_speech_are_found(speech):
     # The recording is speech between 0.8 s of silence on both sides.
     assert turn.onset == pytest.approx(0.8 * SECOND, abs=0.15 * SECOND)
     assert turn.end - 0.2 * SECOND == pytest.approx(len(speech) - 0.8 * SECOND, abs=0.4 * SECOND)
+
+
+def test_a_caller_may_run_the_network_itself(speech):
+    detector, turns, network = TurnDetector(TurnSettings()), [], VoiceActivity()
+    for start in range(0, len(speech) - FRAME_LENGTH + 1, FRAME_LENGTH):
+        frame = detector.prepare(speech[start : start + FRAME_LENGTH])
+        turns += detector.advance(network(frame))
+    assert turns + detector.flush() == find_turns(speech)
 
 
 @pytest.mark.parametrize("gain_db", [-45, -30, 0])

@@ -9,7 +9,14 @@ import numpy as np
 import onnxruntime
 
 from paths import ROOT
-from ser_stream.audio.voice_activity import CONTEXT_LENGTH, FRAME_LENGTH, MODEL, VoiceActivity
+from ser_stream.audio.voice_activity import (
+    CONTEXT_LENGTH,
+    FRAME_LENGTH,
+    MODEL,
+    DetectSpeech,
+    VoiceActivity,
+    detect_together,
+)
 
 
 def whole_signal_probabilities(samples):
@@ -37,6 +44,18 @@ def test_probabilities_frame_by_frame_equal_those_of_the_whole_signal(speech):
         frame_probabilities(VoiceActivity(), samples), expected.ravel(), atol=1e-5
     )
     assert expected.max() > 0.9  # there is speech in it
+
+
+def test_streams_together_get_the_probabilities_of_each_alone(speech):
+    whole = speech[: len(speech) // FRAME_LENGTH * FRAME_LENGTH]
+    streams = [whole, whole[::-1].copy(), np.roll(whole, 40 * FRAME_LENGTH)]
+    activities = [VoiceActivity() for _ in streams]
+    together = [
+        detect_together(list(map(DetectSpeech, activities, frames)))
+        for frames in zip(*(samples.reshape(-1, FRAME_LENGTH) for samples in streams), strict=True)
+    ]
+    alone = [frame_probabilities(VoiceActivity(), samples) for samples in streams]
+    np.testing.assert_array_equal(np.transpose(together), alone)
 
 
 def test_reset_clears_the_state_of_the_network(speech):

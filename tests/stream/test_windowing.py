@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from ser_stream.audio.block import AudioBlock
 from ser_stream.audio.turns import TurnSettings
+from ser_stream.audio.voice_activity import detect_together
 from ser_stream.features.log_mel import log_mel
+from ser_stream.features.samples import SampleConfig
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.stream.windowing import StreamWindower, level_dbfs
 from streams import CONFIG, RATE, WINDOWS, block, stream
@@ -139,7 +141,6 @@ def test_a_short_gap_is_filled_with_silence_and_a_long_gap_ends_the_turn(speech)
 
 
 def test_one_block_may_hold_the_whole_recording(speech):
-    """A block of a minute is longer than the timeline."""
     signal = np.tile(speech, 12)
     assert facts(stream(signal, cuts=[])[0]) == facts(stream(signal)[0])
 
@@ -205,6 +206,58 @@ def test_clipped_samples_mark_their_windows(speech):
     loud = np.clip(speech * 30, -1, 1)
     assert all(w.clipped for w in stream(loud)[0])
     assert not any(w.clipped for w in stream(speech)[0])
+
+
+@pytest.mark.parametrize("features", [CONFIG, SampleConfig(hop_length=400)])
+@pytest.mark.parametrize("post_roll", [0.2, 0.1234, 0.6])
+def test_the_level_of_a_part_is_that_of_its_sound(long_speech, features, post_roll):
+    loud_at_first = long_speech * np.linspace(4, 0.01, len(long_speech), dtype=np.float32)
+    windows = dataclasses.replace(WINDOWS, features=features, window_frames=100)
+    windower = StreamWindower(windows, TurnSettings(post_roll=post_roll))
+    parts = windower.push(block(loud_at_first, len(long_speech) / RATE)) + windower.finish()
+    assert len(parts) > 5
+    for part in parts:
+        assert part.level_dbfs == pytest.approx(level_dbfs(part.sound), abs=1e-3)
+
+
+def test_a_turn_that_is_cut_has_the_level_of_all_of_its_sound(long_speech):
+    samples = np.tile(long_speech[RATE : 4 * RATE], 2)
+    windower = StreamWindower(WINDOWS, TurnSettings(max_turn=2.0))
+    parts = windower.push(block(samples, len(samples) / RATE))
+    cut = next(part for part in parts if part.trigger == "utterance")
+    turn = cut.features.turn
+    expected = level_dbfs(samples[turn.start : turn.end])
+    assert cut.level_dbfs == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_sound_of_turns_is_kept_only_where_it_is_needed(speech):
+    windower = StreamWindower(WINDOWS, TurnSettings(), keep_sound=False)
+    parts = windower.push(block(speech, len(speech) / RATE)) + windower.finish()
+    expected, _ = stream(speech)
+    assert facts(parts) == facts(expected)
+    assert [part.level_dbfs for part in parts] == [part.level_dbfs for part in expected]
+    with pytest.raises(ValueError, match="the sound of this stream's turns is not kept"):
+        _ = parts[-1].sound
+
+
+def test_windows_are_the_same_where_the_network_runs_for_several_streams_at_once(speech):
+    signals = [speech, speech[::-1].copy()]
+    windowers = [StreamWindower(WINDOWS, TurnSettings()) for _ in signals]
+    analyses = [
+        windower.analyse(block(signal, len(signal) / RATE))
+        for windower, signal in zip(windowers, signals, strict=True)
+    ]
+    found = [[], []]
+    calls = [next(analysis) for analysis in analyses]
+    while calls:
+        answers, calls = detect_together(calls), []
+        for index, (analysis, answer) in enumerate(zip(analyses, answers, strict=True)):
+            try:
+                calls.append(analysis.send(answer))
+            except StopIteration as end:
+                found[index] += end.value + windowers[index].finish()
+    for parts, signal in zip(found, signals, strict=True):
+        assert parts and facts(parts) == facts(stream(signal, cuts=[])[0])
 
 
 def test_level_is_the_root_mean_square_of_the_sound():

@@ -1,0 +1,91 @@
+"""Sound that was pushed to a stream of a pool and has not been analysed yet."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_stream.audio.block import AudioBlock
+from ser_stream.stream.pushed import BlockAssembler
+from ser_stream.units import Seconds
+
+MAX_PENDING_S: Seconds = 5.0
+"""Sound that may wait. It bounds a stream's memory, and how far behind its estimates may be."""
+
+
+class PendingSound:
+    """Holds the blocks of one stream until the pool analyses them, in order.
+
+    Where more than `MAX_PENDING_S` waits, the oldest blocks are dropped. The times of the others
+    stay, so that the stream has a gap there, as after any loss of sound.
+
+    Any thread may push and end; one thread takes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._assembler = BlockAssembler()
+        self._blocks: deque[AudioBlock] = deque()
+        self._seconds = 0.0
+        self._dropped_s = 0.0
+        self._ended = False
+
+    @property
+    def seconds(self) -> Seconds:
+        """Length of the sound that waits."""
+        return self._seconds
+
+    @property
+    def dropped_s(self) -> Seconds:
+        """Length of the sound that was dropped, in all."""
+        return self._dropped_s
+
+    @property
+    def ended(self) -> bool:
+        """Whether no more sound will be pushed."""
+        return self._ended
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is no sound and there will be none."""
+        return self._ended and not self._blocks
+
+    def push(self, samples: NDArray[np.float32], rate_hz: int) -> bool:
+        """Add the next samples (n, channels). Return False where the sound has ended already."""
+        with self._lock:
+            if self._ended:
+                return False
+            for block in self._assembler.push(samples, rate_hz):
+                self._append(block)
+        return True
+
+    def end(self) -> None:
+        """Mark the end of the sound. What waits can still be taken."""
+        with self._lock:
+            if not self._ended:
+                for block in self._assembler.flush():
+                    self._append(block)
+                self._ended = True
+
+    def take(self) -> AudioBlock | None:
+        """Return the oldest block and forget it; None where none waits."""
+        with self._lock:
+            return self._pop() if self._blocks else None
+
+    def _append(self, block: AudioBlock) -> None:
+        self._blocks.append(block)
+        self._seconds += _length_s(block)
+        while self._seconds > MAX_PENDING_S:
+            self._dropped_s += _length_s(self._pop())
+
+    def _pop(self) -> AudioBlock:
+        block = self._blocks.popleft()
+        self._seconds = self._seconds - _length_s(block) if self._blocks else 0.0
+        return block
+
+
+def _length_s(block: AudioBlock) -> Seconds:
+    return len(block.samples) / block.sample_rate_hz

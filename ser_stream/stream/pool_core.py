@@ -1,0 +1,183 @@
+"""The work of a pool of streams, without its thread: one run analyses and scores what is there."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Any
+
+from ser_stream.asr.base import NONE
+from ser_stream.audio.voice_activity import detect_together
+from ser_stream.engines.calls import answer_together
+from ser_stream.engines.choose import open_network
+from ser_stream.errors import InputError
+from ser_stream.stream.model_settings import scoring_settings, window_settings
+from ser_stream.stream.pooled import OnEstimate, PooledStream
+from ser_stream.stream.pushed import PushedSamples
+from ser_stream.stream.scoring import WindowScorer, warm_up
+from ser_stream.stream.session import StreamSession
+from ser_stream.stream.settings import RecognizerSettings
+from ser_stream.stream.windowing import StreamWindower
+from ser_stream.units import Seconds
+
+logger = logging.getLogger("ser_stream")
+
+MAX_BATCH = 32
+"""Streams whose network calls run together. More are no cheaper each, and their estimates wait."""
+
+
+class PoolCore:
+    """The network and the streams of a pool; see `StreamPool` for the arguments.
+
+    `run_once` is called by one thread, the other methods by any.
+
+    Attributes:
+        settings: of all streams.
+        info: description of the network.
+
+    Raises:
+        InputError: a setting cannot be used; the message says what is accepted.
+    """
+
+    def __init__(self, settings: RecognizerSettings, max_streams: int):
+        _check(settings, max_streams)
+        self.settings = settings
+        self._network, self.info = open_network(
+            settings.model, settings.engine, settings.device, settings.threads
+        )
+        self._windows = window_settings(self._network, settings)
+        self._scoring = scoring_settings(self._network, self.info, settings, self._windows)
+        warm_up(self._network, self._windows.window_frames)
+        if not self.info.training_data.commercial_use:
+            logger.info("model %s: %s", self.info.name, self.info.training_data.licence)
+        self._answer = functools.partial(answer_together, self._network)
+        self._max_streams = max_streams
+        self._lock = threading.Lock()
+        self._closed = False
+        self._streams: dict[str, PooledStream] = {}
+
+    @property
+    def hop_s(self) -> Seconds:
+        """Seconds from one interval estimate of a stream to the next."""
+        return self._windows.hop_frames * self._windows.features.frame_s
+
+    @property
+    def streams(self) -> list[PooledStream]:
+        """The streams that are not over."""
+        with self._lock:
+            return list(self._streams.values())
+
+    @property
+    def over(self) -> bool:
+        """Whether the pool is closed, and its last estimate has been delivered."""
+        with self._lock:
+            return self._closed and not self._streams
+
+    def open(self, name: str, on_estimate: OnEstimate) -> PooledStream:
+        """Open a stream.
+
+        Raises:
+            InputError: there is one of that name, or there are too many, or the pool is closed.
+        """
+        source = PushedSamples(name, waits=True)
+        turns, channel = self.settings.turns, self.settings.channel
+        windower = StreamWindower(self._windows, turns, channel, source.settle_s, keep_sound=False)
+        scorer = WindowScorer(self._network, self.info.name, self._scoring)
+        stream = PooledStream(name, StreamSession(source, windower, scorer), on_estimate)
+        with self._lock:
+            self._check_room(name)
+            self._streams[name] = stream
+        return stream
+
+    def close(self) -> None:
+        """Accept no more streams, and end the sound of the others."""
+        with self._lock:
+            self._closed = True
+            for stream in self._streams.values():
+                stream.sound.end()
+
+    def abandon(self) -> None:
+        """Let go of all streams at once."""
+        self.close()
+        for stream in self.streams:
+            stream.abandon()
+        self._remove_finished()
+
+    def run_once(self) -> bool:
+        """Analyse some sound of each stream and score what is due; return whether more is left.
+
+        The work for one stream is bounded, however much of its sound waits.
+        """
+        streams = self.streams
+        run_together((s.analysis() for s in streams if s.has_sound), detect_together)
+        due = sorted((s for s in streams if s.due), key=lambda s: s.captured_at)
+        others = [s for s in streams if not s.due and s.speaking]
+        for batch in _batches(due + others, MAX_BATCH):
+            run_together(
+                (s.scoring() for s in batch), functools.partial(answer_together, self._network)
+            )
+        self._remove_finished()
+        return any(s.has_sound or s.due for s in self.streams)
+
+    def _check_room(self, name: str) -> None:
+        if self._closed:
+            raise InputError(f"stream {name!r}: the pool is closed; make another StreamPool")
+        if name in self._streams:
+            raise InputError(
+                f"stream {name!r}: it is open already; close it first, or choose another name"
+            )
+        if len(self._streams) >= self._max_streams:
+            raise InputError(
+                f"stream {name!r}: found {len(self._streams)} open streams; this pool accepts "
+                f"{self._max_streams}: close one, or raise max_streams"
+            )
+
+    def _remove_finished(self) -> None:
+        with self._lock:
+            for stream in [s for s in self._streams.values() if s.over]:
+                del self._streams[stream.name]
+                stream.let_go()
+
+
+def run_together(
+    asking: Iterable[Generator[Any, Any, None]], answer: Callable[[list[Any]], Sequence[Any]]
+) -> None:
+    """Run generators side by side; the calls that they yield are answered together, in rounds."""
+    calls = [(each, call) for each in asking if (call := next(each, None)) is not None]
+    while calls:
+        answers = answer([call for _, call in calls])
+        calls = [
+            (each, call)
+            for (each, _), found in zip(calls, answers, strict=True)
+            if (call := _send(each, found)) is not None
+        ]
+
+
+def _send(asking: Generator[Any, Any, None], answer: Any) -> Any | None:
+    """Send a generator the answer of its call and return the next call; None at its end."""
+    try:
+        return asking.send(answer)
+    except StopIteration:
+        return None
+
+
+def _batches(streams: list[PooledStream], size: int) -> Iterable[list[PooledStream]]:
+    remaining = iter(streams)
+    while batch := list(itertools.islice(remaining, size)):
+        yield batch
+
+
+def _check(settings: RecognizerSettings, max_streams: object) -> None:
+    """Check settings that a `Recognizer` accepts and a pool may not."""
+    if not (type(max_streams) is int and max_streams >= 1):
+        raise InputError(
+            f"max_streams: found {max_streams!r}; accepted are whole numbers from 1 on"
+        )
+    if settings.asr.backend != NONE:  # without it there is no text model, see RecognizerSettings
+        raise InputError(
+            f"asr: found {settings.asr.backend!r}; a StreamPool recognises no words: accepted is "
+            f"{NONE}; for words, use a Recognizer per stream"
+        )

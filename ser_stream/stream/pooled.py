@@ -1,0 +1,137 @@
+"""One stream of a pool: its sound, its windows, its estimates."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from ser_stream.emotion import INTERVAL, EmotionEstimate
+from ser_stream.engines.calls import Asking
+from ser_stream.stream.pending import PendingSound
+from ser_stream.stream.session import StreamSession
+from ser_stream.stream.status import StreamStatus
+from ser_stream.stream.window import TurnEnd, Window
+from ser_stream.stream.windowing import Detecting
+from ser_stream.units import Seconds
+
+logger = logging.getLogger("ser_stream")
+
+OnEstimate = Callable[[str, EmotionEstimate], None]
+"""Called with the name of a stream and its estimate, in the pool's thread: it must not wait."""
+
+MAX_BLOCKS = 4
+"""Blocks of 32 ms that a stream analyses in one run: a flood of sound delays no other stream."""
+
+BEHIND_S: Seconds = 1.0
+"""Sound that waits where a stream is behind: then its windows are not scored before it has caught
+up, and newer ones replace them."""
+
+
+class PooledStream:
+    """The state of one stream of a pool.
+
+    The pool's thread runs `analysis` and `scoring`; any thread may push and end `sound`.
+
+    Args:
+        name: of the stream.
+        session: cuts the sound into windows and scores them.
+        on_estimate: receives the estimates; if it raises, the stream ends.
+    """
+
+    def __init__(self, name: str, session: StreamSession, on_estimate: OnEstimate):
+        self.name = name
+        self.session = session
+        self.sound = PendingSound()
+        self._on_estimate = on_estimate
+        self._parts: deque[Window | TurnEnd] = deque()  # not scored yet, oldest first
+        self._finished = False  # whether the last part is known
+        self._over = threading.Event()
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether `analysis` has something to do."""
+        return not self._finished and (self.sound.seconds > 0 or self.sound.ended)
+
+    @property
+    def due(self) -> bool:
+        """Whether a window or turn end is to be scored now."""
+        if not self._parts:
+            return False
+        return self._parts[0].trigger != INTERVAL or not self._behind
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a turn is in progress."""
+        return self.session.windower.speaking
+
+    @property
+    def captured_at(self) -> float:
+        """`time.monotonic()` when the last sample of the next part was captured, if one is due."""
+        return self._parts[0].captured_at
+
+    @property
+    def over(self) -> bool:
+        """Whether the last estimate has been delivered."""
+        return self._finished and not self._parts
+
+    def wait(self) -> None:
+        """Wait until the pool has let go of the stream."""
+        self._over.wait()
+
+    def let_go(self) -> None:
+        """Note that the pool has let go of the stream."""
+        self._over.set()
+
+    @property
+    def _behind(self) -> bool:
+        return self.sound.seconds > BEHIND_S
+
+    def status(self) -> StreamStatus:
+        """Return the state of the stream."""
+        return self.session.status(dropped_s=self.sound.dropped_s)
+
+    def analysis(self) -> Detecting[None]:
+        """Analyse the next blocks of sound, up to the next window or turn end."""
+        for _ in range(MAX_BLOCKS):
+            if self.due:
+                return
+            block = self.sound.take()
+            if block is None:
+                break
+            self._put((yield from self.session.analyse_or_skip(block)))
+        if self.sound.exhausted and not self._finished:
+            self._put(self.session.finish())
+            self._finished = True
+
+    def scoring(self) -> Asking[None]:
+        """Score the window or turn end that is due, and deliver its estimate.
+
+        Where none is due, compute the newest steps of the turn in progress.
+        """
+        if self.due:
+            scores = yield from self.session.scoring(self._parts.popleft())
+            self._deliver(scores.estimate())
+        else:
+            yield from self.session.encoding_ahead()
+
+    def _put(self, parts: list[Window | TurnEnd]) -> None:
+        for part in parts:
+            if self._behind and self._parts and self._parts[-1].trigger == INTERVAL:
+                self._parts.pop()
+                self.session.note_skipped()
+            self._parts.append(part)
+
+    def _deliver(self, estimate: EmotionEstimate) -> None:
+        try:
+            self._on_estimate(self.name, estimate)
+        except Exception:
+            logger.exception("stream %s: on_estimate failed; the stream ends", self.name)
+            self.abandon()
+
+    def abandon(self) -> None:
+        """End the stream at once, without further estimates."""
+        self.sound.end()
+        self._parts.clear()
+        self._finished = True

@@ -1,0 +1,135 @@
+"""The public pool of streams, with its thread."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from ser_stream import InputError, StreamPool
+from ser_stream.asr.base import AsrSettings
+
+RATE = 16_000
+
+
+class Estimates(dict):
+    """Name of a stream -> its estimates: what a pool's streams are opened with."""
+
+    def __call__(self, name, estimate):
+        self.setdefault(name, []).append(estimate)
+
+
+@pytest.fixture
+def pool():
+    with StreamPool("tiny", max_streams=4) as pool:
+        yield pool
+
+
+def test_streams_that_are_pushed_from_several_threads_get_their_estimates(pool, speech):
+    found = Estimates()
+
+    def talk(name):
+        stream = pool.open(name, found)
+        for chunk in np.array_split(speech, 50):
+            stream.push(chunk, RATE)
+        stream.close()
+
+    threads = [threading.Thread(target=talk, args=(name,)) for name in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(found) == {"a", "b", "c"}
+    for estimates in found.values():
+        assert estimates[-1].trigger == "utterance"
+        assert estimates[-1].model == "tiny"
+    assert pool.streams == []
+
+
+def test_closing_a_stream_delivers_its_last_turn(pool, speech):
+    found = Estimates()
+    stream = pool.open("a", found)
+    stream.push(speech[: 2 * RATE], RATE)
+    stream.close()
+    assert found["a"][-1].trigger == "utterance"
+    assert found["a"][-1].end_s == pytest.approx(2.0, abs=0.05)
+    assert stream.status.position_s == pytest.approx(2.0)
+    with pytest.raises(InputError, match="stream a: it has ended; open another one"):
+        stream.push(speech, RATE)
+    stream.close()  # once more does nothing
+    pool.open("a", found).close()  # its name is free
+
+
+def test_closing_the_pool_delivers_the_last_turns_of_all_streams(speech):
+    found = Estimates()
+    with StreamPool("tiny") as pool:
+        for name in ("a", "b"):
+            pool.open(name, found).push(speech[: 2 * RATE], RATE)
+    assert {name: estimates[-1].trigger for name, estimates in found.items()} == {
+        "a": "utterance",
+        "b": "utterance",
+    }
+    with pytest.raises(InputError, match="stream 'c': the pool is closed"):
+        pool.open("c", found)
+
+
+def test_a_stream_may_be_closed_by_the_receiver_of_its_estimates(pool, speech):
+    found, streams = Estimates(), {}
+
+    def leave(name, estimate):
+        found(name, estimate)
+        streams[name].close()
+
+    streams["a"] = pool.open("a", leave)
+    for chunk in np.array_split(speech, 8):
+        try:
+            streams["a"].push(chunk, RATE)
+        except InputError:
+            break  # it has left
+    streams["a"].close()
+    assert found["a"]
+
+
+def test_invalid_samples_are_refused_and_the_stream_continues(pool, speech):
+    found = Estimates()
+    stream = pool.open("a", found)
+    stream.push(speech[:RATE], RATE)
+    with pytest.raises(InputError, match="samples: found samples of type bool"):
+        stream.push(np.zeros(4, bool), RATE)
+    with pytest.raises(InputError, match="sample rate 1000 Hz"):
+        stream.push(np.zeros(4), 1_000)
+    stream.push(speech[RATE : 3 * RATE], RATE)
+    stream.close()
+    assert found["a"][-1].end_s == pytest.approx(3.0, abs=0.05)
+
+
+def test_a_muted_stream_gives_no_estimates(pool, speech):
+    found = Estimates()
+    stream, other = pool.open("muted", found), pool.open("other", found)
+    stream.muted = True
+    for each in (stream, other):
+        each.push(speech, RATE)
+        each.close()
+    assert stream.status.muted and not other.status.muted
+    assert set(found) == {"other"}
+
+
+def test_more_streams_than_accepted_are_refused(pool, speech):
+    found = Estimates()
+    streams = [pool.open(str(n), found) for n in range(4)]
+    with pytest.raises(InputError, match="found 4 open streams; this pool accepts 4"):
+        pool.open("5", found)
+    for stream in streams:
+        stream.push(speech, RATE)
+        stream.close()
+    assert len(found) == 4
+
+
+def test_settings_are_those_of_a_recogniser_without_words(pool):
+    assert pool.info.name == "tiny"
+    assert pool.hop_s == pytest.approx(0.5)
+    with pytest.raises(InputError, match="asr: found 'pocketsphinx'; a StreamPool recognises no"):
+        StreamPool("tiny", asr=AsrSettings("pocketsphinx"))
+    with pytest.raises(InputError, match="settings: found hop"):
+        StreamPool("tiny", hop=0.5)
