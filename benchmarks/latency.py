@@ -69,8 +69,10 @@ def _measure_engine(engine: str, recording: Path, settle_s: float) -> Result:
             assert subscriber.stdout.readline() == "ready\n"
             listened = subprocess.run(
                 python(*listen, "--namespace", robot, "--input", recording),
-                env=environment, capture_output=True, text=True, check=True,
+                env=environment, capture_output=True, text=True,
             )  # fmt: skip
+            if listened.returncode:
+                raise RuntimeError(f"ser-stream listen: {listened.stderr.strip()}")
             subscriber.stdin.close()
             found = json.loads(subscriber.stdout.read())
         finally:

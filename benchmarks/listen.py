@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from benchmarks.engines import BEFORE, NOW
 from benchmarks.measuring import (
@@ -68,7 +69,7 @@ def _time_start(command: list[str], recording: Path) -> dict[str, float]:
         assert process.stdout
         line = process.stdout.readline()
         received = time.monotonic()
-    estimate = json.loads(line)
+        estimate = json.loads(line or _failure(process))
     first_sample = received - 1e-3 * estimate["latency_ms"] - estimate["end_s"]
     return {
         "listening_s": first_sample + BLOCK_LENGTH / SAMPLE_RATE_HZ - spawned,
@@ -93,7 +94,8 @@ def _measure_steady(
             stack.enter_context(_running(["paplay", str(recording)], environment))
         process = stack.enter_context(_running(command, environment))
         assert process.stdout
-        process.stdout.readline()  # it is listening
+        if not process.stdout.readline():  # its first estimate: it is listening
+            _failure(process)
         reader = threading.Thread(target=process.stdout.read, daemon=True)
         reader.start()
         time.sleep(warm_up_s)
@@ -101,6 +103,12 @@ def _measure_steady(
         time.sleep(steady_s)
         share = (cpu_s(process.pid) - before_s) / (time.monotonic() - began)
         return {"source": source, "share_of_core": round(share, 5), **memory_mb(process.pid)}
+
+
+def _failure(process: subprocess.Popen) -> NoReturn:
+    """Raise an error with what a program printed before it ended without an estimate."""
+    assert process.stderr
+    raise RuntimeError(f"no estimate: {process.stderr.read().strip()}")
 
 
 @contextlib.contextmanager
@@ -112,7 +120,7 @@ def _running(
         command,
         env=environment or child_environment(),
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     ) as process:
         try:

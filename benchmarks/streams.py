@@ -14,9 +14,8 @@ import os
 import subprocess
 from collections.abc import Callable
 
-import ser_stream
 from benchmarks.engines import NOW
-from benchmarks.measuring import ROOT, Result, SkippedError, child_environment, python, run_part
+from benchmarks.measuring import ROOT, Result, child_environment, python, run_part
 
 POOL = ROOT / "benchmarks" / "pool.py"
 MAX_P99_MS, MAX_SKIPPED = 100.0, 0.01
@@ -28,8 +27,6 @@ MB_PER_MIB = 1.048576
 
 def measure(arguments: argparse.Namespace) -> Result:
     """Find the largest numbers of streams, and measure the number that is wanted."""
-    if not (POOL.exists() and hasattr(ser_stream, "StreamPool")):
-        raise SkippedError("this version has no pool of streams")
     if arguments.quick:
         return {"engine": NOW, "by_processes": {"1": {"tried": [try_streams(2, 1, 8.0)]}}}
     found = {}

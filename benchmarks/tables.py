@@ -175,9 +175,8 @@ def streams(results: Results) -> str:
         for processes, found in result["by_processes"].items()
         if "largest" in found
     )
-    return table(columns, rows) + (
-        f"\n\nServed with p99 below 100 ms: {largest}." if largest else ""
-    )
+    served = f"\n\nServed with p99 below 100 ms: {largest}." if largest else ""
+    return table(columns, rows) + served
 
 
 def windows(results: Results) -> str:

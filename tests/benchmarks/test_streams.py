@@ -2,7 +2,17 @@
 
 import pytest
 
-from benchmarks.streams import EXACTNESS, largest_number
+from benchmarks.streams import EXACTNESS, is_served, largest_number
+
+SERVED = {"p99_ms": 99.0, "dropped_s": 0.0, "estimates": 990, "skipped": 10}
+
+
+@pytest.mark.parametrize(
+    ("change", "served"),
+    [({}, True), ({"p99_ms": 100.0}, False), ({"dropped_s": 0.1}, False), ({"skipped": 11}, False)],
+)
+def test_streams_are_served_in_time_and_whole(change, served):
+    assert is_served(SERVED | change) == served
 
 
 @pytest.mark.parametrize("limit", [25, 26, 49, 50, 51, 130, 777, 1600, 3199])
