@@ -1,6 +1,6 @@
 """Measure this package, and write the tables of docs/performance.md.
 
-    make bench                      all parts but the stream of ten hours: three quarters of an hour
+    make bench                      all parts but the stream of ten hours: about an hour
     make bench ONLY="features listen"
     make bench-long                 the stream of ten hours, ten minutes
 

@@ -173,10 +173,8 @@ def streams(results: Results) -> str:
     largest = "; ".join(
         f"{found['largest']:,} with {processes} process{'' if processes == '1' else 'es'}"
         for processes, found in result["by_processes"].items()
-        if "largest" in found
     )
-    served = f"\n\nServed with p99 below 100 ms: {largest}." if largest else ""
-    return table(columns, rows) + served
+    return f"{table(columns, rows)}\n\nServed with p99 below 100 ms: {largest}."
 
 
 def windows(results: Results) -> str:
