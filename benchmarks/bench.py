@@ -5,8 +5,8 @@
     make bench-long                 the stream of ten hours, ten minutes
 
 Each part runs in a process of its own and writes `benchmarks/results/PART.json`, so that a part can
-be measured again alone. One that fails leaves its earlier result as it was. The machine should have
-nothing else to do.
+be measured again alone. One that fails leaves its earlier result as it was. `--only` without a part
+writes the page from the results that are there. The machine should have nothing else to do.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 One recogniser, in a process of its own, takes ten hours of the demo recordings with pauses and
 silences. After each minute of sound that process appends a line to a file and keeps nothing. This
-one reads the file, and writes the result and the figure every minute: what was measured is there
-when the stream is stopped.
+one reads the file and writes the result every minute: what was measured is there when the stream is
+stopped.
 """
 
 from __future__ import annotations

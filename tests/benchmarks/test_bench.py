@@ -40,7 +40,7 @@ def test_every_part_writes_its_result(bench):
 
 def test_no_part_but_those_that_lack_something_is_skipped(bench):
     reasons = {part: result["skipped"] for part, result in bench[0].items() if "skipped" in result}
-    assert not reasons
+    assert reasons.keys() <= {"environment"}, reasons  # it needs a package index
 
 
 def test_every_time_is_positive_and_ordered(bench):
