@@ -24,6 +24,8 @@ PARTS = (
     "many_streams", "environment",
 )  # fmt: skip
 LONG = "long"
+TIMEOUT_S = 2 * 3600.0
+"""Longest time of a part; each takes a quarter of an hour at most on two free cores."""
 
 
 def run(part: str, results: Path, quick: bool) -> bool:
@@ -32,7 +34,11 @@ def run(part: str, results: Path, quick: bool) -> bool:
     results.mkdir(parents=True, exist_ok=True)
     options = ["--output", results / f"{part}.json", *(["--quick"] if quick else [])]
     command = python("-m", f"benchmarks.{part}", *options)
-    return subprocess.run(command, env=child_environment()).returncode == 0
+    try:
+        return subprocess.run(command, env=child_environment(), timeout=TIMEOUT_S).returncode == 0
+    except subprocess.TimeoutExpired:
+        print(f"{part}: stopped after {TIMEOUT_S / 3600:g} hours", file=sys.stderr)
+        return False
 
 
 def main() -> int:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import signal
 import statistics
 import subprocess
 import tempfile
@@ -126,7 +125,7 @@ def _running(
         try:
             yield process
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # SIGINT may be ignored, as in a background job
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=10)
             process.kill()
