@@ -57,7 +57,7 @@ def _draw_hops(axes: Axes, hops: list[Result]) -> None:
     shares = [100 * each["share_of_core"] for each in hops]
     axes.plot([each["hop_s"] for each in hops], shares, "o-")
     axes.set(xlabel="hop (s)", ylabel="share of a core (%)")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * max(shares))
 
 
 def _draw_streams(axes: Axes, by_processes: Result) -> None:
