@@ -91,7 +91,7 @@ def growth_per_hour(rss_mb: list[float]) -> float | None:
     if len(steady) < 2:
         return None
     slope, _ = np.polyfit(np.arange(len(steady)) / 60, steady, 1)
-    return round(float(slope), 3)
+    return round(float(slope), 3) + 0.0  # never -0.0
 
 
 def _summarise_hour(minutes: list[Result]) -> Result:
