@@ -49,7 +49,7 @@ test: $(INSTALLED) portaudio sound-server
 	OMP_NUM_THREADS=1 $(IN_VENV)/python -m pytest $(if $(ARGS),$(ARGS),$(whole_suite))
 
 # All packages in the lowest versions that setup.py accepts, in an environment of its own, with the
-# oldest Python: 6 GB, since PyPI's old torch brings CUDA. `make test` tests those of the base.
+# oldest Python: 6 GB, since PyPI's torch brings CUDA. `make test` tests those of the base.
 test-lowest: lowest_pip = $(LOWEST)/bin/python -m pip install -q --disable-pip-version-check
 test-lowest: portaudio sound-server
 	@python=$(or $(PYTHON),python3.10); $$python --version || { \

@@ -18,7 +18,7 @@ BASE = [
     "soxr>=0.3.2",
 ]
 # What a GPU needs to run a model. torch's packages for Linux on PyPI bring CUDA.
-CUDA = ["safetensors>=0.4.3", "torch>=2.2.0"]
+CUDA = ["safetensors>=0.4.3", "torch>=2.6.0"]  # transformers refuses an older torch
 # onnx: for exporting and quantising models. Simulated channels need these numpy and soundfile.
 TRAIN = [
     *CUDA,

@@ -54,7 +54,7 @@ PROCESSES = {
 SCRIPTS = sorted(
     path
     for folder in ("benchmarks", "examples", "launch", "tools")
-    for path in (ROOT / folder).glob("*.py")
+    for path in (ROOT / folder).rglob("*.py")
 )
 
 

@@ -17,7 +17,7 @@ def has_bfloat16(device: torch.device) -> bool:
     A training step is then two to three times faster; emulated, it is seven times slower.
     """
     if device.type == "cpu":
-        capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # since torch 2.11
+        capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.11
         return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     return device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
 
