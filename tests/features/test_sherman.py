@@ -48,9 +48,10 @@ def test_agrees_with_the_authors_code(speech):
 
 def test_decibels_are_relative_to_the_loudest_cell_with_a_floor(speech):
     features = relative_log_mel(speech[:30_000], CONFIG)
-    assert (features.max(), features.min()) == (0.0, -80.0)
+    # numpy before 2 rounds the two levels that are subtracted differently.
+    assert (features.max(), features.min()) == pytest.approx((0.0, -80.0), abs=1e-5)
     # Frames that end before sample 50,000, where the speech begins, see zeros only.
-    assert (features[: (50_000 - 128) // 128] == -80.0).all()
+    np.testing.assert_allclose(features[: (50_000 - 128) // 128], -80.0, atol=1e-5)
 
 
 def test_features_do_not_depend_on_the_loudness(speech):
@@ -60,7 +61,8 @@ def test_features_do_not_depend_on_the_loudness(speech):
 
 
 def test_silence_is_as_loud_as_its_loudest_cell():
-    assert (relative_log_mel(np.zeros(1000, np.float32), CONFIG) == 0.0).all()
+    features = relative_log_mel(np.zeros(1000, np.float32), CONFIG)
+    np.testing.assert_allclose(features, 0.0, atol=1e-5)
 
 
 def test_missing_librosa_is_an_error_that_says_what_to_install(monkeypatch):
