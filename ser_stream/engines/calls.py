@@ -97,7 +97,11 @@ def _encode_together(network: Network, calls: Sequence[Encode]) -> list[Answer]:
         np.stack([call.frames for call in calls]),
         tuple(np.stack(arrays) for arrays in zip(*states, strict=True)),
     )
-    return [Encoded(steps[row], tuple(array[row] for array in state)) for row in range(len(calls))]
+    # A stream keeps its state: copies, as views would keep those of the whole batch.
+    return [
+        Encoded(steps[row], tuple(array[row].copy() for array in state))
+        for row in range(len(calls))
+    ]
 
 
 def _score_together(network: Network, calls: Sequence[Score]) -> list[Answer]:

@@ -119,6 +119,7 @@ class WindowScorer:
         if part.trigger != UTTERANCE:
             return smoothed, affect
         self._remember(turn, part, outputs.statistics)
+        self._turn = None  # its frames and steps are not needed any more
         return turn.logits.mean(), None if affect is None else turn.affect.mean()
 
     def _begin_turn(self, part: Window | TurnEnd) -> _TurnState:
