@@ -145,7 +145,7 @@ def _report(
     from ser_stream.evaluation.evaluate import evaluate_clips
     from ser_stream.training.model_folder import save_report
 
-    report = evaluate_clips(model, clips, labels)
+    report = evaluate_clips(model, clips, labels, arguments.engine)
     if arguments.save:
         save_report(model, report)
     if arguments.json:
@@ -170,7 +170,9 @@ def _conditions_report(
     from ser_stream.evaluation.robustness import NO_SPEECH, evaluate_conditions
 
     conditions = arguments.conditions or [*CONDITIONS, NO_SPEECH]
-    report = evaluate_conditions(model, clips, arguments.corpora, conditions, labels)
+    report = evaluate_conditions(
+        model, clips, arguments.corpora, conditions, labels, arguments.engine
+    )
     if arguments.recipe:
         report["clips"] = arguments.clips
     if arguments.json:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_stream.commands.shared import add_clips, add_corpora, add_part
+from ser_stream.commands.shared import add_clips, add_corpora, add_engine, add_part
 from ser_stream.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--figures", type=Path, metavar="DIR",
         help="write confusion matrices, coverage against confidence and reliability diagrams (PNG)",
     )  # fmt: skip
+    add_engine(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object per model")
     parser.add_argument(
         "--save", action="store_true",

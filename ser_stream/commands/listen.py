@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_stream.commands.shared import print_error
+from ser_stream.commands.shared import add_engine, print_error
 from ser_stream.errors import InputError
 
 if TYPE_CHECKING:  # imported in functions: --help must answer at once
@@ -53,6 +53,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="shipped model (ser-stream models lists them), model folder, or a Hugging Face "
         "checkpoint's folder or name; default: default",
     )
+    add_engine(listen)
     listen.add_argument(
         "--window",
         type=float,
@@ -142,7 +143,7 @@ def _listen(arguments: argparse.Namespace) -> int:
         if getattr(arguments, name) is not None and not arguments.dds:
             raise InputError(f"--{name}: goes with --dds")
     asr = _asr_settings(arguments)
-    # Before torch is loaded, which takes a second: unusable files are reported at once.
+    # Before the model is loaded: unusable files are reported at once.
     sources, failed = _sources(arguments)
     if not sources:
         return 2
@@ -189,6 +190,7 @@ def _recognizer(arguments: argparse.Namespace, asr: AsrSettings) -> Recognizer:
         hop_s=arguments.hop,
         min_confidence=arguments.min_confidence,
         channel=arguments.channel,
+        engine=arguments.engine,
         asr=asr,
         text_model=arguments.text_model or "",
     )

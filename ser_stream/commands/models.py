@@ -1,4 +1,4 @@
-"""The commands `ser-stream calibrate`, `adapt` and `import-model`, which change or make models."""
+"""The commands `ser-stream calibrate`, `adapt`, `import-model` and `export`: they write models."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def add(commands: Commands) -> None:
     _add_calibrate(commands)
     _add_adapt(commands)
     _add_import_model(commands)
+    _add_export(commands)
 
 
 def _add_calibrate(commands: Commands) -> None:
@@ -95,6 +96,21 @@ def _add_import_model(commands: Commands) -> None:
     imported.set_defaults(run=_import_model)
 
 
+def _add_export(commands: Commands) -> None:
+    export = commands.add_parser(
+        "export", help="write a model's ONNX files, so that it runs without torch"
+    )
+    export.add_argument(
+        "model", metavar="NAME|DIR", help="model folder; ONNX files are written into it"
+    )
+    export.add_argument(
+        "--int8",
+        action="store_true",
+        help="also write the network with weights in eight bits, for the engine onnx-int8",
+    )
+    export.set_defaults(run=_export)
+
+
 def _calibrate(arguments: argparse.Namespace) -> int:
     from ser_stream.recipes.load import load_recipe
     from ser_stream.recipes.speech import Recipe
@@ -143,4 +159,17 @@ def _import_model(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     print(f"model written to {arguments.output}: {', '.join(info.labels)}")
     print(f"model {info.name}: {info.training_data.licence}", file=sys.stderr)
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from ser_stream.models.info import find_model
+    from ser_stream.training.export import export_model
+
+    exported = export_model(arguments.model, arguments.int8).onnx
+    assert exported is not None
+    folder = find_model(arguments.model)
+    for name, digest in exported.files.items():
+        mib = (folder / name).stat().st_size / 2**20
+        print(f"{folder / name}: {mib:.1f} MiB, SHA-256 {digest}")
     return 0

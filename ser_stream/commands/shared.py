@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ser_stream.engines.names import AUTO, ENGINES
 from ser_stream.errors import InputError
 
 
@@ -84,6 +85,17 @@ def _count(text: str) -> int:
     if not (text.isdecimal() and int(text)):
         raise argparse.ArgumentTypeError(f"found {text!r}; accepted is a whole number from 1")
     return int(text)
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add --engine, which runs the network."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=AUTO,
+        help="what runs the network: ONNX Runtime, also with weights in eight bits, or torch; "
+        "default: auto, which is torch where there is a GPU for it, else onnx",
+    )
 
 
 def add_training(parser: argparse.ArgumentParser, corpora_needed: bool = True) -> None:

@@ -94,8 +94,8 @@ def _encode_together(network: Network, calls: Sequence[Encode]) -> list[Answer]:
         tuple(array[0] for array in first) if call.state is None else call.state for call in calls
     ]
     steps, state = network.encode(
-        np.stack([call.frames for call in calls]),
-        tuple(np.stack(arrays) for arrays in zip(*states, strict=True)),
+        _stack([call.frames for call in calls]),
+        tuple(_stack(arrays) for arrays in zip(*states, strict=True)),
     )
     # A stream keeps its state: copies, as views would keep those of the whole batch.
     return [
@@ -108,8 +108,8 @@ def _score_together(network: Network, calls: Sequence[Score]) -> list[Answer]:
     offset = None
     if network.remembers_statistics:
         zero = np.zeros_like(network.prior_statistics)
-        offset = np.stack([zero if call.offset is None else call.offset for call in calls])
-    logits, affect, statistics = network.score(np.stack([call.steps for call in calls]), offset)
+        offset = _stack([zero if call.offset is None else call.offset for call in calls])
+    logits, affect, statistics = network.score(_stack([call.steps for call in calls]), offset)
     return [
         Outputs(
             logits[row],
@@ -118,3 +118,8 @@ def _score_together(network: Network, calls: Sequence[Score]) -> list[Answer]:
         )
         for row in range(len(calls))
     ]
+
+
+def _stack(arrays: Sequence[Array]) -> Array:
+    """Stack arrays to a batch; a single one is not copied."""
+    return arrays[0][None] if len(arrays) == 1 else np.stack(arrays)

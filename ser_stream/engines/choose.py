@@ -12,14 +12,12 @@ import logging
 from pathlib import Path
 
 from ser_stream.engines.base import Network, UtteranceNetwork
+from ser_stream.engines.names import AUTO, ENGINES, ONNX, ONNX_INT8, TORCH
 from ser_stream.errors import InputError
 from ser_stream.models.description import check_takes_sound, check_takes_words, describe_model
 from ser_stream.models.info import HUGGING_FACE, ModelInfo
 
 logger = logging.getLogger("ser_stream")
-
-AUTO, ONNX, ONNX_INT8, TORCH = "auto", "onnx", "onnx-int8", "torch"
-ENGINES = (AUTO, ONNX, ONNX_INT8, TORCH)
 
 
 def open_network(

@@ -12,7 +12,8 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.emotion import INTERVAL, UTTERANCE, merge_label
 from ser_stream.engines.base import Network
-from ser_stream.engines.choose import AUTO, open_network
+from ser_stream.engines.choose import open_network
+from ser_stream.engines.names import AUTO
 from ser_stream.errors import InputError
 from ser_stream.evaluation.predictions import StreamedPredictions
 from ser_stream.evaluation.report import Report

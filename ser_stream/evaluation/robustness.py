@@ -17,7 +17,8 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA
 from ser_stream.data.acoustics import CONDITIONS, BackgroundSounds
 from ser_stream.engines.base import Network
-from ser_stream.engines.choose import AUTO, open_network
+from ser_stream.engines.choose import open_network
+from ser_stream.engines.names import AUTO
 from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import LabelledClips, by_corpus, score_stream, scored_labels
 from ser_stream.evaluation.report import EstimateScores, Report

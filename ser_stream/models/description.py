@@ -44,6 +44,6 @@ def check_takes_words(name_or_folder: str | Path, info: ModelInfo) -> None:
     """
     if not isinstance(info.features, SegmentConfig):
         raise InputError(
-            f"model {str(name_or_folder)!r}: {info.architecture} takes sound alone; accepted is a "
-            "model that takes sound and words, such as can-english"
+            f"model {str(name_or_folder)!r}: found {info.architecture}, which takes sound alone; "
+            "accepted is a model that takes sound and words, such as can-english"
         )

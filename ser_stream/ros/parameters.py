@@ -13,6 +13,7 @@ import json
 import sys
 
 from ser_stream.asr.base import BACKENDS, NONE
+from ser_stream.engines.names import AUTO, ENGINES
 from ser_stream.ros.audio_messages import AUDIO_TYPES, SAMPLE_FORMATS
 from ser_stream.stream.settings import RANGES, RecognizerSettings
 
@@ -92,7 +93,13 @@ PARAMETERS = (
         choices=tuple(SAMPLE_FORMATS),
     ),
     Parameter("model", "default", "Shipped model, model folder, or Hugging Face checkpoint."),
-    Parameter("torch_device", "auto", "cpu, cuda, or auto: a GPU if there is one."),
+    Parameter(
+        "engine", AUTO,
+        "What runs the network: ONNX Runtime (onnx; onnx-int8 with weights in eight bits), torch, "
+        "or auto: torch where there is a GPU for it, else onnx.",
+        choices=ENGINES,
+    ),
+    Parameter("torch_device", "auto", "Where torch runs: cpu, cuda, or auto: a GPU if any."),
     Parameter(
         "window", 0.0, "Length of a window in seconds, in steps of the model; 0: the model's own.",
         range=(0.0, 60.0),

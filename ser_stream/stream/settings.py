@@ -9,7 +9,7 @@ from typing import Any
 from ser_stream.asr.base import NONE, AsrSettings
 from ser_stream.audio.block import Channel
 from ser_stream.audio.turns import TurnSettings
-from ser_stream.engines.choose import AUTO, ENGINES
+from ser_stream.engines.names import AUTO, ENGINES
 from ser_stream.errors import InputError
 from ser_stream.units import Seconds
 

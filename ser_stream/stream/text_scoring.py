@@ -13,7 +13,8 @@ import numpy as np
 
 from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate, valence_arousal
 from ser_stream.engines.base import UtteranceNetwork
-from ser_stream.engines.choose import AUTO, open_utterance_network
+from ser_stream.engines.choose import open_utterance_network
+from ser_stream.engines.names import AUTO
 from ser_stream.errors import InputError
 from ser_stream.features.segments import segment
 from ser_stream.models.info import ModelInfo

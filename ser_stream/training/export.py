@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -146,10 +147,13 @@ def _export_streaming(model: EmotionModel, folder: Path, eight_bit: bool) -> Onn
     files = [STEPS, HEAD]
     for name, quantised in EIGHT_BIT.items():
         (folder / quantised).unlink(missing_ok=True)
-        if eight_bit and _quantise(folder / name, folder / quantised):
+        if eight_bit and _quantise(folder / name, folder / quantised, name == STEPS):
             files.append(quantised)
     if eight_bit and EIGHT_BIT[STEPS] not in files:
-        raise InputError(f"--int8: the front end has none of {', '.join(QUANTISED)}: no gain")
+        raise InputError(
+            f"--int8: the front end of {folder.name} has fewer than two layers of "
+            f"{', '.join(QUANTISED)}, and its first one stays as it is"
+        )
     return OnnxExport(_hashes(folder, files), model.framing, model.remembers_statistics)
 
 
@@ -234,15 +238,22 @@ def _pack(graph: onnx.GraphProto) -> None:
             break
 
 
-def _quantise(path: Path, quantised: Path) -> bool:
-    """Write a network with weights in eight bits; return whether it has any."""
-    graph = onnx.load(path)
-    if not any(node.op_type in QUANTISED for node in graph.graph.node):
+def _quantise(path: Path, quantised: Path, takes_features: bool) -> bool:
+    """Write a network with weights in eight bits; return whether it has such layers.
+
+    Args:
+        takes_features: the first layer stays in floats, because inputs are rounded too: the power
+            of mel bands spans more than eight bits (a third of the answers would change).
+    """
+    graph = onnx.load(path).graph
+    layers = [node.name for node in graph.node if node.op_type in QUANTISED]
+    first = layers[: int(takes_features)]
+    if len(layers) == len(first):
         return False
     with _quiet():
         quantize_dynamic(
             path, quantised, op_types_to_quantize=QUANTISED, weight_type=QuantType.QInt8,
-            per_channel=True,
+            per_channel=True, nodes_to_exclude=first,
         )  # fmt: skip
     return True
 
@@ -272,7 +283,9 @@ def _separate_attention_inputs(network: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Export without the warnings about constants, which are meant: sizes of the network."""
+    """Export without warnings: the constants that they are about are sizes of the network."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # its operator has no ONNX counterpart
     try:
@@ -281,6 +294,7 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
+        logging.disable(disabled)
 
 
 def _hashes(folder: Path, files: list[str]) -> dict[str, str]:

@@ -7,9 +7,8 @@ import numpy as np
 from compare_windows import _scored_turns, main
 from ser_stream.corpora import ravdess
 from ser_stream.emotion import INTERVAL, UTTERANCE
-from ser_stream.engines.torch import TorchNetwork
+from ser_stream.engines.choose import open_network
 from ser_stream.evaluation.streamed import stream_logits
-from ser_stream.models.checkpoint import load_model
 from smoothing import SMOOTHERS
 
 RECIPE = """
@@ -26,11 +25,11 @@ optimisation: {epochs: 1}
 
 
 def test_windows_are_those_of_the_stream(corpora, tiny_model):
-    model, _ = load_model(tiny_model)
+    model, _ = open_network(tiny_model)
     utterances = ravdess.read(corpora / "ravdess")[:2]  # of one turn each
     turns = _scored_turns(model, utterances, 5.0, 0.5)
     for utterance, turn in zip(utterances, turns, strict=True):
-        streamed = list(stream_logits(TorchNetwork(model), 0.0, utterance.path))
+        streamed = list(stream_logits(model, 0.0, utterance.path))
         intervals = [logits for window, logits in streamed if window.trigger == INTERVAL]
         whole = [logits for window, logits in streamed if window.trigger == UTTERANCE]
         assert len(whole) == 1
@@ -41,7 +40,7 @@ def test_windows_are_those_of_the_stream(corpora, tiny_model):
 
 
 def test_a_shorter_hop_gives_more_windows_and_a_shorter_window_other_logits(corpora, tiny_model):
-    model, _ = load_model(tiny_model)
+    model, _ = open_network(tiny_model)
     utterances = ravdess.read(corpora / "ravdess")[:1]
     (default,) = _scored_turns(model, utterances, 5.0, 0.5)
     (often,) = _scored_turns(model, utterances, 5.0, 0.1)
