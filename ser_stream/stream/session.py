@@ -101,7 +101,8 @@ class StreamSession:
         features = self.windower.spoken
         if features is not None:
             self._encoded = _extent(features)
-            yield from self._scorer.encoding_ahead(*self._encoded)
+            start_s = self.windower.timeline.time_at(features.turn.start)
+            yield from self._scorer.encoding_ahead(features, start_s)
 
     def note_skipped(self) -> None:
         """Count a window that is not scored because a newer one has replaced it."""
