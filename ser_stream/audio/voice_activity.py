@@ -1,9 +1,9 @@
 """Streaming voice activity detection with Silero VAD, without torch.
 
 The network (MIT licence, `weights/silero-vad/NOTICE`) comes with this package, because the package
-silero-vad requires torch, and in a form that takes a third of the time: `tools/rewrite_silero_vad.py`
-writes it. Its input is a frame of 512 samples (32 ms), preceded by the last 64
-samples of the frame before::
+silero-vad requires torch, and in a form that takes a third of the time, which
+`tools/rewrite_silero_vad.py` writes. Its input is a frame of 512 samples (32 ms), preceded by the
+last 64 samples of the frame before::
 
       64      512 new samples
     |----|----------------------|        frame 0 (64 zeros in front)
