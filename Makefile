@@ -12,7 +12,7 @@ PYTHON ?=
 ARGS ?=
 WORKERS ?= auto
 
-.PHONY: help demo test lint mypy screenshot results clean distclean portaudio sound-server
+.PHONY: help demo test lint mypy screenshot results bench bench-long clean distclean portaudio sound-server
 
 help:
 	@echo "make demo       listen to recordings that come with the package, as if they were live"
@@ -20,6 +20,8 @@ help:
 	@echo "make lint       check style, types and spelling"
 	@echo "make screenshot make the picture of README.md again"
 	@echo "make results    measure the shipped models on the corpora again: CORPORA=DIR"
+	@echo "make bench      measure speed, latency, memory and size again; ONLY='features listen' for parts"
+	@echo "make bench-long measure ten hours of sound again"
 	@echo "make clean      remove caches and builds; make distclean removes $(VENV) too"
 
 demo: $(INSTALLED) portaudio
@@ -62,6 +64,18 @@ results: $(INSTALLED)
 	    "folder that holds ravdess/, cremad/, nemo/ and esc10/" >&2; exit 1; }
 	@OMP_NUM_THREADS=1 $(IN_VENV)/python tools/results.py --corpora "$(CORPORA)" \
 	    $(if $(ONLY),--only $(ONLY))
+
+# Measure the tables of docs/performance.md; ONLY='features listen' for some of its parts. The machine
+# should have nothing else to do.
+bench: $(INSTALLED) portaudio sound-server
+	@# Its licence allows research only, so no extra of the package installs it.
+	@$(IN_VENV)/python -c 'import opensmile' 2>/dev/null \
+	|| $(IN_VENV)/python -m pip install -q --disable-pip-version-check -c constraints.txt opensmile \
+	|| echo "openSMILE cannot be installed: features are measured without it"
+	@$(IN_VENV)/python -m benchmarks.bench $(if $(ONLY),--only $(ONLY))
+
+bench-long: $(INSTALLED)
+	@$(IN_VENV)/python -m benchmarks.bench --only long
 
 clean:
 	rm -rf build dist install log *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .coverage*

@@ -2,7 +2,7 @@
 
 Real-time factors (RTF) are of CPU time: it uses one thread, and the machine may be shared.
 
-python benchmarks/asr.py --corpora DIR
+python -m benchmarks.asr --corpora DIR
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The latency of estimates by sound, with and without speech recognition.
 
-    python benchmarks/asr_latency.py [FILE ...] [--grammar FILE] [--text-model DIR] [--rounds N]
+    python -m benchmarks.asr_latency [FILE ...] [--grammar FILE] [--text-model DIR] [--rounds N]
 
 Plays recordings in real time, alternately with recognition off and on (PocketSphinx in a process of
 its own; with --text-model also the second estimate). Prints the latency of interval estimates by
@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.sound import DEMO
 from ser_stream.asr.base import AsrSettings
 from ser_stream.audio.recording import Recording
 from ser_stream.stream.recognizer import Recognizer
-
-DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
 
 
 def latencies_ms(recognizer: Recognizer, files: list[Path]) -> tuple[list[float], int]:
@@ -35,7 +34,7 @@ def latencies_ms(recognizer: Recognizer, files: list[Path]) -> tuple[list[float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="*", type=Path, default=sorted(DEMO.glob("*.flac")))
+    parser.add_argument("files", nargs="*", type=Path, default=DEMO)
     parser.add_argument("--grammar", default="")
     parser.add_argument("--text-model", default="")
     parser.add_argument("--rounds", type=int, default=10)

@@ -1,6 +1,6 @@
 """Sensitivity of scores to chance: the same sound a few milliseconds later, and with faint noise.
 
-    python benchmarks/chance.py [FILE ...]       by default the demo recordings
+    python -m benchmarks.chance [FILE ...]       by default the demo recordings
 
 The positions of frames, steps and turns in a sound are a matter of chance, and a score is only as
 exact as its change when they move. Prints, for each recording, the largest change of any score of
@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.sound import DEMO
 from ser_stream.audio.speech import read_samples
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.units import SAMPLE_RATE_HZ
 
-DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
 LATER_MS = (1, 3, 5, 8, 10)
 NOISE = (1e-5, 3e-5, 1e-4)  # deviation; full scale is 1
 
@@ -39,7 +39,7 @@ def largest_change(before: list[EmotionEstimate], after: list[EmotionEstimate]) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="*", type=Path, default=sorted(DEMO.glob("*.flac")))
+    parser.add_argument("files", nargs="*", type=Path, default=DEMO)
     parser.add_argument("--model", default="default")
     arguments = parser.parse_args()
     recognizer, rng = Recognizer(arguments.model), np.random.default_rng(0)

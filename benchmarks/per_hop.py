@@ -1,105 +1,122 @@
-"""The time of one estimate by this package and by a straightforward baseline, in the same run.
+"""One estimate per hop: this package's engines and other ways, in turn, with one thread.
 
-    python benchmarks/per_hop.py [FILE ...] [--model NAME|DIR] [--rounds N]
+* the engines: from the push of the block that completes a window to its estimate, voice activity
+  and features of that block included; and their network alone, as that of the others is alone;
+* whole window: librosa's log-mel of the last 5 s, then the same network over all of it;
+* a network of the size of wav2vec2-base over the last 5 s of samples;
+* an encoder of the size of Whisper base, over 5 s and over the 30 s that Whisper pads to.
 
-Both process the same speech with one thread, one after the other:
-
-* package: `StreamWindower` and `WindowScorer`, which compute everything once and keep it;
-* baseline: at each hop librosa's log-mel of the last five seconds, then the same network over all
-  of it.
-
-Prints the milliseconds from the completion of a window to its estimate (p50, p99); for the package
-also the share of one core that real-time recognition takes (features and voice activity included),
-and the peak memory of the process.
+In each round every contestant runs, and each round begins with another one, so that other load on
+the machine meets all of them.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
-import time
-from pathlib import Path
+from collections.abc import Callable
 
-import librosa
 import numpy as np
 import torch
 
-from ser_stream.audio.block import AudioBlock
-from ser_stream.data.feature_cache import read_samples
-from ser_stream.features.log_mel import LogMelConfig
+from benchmarks import peers
+from benchmarks.engines import Timing, network_call, open_recognizers, time_stream
+from benchmarks.measuring import Result, SkippedError, latency_summary, milliseconds, run_part
+from benchmarks.sound import speech
 from ser_stream.models.checkpoint import load_model
-from ser_stream.stream.model_settings import scoring_settings, window_settings
-from ser_stream.stream.scoring import WindowScorer
-from ser_stream.stream.settings import RecognizerSettings
-from ser_stream.stream.windowing import StreamWindower
+from ser_stream.stream.recognizer import Recognizer
 from ser_stream.units import SAMPLE_RATE_HZ
 
-DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
-BLOCK_LENGTH = 512
+HOP_S = 0.5
+CALLS, NETWORK_CALLS = 5, 30
+"""How often a large network, and the package's own alone, run in a round."""
+
+Contestant = Callable[[], list[float]]
+"""Makes some estimates, and returns the milliseconds of each."""
 
 
-def time_package(samples: np.ndarray, model, info) -> tuple[list[float], float]:
-    """Return milliseconds per window, and CPU seconds per second of sound."""
-    settings = RecognizerSettings()
-    windows = window_settings(model, settings)
-    windower = StreamWindower(windows, settings.turns)
-    scorer = WindowScorer(model, info.name, scoring_settings(model, info, settings, windows))
-    times = []
-    started = time.process_time()
-    for end in range(BLOCK_LENGTH, len(samples), BLOCK_LENGTH):
-        part = samples[end - BLOCK_LENGTH : end, None]
-        for window in windower.push(AudioBlock(part, SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ, 0.0)):
-            before = time.perf_counter()
-            scorer(window)
-            times.append(1e3 * (time.perf_counter() - before))
-    return times, (time.process_time() - started) / (len(samples) / SAMPLE_RATE_HZ)
+def measure(arguments: argparse.Namespace) -> Result:
+    """Time all contestants in rounds; the first round warms up."""
+    torch.set_num_threads(1)
+    samples = speech()[: 8 * SAMPLE_RATE_HZ] if arguments.quick else speech()
+    recognizers, missing = open_recognizers()
+    if not recognizers:
+        raise SkippedError(f"no engine can be used: {missing}")
+    streams: dict[str, list[Timing]] = {engine: [] for engine in recognizers}
+    contestants: dict[str, Contestant] = {
+        engine: _stream_of(recognizer, samples, streams[engine])
+        for engine, recognizer in recognizers.items()
+    }
+    contestants |= {
+        f"{engine}, network alone": _repeated(network_call(engine), NETWORK_CALLS)
+        for engine in recognizers
+    }
+    others, parameters = _other_ways(samples, quick=arguments.quick)
+    times = run_rounds(contestants | others, rounds=1 if arguments.quick else 20)
+    shares = {
+        engine: sum(t.cpu_s for t in timed[1:]) / sum(t.sound_s for t in timed[1:])
+        for engine, timed in streams.items()
+    }
+    return {
+        "hop_s": HOP_S,
+        "contestants": {name: latency_summary(found) for name, found in times.items()},
+        "parameters": parameters,
+        "share_of_core": {engine: round(share, 5) for engine, share in shares.items()},
+        "missing": missing,
+    }
 
 
-def time_baseline(samples: np.ndarray, model, config: LogMelConfig) -> list[float]:
-    """Return milliseconds per window."""
-    length = config.samples_for(model.window_frames)
-    hop = model.hop_frames * config.hop_length
-    times = []
-    with torch.inference_mode():
-        for end in range(length, len(samples), hop):
-            before = time.perf_counter()
-            power = librosa.feature.melspectrogram(
-                y=samples[end - length : end], sr=SAMPLE_RATE_HZ, n_fft=config.n_fft,
-                hop_length=config.hop_length, win_length=config.win_length, window=config.window,
-                center=False, n_mels=config.n_mels, fmin=config.fmin, fmax=config.fmax,
-            )  # fmt: skip
-            frames = librosa.power_to_db(power, ref=1.0, top_db=None).T
-            model(torch.from_numpy(frames)[None].float()).softmax(dim=1)
-            times.append(1e3 * (time.perf_counter() - before))
+def run_rounds(contestants: dict[str, Contestant], rounds: int) -> dict[str, list[float]]:
+    """Return the times of all contestants without those of a first round."""
+    names = list(contestants)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds + 1):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            found = contestants[name]()
+            times[name] += found if number else []
+        print(f"round {number} of {rounds}", flush=True)
     return times
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="*", type=Path, default=sorted(DEMO.glob("*.flac")))
-    parser.add_argument("--model", default="default")
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    model, info = load_model(arguments.model)
-    samples = np.concatenate([read_samples(path) for path in arguments.files])
-    package_ms, baseline_ms, shares = [], [], []
-    for number in range(arguments.rounds + 1):
-        times, share = time_package(samples, model, info)
-        baseline_times = time_baseline(samples, model, model.features)
-        if number:  # the first round warms up
-            package_ms += times
-            baseline_ms += baseline_times
-            shares.append(share)
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    for name, times in (("package", package_ms), ("baseline", baseline_ms)):
-        p50, p99 = np.percentile(times, [50, 99])
-        print(f"{name}: {len(times)} windows, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
-    ratio = np.median(baseline_ms) / np.median(package_ms)
-    print(f"ratio of medians, baseline to package: {ratio:.1f}")
-    print(f"package, share of one core in real time: {np.median(shares):.1%}")
-    print(f"peak memory of this process, librosa and both included: {peak_mib:.0f} MiB")
+def _stream_of(recognizer: Recognizer, samples: np.ndarray, timed: list[Timing]) -> Contestant:
+    """Return a contestant that runs the samples as a stream, and appends its `Timing`."""
+
+    def run() -> list[float]:
+        timed.append(time_stream(recognizer, samples))
+        return timed[-1].estimates_ms
+
+    return run
+
+
+def _repeated(call: Callable[[], object], n: int) -> Contestant:
+    return lambda: [milliseconds(call) for _ in range(n)]
+
+
+def _other_ways(samples: np.ndarray, quick: bool) -> tuple[dict[str, Contestant], dict[str, int]]:
+    """Return the contestants that are not this package's engines, and numbers of parameters."""
+    model, _ = load_model("default")
+    windows = peers.windows_of(samples, HOP_S)
+    layers = {"layers": 1} if quick else {}
+    classifier, classifier_size = peers.wav2vec2(**layers)
+    encoder, encoder_size = peers.whisper_encoder(peers.WINDOW_S, **layers)
+    padded, _ = peers.whisper_encoder(peers.WHISPER_WHOLE_S, **layers)
+    size = peers.n_parameters(model)
+    ways = {
+        "whole window": (peers.whole_window(model), windows, size),
+        "wav2vec2": (classifier, windows[:CALLS], classifier_size),
+        "whisper 5 s": (encoder, windows[:CALLS], encoder_size),
+        "whisper 30 s": (padded, windows[:CALLS], encoder_size),
+    }
+    contestants = {
+        name: _over(peer, chosen[:1] if quick else chosen)
+        for name, (peer, chosen, _) in ways.items()
+    }
+    return contestants, {"ser_stream": size} | {name: n for name, (*_, n) in ways.items()}
+
+
+def _over(peer: peers.Peer, windows: list[np.ndarray]) -> Contestant:
+    return lambda: [milliseconds(lambda window=window: peer(window)) for window in windows]
 
 
 if __name__ == "__main__":
-    main()
+    run_part(measure)

@@ -1,6 +1,6 @@
 """Live streams that a machine serves: latency, CPU and memory of pools that are fed in real time.
 
-    python benchmarks/pool.py [--streams N] [--processes P] [--seconds S] [--engine E]
+    python -m benchmarks.pool [--streams N] [--processes P] [--seconds S] [--engine E]
 
 Each stream plays the demo recordings, joined by pauses, from another place, in blocks of 32 ms that
 are pushed when a microphone would deliver them. Each process serves its share of the streams with
@@ -25,17 +25,17 @@ import json
 import math
 import multiprocessing
 import time
-from pathlib import Path
 
 import numpy as np
-import soundfile
 
-RATE = 16_000
-BLOCK = 512
+from benchmarks.measuring import memory_mb
+from benchmarks.sound import BLOCK_LENGTH as BLOCK
+from benchmarks.sound import recordings
+from ser_stream.units import SAMPLE_RATE_HZ as RATE
+
 PAUSE_S = 1.5
 """Silence between recordings, which begin and end with 0.8 s of it themselves."""
 WARM_UP_S = 5.0
-DEMO = Path(__file__).parents[1] / "ser_stream" / "demo"
 
 
 class Receiver:
@@ -106,18 +106,9 @@ def serve(arguments: argparse.Namespace, index: int, results, barrier) -> None:
 
 def demo_sound() -> np.ndarray:
     """Return the demo recordings with pauses between them, (n,) int16."""
-    pause = np.zeros(round(PAUSE_S * RATE), np.int16)
-    recordings = [soundfile.read(path, dtype="int16")[0] for path in sorted(DEMO.glob("*.flac"))]
-    return np.concatenate([part for recording in recordings for part in (recording, pause)])
-
-
-def memory_mb() -> dict[str, float]:
-    """Return the proportional and the resident set size of this process."""
-    kilobytes = {}
-    for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]:
-        name, value, *_ = line.split()
-        kilobytes[name.rstrip(":")] = int(value)
-    return {"pss": kilobytes["Pss"] / 1024, "rss": kilobytes["Rss"] / 1024}
+    pause = round(PAUSE_S * RATE)
+    sound = np.concatenate([np.pad(samples, (0, pause)) for samples in recordings()])
+    return np.round(32767 * sound).astype(np.int16)
 
 
 def summary(arguments: argparse.Namespace, found: list[dict]) -> dict:
@@ -143,7 +134,8 @@ def summary(arguments: argparse.Namespace, found: list[dict]) -> dict:
         "late_push_ms": {"p99": round(float(np.percentile(late_ms, 99)), 1)},
         "cpu_cores": round(sum(each["cpu_cores"] for each in found), 2),
         "memory_mb": {
-            kind: round(sum(each["memory"][kind] for each in found)) for kind in ("pss", "rss")
+            kind: round(sum(each["memory"][f"{kind}_mb"] for each in found))
+            for kind in ("pss", "rss")
         },
     }
 

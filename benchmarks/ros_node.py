@@ -1,6 +1,6 @@
 """CPU, memory, latency and lost estimates of the ROS 2 node, in real time in a real graph.
 
-    python benchmarks/ros_node.py [--minutes M] [--model NAME|DIR]
+    python -m benchmarks.ros_node [--minutes M] [--model NAME|DIR]
 
 Plays the demo recordings on the topic `audio`, best effort, again and again, to two processes: the
 node, and a peer, which is an rclpy node that only receives the audio. Prints each one's share of a
@@ -13,18 +13,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from array import array
-from pathlib import Path
 
 import numpy as np
 
-BLOCK_LENGTH = 512
+from benchmarks.measuring import ROOT, cpu_s, memory_mb
+from benchmarks.sound import BLOCK_LENGTH, speech
+from ser_stream.units import SAMPLE_RATE_HZ
+
 PEER = "receive-only"
 
 
@@ -45,41 +45,20 @@ def receive_only() -> None:
 
 def sound(minutes: float) -> np.ndarray:
     """Return the demo recordings, repeated for that long, 1 s of silence between, (n,) int16."""
-    from ser_stream.data.feature_cache import read_samples
-    from ser_stream.units import SAMPLE_RATE_HZ
-
-    demo = sorted((Path(__file__).parent.parent / "ser_stream" / "demo").glob("*.flac"))
-    once = np.concatenate([np.pad(read_samples(path), (0, SAMPLE_RATE_HZ)) for path in demo])
-    n_samples = round(60 * minutes * SAMPLE_RATE_HZ)
-    repeated = np.tile(once, -(-n_samples // len(once)))[:n_samples]
+    repeated = np.resize(speech(), round(60 * minutes * SAMPLE_RATE_HZ))
     return np.round(np.pad(repeated, (0, SAMPLE_RATE_HZ)) * 32767).astype("<i2")
 
 
 def offline_estimates(samples: np.ndarray, model: str) -> int:
     """Return how many estimates these samples give when they are pushed at once."""
     from ser_stream import Recognizer
-    from ser_stream.units import SAMPLE_RATE_HZ
 
     return len(Recognizer(model).push(samples, SAMPLE_RATE_HZ))
-
-
-def cpu_s(pid: int) -> float:
-    """Return the CPU time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory_mib(pid: int) -> float:
-    """Return the resident memory of a process."""
-    (line,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(line) / 1024
 
 
 def play(node, publisher, message_type, samples: np.ndarray) -> None:
     """Publish samples at the pace of a microphone, and spin meanwhile."""
     import rclpy
-
-    from ser_stream.units import SAMPLE_RATE_HZ
 
     started = time.monotonic()
     for start in range(0, len(samples), BLOCK_LENGTH):
@@ -104,8 +83,6 @@ def main() -> None:
     from rclpy.qos import QoSProfile, ReliabilityPolicy
     from std_msgs.msg import String
 
-    from ser_stream.units import SAMPLE_RATE_HZ
-
     samples = sound(arguments.minutes)
     minute = 60 * SAMPLE_RATE_HZ
     expected = offline_estimates(samples, arguments.model)
@@ -118,14 +95,17 @@ def main() -> None:
 
     ser_stream_node = [sys.executable, "-m", "ser_stream.ros.node", "--ros-args"]
     ser_stream_node += ["-p", "source:=topic", "-p", f"model:={arguments.model}"]
-    commands = {"ser_stream": ser_stream_node, PEER: [sys.executable, __file__, PEER]}
-    processes = {name: subprocess.Popen(command) for name, command in commands.items()}
+    commands = {
+        "ser_stream": ser_stream_node,
+        PEER: [sys.executable, "-m", "benchmarks.ros_node", PEER],
+    }
+    processes = {name: subprocess.Popen(command, cwd=ROOT) for name, command in commands.items()}
     try:
         while publisher.get_subscription_count() < 2:
             rclpy.spin_once(node, timeout_sec=0.1)
         before = {name: cpu_s(process.pid) for name, process in processes.items()}
         play(node, publisher, AudioDataStamped, samples[:minute])
-        early = {name: memory_mib(process.pid) for name, process in processes.items()}
+        early = {name: memory_mb(process.pid)["rss_mb"] for name, process in processes.items()}
         play(node, publisher, AudioDataStamped, samples[minute:])
         ends_at = time.monotonic() + 3
         while time.monotonic() < ends_at:
@@ -134,7 +114,7 @@ def main() -> None:
             name: (cpu_s(process.pid) - before[name]) / (60 * arguments.minutes)
             for name, process in processes.items()
         }
-        late = {name: memory_mib(process.pid) for name, process in processes.items()}
+        late = {name: memory_mb(process.pid)["rss_mb"] for name, process in processes.items()}
     finally:
         for process in processes.values():
             process.send_signal(signal.SIGINT)
@@ -146,7 +126,7 @@ def main() -> None:
     for name, share in shares.items():
         print(f"CPU of {name}: {share:.1%} of one core")
     for name in commands:
-        held = f"{early[name]:.0f} MiB after a minute, {late[name]:.0f} at the end"
+        held = f"{early[name]:.0f} MB after a minute, {late[name]:.0f} at the end"
         print(f"memory of {name}: {held}")
     print(f"CPU, ratio: {shares['ser_stream'] / shares[PEER]:.2f}")
     print(f"latency: p50 {np.median(latencies):.1f} ms, p99 {np.percentile(latencies, 99):.1f} ms")

@@ -5,7 +5,7 @@ utterance estimates by sound, and those by sound and words, with PocketSphinx in
 with a grammar of the twelve sentences (nine words of ten recognised). Each sentence is said with
 every emotion, so words cannot help here; the question is how much they cost.
 
-python benchmarks/words_live.py --corpora DIR
+python -m benchmarks.words_live --corpora DIR
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def test_each_test_module_is_named_after_the_module_that_it_tests():
         name = path.relative_to(tests)
         if name.as_posix() in WITHOUT_A_MODULE:
             continue
-        folder = ROOT if name.parts[0] == "tools" else PACKAGE
+        folder = ROOT if name.parts[0] in ("tools", "benchmarks") else PACKAGE
         module = folder / name.with_name(name.name.removeprefix("test_"))
         assert module.is_file(), f"{path}: tests no module; {module} does not exist"
 
