@@ -104,7 +104,9 @@ class PooledStream:
             scores = yield from self.session.scoring(self._parts.popleft())
             self._deliver(scores.estimate())
         else:
-            yield from self.session.encoding_ahead()
+            turn = self.session.take_progress()
+            if turn is not None:
+                yield from self.session.encoding_ahead(turn)
 
     def _put(self, parts: list[Window | TurnEnd]) -> None:
         """Queue parts; they replace a window that has not been scored since an earlier run."""

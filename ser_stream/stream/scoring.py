@@ -100,6 +100,10 @@ class WindowScorer:
             modality=AUDIO,
         )
 
+    def encode_ahead(self, features: TurnFeatures, turn_start_s: Seconds) -> None:
+        """Do the same as `encoding_ahead`, at once."""
+        answered(self._network, self.encoding_ahead(features, turn_start_s))
+
     def encoding_ahead(self, features: TurnFeatures, turn_start_s: Seconds) -> Asking[None]:
         """Compute steps of the turn in progress before a window needs them.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Generator, Iterator
 
@@ -17,6 +18,19 @@ from ser_stream.stream.window import TurnEnd, TurnFeatures, Window
 from ser_stream.stream.windowing import Analysis, StreamWindower, analysed
 from ser_stream.stream.word_fusion import Event, WordFusion
 from ser_stream.units import Seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class TurnProgress:
+    """A turn in progress that has new frames.
+
+    Attributes:
+        features: frames and sound of the turn.
+        start_s: when the turn began, on the stream's clock.
+    """
+
+    features: TurnFeatures
+    start_s: Seconds
 
 
 class StreamSession:
@@ -36,7 +50,7 @@ class StreamSession:
         self._scorer = scorer
         self._scored = self._skipped = 0
         self._scoring_since: float | None = None  # monotonic
-        self._encoded = (0, 0)  # `_extent` at the last `encoding_ahead`
+        self._encoded = (0, 0)  # `_extent` at the last `take_progress`
         self._rejection = ""  # why the source's last block could not be used
 
     def push(self, block: AudioBlock | None) -> list[Window | TurnEnd]:
@@ -93,16 +107,30 @@ class StreamSession:
         features = self.windower.spoken
         return features is not None and _extent(features) != self._encoded
 
-    def encoding_ahead(self) -> Asking[None]:
-        """Compute the newest steps of the turn in progress, before a window needs them.
+    def take_progress(self) -> TurnProgress | None:
+        """Return the turn in progress, once for each of its new frames; else None.
 
-        The next window is then scored sooner, and the network's work is spread over time.
+        Called by the thread that pushes blocks.
         """
         features = self.windower.spoken
-        if features is not None:
-            self._encoded = _extent(features)
-            start_s = self.windower.timeline.time_at(features.turn.start)
-            yield from self._scorer.encoding_ahead(features, start_s)
+        if features is None or _extent(features) == self._encoded:
+            return None
+        self._encoded = _extent(features)
+        return TurnProgress(features, self.windower.timeline.time_at(features.turn.start))
+
+    def encoding_ahead(self, turn: TurnProgress) -> Asking[None]:
+        """Compute the newest steps of the turn in progress, before a window needs them.
+
+        The next window is then scored sooner, and the network's work is spread over time. All parts
+        of earlier turns must have been scored.
+        """
+        with self._watched():
+            yield from self._scorer.encoding_ahead(turn.features, turn.start_s)
+
+    def encode_ahead(self, turn: TurnProgress) -> None:
+        """Do the same as `encoding_ahead`, at once."""
+        with self._watched():
+            self._scorer.encode_ahead(turn.features, turn.start_s)
 
     def note_skipped(self) -> None:
         """Count a window that is not scored because a newer one has replaced it."""
@@ -133,12 +161,18 @@ class StreamSession:
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:
         """Note that scoring of a window has begun, and count it at the end."""
+        with self._watched():
+            yield
+        self._scored += 1
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Note that the network runs, for those who look whether it hangs."""
         self._scoring_since = time.monotonic()
         try:
             yield
         finally:
             self._scoring_since = None
-        self._scored += 1
 
 
 def _extent(features: TurnFeatures) -> tuple[int, int]:
