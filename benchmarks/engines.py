@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from ser_stream.engines.choose import ONNX, ONNX_INT8, TORCH, open_network
 
 from benchmarks.sound import blocks
 from ser_stream import Recognizer
 from ser_stream.emotion import INTERVAL
+from ser_stream.engines.choose import ONNX, ONNX_INT8, TORCH, open_network
 from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ
 

@@ -16,10 +16,10 @@ import time
 
 import numpy as np
 import torch
-from ser_stream.engines.base import Network
-from ser_stream.engines.choose import TORCH, open_network
 
 from benchmarks.measuring import Result, SkippedError, latency_summary, run_part
+from ser_stream.engines.base import Network
+from ser_stream.engines.choose import TORCH, open_network
 
 HOP_S, TICK_S = 0.5, 0.02
 ON_GPU, ON_CPU = (1000, 2500, 5000, 7500, 10000), (25, 50)

@@ -89,15 +89,21 @@ def answer_together(network: Network, calls: Sequence[Call]) -> list[Answer]:
 
 
 def _encode_together(network: Network, calls: Sequence[Encode]) -> list[Answer]:
-    first = network.initial_state(1)
-    states = [
-        tuple(array[0] for array in first) if call.state is None else call.state for call in calls
-    ]
+    states = [_initial_state(network) if call.state is None else call.state for call in calls]
     steps, state = network.encode(
         _stack([call.frames for call in calls]),
         tuple(_stack(arrays) for arrays in zip(*states, strict=True)),
     )
-    return [Encoded(steps[row], tuple(array[row] for array in state)) for row in range(len(calls))]
+    # A stream keeps its state: copies, as views would keep those of the whole batch.
+    return [
+        Encoded(steps[row], tuple(array[row].copy() for array in state))
+        for row in range(len(calls))
+    ]
+
+
+def _initial_state(network: Network) -> State:
+    """Return the state of one stream at the start of a turn."""
+    return tuple(array[0] for array in network.initial_state(1))
 
 
 def _score_together(network: Network, calls: Sequence[Score]) -> list[Answer]:

@@ -1,4 +1,8 @@
-"""Live streams: one thread captures sound, another scores it, and the newest window wins."""
+"""Live streams: one thread captures sound, another scores it, and the newest window wins.
+
+Between windows, the scoring thread computes the steps of the turn so far, so that few are left to
+compute when a window is complete.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 
 from ser_stream.emotion import INTERVAL
-from ser_stream.stream.session import StreamSession
+from ser_stream.stream.session import StreamSession, TurnProgress
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.stream.word_fusion import Event, MakeFusion, WordFusion
 from ser_stream.units import Seconds
@@ -30,6 +34,7 @@ class WindowQueue:
     def __init__(self, on_skip: Callable[[], None] = lambda: None) -> None:
         self._on_skip = on_skip
         self._parts: deque[Window | TurnEnd] = deque()
+        self._progress: TurnProgress | None = None
         self._changed = threading.Condition()
         self._woken = False
         self._ended = False
@@ -42,6 +47,13 @@ class WindowQueue:
                 self._parts.pop()
                 self._on_skip()
             self._parts.append(part)
+            self._progress = None  # the part needs all steps that it was about
+            self._changed.notify()
+
+    def put_progress(self, turn: TurnProgress) -> None:
+        """Pass on the newest state of a turn in progress, after all windows and turns before it."""
+        with self._changed:
+            self._progress = turn
             self._changed.notify()
 
     def wake(self) -> None:
@@ -60,8 +72,10 @@ class WindowQueue:
             self._ended, self._error = True, error
             self._changed.notify()
 
-    def take_all(self, wait_s: Callable[[], Seconds | None]) -> Iterator[Window | TurnEnd | None]:
-        """Yield windows and turn ends until the end.
+    def take_all(
+        self, wait_s: Callable[[], Seconds | None]
+    ) -> Iterator[Window | TurnEnd | TurnProgress | None]:
+        """Yield windows, turn ends and, when there are none, turns in progress, until the end.
 
         None is yielded when `wake` was called, and when none came within `wait_s()`.
 
@@ -72,10 +86,15 @@ class WindowQueue:
         while True:
             with self._changed:
                 self._changed.wait_for(
-                    lambda: self._parts or self._woken or self._is_over(wait_s), wait_s()
+                    lambda: self._parts or self._progress or self._woken or self._is_over(wait_s),
+                    wait_s(),
                 )
                 woken, self._woken = self._woken, False
-                part = self._parts.popleft() if self._parts else None
+                part: Window | TurnEnd | TurnProgress | None
+                if self._parts:
+                    part = self._parts.popleft()
+                else:
+                    part, self._progress = self._progress, None
                 if part is None and not woken and self._is_over(wait_s):
                     if self._error is not None:
                         raise self._error
@@ -98,7 +117,9 @@ def live_events(session: StreamSession, make_fusion: MakeFusion) -> Generator[Ev
         _capturing(session, queue, fusion),
     ):
         for part in queue.take_all(fusion.wait_s):
-            if part is not None:
+            if isinstance(part, TurnProgress):
+                session.encode_ahead(part)
+            elif part is not None:
                 fusion.add(session.score(part))
             yield from fusion.take()
 
@@ -116,6 +137,8 @@ def _capturing(session: StreamSession, queue: WindowQueue, fusion: WordFusion) -
         try:
             for block in session.source.blocks():
                 put(session.push_or_skip(block))
+                if (turn := session.take_progress()) is not None:
+                    queue.put_progress(turn)
             put(session.finish())
             queue.end()
         except BaseException as error:  # raised again in the caller's thread

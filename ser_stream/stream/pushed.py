@@ -59,6 +59,8 @@ class PushedStream:
         events: list[Event] = []
         for block in self._blocks.push(samples, rate_hz):
             events += scored_events(self._session, self._fusion, self._session.push(block))
+            if (turn := self._session.take_progress()) is not None:
+                self._session.encode_ahead(turn)
         return events + self._fusion.take()
 
     def finish(self) -> list[Event]:

@@ -14,7 +14,7 @@ from ser_stream.models.calibration import Calibration
 from ser_stream.stream.decoding import TurnDecoder, TurnMean
 from ser_stream.stream.scores import Scores
 from ser_stream.stream.turn_encoder import TurnEncoder, WholeTurn
-from ser_stream.stream.window import TurnEnd, Window
+from ser_stream.stream.window import TurnEnd, TurnFeatures, Window
 from ser_stream.units import Seconds
 
 
@@ -100,16 +100,21 @@ class WindowScorer:
             modality=AUDIO,
         )
 
-    def encoding_ahead(self, turn: int, n_frames: int) -> Asking[None]:
-        """Compute a turn's steps before a window needs them; nothing before its first window."""
-        if self._turn is not None and self._turn.number == turn:
-            yield from self._turn.encoder.encode_ahead(n_frames)
+    def encode_ahead(self, features: TurnFeatures, turn_start_s: Seconds) -> None:
+        """Do the same as `encoding_ahead`, at once."""
+        answered(self._network, self.encoding_ahead(features, turn_start_s))
+
+    def encoding_ahead(self, features: TurnFeatures, turn_start_s: Seconds) -> Asking[None]:
+        """Compute steps of the turn in progress before a window needs them.
+
+        All parts of the turns before it must have been scored: the speaker memory holds them.
+        """
+        encoder = self._state_of(features, turn_start_s).encoder
+        yield from encoder.encode_ahead(features.n_extracted)
 
     def _outputs(self, part: Window | TurnEnd) -> Asking[tuple[np.ndarray, np.ndarray | None]]:
         """Return `logits`, and valence and arousal (2,) of a model that has them, else None."""
-        turn = self._turn
-        if turn is None or turn.number != part.turn:
-            turn = self._turn = self._begin_turn(part)
+        turn = self._state_of(part.features, part.turn_start_s)
         outputs = yield from turn.encoder.outputs(part.n_frames)
         affect = outputs.affect
         logits = outputs.logits.astype(np.float64)
@@ -119,23 +124,27 @@ class WindowScorer:
         if part.trigger != UTTERANCE:
             return smoothed, affect
         self._remember(turn, part, outputs.statistics)
+        self._turn = None  # its frames and steps are not needed any more
         return turn.logits.mean(), None if affect is None else turn.affect.mean()
 
-    def _begin_turn(self, part: Window | TurnEnd) -> _TurnState:
-        settings = self.settings
-        encoder = TurnEncoder(
-            self._network, part.features, settings.window_steps, self._speaker_offset(part)
-        )
-        return _TurnState(
-            part.turn, encoder, TurnDecoder(settings.smoothing), TurnMean(settings.smoothing)
-        )
+    def _state_of(self, features: TurnFeatures, turn_start_s: Seconds) -> _TurnState:
+        """Return the state of a turn, a new one where the turn has not been seen before."""
+        turn, settings = self._turn, self.settings
+        if turn is None or turn.number != features.number:
+            offset = self._speaker_offset(turn_start_s)
+            encoder = TurnEncoder(self._network, features, settings.window_steps, offset)
+            smoothing = settings.smoothing
+            turn = self._turn = _TurnState(
+                features.number, encoder, TurnDecoder(smoothing), TurnMean(smoothing)
+            )
+        return turn
 
-    def _speaker_offset(self, part: Window | TurnEnd) -> np.ndarray | None:
+    def _speaker_offset(self, turn_start_s: Seconds) -> np.ndarray | None:
         """Return the speaker memory's offset for a new turn, see `SpeakerMemory`."""
         if self._memory is None:
             return None
         last_end_s = self._remembered_until_s
-        if last_end_s is not None and part.turn_start_s - last_end_s > FORGET_S:
+        if last_end_s is not None and turn_start_s - last_end_s > FORGET_S:
             self._memory.reset()
         return self._memory.offset
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Generator, Iterator
 
@@ -13,10 +14,23 @@ from ser_stream.errors import InputError
 from ser_stream.stream.scores import Scores
 from ser_stream.stream.scoring import WindowScorer
 from ser_stream.stream.status import StreamStatus
-from ser_stream.stream.window import TurnEnd, Window
+from ser_stream.stream.window import TurnEnd, TurnFeatures, Window
 from ser_stream.stream.windowing import Analysis, StreamWindower, analysed
 from ser_stream.stream.word_fusion import Event, WordFusion
 from ser_stream.units import Seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class TurnProgress:
+    """A turn in progress that has new frames.
+
+    Attributes:
+        features: frames and sound of the turn.
+        start_s: when the turn began, on the stream's clock.
+    """
+
+    features: TurnFeatures
+    start_s: Seconds
 
 
 class StreamSession:
@@ -36,6 +50,7 @@ class StreamSession:
         self._scorer = scorer
         self._scored = self._skipped = 0
         self._scoring_since: float | None = None  # monotonic
+        self._encoded = (0, 0)  # `_extent` at the last `take_progress`
         self._rejection = ""  # why the source's last block could not be used
 
     def push(self, block: AudioBlock | None) -> list[Window | TurnEnd]:
@@ -86,14 +101,36 @@ class StreamSession:
         with self._counted():
             return (yield from self._scorer.scoring(part))
 
-    def encoding_ahead(self) -> Asking[None]:
-        """Compute the newest steps of the turn in progress, before a window needs them.
+    @property
+    def can_encode_ahead(self) -> bool:
+        """Whether there are frames that `encoding_ahead` has not been called for."""
+        features = self.windower.spoken
+        return features is not None and _extent(features) != self._encoded
 
-        The next window is then scored sooner, and the network's work is spread over time.
+    def take_progress(self) -> TurnProgress | None:
+        """Return the turn in progress, once for each of its new frames; else None.
+
+        Called by the thread that pushes blocks.
         """
         features = self.windower.spoken
-        if features is not None:
-            yield from self._scorer.encoding_ahead(features.number, features.n_extracted)
+        if features is None or _extent(features) == self._encoded:
+            return None
+        self._encoded = _extent(features)
+        return TurnProgress(features, self.windower.timeline.time_at(features.turn.start))
+
+    def encoding_ahead(self, turn: TurnProgress) -> Asking[None]:
+        """Compute the newest steps of the turn in progress, before a window needs them.
+
+        The next window is then scored sooner, and the network's work is spread over time. All parts
+        of earlier turns must have been scored.
+        """
+        with self._watched():
+            yield from self._scorer.encoding_ahead(turn.features, turn.start_s)
+
+    def encode_ahead(self, turn: TurnProgress) -> None:
+        """Do the same as `encoding_ahead`, at once."""
+        with self._watched():
+            self._scorer.encode_ahead(turn.features, turn.start_s)
 
     def note_skipped(self) -> None:
         """Count a window that is not scored because a newer one has replaced it."""
@@ -124,12 +161,23 @@ class StreamSession:
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:
         """Note that scoring of a window has begun, and count it at the end."""
+        with self._watched():
+            yield
+        self._scored += 1
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Note that the network runs, for those who look whether it hangs."""
         self._scoring_since = time.monotonic()
         try:
             yield
         finally:
             self._scoring_since = None
-        self._scored += 1
+
+
+def _extent(features: TurnFeatures) -> tuple[int, int]:
+    """Return the turn's number, and the number of its frames that can be read."""
+    return features.number, features.n_extracted
 
 
 def recorded_events(session: StreamSession, fusion: WordFusion) -> Generator[Event, None, None]:

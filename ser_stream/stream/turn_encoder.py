@@ -18,6 +18,9 @@ SPARE_S: Seconds = 1.0
 windows continue during the pause that ends a turn, but only the pause's post-roll belongs to the
 turn (see `audio.turns`)."""
 
+AHEAD_S: Seconds = 0.1
+"""Sound in each call that computes steps before a window needs them."""
+
 
 class Frames(Protocol):
     """The feature frames of a turn, such as `TurnFeatures`."""
@@ -66,6 +69,7 @@ class TurnEncoder:
         self._frame_offset = None if by_statistics else offset
         step_s = network.features.frame_s * self._framing.frames_per_step
         self._spare_steps = math.ceil(SPARE_S / step_s)
+        self._ahead_steps = max(1, round(AHEAD_S / step_s))
         self._first = 0  # number of the first step in `_steps`
         self._steps: Array | None = None  # (steps, n)
         self._state: State | None = None  # of a recurrent network, behind the last step
@@ -77,15 +81,27 @@ class TurnEncoder:
         return outputs
 
     def encode_ahead(self, n_frames: int) -> Asking[None]:
-        """Compute the steps up to frame `n_frames` before a window needs them."""
-        end = self._framing.steps_in(n_frames)
-        if end > 0:
+        """Compute the steps up to frame `n_frames` before a window needs them.
+
+        Each call has `AHEAD_S` of sound, so that those of several streams have the same shape and
+        run as one batch. Does nothing for a network that would compute its context in each call.
+        """
+        if self._framing.context_frames:
+            return
+        for end in range(
+            self._known + self._ahead_steps, self._framing.steps_in(n_frames) + 1, self._ahead_steps
+        ):
             yield from self._steps_until(end)
 
     def mean_frame(self, n_frames: int) -> np.ndarray:
         """Return the mean of the turn's first `n_frames` frames, (dimension,) float64."""
         mean: np.ndarray = self._frames.read(0, n_frames).mean(axis=0, dtype=np.float64)
         return mean
+
+    @property
+    def _known(self) -> int:
+        """Number of the turn's steps that have been computed or passed over."""
+        return self._first + (0 if self._steps is None else len(self._steps))
 
     def _window(self, n_frames: int) -> Asking[Array]:
         """Return the steps of the window that ends with frame `n_frames`, (steps, n)."""
@@ -98,7 +114,7 @@ class TurnEncoder:
 
     def _steps_until(self, end: int) -> Asking[Array]:
         """Return all kept steps, up to `end` at least, after dropping old ones."""
-        known = self._first + (0 if self._steps is None else len(self._steps))
+        known = self._known
         if self._steps is not None and end <= known:
             return self._steps  # a turn's end lies before the end of its last window
         oldest = max(0, end - self._window_steps - self._spare_steps)

@@ -58,7 +58,7 @@ def test_streams_together_get_the_probabilities_of_each_alone(speech):
         for frames in zip(*(samples.reshape(-1, FRAME_LENGTH) for samples in streams), strict=True)
     ]
     alone = [frame_probabilities(VoiceActivity(), samples) for samples in streams]
-    np.testing.assert_array_equal(np.transpose(together), alone)
+    np.testing.assert_allclose(np.transpose(together), alone, atol=1e-5)
 
 
 def test_reset_clears_the_state_of_the_network(speech):

@@ -1,6 +1,7 @@
 """The queue between the thread that captures sound and the one that scores it."""
 
 from ser_stream.stream.live import WindowQueue
+from ser_stream.stream.session import TurnProgress
 from streams import stream
 
 
@@ -31,3 +32,18 @@ def test_take_all_yields_none_when_woken_and_after_the_timeout(speech):
     assert next(windows) is None  # something else is still awaited
     patience[0] = None
     assert list(windows) == []
+
+
+def test_a_turn_in_progress_is_taken_where_no_window_waits_and_the_newest_wins(speech):
+    window = stream(speech)[0][0]
+    first, second, third = (TurnProgress(window.features, start_s) for start_s in (0.0, 1.0, 2.0))
+    queue = WindowQueue()
+    taken = queue.take_all(lambda: None)
+    queue.put_progress(first)
+    queue.put(window)  # makes what was to be computed ahead of it superfluous
+    queue.put_progress(second)
+    assert next(taken) is window
+    queue.put_progress(third)
+    assert next(taken) is third
+    queue.end()
+    assert list(taken) == []
