@@ -9,16 +9,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 import onnx
-import onnx.numpy_helper
+import onnx.helper
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from ser_stream.engines.onnx import EIGHT_BIT, HEAD, LABELS, STEPS, UTTERANCE
@@ -29,14 +26,9 @@ from ser_stream.models.base import BimodalModel, EmotionModel
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import HUGGING_FACE, ModelInfo, OnnxExport, find_writable, read_info
 from ser_stream.models.segment_batch import SegmentBatch
+from ser_stream.training.onnx_weights import QUANTISED, pack, quantise
 
 OPSET = 17
-QUANTISED = ["LSTM", "GRU", "MatMul", "Gemm"]
-"""Operators whose weights become eight-bit. Convolutions stay: ONNX Runtime has no fast kernel for
-dynamically quantised ones on every CPU."""
-
-MIN_PACKED = 1024
-"""Smaller arrays of weights stay floats."""
 
 
 def export_model(name_or_folder: str | Path, eight_bit: bool = False) -> ModelInfo:
@@ -147,14 +139,14 @@ def _export_streaming(model: EmotionModel, folder: Path, eight_bit: bool) -> Onn
     files = [STEPS, HEAD]
     for name, quantised in EIGHT_BIT.items():
         (folder / quantised).unlink(missing_ok=True)
-        if eight_bit and _quantise(folder / name, folder / quantised, name == STEPS):
+        if eight_bit and quantise(folder / name, folder / quantised, name == STEPS):
             files.append(quantised)
     if eight_bit and EIGHT_BIT[STEPS] not in files:
         raise InputError(
             f"--int8: the front end of {folder.name} has fewer than two layers of "
             f"{', '.join(QUANTISED)}, and its first one stays as it is"
         )
-    return OnnxExport(_hashes(folder, files), model.framing, model.remembers_statistics)
+    return OnnxExport(_packed(folder, files), model.framing, model.remembers_statistics)
 
 
 def _export_utterance(model: BimodalModel, folder: Path) -> OnnxExport:
@@ -179,7 +171,7 @@ def _export_utterance(model: BimodalModel, folder: Path) -> OnnxExport:
     outputs = ["logits", *ATTENTIONS][:n_outputs]
     axes = {name: axes[name] for name in inputs}
     _export(_Utterance(model), inputs, outputs, axes, folder / UTTERANCE, model.labels)
-    return OnnxExport(_hashes(folder, [UTTERANCE]))
+    return OnnxExport(_packed(folder, [UTTERANCE]))
 
 
 def _export(
@@ -205,57 +197,7 @@ def _export(
         )
     exported = onnx.load(path)
     onnx.helper.set_model_props(exported, {LABELS: ",".join(labels)})
-    _pack(exported.graph)
     onnx.save(exported, path)
-
-
-def _pack(graph: onnx.GraphProto) -> None:
-    """Store weights that are multiples of eight-bit numbers as such, with their scales.
-
-    Those of a model that was saved with `eight_bit` are. ONNX Runtime computes the floats again
-    when it loads the file; computation stays in floats.
-    """
-    for initializer in list(graph.initializer):
-        weights = onnx.numpy_helper.to_array(initializer)
-        if weights.dtype != np.float32 or weights.ndim < 2 or weights.size < MIN_PACKED:
-            continue
-        for axis in (weights.ndim - 1, weights.ndim - 2, tuple(range(1, weights.ndim))):
-            scale = np.abs(weights).max(axis=axis, keepdims=True).clip(min=1e-12) / 127
-            packed = np.rint(weights / scale)
-            if np.abs(packed * scale - weights).max() > 1e-6 * np.abs(weights).max():
-                continue
-            name = initializer.name
-            graph.initializer.remove(initializer)
-            for suffix, array in (("packed", packed.astype(np.int8)), ("scale", scale)):
-                tensor = onnx.numpy_helper.from_array(array, f"{name}_{suffix}")
-                graph.initializer.append(tensor)
-            cast = onnx.helper.make_node(
-                "Cast", [f"{name}_packed"], [f"{name}_float"], to=onnx.TensorProto.FLOAT
-            )
-            scaled = onnx.helper.make_node("Mul", [f"{name}_float", f"{name}_scale"], [name])
-            graph.node.insert(0, scaled)
-            graph.node.insert(0, cast)
-            break
-
-
-def _quantise(path: Path, quantised: Path, takes_features: bool) -> bool:
-    """Write a network with weights in eight bits; return whether it has such layers.
-
-    Args:
-        takes_features: the first layer stays in floats, because inputs are rounded too: the power
-            of mel bands spans more than eight bits (a third of the answers would change).
-    """
-    graph = onnx.load(path).graph
-    layers = [node.name for node in graph.node if node.op_type in QUANTISED]
-    first = layers[: int(takes_features)]
-    if len(layers) == len(first):
-        return False
-    with _quiet():
-        quantize_dynamic(
-            path, quantised, op_types_to_quantize=QUANTISED, weight_type=QuantType.QInt8,
-            per_channel=True, nodes_to_exclude=first,
-        )  # fmt: skip
-    return True
 
 
 @contextlib.contextmanager
@@ -284,8 +226,6 @@ def _separate_attention_inputs(network: nn.Module) -> Iterator[None]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Export without warnings: the constants that they are about are sizes of the network."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # its operator has no ONNX counterpart
     try:
@@ -294,8 +234,10 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
-        logging.disable(disabled)
 
 
-def _hashes(folder: Path, files: list[str]) -> dict[str, str]:
+def _packed(folder: Path, files: list[str]) -> dict[str, str]:
+    """Store the weights of the files in fewer bytes, and return each file's SHA-256."""
+    for name in files:
+        pack(folder / name)
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
