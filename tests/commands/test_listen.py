@@ -219,7 +219,7 @@ def test_models_are_listed():
         "default",
         "  use         ser-stream listen --model default (or no option)",
     ]
-    assert "  network     voice_lstm, 6.7 MiB" in lines
+    assert "  network     voice_lstm, 4.1 MiB" in lines
     assert "  licence     all corpora allow commercial use" in lines
     assert "  UA          CREMA-D 66.1 %, speakers not in training" in lines
     assert "  use         ser-stream listen --text-model can-english --asr BACKEND" in lines
