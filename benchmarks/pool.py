@@ -11,8 +11,9 @@ one pool. Numbers are of the seconds after the warm-up. Prints one JSON object:
 * estimates: number, all streams together; skipped: windows that a newer one replaced;
 * dropped_s: seconds of sound that were dropped;
 * latency_ms: p50, p99 and the largest, from the moment at which a microphone would have delivered
-  the last sample to the estimate; for windows while someone speaks, and for turns' ends;
-* late_push_ms: p99 of how late blocks were pushed, which is part of the latency;
+  the block of the last sample to the estimate, however late the block was pushed. An utterance's
+  last sample is 0.4 s before the end of the pause by which its end is known;
+* late_push_ms: p99 of how late blocks were pushed;
 * cpu_cores: processor time of all processes per second, feeding included;
 * memory_mb: sum of the processes' proportional set sizes (PSS), and of their resident sets (RSS).
 """
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import time
 from pathlib import Path
@@ -37,22 +39,21 @@ DEMO = Path(__file__).parents[1] / "ser_stream" / "demo"
 
 
 class Receiver:
-    """Receives estimates, and notes how long after their sound they came.
+    """Receives estimates, and notes how long after their sound they came."""
 
-    Args:
-        started: `time.monotonic()` at which the streams began.
-    """
-
-    def __init__(self, started: float):
-        self._started = started
+    def __init__(self) -> None:
+        self.starts: dict[str, float] = {}  # stream -> `time.monotonic()` of its first sample
         self.latencies_ms: dict[str, list[float]] = {"interval": [], "utterance": []}
         self.spoken_s = 0.0
+        self.over = False  # whether later estimates are not counted
 
     def __call__(self, name, estimate) -> None:
         now = time.monotonic()
-        if now < self._started + WARM_UP_S:
+        block_end_s = math.ceil(estimate.end_s * RATE / BLOCK - 1e-6) * BLOCK / RATE
+        if block_end_s < WARM_UP_S or self.over:
             return
-        self.latencies_ms[estimate.trigger].append(estimate.latency_ms)
+        latency_s = now - self.starts[name] - block_end_s
+        self.latencies_ms[estimate.trigger].append(1e3 * latency_s)
         if estimate.trigger == "utterance":
             self.spoken_s += estimate.end_s - estimate.start_s
 
@@ -68,9 +69,10 @@ def serve(arguments: argparse.Namespace, index: int, results, barrier) -> None:
     offsets = rng.integers(0, len(sound), len(numbers))
     delays = np.sort(rng.uniform(0, BLOCK / RATE, len(numbers)))  # no two push at once
     barrier.wait()
-    started = time.monotonic()
-    receiver = Receiver(started)
+    started = time.monotonic() + 0.1
+    receiver = Receiver()
     streams = [pool.open(f"stream{number}", receiver) for number in numbers]
+    receiver.starts = {s.name: started + d for s, d in zip(streams, delays, strict=True)}
     blocks = round((WARM_UP_S + arguments.seconds) * RATE / BLOCK)
     late_ms, cpu_s = [], 0.0
     for n in range(blocks):
@@ -85,6 +87,7 @@ def serve(arguments: argparse.Namespace, index: int, results, barrier) -> None:
             stream.push(sound[first : first + BLOCK], RATE)
             late_ms.append(1e3 * (time.monotonic() - due))
     cpu_s, measured_s = time.process_time() - cpu_s, time.monotonic() - measured_from
+    receiver.over = True
     statuses = [stream.status for stream in streams]
     memory = memory_mb()
     pool.close()

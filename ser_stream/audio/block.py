@@ -41,6 +41,11 @@ class AudioBlock:
     def __post_init__(self) -> None:
         object.__setattr__(self, "samples", as_float32(self.samples, where="audio block"))
 
+    @property
+    def length_s(self) -> Seconds:
+        """Duration of the samples."""
+        return len(self.samples) / self.sample_rate_hz
+
     def pieces(self, max_length_s: Seconds) -> Iterator[AudioBlock]:
         """Yield the same samples in blocks of at most that length."""
         n, length = len(self.samples), max(1, int(max_length_s * self.sample_rate_hz))

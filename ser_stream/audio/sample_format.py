@@ -17,6 +17,7 @@ reaches. Such arrays usually hold the integers of a 16-bit recording."""
 _INTEGER_SCALES = {"int8": 2.0**7, "uint8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31}
 """Name of an integer type -> its full scale. uint8 is offset binary: 128 is silence."""
 
+_FLOAT32 = np.dtype(np.float32)
 _FLOATS = ("float16", "float32", "float64")
 _ACCEPTED = ", ".join([*_INTEGER_SCALES, *_FLOATS])
 
@@ -38,6 +39,14 @@ def as_float32(
         InputError: the array has another type (bool, complex, text, int64...), another shape, or
             floats that are too large.
     """
+    if (
+        isinstance(samples, np.ndarray)
+        and samples.dtype is _FLOAT32
+        and samples.ndim == 2
+        and samples.shape[1]
+        and max_float == math.inf
+    ):
+        return samples  # usual: a block of samples that have been converted before
     try:
         array = np.asarray(samples)
     except ValueError as error:  # lists of unequal length
@@ -50,8 +59,11 @@ def as_float32(
         )
     name = _type_name(array.dtype)
     if name in _INTEGER_SCALES:
-        offset = 128.0 if name == "uint8" else 0.0
-        return ((array.astype(np.float64) - offset) / _INTEGER_SCALES[name]).astype(np.float32)
+        samples = array.astype(np.float32)
+        if name == "uint8":
+            samples -= np.float32(128)
+        samples *= np.float32(1 / _INTEGER_SCALES[name])  # exact: a power of two
+        return samples
     if name not in _FLOATS:
         raise InputError(f"{where}: found samples of type {name}; accepted are {_ACCEPTED}")
     _check_magnitude(array, where, max_float)

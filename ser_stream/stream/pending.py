@@ -12,14 +12,18 @@ from ser_stream.audio.block import AudioBlock
 from ser_stream.stream.pushed import BlockAssembler
 from ser_stream.units import Seconds
 
-MAX_PENDING_S: Seconds = 5.0
+MAX_PENDING_S: Seconds = 6.0
 """Sound that may wait. It bounds a stream's memory, and how far behind its estimates may be."""
+
+DROPPED_S: Seconds = 5.0
+"""The oldest sound, so much and a block, is dropped where more waits. It is more than a `Timeline`
+fills with silence, whose analysis would take as long as that of the sound."""
 
 
 class PendingSound:
     """Holds the blocks of one stream until the pool analyses them, in order.
 
-    Where more than `MAX_PENDING_S` waits, the oldest blocks are dropped. The times of the others
+    Where more than `MAX_PENDING_S` waits, the oldest is dropped. The times of the other blocks
     stay, so that the stream has a gap there, as after any loss of sound.
 
     Any thread may push and end; one thread takes.
@@ -77,15 +81,15 @@ class PendingSound:
 
     def _append(self, block: AudioBlock) -> None:
         self._blocks.append(block)
-        self._seconds += _length_s(block)
-        while self._seconds > MAX_PENDING_S:
-            self._dropped_s += _length_s(self._pop())
+        self._seconds += block.length_s
+        if self._seconds <= MAX_PENDING_S:
+            return
+        dropped_s = 0.0
+        while dropped_s <= DROPPED_S:
+            dropped_s += self._pop().length_s
+        self._dropped_s += dropped_s
 
     def _pop(self) -> AudioBlock:
         block = self._blocks.popleft()
-        self._seconds = self._seconds - _length_s(block) if self._blocks else 0.0
+        self._seconds = self._seconds - block.length_s if self._blocks else 0.0
         return block
-
-
-def _length_s(block: AudioBlock) -> Seconds:
-    return len(block.samples) / block.sample_rate_hz

@@ -130,10 +130,9 @@ class StreamPool:
                 self._work.clear()
                 while self._core.run_once():
                     pass
-        except BaseException:
+        except Exception:
             logger.exception("the pool ends, with all of its streams")
             self._core.abandon()
-            raise
 
 
 class PoolStream:
@@ -151,7 +150,7 @@ class PoolStream:
     def push(self, samples: Samples, rate: float) -> None:
         """Add the next samples, and return at once.
 
-        Where the pool cannot keep up, the oldest sound that waits is dropped, which is a gap.
+        Where more than 6 s of sound wait, the oldest 5 s are dropped, which is a gap.
 
         Args:
             samples, rate: see `Recognizer.push`.

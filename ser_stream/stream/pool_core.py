@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import logging
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -26,7 +25,7 @@ from ser_stream.units import Seconds
 logger = logging.getLogger("ser_stream")
 
 MAX_BATCH = 32
-"""Streams whose network calls run together. More are no cheaper each, and their estimates wait."""
+"""Streams that are scored in one run. More are no cheaper each, and their estimates would wait."""
 
 
 class PoolCore:
@@ -109,18 +108,16 @@ class PoolCore:
     def run_once(self) -> bool:
         """Analyse some sound of each stream and score what is due; return whether more is left.
 
-        The work for one stream is bounded, however much of its sound waits.
+        The work is bounded, however much sound waits. What is due comes first, by the time of its
+        last sample; steps of turns in progress are computed ahead where there is room.
         """
         streams = self.streams
         run_together((s.analysis() for s in streams if s.has_sound), detect_together)
         due = sorted((s for s in streams if s.due), key=lambda s: s.captured_at)
-        others = [s for s in streams if not s.due and s.speaking]
-        for batch in _batches(due + others, MAX_BATCH):
-            run_together(
-                (s.scoring() for s in batch), functools.partial(answer_together, self._network)
-            )
+        ahead = [s for s in streams if s.session.can_encode_ahead and not s.due]
+        run_together((s.scoring() for s in (due + ahead)[:MAX_BATCH]), self._answer)
         self._remove_finished()
-        return any(s.has_sound or s.due for s in self.streams)
+        return any(s.has_work for s in self.streams)
 
     def _check_room(self, name: str) -> None:
         if self._closed:
@@ -162,12 +159,6 @@ def _send(asking: Generator[Any, Any, None], answer: Any) -> Any | None:
         return asking.send(answer)
     except StopIteration:
         return None
-
-
-def _batches(streams: list[PooledStream], size: int) -> Iterable[list[PooledStream]]:
-    remaining = iter(streams)
-    while batch := list(itertools.islice(remaining, size)):
-        yield batch
 
 
 def _check(settings: RecognizerSettings, max_streams: object) -> None:

@@ -14,7 +14,6 @@ from ser_stream.stream.session import StreamSession
 from ser_stream.stream.status import StreamStatus
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.stream.windowing import Detecting
-from ser_stream.units import Seconds
 
 logger = logging.getLogger("ser_stream")
 
@@ -23,10 +22,6 @@ OnEstimate = Callable[[str, EmotionEstimate], None]
 
 MAX_BLOCKS = 4
 """Blocks of 32 ms that a stream analyses in one run: a flood of sound delays no other stream."""
-
-BEHIND_S: Seconds = 1.0
-"""Sound that waits where a stream is behind: then its windows are not scored before it has caught
-up, and newer ones replace them."""
 
 
 class PooledStream:
@@ -56,15 +51,13 @@ class PooledStream:
 
     @property
     def due(self) -> bool:
-        """Whether a window or turn end is to be scored now."""
-        if not self._parts:
-            return False
-        return self._parts[0].trigger != INTERVAL or not self._behind
+        """Whether a window or turn end is to be scored."""
+        return bool(self._parts)
 
     @property
-    def speaking(self) -> bool:
-        """Whether a turn is in progress."""
-        return self.session.windower.speaking
+    def has_work(self) -> bool:
+        """Whether another run has something to do."""
+        return self.has_sound or self.due or self.session.can_encode_ahead
 
     @property
     def captured_at(self) -> float:
@@ -84,10 +77,6 @@ class PooledStream:
         """Note that the pool has let go of the stream."""
         self._over.set()
 
-    @property
-    def _behind(self) -> bool:
-        return self.sound.seconds > BEHIND_S
-
     def status(self) -> StreamStatus:
         """Return the state of the stream."""
         return self.session.status(dropped_s=self.sound.dropped_s)
@@ -95,15 +84,16 @@ class PooledStream:
     def analysis(self) -> Detecting[None]:
         """Analyse the next blocks of sound, up to the next window or turn end."""
         for _ in range(MAX_BLOCKS):
-            if self.due:
-                return
             block = self.sound.take()
             if block is None:
                 break
-            self._put((yield from self.session.analyse_or_skip(block)))
+            parts = yield from self.session.analyse_or_skip(block)
+            if parts:
+                return self._put(parts)
         if self.sound.exhausted and not self._finished:
-            self._put(self.session.finish())
             self._finished = True
+            self._put(self.session.finish())
+        return None
 
     def scoring(self) -> Asking[None]:
         """Score the window or turn end that is due, and deliver its estimate.
@@ -117,11 +107,11 @@ class PooledStream:
             yield from self.session.encoding_ahead()
 
     def _put(self, parts: list[Window | TurnEnd]) -> None:
-        for part in parts:
-            if self._behind and self._parts and self._parts[-1].trigger == INTERVAL:
-                self._parts.pop()
-                self.session.note_skipped()
-            self._parts.append(part)
+        """Queue parts; they replace a window that has not been scored since an earlier run."""
+        if parts and self._parts and self._parts[-1].trigger == INTERVAL:
+            self._parts.pop()
+            self.session.note_skipped()
+        self._parts += parts
 
     def _deliver(self, estimate: EmotionEstimate) -> None:
         try:

@@ -13,7 +13,7 @@ from ser_stream.errors import InputError
 from ser_stream.stream.scores import Scores
 from ser_stream.stream.scoring import WindowScorer
 from ser_stream.stream.status import StreamStatus
-from ser_stream.stream.window import TurnEnd, Window
+from ser_stream.stream.window import TurnEnd, TurnFeatures, Window
 from ser_stream.stream.windowing import Analysis, StreamWindower, analysed
 from ser_stream.stream.word_fusion import Event, WordFusion
 from ser_stream.units import Seconds
@@ -36,6 +36,7 @@ class StreamSession:
         self._scorer = scorer
         self._scored = self._skipped = 0
         self._scoring_since: float | None = None  # monotonic
+        self._encoded = (0, 0)  # `_extent` at the last `encoding_ahead`
         self._rejection = ""  # why the source's last block could not be used
 
     def push(self, block: AudioBlock | None) -> list[Window | TurnEnd]:
@@ -86,6 +87,12 @@ class StreamSession:
         with self._counted():
             return (yield from self._scorer.scoring(part))
 
+    @property
+    def can_encode_ahead(self) -> bool:
+        """Whether there are frames that `encoding_ahead` has not been called for."""
+        features = self.windower.spoken
+        return features is not None and _extent(features) != self._encoded
+
     def encoding_ahead(self) -> Asking[None]:
         """Compute the newest steps of the turn in progress, before a window needs them.
 
@@ -93,7 +100,8 @@ class StreamSession:
         """
         features = self.windower.spoken
         if features is not None:
-            yield from self._scorer.encoding_ahead(features.number, features.n_extracted)
+            self._encoded = _extent(features)
+            yield from self._scorer.encoding_ahead(*self._encoded)
 
     def note_skipped(self) -> None:
         """Count a window that is not scored because a newer one has replaced it."""
@@ -130,6 +138,11 @@ class StreamSession:
         finally:
             self._scoring_since = None
         self._scored += 1
+
+
+def _extent(features: TurnFeatures) -> tuple[int, int]:
+    """Return the turn's number, and the number of its frames that can be read."""
+    return features.number, features.n_extracted
 
 
 def recorded_events(session: StreamSession, fusion: WordFusion) -> Generator[Event, None, None]:

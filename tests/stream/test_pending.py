@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ser_stream.stream.pending import MAX_PENDING_S, PendingSound
+from ser_stream.audio.timeline import Timeline
+from ser_stream.stream.pending import DROPPED_S, MAX_PENDING_S, PendingSound
 
 RATE = 16_000
 
@@ -28,7 +29,7 @@ def test_blocks_are_taken_in_order():
     assert sound.seconds == 0.0 and sound.exhausted and sound.dropped_s == 0.0
 
 
-def test_the_oldest_sound_beyond_the_limit_is_dropped_and_the_times_of_the_rest_stay():
+def test_sound_beyond_the_limit_is_dropped_and_the_times_of_the_rest_stay():
     sound = PendingSound()
     for chunk in np.array_split(ramp(12.0), 12):
         sound.push(chunk, RATE)
@@ -36,7 +37,18 @@ def test_the_oldest_sound_beyond_the_limit_is_dropped_and_the_times_of_the_rest_
     blocks = taken(sound)
     assert blocks[0].time_s == pytest.approx((blocks[0].samples[-1, 0] + 1) / RATE)
     assert blocks[-1].time_s == pytest.approx(12.0, abs=0.032)
-    assert sound.dropped_s == pytest.approx(12.0 - MAX_PENDING_S, abs=0.032)
+    assert sound.dropped_s == pytest.approx(2 * DROPPED_S, abs=0.1)
+
+
+def test_dropped_sound_is_a_gap_that_is_not_filled_with_silence():
+    sound, timeline = PendingSound(), Timeline()
+    sound.push(ramp(0.5), RATE)
+    for block in taken(sound):
+        timeline.push(block.samples[:, 0], block.time_s)
+    sound.push(ramp(MAX_PENDING_S + 0.1), RATE)
+    block = sound.take()
+    assert timeline.push(block.samples[:, 0], block.time_s).restarted
+    assert timeline.gap_s == pytest.approx(sound.dropped_s)
 
 
 def test_nothing_is_added_after_the_end():
