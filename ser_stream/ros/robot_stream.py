@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -93,6 +94,7 @@ class RobotStream:
             name=f"topic {stream.topic}",
         )
         self._type_problem = ""
+        self._grace_until_s = time.monotonic() + self._audio.MAX_SILENCE_S
         self._interrupted = False
         self._enabled = settings.enabled
         self._robot_speaks = False
@@ -139,8 +141,9 @@ class RobotStream:
         if interrupted and not self._interrupted:
             self._push(None)
         self._interrupted = interrupted
-        problem = self._type_problem or self._audio.last_error
-        self._graph.update(NodeState(self._pooled.status, model=self._model, problem=problem))
+        self._graph.update(
+            NodeState(self._pooled.status, model=self._model, problem=self._problem())
+        )
 
     def close(self, timeout_s: Seconds | None = None) -> None:
         """End the stream: its last estimate is waited for, but not longer than the timeout."""
@@ -149,6 +152,12 @@ class RobotStream:
         self._pooled.close(timeout_s)
         self._graph.publish_silence()
         self._transport.close(self._topics)
+
+    def _problem(self) -> str:
+        """What is wrong with the topic; "" while its first message may still be on its way."""
+        if self._pooled.status.position_s == 0 and time.monotonic() < self._grace_until_s:
+            return ""
+        return self._type_problem or self._audio.last_error
 
     def _push(self, block: AudioBlock | None) -> None:
         """Pass a block, or None for an interruption, to the pool."""

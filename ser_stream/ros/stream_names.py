@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ser_stream.errors import InputError
 from ser_stream.ros.messages import full_name
 
 ENTRY = re.compile(r"/?[A-Za-z_*][A-Za-z0-9_*]*(/[A-Za-z_*][A-Za-z0-9_*]*)*")
 """Names and patterns whose parts are accepted by ROS 2, where `*` is replaced."""
+
+ACCEPTED = "namespaces, such as robot1, and patterns of topics, such as /*/audio"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,10 +53,7 @@ class StreamNames:
     def __init__(self, entries: Sequence[str], node_namespace: str = "") -> None:
         for entry in entries:
             if not ENTRY.fullmatch(entry):
-                raise InputError(
-                    f"streams: found {entry!r}; accepted are namespaces, such as robot1, and "
-                    "patterns of topics, such as /*/audio"
-                )
+                raise InputError(f"streams: found {entry!r}; accepted are {ACCEPTED}")
         names = [full_name(entry, node_namespace.strip("/")) for entry in entries]
         self.named = tuple(
             StreamTopic(n, f"{n}/audio") for n in dict.fromkeys(names) if "*" not in n
@@ -72,16 +71,24 @@ class StreamNames:
         return None
 
 
-def listed(value: str | Sequence[str]) -> tuple[str, ...]:
+def listed(value: object) -> tuple[str, ...]:
     """Return the entries of the parameter: a list, or text that spaces or commas divide.
+
+    Raises:
+        InputError: it is neither.
 
     >>> listed("robot1, robot2")
     ('robot1', 'robot2')
     >>> listed(["robot1", "/*/audio"])
     ('robot1', '/*/audio')
     """
-    texts = [value] if isinstance(value, str) else value
-    return tuple(entry for text in texts for entry in re.split(r"[\s,]+", text) if entry)
+    if value is None:  # rclpy leaves a parameter unset where a file says []
+        return ()
+    if isinstance(value, str):
+        return tuple(entry for entry in re.split(r"[\s,]+", value) if entry)
+    if not isinstance(value, Iterable):
+        raise InputError(f"streams: found {value!r}; accepted are {ACCEPTED}")
+    return tuple(entry for text in value for entry in listed(text))
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

@@ -214,12 +214,19 @@ def test_topics_that_match_a_pattern_join_and_leave(graph, serve, clock, speech)
     assert_estimates(graph.details("/robot1"), alone(speech) * 2)
 
 
-def test_a_named_stream_stays_without_a_publisher(graph, serve, clock):
+def test_a_named_stream_stays_without_a_publisher(graph, serve, clock, monkeypatch):
+    monkeypatch.setattr(AudioMessages, "MAX_SILENCE_S", 0.0)
     fleet = serve("robot1")
     poll(fleet, clock, 2 * GONE_S)
     assert "/robot1/audio" in graph.subscribed
     level, message, _ = graph.reports("robot1/ser_stream: speech emotion")[-1]
     assert (level, message) == (ERROR, "topic /robot1/audio: no message yet")
+
+
+def test_the_first_message_of_a_robot_that_joins_is_waited_for(graph, serve, caplog):
+    serve("robot1").update()
+    assert graph.reports("robot1/ser_stream: speech emotion")[-1][0] == OK
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_more_streams_than_the_pool_accepts_are_refused_until_there_is_room(

@@ -168,6 +168,7 @@ def test_every_lifecycle_transition_works_twice_with_streams(observer, tmp_path)
         ({"source": "topic", "asr": "pocketsphinx"}, "asr: found 'pocketsphinx'; accepted with"),
         ({"source": "topic", "voice_id": "anna"}, "voice_id: found 'anna'; accepted with streams"),
         ({"source": "topic", "streams": ["robot 1", "-"]}, "streams: found '1'; accepted are"),
+        ({"source": "topic", "streams": 3}, "streams: found 3; accepted are namespaces"),
     ],
 )
 def test_parameters_that_do_not_fit_are_named_in_one_line(observer, tmp_path, wrong, message):

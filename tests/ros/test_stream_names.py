@@ -14,6 +14,7 @@ from ser_stream.ros.stream_names import StreamNames, StreamTopic, listed
         ("", ()),
         ([""], ()),
         ([], ()),
+        (None, ()),
         ("robot1", ("robot1",)),
         ("robot1 robot2", ("robot1", "robot2")),
         ("robot1, robot2,", ("robot1", "robot2")),
@@ -58,6 +59,12 @@ def test_a_name_is_a_namespace_relative_to_that_of_the_node(entry, node_namespac
 def test_the_namespace_of_a_pattern_ends_with_its_last_asterisk(pattern, topic, namespace):
     expected = namespace and StreamTopic(namespace, topic)
     assert StreamNames([pattern]).match(topic) == expected
+
+
+@pytest.mark.parametrize("value", [3, True, [1, 2], ["robot1", 2]])
+def test_what_is_no_text_is_refused(value):
+    with pytest.raises(InputError, match=r"streams: found .*; accepted are namespaces"):
+        listed(value)
 
 
 @pytest.mark.parametrize("entry", ["1robot", "robot 1", "robot1/", "//robot1", "robot-1", "/", "~"])
