@@ -110,6 +110,8 @@ class Fleet:
         """End all streams."""
         self._active = False
         deadline_s = time.monotonic() + CLOSE_TIMEOUT_S
+        for robot in self._streams.values():
+            robot.end()  # all of them, so that the pool ends them together
         for namespace in list(self._streams):
             self._leave(namespace, max(0.0, deadline_s - time.monotonic()))
         self._refused.clear()

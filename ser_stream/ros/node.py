@@ -60,7 +60,7 @@ class EmotionNode(LifecycleNode):
         self._log_handler = LogForwarder(self.get_logger())
         logging.getLogger("ser_stream").addHandler(self._log_handler)
         logging.getLogger("ser_stream").setLevel(logging.INFO)
-        self._transport = RclpyTransport(self)
+        self._transport = RclpyTransport(self, warns=not self._value("streams"))
         self._unconfigured = GraphPublisher(self._transport, self.get_fully_qualified_name())
         self._serving: SingleStream | Fleet | None = None  # while configured
         self.add_on_set_parameters_callback(self._on_parameters)

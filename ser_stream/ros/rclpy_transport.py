@@ -16,6 +16,11 @@ from rosidl_runtime_py.set_message import set_message_fields
 from rosidl_runtime_py.utilities import get_message
 from std_msgs.msg import Bool
 
+try:
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
+
 from ser_stream.ros.audio_messages import message_type_name, message_types
 from ser_stream.ros.audio_topic import AudioMessages
 from ser_stream.ros.messages import DIAGNOSTICS, Content, Topic
@@ -29,10 +34,14 @@ class RclpyTransport:
 
     Args:
         node: owns the publishers.
+        warns: whether rclpy logs where another node's QoS does not fit. It costs two more objects
+            per publisher and subscription, over all of which rclpy's executor loops for each
+            message: too much where there are hundreds.
     """
 
-    def __init__(self, node: LifecycleNode) -> None:
+    def __init__(self, node: LifecycleNode, warns: bool = True) -> None:
         self._node = node
+        self._warns = warns
         self._diagnostics = self._create(DIAGNOSTICS)
         self._publishers: dict[Topic, Any] = {}
 
@@ -78,12 +87,17 @@ class RclpyTransport:
             # Python stalls.
             QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            event_callbacks=self._subscription_events(),
         )
         if audio_type == "AudioStamped":  # each message holds its format
             return [subscription]
         folder, slash, _ = topic.rpartition("/")
         info = self._node.create_subscription(
-            messages.AudioInfo, f"{folder}{slash}audio_info", audio.push_info, 10
+            messages.AudioInfo,
+            f"{folder}{slash}audio_info",
+            audio.push_info,
+            10,
+            event_callbacks=self._subscription_events(),
         )
         return [subscription, info]
 
@@ -91,7 +105,10 @@ class RclpyTransport:
         def on_message(message: Bool) -> None:
             on_flag(message.data)
 
-        return [self._node.create_subscription(Bool, topic, on_message, 10)]
+        subscription = self._node.create_subscription(
+            Bool, topic, on_message, 10, event_callbacks=self._subscription_events()
+        )
+        return [subscription]
 
     def unsubscribe(self, subscriptions: Iterable[Any]) -> None:
         for subscription in subscriptions:
@@ -121,8 +138,15 @@ class RclpyTransport:
         )
         override = QoSOverridingOptions.with_default_policies()
         return self._node.create_publisher(
-            get_message(topic.type), topic.name, qos, qos_overriding_options=override
+            get_message(topic.type),
+            topic.name,
+            qos,
+            qos_overriding_options=override,
+            event_callbacks=PublisherEventCallbacks(use_default_callbacks=self._warns),
         )
+
+    def _subscription_events(self) -> SubscriptionEventCallbacks:
+        return SubscriptionEventCallbacks(use_default_callbacks=self._warns)
 
 
 class LogForwarder(logging.Handler):

@@ -145,10 +145,15 @@ class RobotStream:
             NodeState(self._pooled.status, model=self._model, problem=self._problem())
         )
 
-    def close(self, timeout_s: Seconds | None = None) -> None:
-        """End the stream: its last estimate is waited for, but not longer than the timeout."""
+    def end(self) -> None:
+        """Receive nothing any more, without waiting for the last estimate."""
         self._transport.unsubscribe(self._subscriptions)
         self._subscriptions = []
+        self._pooled.close(timeout_s=0.0)
+
+    def close(self, timeout_s: Seconds | None = None) -> None:
+        """End the stream: its last estimate is waited for, but not longer than the timeout."""
+        self.end()
         self._pooled.close(timeout_s)
         self._graph.publish_silence()
         self._transport.close(self._topics)
