@@ -8,9 +8,9 @@ another place, best effort, to a node with `streams: /*/audio`. Prints one JSON 
 * robots, block_ms, seconds, model, middleware;
 * cpu_cores: processor time of the node per second; memory_mib: its resident memory at the end;
 * estimates: number, all robots together;
-* latency_ms: p50, p99 and the largest of interval estimates, from the stamp of the block with their
-  last sample, taken when it is published, to the arrival of `emotion/details` here. It includes the
-  transport in both directions, and however long blocks wait in rclpy;
+* latency_ms: p50, p99 and the largest of interval estimates, from their last sample, by the stamps
+  of the blocks, to the arrival of `emotion/details` here. It includes the rest of that sample's
+  block, the transport in both directions, and however long blocks wait in rclpy;
 * late_publish_ms: p99 of how late blocks were published here: if it is not small, the publisher is
   what the computer is too slow for.
 
