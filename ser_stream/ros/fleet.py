@@ -154,7 +154,9 @@ class Fleet:
     def _poll(self, now_s: Seconds) -> None:
         """Let streams join and leave."""
         found, refused = self._found()
-        self._seen_s.update(dict.fromkeys(found, now_s))
+        for namespace, stream in found.items():
+            if namespace not in self._streams or self._streams[namespace].stream == stream:
+                self._seen_s[namespace] = now_s
         for namespace in list(self._streams):
             if now_s - self._seen_s[namespace] > GONE_S:
                 self._leave(namespace, CLOSE_TIMEOUT_S)

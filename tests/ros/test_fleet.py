@@ -277,6 +277,18 @@ def test_a_namespace_is_served_from_one_topic(graph, serve, clock):
     assert "/robot1 is served from /robot1/audio" in graph.reports(POOL)[-1][1]
 
 
+def test_a_robot_whose_topic_is_renamed_is_served_again(graph, serve, clock, speech):
+    fleet = serve("/*/audio", "/*/mic")
+    graph.others = {"/robot1/audio": AUDIO_TYPE}
+    poll(fleet, clock)
+    graph.others = {"/robot1/mic": AUDIO_TYPE}
+    poll(fleet, clock, GONE_S + 1)
+    assert graph.subscribed == {"/robot1/mic", "/robot1/robot_speaking"}
+    graph.play("/robot1/mic", speech)
+    fleet.stop()
+    assert_estimates(graph.details("/robot1"), alone(speech))
+
+
 # Diagnostics and failures
 
 
