@@ -14,6 +14,8 @@ PARAMETERS = {
     "device": "Microphone: its name, a part of its name, or its index.",
     "file": "Recording to play, for source:=file.",
     "audio_type": "Message type of the audio, for source:=topic.",
+    "streams": "Several robots in one process, for source:=topic: namespaces and patterns of "
+    "topics, divided by spaces.",
     "asr": "Speech recogniser.",
     "asr_model": "Model of faster_whisper: size, repository of the Hugging Face Hub, or folder.",
     "asr_language": "Language code such as en.",

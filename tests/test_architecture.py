@@ -78,6 +78,7 @@ WITHOUT_A_MODULE = {
     "golden/test_golden.py": "estimates of the program from end to end",
     "ros/test_launch.py": "the launch files",
     "ros/test_node_audio.py": "the audio of ros/node.py, apart for its length",
+    "ros/test_node_streams.py": "several robots in ros/node.py, apart for its length",
 }
 """Test module that is not named after a module -> what it tests."""
 

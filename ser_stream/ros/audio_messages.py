@@ -52,6 +52,16 @@ class AudioFormat:
     sample_format: str = "S16LE"
 
 
+def message_type_name(audio_type: str) -> str:
+    """Return the full name of a message type of audio, as the graph has it."""
+    return f"audio_common_msgs/msg/{audio_type}"
+
+
+def is_audio_type(name: str) -> bool:
+    """Whether that is the full name of a message type of audio."""
+    return name in map(message_type_name, AUDIO_TYPES)
+
+
 def message_types(audio_type: str) -> ModuleType:
     """Return the module `audio_common_msgs.msg`.
 

@@ -1,4 +1,4 @@
-"""A ROS topic of audio messages as an audio source. Needs no rclpy: the node passes messages on."""
+"""ROS topics of audio messages as sources of sound. Needs no rclpy: the node passes messages on."""
 
 from __future__ import annotations
 
@@ -24,37 +24,42 @@ MAX_PENDING_BLOCKS = 500
 """Blocks that wait for the recogniser before the oldest is dropped: 10 s of 20 ms each."""
 
 
-class AudioTopic:
-    """An `AudioSource` whose blocks are the messages that a subscriber passes to it.
+class AudioMessages:
+    """Makes blocks of the messages of one topic, and tells what is wrong with the topic.
 
-    Its time is that of the messages' stamps. Messages that cannot be used are left out, and
-    `last_error` says why; the stream continues with the next one that can.
+    The blocks' time is that of the messages' stamps. Messages that cannot be used are left out, and
+    `last_error` says why; the next one that can be used ends the error.
 
     Args:
         audio_format: format of the bytes in ros-drivers' messages, until AudioInfo announces
             another one.
+        on_block: called with each block.
         now_s: current time of the clock that stamps messages. It replaces the stamp of a message
             that has none, or an empty one.
+        name: of the topic, for messages.
     """
 
-    live = True
-    waits = True
-    name = "topic audio"
     # Many drivers stamp a block when they read or publish it: after a stall the stamps are late.
     settle_s: Seconds = 0.5
 
     MAX_SILENCE_S: Seconds = 3.0
     """The publisher is missed after so long without a message, or twice as long as the last one."""
 
-    def __init__(self, audio_format: AudioFormat, now_s: Callable[[], Seconds] = time.time) -> None:
+    def __init__(
+        self,
+        audio_format: AudioFormat,
+        on_block: Callable[[AudioBlock], None],
+        now_s: Callable[[], Seconds] = time.time,
+        name: str = "topic audio",
+    ) -> None:
         self.audio_format = audio_format
-        self.dropped_blocks = 0
+        self.name = name
+        self._on_block = on_block
         self._now_s = now_s
         self._error = ""
-        self._rate_check = RateCheck()
+        self._rate_check = RateCheck(name)
         self._last_message_at: float | None = None  # monotonic
         self._max_silence_s = self.MAX_SILENCE_S
-        self._pending: queue.SimpleQueue[AudioBlock | None] = queue.SimpleQueue()
 
     @property
     def connected(self) -> bool:
@@ -67,11 +72,18 @@ class AudioTopic:
         if self._error:
             return self._error
         if self._last_message_at is None:
-            return "topic audio: no message yet"
-        silence_s = time.monotonic() - self._last_message_at
-        if silence_s > self._max_silence_s:
-            return f"topic audio: no message for {silence_s:.0f} s; is its publisher alive?"
+            return f"{self.name}: no message yet"
+        if self.interrupted:
+            silence_s = time.monotonic() - self._last_message_at
+            return f"{self.name}: no message for {silence_s:.0f} s; is its publisher alive?"
         return self._rate_check.error
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the publisher is missed."""
+        if self._last_message_at is None:
+            return False
+        return time.monotonic() - self._last_message_at > self._max_silence_s
 
     def push_info(self, info: Any) -> None:
         """Take ros-drivers' AudioInfo."""
@@ -89,7 +101,44 @@ class AudioTopic:
                 samples = samples_from_bytes(data.tobytes(), self.audio_format)
                 rate_hz = self.audio_format.sample_rate_hz
                 end_s = self._stamp_s(message)
-            self._put(samples, rate_hz, end_s)
+            self._pass_on(samples, rate_hz, end_s)
+
+    @contextlib.contextmanager
+    def _noting_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except InputError as error:
+            self._error = str(error)
+
+    def _stamp_s(self, message: Any) -> Seconds:
+        """Stamp of a message; the current time where it has none or an empty one."""
+        if not hasattr(message, "header"):
+            return self._now_s()
+        stamp = message.header.stamp
+        return stamp.sec + stamp.nanosec * 1e-9 or self._now_s()
+
+    def _pass_on(self, samples: np.ndarray, rate_hz: int, end_s: Seconds) -> None:
+        now, duration_s = time.monotonic(), len(samples) / rate_hz
+        self._max_silence_s = max(self.MAX_SILENCE_S, 2 * duration_s)
+        self._on_block(AudioBlock(samples, rate_hz, end_s, now))
+        self._rate_check.add(duration_s, end_s)
+        self._last_message_at, self._error = now, ""
+
+
+class AudioTopic(AudioMessages):
+    """An `AudioSource` whose blocks are the messages that a subscriber passes to it.
+
+    Args:
+        audio_format, now_s: see `AudioMessages`.
+    """
+
+    live = True
+    waits = True
+
+    def __init__(self, audio_format: AudioFormat, now_s: Callable[[], Seconds] = time.time) -> None:
+        super().__init__(audio_format, self._put, now_s)
+        self.dropped_blocks = 0
+        self._pending: queue.SimpleQueue[AudioBlock | None] = queue.SimpleQueue()
 
     def blocks(self) -> Iterator[AudioBlock | None]:
         """Yield blocks until `close()`, and None once each time the publisher is missed."""
@@ -110,30 +159,12 @@ class AudioTopic:
         """End `blocks()`, from any thread."""
         self._pending.put(None)
 
-    @contextlib.contextmanager
-    def _noting_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except InputError as error:
-            self._error = str(error)
-
-    def _stamp_s(self, message: Any) -> Seconds:
-        """Stamp of a message; the current time where it has none or an empty one."""
-        if not hasattr(message, "header"):
-            return self._now_s()
-        stamp = message.header.stamp
-        return stamp.sec + stamp.nanosec * 1e-9 or self._now_s()
-
-    def _put(self, samples: np.ndarray, rate_hz: int, end_s: Seconds) -> None:
+    def _put(self, block: AudioBlock) -> None:
         if self._pending.qsize() >= MAX_PENDING_BLOCKS:
             with contextlib.suppress(queue.Empty):  # the reader has taken it in the meantime
                 self._pending.get_nowait()
                 self.dropped_blocks += 1
-        now, duration_s = time.monotonic(), len(samples) / rate_hz
-        self._max_silence_s = max(self.MAX_SILENCE_S, 2 * duration_s)
-        self._pending.put(AudioBlock(samples, rate_hz, end_s, now))
-        self._rate_check.add(duration_s, end_s)
-        self._last_message_at, self._error = now, ""
+        self._pending.put(block)
 
 
 class RateCheck:
@@ -142,6 +173,9 @@ class RateCheck:
     Samples with a wrong rate or number of channels (stereo declared as mono) look like any others,
     but too many of them arrive each second.
 
+    Args:
+        name: of the topic, for the message.
+
     Attributes:
         error: what is wrong; "" if nothing is.
     """
@@ -149,8 +183,9 @@ class RateCheck:
     PERIOD_S: Seconds = 5.0
     TOLERANCE = 0.2
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "topic audio") -> None:
         self.error = ""
+        self._name = name
         self._start_s: Seconds | None = None
         self._received_s: Seconds = 0.0
 
@@ -167,7 +202,7 @@ class RateCheck:
         self.error = ""
         if ratio > 1 + self.TOLERANCE:
             self.error = (
-                f"topic audio: {ratio:.1f} s of sound arrive in each second; check audio_rate and "
+                f"{self._name}: {ratio:.1f} s of sound arrive in each second; check audio_rate and "
                 "audio_channels (stereo declared as mono gives 2.0)"
             )
         self._start_s, self._received_s = end_s, 0.0

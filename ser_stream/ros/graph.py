@@ -193,7 +193,8 @@ class GraphPublisher:
         with self._lock:
             if state.active and state.status is not None:
                 self._publish_speaking(state.status.speaking)
-                self._problems.update(state.problem or state.status.source, now_s)
+                problem = state.problem or state.status.source
+                self._problems.update(problem, now_s, self._source_name)
                 self._watchdog.update(state.status.scoring_s)
             if now_s >= self._next_diagnostics_s:
                 self._publish_diagnostics(state)
@@ -252,8 +253,8 @@ class ProblemLog:
         self._logged = ""
         self._last_problem_s: Seconds = 0.0
 
-    def update(self, problem: str, now_s: Seconds) -> None:
-        """Log the current problem if it is new; "" means that there is none."""
+    def update(self, problem: str, now_s: Seconds, source: str) -> None:
+        """Log the current problem of the source if it is new; "" means that there is none."""
         if problem:
             self._last_problem_s = now_s
             # Messages that differ in their numbers only ("no message for 4 s") are one problem.
@@ -263,7 +264,7 @@ class ProblemLog:
                 logger.error("%s", problem)
         elif self._logged and now_s - self._last_problem_s > RECOVERY_S:
             self._logged = ""
-            logger.info("sound is back")
+            logger.info("%s: sound is back", source)
 
 
 class InferenceWatchdog:

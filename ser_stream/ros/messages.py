@@ -114,6 +114,9 @@ TOPICS = (
     EMOTION, UTTERANCE_EMOTION, SCORES, MULTIMODAL, DETAILS, IS_SPEAKING, SPEECH, DIAGNOSTICS,
 )  # fmt: skip
 
+WORD_TOPICS = (MULTIMODAL, SPEECH)
+"""Topics that need speech recognition."""
+
 TRACKED_VOICES = Topic(
     "/humans/voices/tracked", "hri_msgs/msg/IdsList", depth=1, transient_local=True
 )

@@ -2,9 +2,9 @@
 
     ros2 run ser_stream ser_node
 
-What is published and when is decided in `ser_stream.ros.graph`; emotions are recognised in
-`ser_stream.stream.recognizer`. Callbacks run in rclpy's executor, and none of them waits. The
-recogniser captures audio in a thread of its own and runs inference in the thread `_recognize`.
+What it does while it is configured is in `ser_stream.ros.single_stream` and, with the parameter
+`streams`, in `ser_stream.ros.fleet`. What is published and when is decided in
+`ser_stream.ros.graph`. Callbacks run in rclpy's executor, and none of them waits.
 """
 
 from __future__ import annotations
@@ -20,33 +20,18 @@ from typing import Any, NoReturn
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.signals import SignalHandlerOptions
-from std_msgs.msg import Bool
 
-from ser_stream.audio.block import AudioSource
-from ser_stream.audio.microphone import Microphone
-from ser_stream.audio.recording import Recording
 from ser_stream.errors import InputError
-from ser_stream.ros.audio_topic import AudioTopic
-from ser_stream.ros.graph import UPDATE_PERIOD_S, GraphPublisher, NodeState, published_topics
-from ser_stream.ros.node_parameters import (
-    asr_settings,
-    audio_format,
-    changeable_settings,
-    descriptor,
-    open_recognizer,
-)
+from ser_stream.ros.fleet import Fleet
+from ser_stream.ros.graph import UPDATE_PERIOD_S, GraphPublisher, NodeState
+from ser_stream.ros.node_parameters import descriptor, fleet_settings, open_pool
 from ser_stream.ros.parameters import BY_NAME, PARAMETERS
-from ser_stream.ros.rclpy_transport import (
-    LogForwarder,
-    RclpyTransport,
-    other_type_problem,
-    subscribe_to_audio,
-)
-from ser_stream.stream.recognizer import Recognizer
+from ser_stream.ros.rclpy_transport import LogForwarder, RclpyTransport
+from ser_stream.ros.single_stream import SingleStream
 
 
 def logged(transition: Callable) -> Callable:
@@ -75,16 +60,9 @@ class EmotionNode(LifecycleNode):
         self._log_handler = LogForwarder(self.get_logger())
         logging.getLogger("ser_stream").addHandler(self._log_handler)
         logging.getLogger("ser_stream").setLevel(logging.INFO)
-        self._transport = RclpyTransport(self)
-        self._graph = self._new_graph()
-        self._recognizer: Recognizer | None = None
-        self._source: AudioSource | None = None
-        self._worker: threading.Thread | None = None
-        self._stopping = threading.Event()
-        self._robot_speaks = False
-        self._failure = ""  # why recognition has ended
-        self._asr_problem = ""
-        self._subscriptions: list = []  # while active
+        self._transport = RclpyTransport(self, warns=not self._value("streams"))
+        self._unconfigured = GraphPublisher(self._transport, self.get_fully_qualified_name())
+        self._serving: SingleStream | Fleet | None = None  # while configured
         self.add_on_set_parameters_callback(self._on_parameters)
         # Simulated time may stand still; diagnostics and the watchdog must go on.
         self.create_timer(
@@ -96,43 +74,20 @@ class EmotionNode(LifecycleNode):
     @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and create the publishers."""
-        voice_id = self._value("voice_id")
-        topics = published_topics(voice_id)
-        try:
-            self._recognizer, self._asr_problem = open_recognizer(self._value)
-            self._transport.open(topics)
-        except BaseException:
-            self._free()
-            raise
-        self._graph = self._new_graph(voice_id)
-        self.get_logger().info(f"model {self._recognizer.info.name} is ready")
+        self._serving = self._new_serving()
+        self.get_logger().info(f"model {self._serving.model} is ready")
         return super().on_configure(state)
 
     @logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Open the audio source. A microphone that is missing is no failure: it is retried."""
-        self._stopping.clear()
-        self._failure = ""
-        self._robot_speaks = False
-        self._update_muted()
-        source = self._open_source()
-        self._subscriptions.append(
-            self.create_subscription(Bool, "robot_speaking", self._on_robot_speaking, 10)
-        )
-        self._graph.on_source(source.name, has_ros_time=isinstance(source, AudioTopic))
-        self._source = source
-        self._worker = threading.Thread(
-            target=self._recognize,
-            args=(self._recognizer, source),
-            name="ser_stream-recognize",
-            daemon=True,
-        )
-        self._worker.start()
+        """Open the audio source, or serve the streams."""
+        assert self._serving is not None  # it is configured
+        self._serving.start()
         return super().on_activate(state)
 
     @logged
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Close the audio source."""
+        """Close the audio source, or end the streams."""
         self._stop()
         return super().on_deactivate(state)
 
@@ -144,7 +99,7 @@ class EmotionNode(LifecycleNode):
 
     @logged
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Close the audio source, and free the model and the publishers."""
+        """Do the same as deactivate and cleanup."""
         self._stop()
         self._free()
         return super().on_shutdown(state)
@@ -162,68 +117,23 @@ class EmotionNode(LifecycleNode):
         self._free()
         logging.getLogger("ser_stream").removeHandler(self._log_handler)
 
+    def _new_serving(self) -> SingleStream | Fleet:
+        """Load what the parameters describe."""
+        name = self.get_fully_qualified_name()
+        settings = fleet_settings(self._value, self.get_namespace())
+        if settings is None:
+            return SingleStream(self._transport, self._value, name, self._end_process)
+        pool = open_pool(self._value)
+        return Fleet(self._transport, pool, settings, name, self._end_process)
+
     def _stop(self) -> None:
-        self._stopping.set()
-        for subscription in self._subscriptions:
-            self.destroy_subscription(subscription)
-        self._subscriptions.clear()
-        if self._source is None:
-            return
-        self._source.close()
-        if self._worker is not None:
-            self._worker.join(timeout=5.0)
-        self._source = self._worker = None
-        self._graph.publish_silence()
+        if self._serving is not None:
+            self._serving.stop()
 
     def _free(self) -> None:
-        self._transport.close()
-        if self._recognizer is not None:
-            self._recognizer.close()
-        self._recognizer = None
-        self._asr_problem = ""
-
-    # Audio
-
-    def _open_source(self) -> AudioSource:
-        """The audio source that the parameters describe."""
-        kind = self._value("source")
-        if kind == "microphone":
-            return Microphone(self._value("device") or None, wait=True)
-        if kind == "file":
-            return Recording(self._value("file"), realtime=True)
-        topic = AudioTopic(audio_format(self._value), now_s=lambda: self._transport.now_ns() * 1e-9)
-        self._subscriptions += subscribe_to_audio(self, self._value("audio_type"), topic)
-        return topic
-
-    def _on_robot_speaking(self, message: Bool) -> None:
-        self._robot_speaks = message.data
-        self._update_muted()
-
-    def _update_muted(self) -> None:
-        if self._recognizer is not None:
-            self._recognizer.muted = self._robot_speaks or not self._value("enabled")
-
-    # Recognition
-
-    def _new_graph(self, voice_id: str = "") -> GraphPublisher:
-        return GraphPublisher(
-            self._transport,
-            self.get_fully_qualified_name(),
-            asr_settings(self._value).spoken_language,
-            voice_id,
-            on_inference_timeout=self._end_process,
-        )
-
-    def _recognize(self, recognizer: Recognizer, source: AudioSource) -> None:
-        """Run inference and publish, until the source ends or is closed."""
-        try:
-            for estimate in recognizer.stream(source, self._graph.on_speech):
-                self._graph.on_estimate(estimate)
-        except InputError as error:  # a file or channel that cannot be used: no retry changes it
-            self._failure = str(error)
-        except Exception as error:
-            if not self._stopping.is_set() and self.context.ok():
-                self._end_process(f"recognition failed: {error!r}")
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            serving.close()
 
     def _end_process(self, reason: str) -> NoReturn:
         """End the process, so that launch starts it again: a hung thread cannot be ended."""
@@ -231,21 +141,10 @@ class EmotionNode(LifecycleNode):
         os._exit(1)
 
     def _update(self) -> None:
-        recognizer = self._recognizer
-        if recognizer is None:
-            self._graph.update(NodeState())
-            return
-        status, problem = recognizer.status, self._failure
-        if status.source and isinstance(self._source, AudioTopic):
-            problem = problem or other_type_problem(self, self._value("audio_type"))
-        state = NodeState(
-            status,
-            active=self._source is not None,
-            model=recognizer.info.name,
-            problem=problem,
-            asr_problem=self._asr_problem,
-        )
-        self._graph.update(state)
+        if self._serving is None:
+            self._unconfigured.update(NodeState())
+        else:
+            self._serving.update()
 
     # Parameters
 
@@ -258,38 +157,41 @@ class EmotionNode(LifecycleNode):
         for name, value in changed.items():
             if error := BY_NAME[name].error(value):
                 return SetParametersResult(successful=False, reason=error)
-        if self._recognizer is not None:
-            settings = changeable_settings(lambda name: changed.get(name, self._value(name)))
+        if self._serving is not None and changed:
             try:
-                self._recognizer.change(**settings)
+                self._serving.change(changed)
             except InputError as error:
                 return SetParametersResult(successful=False, reason=str(error))
-            if "enabled" in changed:
-                self._recognizer.muted = self._robot_speaks or not changed["enabled"]
         return SetParametersResult(successful=True)
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def main() -> None:
     """Run the node until a signal ends it: exit code 0."""
+    interrupted = threading.Event()
+
+    def interrupt(*_: object) -> NoReturn:
+        interrupted.set()  # what is raised is lost where a destructor runs, as rclpy's loggers have
+        raise KeyboardInterrupt
+
     # rclpy's own handlers would shut the graph down before the last `is_speaking: false`.
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in signals:
-        signal.signal(number, _interrupt)
+        signal.signal(number, interrupt)
     node = EmotionNode()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
     try:
         node.start()
-        rclpy.spin(node)  # the node's timer lets it notice a signal within 0.1 s
+        while not interrupted.is_set():
+            executor.spin_once()  # the node's timer ends it within 0.1 s
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
         for number in signals:
             signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the clean-up
         node.close()
+        executor.remove_node(node)
         node.destroy_node()
         rclpy.try_shutdown()
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ser_stream.asr.base import AsrSettings
+from ser_stream.asr.base import NONE, AsrSettings
 from ser_stream.audio.block import Channel
 from ser_stream.errors import InputError
 from ser_stream.ros.audio_messages import AudioFormat
 from ser_stream.ros.parameters import Parameter
+from ser_stream.ros.stream_names import StreamNames, listed
+from ser_stream.stream.pool import StreamPool
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.settings import RecognizerSettings
 
@@ -31,6 +34,7 @@ def descriptor(parameter: Parameter) -> ParameterDescriptor:
         description=parameter.description,
         read_only=parameter.read_only,
         additional_constraints=f"accepted: {parameter.accepted}",
+        dynamic_typing=parameter.may_be_list,
     )
     if parameter.range is None:
         return declared
@@ -44,6 +48,64 @@ def descriptor(parameter: Parameter) -> ParameterDescriptor:
     return declared
 
 
+@dataclasses.dataclass(frozen=True)
+class FleetSettings:
+    """Which streams a node serves, where they are several.
+
+    Attributes:
+        names: their names and patterns.
+        audio_type: message type of their topics.
+        audio_format: format of ros-drivers' messages.
+        max_streams: streams that are served at the same time.
+        enabled: whether emotions are recognised at first.
+    """
+
+    names: StreamNames
+    audio_type: str
+    audio_format: AudioFormat
+    max_streams: int
+    enabled: bool
+
+
+def fleet_settings(value: Values, node_namespace: str) -> FleetSettings | None:
+    """Return the settings of several streams; None where the parameters describe a single one.
+
+    Raises:
+        InputError: an entry of `streams`, or a parameter that cannot be used with it.
+    """
+    entries = listed(value("streams"))
+    if not entries:
+        return None
+    for name, accepted in (
+        ("source", "topic"),
+        ("asr", NONE),
+        ("text_model", ""),
+        ("voice_id", ""),
+    ):
+        if value(name) != accepted:
+            raise InputError(
+                f"{name}: found {value(name)!r}; accepted with streams ({', '.join(entries)}) is "
+                f"{accepted!r}: several streams come from topics and have no words, and their "
+                "namespaces tell their voices apart"
+            )
+    return FleetSettings(
+        names=StreamNames(entries, node_namespace),
+        audio_type=value("audio_type"),
+        audio_format=audio_format(value),
+        max_streams=value("max_streams"),
+        enabled=value("enabled"),
+    )
+
+
+def open_pool(value: Values) -> StreamPool:
+    """Load the pool that the parameters describe.
+
+    Raises:
+        InputError: a parameter cannot be used.
+    """
+    return StreamPool(_settings_without_words(value), value("max_streams"))
+
+
 def open_recognizer(value: Values) -> tuple[Recognizer, str]:
     """Load the recogniser that the parameters describe.
 
@@ -54,13 +116,7 @@ def open_recognizer(value: Values) -> tuple[Recognizer, str]:
     Raises:
         InputError: a parameter that does not concern words cannot be used.
     """
-    audio_alone = RecognizerSettings(
-        model=value("model"),
-        window_s=value("window") or None,
-        channel=_channel(value("channel")),
-        device=value("torch_device"),
-        **changeable_settings(value),
-    )
+    audio_alone = _settings_without_words(value)
     try:
         words = {"asr": asr_settings(value), "text_model": value("text_model")}
         return Recognizer(audio_alone.replace(**words)), ""
@@ -95,6 +151,17 @@ def asr_settings(value: Values) -> AsrSettings:
 def audio_format(value: Values) -> AudioFormat:
     """Return the format of ros-drivers' audio messages."""
     return AudioFormat(value("audio_rate"), value("audio_channels"), value("audio_format"))
+
+
+def _settings_without_words(value: Values) -> RecognizerSettings:
+    return RecognizerSettings(
+        model=value("model"),
+        engine=value("engine"),
+        window_s=value("window") or None,
+        channel=_channel(value("channel")),
+        device=value("torch_device"),
+        **changeable_settings(value),
+    )
 
 
 def _none_if_negative(number: float) -> float | None:

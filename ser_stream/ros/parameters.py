@@ -30,6 +30,7 @@ class Parameter:
         choices: the values that are accepted; empty = any.
         range: the lowest and the highest number that are accepted; None = any.
         read_only: it cannot be changed after the node has started.
+        may_be_list: a list of texts is accepted in place of a text.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     range: tuple[float, float] | None = None
     read_only: bool = True
+    may_be_list: bool = False
 
     def error(self, value: Value) -> str:
         """Return why a value of the right type is not accepted; "" if it is."""
@@ -55,6 +57,8 @@ class Parameter:
             return ", ".join(f"`{choice}`" for choice in self.choices)
         if self.range is not None:
             return f"{self.range[0]:g} to {self.range[1]:g}"
+        if self.may_be_list:
+            return "list of texts, or text with spaces"
         return {bool: "true, false", str: "text", int: "whole number", float: "number"}[
             type(self.default)
         ]
@@ -91,6 +95,16 @@ PARAMETERS = (
         "audio_format", "S16LE",
         "Sample format of AudioData and AudioDataStamped, until audio_info announces another.",
         choices=tuple(SAMPLE_FORMATS),
+    ),
+    Parameter(
+        "streams", "",
+        "Several robots in one process, with source topic: namespaces such as robot1, whose topic "
+        "is /robot1/audio, and patterns of topics such as /*/audio; empty: one stream.",
+        may_be_list=True,
+    ),
+    Parameter(
+        "max_streams", 100, "Streams that are served at the same time, with streams.",
+        range=(1, 1000),
     ),
     Parameter("model", "default", "Shipped model, model folder, or Hugging Face checkpoint."),
     Parameter(

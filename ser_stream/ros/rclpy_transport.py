@@ -1,12 +1,12 @@
 """What connects the package to a node of rclpy: publishers, audio subscriptions, log.
 
-`RclpyTransport` is the transport of `ser_stream.ros.graph` in ROS 2.
+`RclpyTransport` is the `NodeTransport` of `ser_stream.ros.node_transport`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -14,35 +14,46 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rosidl_runtime_py.set_message import set_message_fields
 from rosidl_runtime_py.utilities import get_message
+from std_msgs.msg import Bool
 
-from ser_stream.ros.audio_messages import message_types
-from ser_stream.ros.audio_topic import AudioTopic
+try:
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
+
+from ser_stream.ros.audio_messages import message_type_name, message_types
+from ser_stream.ros.audio_topic import AudioMessages
 from ser_stream.ros.messages import DIAGNOSTICS, Content, Topic
+from ser_stream.ros.node_transport import OnFlag
 
 
 class RclpyTransport:
-    """Publishes through rclpy. Diagnostics have a publisher all the time, other topics while open.
+    """Publishes and subscribes through rclpy.
+
+    Diagnostics have a publisher all the time, other topics while open.
 
     Args:
         node: owns the publishers.
+        warns: whether rclpy logs where another node's QoS does not fit. It costs two more objects
+            per publisher and subscription, over all of which rclpy's executor loops for each
+            message: too much where there are hundreds.
     """
 
-    def __init__(self, node: LifecycleNode) -> None:
+    def __init__(self, node: LifecycleNode, warns: bool = True) -> None:
         self._node = node
+        self._warns = warns
         self._diagnostics = self._create(DIAGNOSTICS)
         self._publishers: dict[Topic, Any] = {}
 
     def open(self, topics: Iterable[Topic]) -> None:
-        """Create the publishers."""
         for topic in topics:
             if topic != DIAGNOSTICS:
                 self._publishers[topic] = self._create(topic)
 
-    def close(self) -> None:
-        """Destroy the publishers."""
-        for publisher in self._publishers.values():
-            self._node.destroy_publisher(publisher)
-        self._publishers.clear()
+    def close(self, topics: Iterable[Topic]) -> None:
+        for topic in topics:
+            if topic in self._publishers:
+                self._node.destroy_publisher(self._publishers.pop(topic))
 
     def publish(self, topic: Topic, content: Content) -> None:
         message = get_message(topic.type)()
@@ -61,6 +72,63 @@ class RclpyTransport:
     def fields(self, message_type: str) -> Mapping[str, str]:
         return get_message(message_type).get_fields_and_field_types()
 
+    def check_audio_type(self, audio_type: str) -> None:
+        message_types(audio_type)
+
+    def subscribe_to_audio(
+        self, audio: AudioMessages, audio_type: str, topic: str = "audio"
+    ) -> list[Any]:
+        messages = message_types(audio_type)
+        subscription = self._node.create_subscription(
+            getattr(messages, audio_type),
+            topic,
+            audio.push_message,
+            # Best effort connects to both kinds of publisher. A shorter queue loses audio whenever
+            # Python stalls.
+            QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            event_callbacks=self._subscription_events(),
+        )
+        if audio_type == "AudioStamped":  # each message holds its format
+            return [subscription]
+        folder, slash, _ = topic.rpartition("/")
+        info = self._node.create_subscription(
+            messages.AudioInfo,
+            f"{folder}{slash}audio_info",
+            audio.push_info,
+            10,
+            event_callbacks=self._subscription_events(),
+        )
+        return [subscription, info]
+
+    def subscribe_to_flag(self, topic: str, on_flag: OnFlag) -> list[Any]:
+        def on_message(message: Bool) -> None:
+            on_flag(message.data)
+
+        subscription = self._node.create_subscription(
+            Bool, topic, on_message, 10, event_callbacks=self._subscription_events()
+        )
+        return [subscription]
+
+    def unsubscribe(self, subscriptions: Iterable[Any]) -> None:
+        for subscription in subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def topics(self) -> Mapping[str, Collection[str]]:
+        return dict(self._node.get_topic_names_and_types())
+
+    def count_publishers(self, topic: str) -> int:
+        return self._node.count_publishers(topic)
+
+    def other_type_problem(self, audio_type: str, topic: str = "audio") -> str:
+        expected = message_type_name(audio_type)
+        name = self._node.resolve_topic_name(topic)
+        found = {info.topic_type for info in self._node.get_publishers_info_by_topic(name)}
+        others = sorted(found - {expected})
+        if not others:
+            return ""
+        return f"{name} is published as {', '.join(others)}; audio_type is for {expected}"
+
     def _create(self, topic: Topic) -> Any:
         durability = (
             DurabilityPolicy.TRANSIENT_LOCAL if topic.transient_local else DurabilityPolicy.VOLATILE
@@ -70,40 +138,15 @@ class RclpyTransport:
         )
         override = QoSOverridingOptions.with_default_policies()
         return self._node.create_publisher(
-            get_message(topic.type), topic.name, qos, qos_overriding_options=override
+            get_message(topic.type),
+            topic.name,
+            qos,
+            qos_overriding_options=override,
+            event_callbacks=PublisherEventCallbacks(use_default_callbacks=self._warns),
         )
 
-
-def subscribe_to_audio(node: LifecycleNode, audio_type: str, topic: AudioTopic) -> list[Any]:
-    """Pass the messages on `audio` and `audio_info` to an `AudioTopic`; return the subscriptions.
-
-    Raises:
-        InputError: the installed audio_common_msgs does not have the message type.
-    """
-    messages = message_types(audio_type)
-    subscription = node.create_subscription(
-        getattr(messages, audio_type),
-        "audio",
-        topic.push_message,
-        # Best effort connects to both kinds of publisher. A shorter queue loses audio whenever
-        # Python stalls.
-        QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT),
-        qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-    )
-    if audio_type == "AudioStamped":  # each message holds its format
-        return [subscription]
-    info = node.create_subscription(messages.AudioInfo, "audio_info", topic.push_info, 10)
-    return [subscription, info]
-
-
-def other_type_problem(node: LifecycleNode, audio_type: str) -> str:
-    """Return a message if `audio` is published with another type, which is never received."""
-    expected = f"audio_common_msgs/msg/{audio_type}"
-    name = node.resolve_topic_name("audio")
-    found = {info.topic_type for info in node.get_publishers_info_by_topic(name)} - {expected}
-    if not found:
-        return ""
-    return f"{name} is published as {', '.join(sorted(found))}; audio_type is for {expected}"
+    def _subscription_events(self) -> SubscriptionEventCallbacks:
+        return SubscriptionEventCallbacks(use_default_callbacks=self._warns)
 
 
 class LogForwarder(logging.Handler):

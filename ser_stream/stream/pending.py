@@ -19,6 +19,15 @@ DROPPED_S: Seconds = 5.0
 """The oldest sound, so much and a block, is dropped where more waits. It is more than a `Timeline`
 fills with silence, whose analysis would take as long as that of the sound."""
 
+MAX_PIECE_S: Seconds = 0.5
+"""Longer blocks are split, so that the oldest part of a long one can be dropped alone."""
+
+
+class Interruption:
+    """Takes the place of a block where the sound was interrupted."""
+
+    length_s: Seconds = 0.0
+
 
 class PendingSound:
     """Holds the blocks of one stream until the pool analyses them, in order.
@@ -32,10 +41,15 @@ class PendingSound:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._assembler = BlockAssembler()
-        self._blocks: deque[AudioBlock] = deque()
+        self._blocks: deque[AudioBlock | Interruption] = deque()
         self._seconds = 0.0
         self._dropped_s = 0.0
         self._ended = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._blocks)
 
     @property
     def seconds(self) -> Seconds:
@@ -66,6 +80,18 @@ class PendingSound:
                 self._append(block)
         return True
 
+    def put(self, block: AudioBlock | None) -> bool:
+        """Add a block with times of its own, or None for an interruption, and return as `push`."""
+        with self._lock:
+            if self._ended:
+                return False
+            if block is None:
+                self._append(Interruption())
+            else:
+                for piece in block.pieces(MAX_PIECE_S):
+                    self._append(piece)
+        return True
+
     def end(self) -> None:
         """Mark the end of the sound. What waits can still be taken."""
         with self._lock:
@@ -74,12 +100,12 @@ class PendingSound:
                     self._append(block)
                 self._ended = True
 
-    def take(self) -> AudioBlock | None:
-        """Return the oldest block and forget it; None where none waits."""
+    def take(self) -> AudioBlock | Interruption | None:
+        """Return the oldest block or interruption, and forget it; None where none waits."""
         with self._lock:
             return self._pop() if self._blocks else None
 
-    def _append(self, block: AudioBlock) -> None:
+    def _append(self, block: AudioBlock | Interruption) -> None:
         self._blocks.append(block)
         self._seconds += block.length_s
         if self._seconds <= MAX_PENDING_S:
@@ -89,7 +115,7 @@ class PendingSound:
             dropped_s += self._pop().length_s
         self._dropped_s += dropped_s
 
-    def _pop(self) -> AudioBlock:
+    def _pop(self) -> AudioBlock | Interruption:
         block = self._blocks.popleft()
         self._seconds = self._seconds - block.length_s if self._blocks else 0.0
         return block

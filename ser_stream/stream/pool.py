@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ser_stream.audio.block import AudioBlock
 from ser_stream.errors import InputError
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.pool_core import PoolCore
@@ -84,25 +85,30 @@ class StreamPool:
         """Names of the open streams."""
         return [stream.name for stream in self._core.streams]
 
-    def open(self, name: str, on_estimate: OnEstimate) -> PoolStream:
+    def open(self, name: str, on_estimate: OnEstimate, settle_s: Seconds = 0.0) -> PoolStream:
         """Open a stream.
 
         Args:
             name: distinguishes the stream from the others.
             on_estimate: called with the name and each estimate, in the pool's thread: all streams
                 wait for it. If it raises, that is logged, and the stream ends.
+            settle_s: for blocks with times of their own, see `AudioSource`.
 
         Raises:
             InputError: another stream has that name, or too many are open; those are not affected.
         """
-        return PoolStream(self, self._core.open(name, on_estimate))
+        return PoolStream(self, self._core.open(name, on_estimate, settle_s))
 
-    def close(self) -> None:
-        """End all streams, deliver their last estimates, and end the thread."""
+    def close(self, timeout_s: Seconds | None = None) -> None:
+        """End all streams, deliver their last estimates, and end the thread.
+
+        Args:
+            timeout_s: return after so long, even if a network or an `on_estimate` hangs.
+        """
         self._core.close()
         self.wake()
         if not self.in_its_thread:
-            self._thread.join()
+            self._thread.join(timeout_s)
 
     def __enter__(self) -> StreamPool:
         return self
@@ -160,9 +166,21 @@ class PoolStream:
                 has ended.
         """
         array, rate_hz = checked_samples(samples, rate)
-        if not self._stream.sound.push(array, rate_hz):
-            raise InputError(f"stream {self.name}: it has ended; open another one")
-        self._pool.wake()
+        self._added(self._stream.sound.push(array, rate_hz))
+
+    def push_block(self, block: AudioBlock | None) -> None:
+        """Add a block that has times of its own, such as those of a clock that others share.
+
+        Estimates have the times of the blocks. A block that cannot be used is an interruption, and
+        `status.source` says why. Use either this or `push` for a stream.
+
+        Args:
+            block: the next one; None: the sound was interrupted, which ends the turn.
+
+        Raises:
+            InputError: the stream has ended.
+        """
+        self._added(self._stream.sound.put(block))
 
     @property
     def status(self) -> StreamStatus:
@@ -178,12 +196,21 @@ class PoolStream:
     def muted(self, muted: bool) -> None:
         self._stream.session.windower.muted = muted
 
-    def close(self) -> None:
+    def close(self, timeout_s: Seconds | None = None) -> None:
         """End the stream; returns when its last estimate has been delivered.
 
         In `on_estimate` it returns at once, and the last estimates follow.
+
+        Args:
+            timeout_s: return after so long, even if the pool's thread hangs.
         """
         self._stream.sound.end()
         self._pool.wake()
         if not self._pool.in_its_thread:
-            self._stream.wait()
+            self._stream.wait(timeout_s)
+
+    def _added(self, added: bool) -> None:
+        """Note that the pool has work, if what was pushed has been accepted."""
+        if not added:
+            raise InputError(f"stream {self.name}: it has ended; open another one")
+        self._pool.wake()

@@ -75,15 +75,15 @@ class PoolCore:
         with self._lock:
             return self._closed and not self._streams
 
-    def open(self, name: str, on_estimate: OnEstimate) -> PooledStream:
-        """Open a stream.
+    def open(self, name: str, on_estimate: OnEstimate, settle_s: Seconds = 0.0) -> PooledStream:
+        """Open a stream; for `settle_s`, see `AudioSource`.
 
         Raises:
             InputError: there is one of that name, or there are too many, or the pool is closed.
         """
         source = PushedSamples(name, waits=True)
         turns, channel = self.settings.turns, self.settings.channel
-        windower = StreamWindower(self._windows, turns, channel, source.settle_s, keep_sound=False)
+        windower = StreamWindower(self._windows, turns, channel, settle_s, keep_sound=False)
         scorer = WindowScorer(self._network, self.info.name, self._scoring)
         stream = PooledStream(name, StreamSession(source, windower, scorer), on_estimate)
         with self._lock:

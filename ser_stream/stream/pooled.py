@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 from ser_stream.emotion import INTERVAL, EmotionEstimate
 from ser_stream.engines.calls import Asking
-from ser_stream.stream.pending import PendingSound
+from ser_stream.stream.pending import Interruption, PendingSound
 from ser_stream.stream.session import StreamSession
 from ser_stream.stream.status import StreamStatus
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.stream.windowing import Detecting
+from ser_stream.units import Seconds
 
 logger = logging.getLogger("ser_stream")
 
@@ -47,7 +48,7 @@ class PooledStream:
     @property
     def has_sound(self) -> bool:
         """Whether `analysis` has something to do."""
-        return not self._finished and (self.sound.seconds > 0 or self.sound.ended)
+        return not self._finished and (self.sound.waits or self.sound.ended)
 
     @property
     def due(self) -> bool:
@@ -69,9 +70,9 @@ class PooledStream:
         """Whether the last estimate has been delivered."""
         return self._finished and not self._parts
 
-    def wait(self) -> None:
-        """Wait until the pool has let go of the stream."""
-        self._over.wait()
+    def wait(self, timeout_s: Seconds | None = None) -> None:
+        """Wait until the pool has let go of the stream, but not longer than the timeout."""
+        self._over.wait(timeout_s)
 
     def let_go(self) -> None:
         """Note that the pool has let go of the stream."""
@@ -87,7 +88,8 @@ class PooledStream:
             block = self.sound.take()
             if block is None:
                 break
-            parts = yield from self.session.analyse_or_skip(block)
+            heard = None if isinstance(block, Interruption) else block
+            parts = yield from self.session.analyse_or_skip(heard)
             if parts:
                 return self._put(parts)
         if self.sound.exhausted and not self._finished:

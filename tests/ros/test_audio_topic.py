@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from audio_messages import audio, audio_data, audio_data_stamped, audio_stamped,
 from ser_stream.audio.timeline import Timeline
 from ser_stream.ros import audio_topic
 from ser_stream.ros.audio_messages import AudioFormat
-from ser_stream.ros.audio_topic import AudioTopic
+from ser_stream.ros.audio_topic import AudioMessages, AudioTopic
 
 NOW_S = 5000.0
 
@@ -139,3 +140,18 @@ def test_neither_ros_nor_torch_is_imported():
     code = "import sys, ser_stream.ros.audio_topic, ser_stream.ros.parameters\n"
     code += "assert not {'rclpy', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_messages_are_passed_on_as_blocks_and_errors_name_the_topic():
+    blocks = []
+    messages = AudioMessages(AudioFormat(), blocks.append, lambda: NOW_S, "topic /robot1/audio")
+    assert messages.last_error == "topic /robot1/audio: no message yet"
+    assert not messages.interrupted
+    push(messages, pcm(), 100.0)
+    assert [block.time_s for block in blocks] == [100.0]
+    assert messages.connected and not messages.interrupted
+    messages.MAX_SILENCE_S = 0.0
+    push(messages, pcm(0.01), 100.1)
+    time.sleep(0.05)
+    assert messages.interrupted
+    assert "topic /robot1/audio: no message for 0 s" in messages.last_error

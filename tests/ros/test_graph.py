@@ -355,7 +355,7 @@ def test_a_problem_is_logged_once_and_its_end_after_three_seconds(graph, clock, 
     run(graph, clock, *problem(3), *problem(4), *problem(5), *well(round(RECOVERY_S * 10)))
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     run(graph, clock, *well(3))
-    assert [record.getMessage() for record in caplog.records[1:]] == ["sound is back"]
+    assert [record.getMessage() for record in caplog.records[1:]] == ["none: sound is back"]
 
 
 def test_intermittent_errors_are_no_recovery(graph, clock, caplog):

@@ -15,9 +15,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ros_graph import ENVIRONMENT, ROOT, types
+from ros_graph import ENVIRONMENT, ROOT, AudioPublisher, audio_kinds, types
 
 pytestmark = pytest.mark.ros
 
@@ -117,6 +118,21 @@ def test_arguments_that_are_not_given_are_taken_from_the_params_file(
     with launched(workspace, *arguments, file="ser.launch.py") as process:
         observer.wait(lambda: second, timeout_s=90)
         assert "model tiny is ready" in process.log()
+
+
+def test_one_launched_node_serves_several_robots(observer, workspace):
+    arguments = ("source:=topic", "streams:=robot1, /*/audio", "model:=tiny")
+    speaking = [observer.subscribe(f"/{n}/is_speaking", types()[3], latched=True) for n in "ab"]
+    for name in "ab":
+        AudioPublisher(observer, np.zeros(0), topic=f"/{name}/audio")
+    kind = f"audio_type:={audio_kinds()[-1]}"
+    with launched(workspace, *arguments, kind, file="ser.launch.py") as process:
+        observer.wait(lambda: all(speaking), timeout_s=60)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+    assert process.log().count("served, results in") == 3
+    assert "process has finished cleanly" in process.log()
+    assert "Traceback" not in process.log()
 
 
 def test_a_node_that_dies_is_restarted(observer, workspace, tiny_model):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ser_stream.errors import InputError
@@ -10,6 +12,8 @@ from ser_stream.ros.node_parameters import (
     asr_settings,
     audio_format,
     changeable_settings,
+    fleet_settings,
+    open_pool,
     open_recognizer,
 )
 from ser_stream.ros.parameters import PARAMETERS
@@ -65,3 +69,50 @@ def test_without_its_text_model_the_recogniser_works_with_audio_alone(tiny_model
 def test_a_parameter_that_cannot_be_used_is_named(tiny_model, changes, error):
     with pytest.raises(InputError, match=error):
         open_recognizer(values(**({"model": str(tiny_model)} | changes)))
+
+
+# Several streams
+
+
+def test_without_streams_there_is_no_fleet():
+    assert fleet_settings(values(), "/") is None
+    assert fleet_settings(values(streams=[""], source="topic"), "/") is None
+
+
+def test_the_fleet_is_the_one_that_the_parameters_describe():
+    value = values(streams=["robot1", "/*/audio"], source="topic", audio_rate=48_000, max_streams=3)
+    settings = fleet_settings(value, "/lab")
+    assert [stream.topic for stream in settings.names.named] == ["/lab/robot1/audio"]
+    assert settings.names.match("/robot2/audio").namespace == "/robot2"
+    assert settings.audio_format == AudioFormat(48_000, 1, "S16LE")
+    assert (settings.max_streams, settings.enabled) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "accepted"),
+    [
+        ("source", "microphone", "topic"),
+        ("asr", "pocketsphinx", "none"),
+        ("text_model", "can-english", ""),
+        ("voice_id", "anna", ""),
+    ],
+)
+def test_parameters_that_do_not_fit_several_streams_are_named(name, found, accepted):
+    value = values(**({"streams": "robot1 robot2", "source": "topic"} | {name: found}))
+    error = f"{name}: found '{found}'; accepted with streams (robot1, robot2) is '{accepted}'"
+    with pytest.raises(InputError, match=re.escape(error)):
+        fleet_settings(value, "/")
+
+
+def test_the_pool_is_the_one_that_the_parameters_describe():
+    value = values(model="tiny", hop=0.2, engine="onnx", channel="1", max_streams=1)
+    with open_pool(value) as pool:
+        assert (pool.info.name, pool.hop_s, pool.settings.channel) == ("tiny", 0.2, 1)
+        pool.open("/robot1", print)
+        with pytest.raises(InputError, match="this pool accepts 1"):
+            pool.open("/robot2", print)
+
+
+def test_the_engine_is_the_one_that_is_named():
+    recognizer, _ = open_recognizer(values(model="tiny", engine="torch"))
+    assert recognizer.settings.engine == "torch"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ser_stream.audio.block import AudioBlock
 from ser_stream.audio.timeline import Timeline
-from ser_stream.stream.pending import DROPPED_S, MAX_PENDING_S, PendingSound
+from ser_stream.stream.pending import DROPPED_S, MAX_PENDING_S, Interruption, PendingSound
 
 RATE = 16_000
 
@@ -58,3 +59,27 @@ def test_nothing_is_added_after_the_end():
     sound.end()
     assert not sound.push(ramp(0.05), RATE)
     assert sum(len(block.samples) for block in taken(sound)) == round(0.05 * RATE)
+
+
+def test_blocks_keep_their_times_and_an_interruption_its_place():
+    sound = PendingSound()
+    sound.put(AudioBlock(ramp(1.2), RATE, time_s=101.2, captured_at=7.0))
+    sound.put(None)
+    sound.put(AudioBlock(ramp(0.1), RATE, time_s=150.0, captured_at=8.0))
+    *pieces, interruption, last = taken(sound)
+    assert [piece.time_s for piece in pieces] == pytest.approx([100.5, 101.0, 101.2])
+    np.testing.assert_array_equal(np.concatenate([p.samples for p in pieces]), ramp(1.2))
+    assert isinstance(interruption, Interruption)
+    assert (last.time_s, last.captured_at) == (150.0, 8.0)
+    assert not sound.waits
+    sound.end()
+    assert not sound.put(None)
+
+
+def test_a_block_that_is_longer_than_what_may_wait_loses_its_beginning():
+    sound = PendingSound()
+    sound.put(AudioBlock(ramp(MAX_PENDING_S + 3.0), RATE, time_s=100.0, captured_at=0.0))
+    blocks = taken(sound)
+    assert blocks[-1].time_s == 100.0
+    assert sum(block.length_s for block in blocks) + sound.dropped_s == MAX_PENDING_S + 3.0
+    assert sound.dropped_s > 0

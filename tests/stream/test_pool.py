@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
 
 from ser_stream import InputError, StreamPool
 from ser_stream.asr.base import AsrSettings
+from ser_stream.audio.block import AudioBlock
 
 RATE = 16_000
 
@@ -133,3 +135,44 @@ def test_settings_are_those_of_a_recogniser_without_words(pool):
         StreamPool("tiny", asr=AsrSettings("pocketsphinx"))
     with pytest.raises(InputError, match="settings: found hop"):
         StreamPool("tiny", hop=0.5)
+
+
+def test_blocks_with_times_of_their_own_give_estimates_with_those_times(pool, speech):
+    found = Estimates()
+    pushed, timed = pool.open("pushed", found), pool.open("timed", found, settle_s=0.5)
+    pushed.push(speech, RATE)
+    length = RATE // 10
+    for start in range(0, len(speech), length):
+        samples = speech[start : start + length]
+        end_s = 1000.0 + (start + len(samples)) / RATE
+        timed.push_block(AudioBlock(samples, RATE, end_s, time.monotonic()))
+    pushed.close()
+    timed.close()
+    assert [e.trigger for e in found["timed"]] == [e.trigger for e in found["pushed"]]
+    for one, other in zip(found["timed"], found["pushed"], strict=True):
+        assert one.scores == pytest.approx(other.scores, abs=1e-4)
+        assert one.end_s == pytest.approx(1000.0 + other.end_s, abs=1e-3)
+
+
+def test_an_interruption_ends_the_turn(pool, speech):
+    found = Estimates()
+    stream = pool.open("a", found)
+    stream.push_block(AudioBlock(speech[: 2 * RATE], RATE, 2.0, time.monotonic()))
+    stream.push_block(None)
+    stream.push_block(AudioBlock(speech[: 2 * RATE], RATE, 60.0, time.monotonic()))
+    stream.close()
+    turns = [e.end_s for e in found["a"] if e.trigger == "utterance"]
+    assert turns == pytest.approx([2.0, 60.0], abs=0.05)
+    assert stream.status.gaps == 1
+    with pytest.raises(InputError, match="stream a: it has ended; open another one"):
+        stream.push_block(None)
+
+
+def test_a_block_that_cannot_be_used_is_an_interruption_and_a_problem_of_the_source(speech):
+    found = Estimates()
+    with StreamPool("tiny", channel=1) as pool:
+        stream = pool.open("a", found)
+        stream.push_block(AudioBlock(speech, RATE, 5.0, time.monotonic()))
+        stream.close()
+        assert "channel 1" in stream.status.source
+    assert found == {}

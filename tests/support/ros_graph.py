@@ -6,6 +6,7 @@ Imports of ROS are inside functions, so that the tests are collected, and skippe
 from __future__ import annotations
 
 import contextlib
+import heapq
 import json
 import os
 import signal
@@ -145,18 +146,37 @@ def diagnosis(messages):
     return None
 
 
+def play_together(*publishers, block_s=0.032):
+    """Publish the samples of `AudioPublisher`s of one observer at the speed of microphones."""
+    for publisher in publishers:
+        publisher.wait_for_subscriber()
+    started = time.monotonic()
+    blocks = (publisher.blocks(block_s) for publisher in publishers)
+    for end_s, publisher, part in heapq.merge(*blocks, key=lambda block: block[0]):
+        publisher.observer.spin(max(0.0, started + end_s - time.monotonic()))
+        publisher.send(part)
+
+
 class AudioPublisher:
-    """Publishes samples on `audio`, block by block, in real time.
+    """Publishes samples, block by block, in real time.
 
     Args:
         samples: (n,) or (n, channels), full scale +-1.
         kind: "AudioData", "AudioDataStamped" or "AudioStamped"; None: one that is installed.
         rate_hz: sample rate of the samples.
         clock: returns the time in seconds that stamps a block.
+        topic: the topic that is published.
     """
 
     def __init__(
-        self, observer, samples, kind=None, rate_hz=16_000, best_effort=True, clock=time.time
+        self,
+        observer,
+        samples,
+        kind=None,
+        rate_hz=16_000,
+        best_effort=True,
+        clock=time.time,
+        topic="audio",
     ):
         from audio_common_msgs import msg
         from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -164,27 +184,31 @@ class AudioPublisher:
         self._kind = kind or audio_kinds()[-1]
         self._msg = msg
         self._rate_hz = rate_hz
-        self._observer = observer
+        self.observer = observer
         self._clock = clock
         reliability = ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE
         self.publisher = observer.node.create_publisher(
-            getattr(msg, self._kind), "audio", QoSProfile(depth=50, reliability=reliability)
+            getattr(msg, self._kind), topic, QoSProfile(depth=50, reliability=reliability)
         )
         self._samples = (samples * 32767).astype("<i2")
 
     def wait_for_subscriber(self):
-        self._observer.wait(lambda: self.publisher.get_subscription_count() > 0)
+        self.observer.wait(lambda: self.publisher.get_subscription_count() > 0)
 
     def play(self, block_s=0.032):
         """Publish all samples at the speed of a microphone."""
-        self.wait_for_subscriber()
-        started = time.monotonic()
+        play_together(self, block_s=block_s)
+
+    def blocks(self, block_s):
+        """Yield when each block ends in seconds, this publisher, and the block's samples."""
         block = round(block_s * self._rate_hz)
         for start in range(0, len(self._samples), block):
             part = self._samples[start : start + block]
-            end_s = (start + len(part)) / self._rate_hz
-            self._observer.spin(max(0.0, started + end_s - time.monotonic()))
-            self.send(part)
+            yield (start + len(part)) / self._rate_hz, self, part
+
+    def leave(self):
+        """Destroy the publisher, as when a robot is switched off."""
+        self.observer.node.destroy_publisher(self.publisher)
 
     def send(self, part):
         """Publish one message: samples (n,) or (n, channels) int16, or bytes of any content."""

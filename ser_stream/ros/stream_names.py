@@ -1,0 +1,100 @@
+"""The parameter `streams`: from names and patterns to topics of audio and namespaces of results.
+
+| entry | topic of audio | results in |
+|---|---|---|
+| `robot1` | `/robot1/audio` | `/robot1/emotion` ... |
+| `/*/audio` | `/robot1/audio`, `/robot2/audio` ... | `/robot1/emotion`, `/robot2/emotion` ... |
+| `/*/mic/audio` | `/robot1/mic/audio` ... | `/robot1/emotion` ... |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Sequence
+
+from ser_stream.errors import InputError
+from ser_stream.ros.messages import full_name
+
+ENTRY = re.compile(r"/?[A-Za-z_*][A-Za-z0-9_*]*(/[A-Za-z_*][A-Za-z0-9_*]*)*")
+"""Names and patterns whose parts are accepted by ROS 2, where `*` is replaced."""
+
+ACCEPTED = "namespaces, such as robot1, and patterns of topics, such as /*/audio"
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamTopic:
+    """The sound of one robot.
+
+    Attributes:
+        namespace: where its results are published, as "/robot1".
+        topic: full name of the topic of audio.
+    """
+
+    namespace: str
+    topic: str
+
+
+class StreamNames:
+    """Names and patterns of the streams that a node serves.
+
+    Args:
+        entries: namespaces of robots, or patterns of topics, in which `*` stands for any characters
+            but `/`. One without a leading `/` is relative to the node's namespace.
+        node_namespace: namespace of the node.
+
+    Attributes:
+        named: the streams of the namespaces, which are served at any time.
+
+    Raises:
+        InputError: an entry can be neither.
+    """
+
+    def __init__(self, entries: Sequence[str], node_namespace: str = "") -> None:
+        for entry in entries:
+            if not ENTRY.fullmatch(entry):
+                raise InputError(f"streams: found {entry!r}; accepted are {ACCEPTED}")
+        names = [full_name(entry, node_namespace.strip("/")) for entry in entries]
+        self.named = tuple(
+            StreamTopic(n, f"{n}/audio") for n in dict.fromkeys(names) if "*" not in n
+        )
+        self._patterns = [_compiled(name) for name in names if "*" in name]
+
+    def match(self, topic: str) -> StreamTopic | None:
+        """Return the stream of a topic, if its full name matches a pattern.
+
+        Its namespace is the part of the name up to the one that the pattern's last `*` stands for.
+        """
+        for pattern in self._patterns:
+            if found := pattern.fullmatch(topic):
+                return StreamTopic(found["namespace"], topic)
+        return None
+
+
+def listed(value: object) -> tuple[str, ...]:
+    """Return the entries of the parameter: a list, or text that spaces or commas divide.
+
+    Raises:
+        InputError: it is neither.
+
+    >>> listed("robot1, robot2")
+    ('robot1', 'robot2')
+    >>> listed(["robot1", "/*/audio"])
+    ('robot1', '/*/audio')
+    """
+    if value is None:  # rclpy leaves a parameter unset where a file says []
+        return ()
+    if isinstance(value, str):
+        return tuple(entry for entry in re.split(r"[\s,]+", value) if entry)
+    if not isinstance(value, Iterable):
+        raise InputError(f"streams: found {value!r}; accepted are {ACCEPTED}")
+    return tuple(entry for text in value for entry in listed(text))
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Return a pattern's regular expression, whose group `namespace` ends with the last `*`."""
+    parts = pattern.split("/")
+    last = max(number for number, part in enumerate(parts) if "*" in part)
+    expressions = [part.replace("*", "[^/]*" if part.strip("*") else "[^/]+") for part in parts]
+    namespace, rest = "/".join(expressions[: last + 1]), expressions[last + 1 :]
+    return re.compile(f"(?P<namespace>{namespace})" + "".join(f"/{part}" for part in rest))
