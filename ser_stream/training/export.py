@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -52,10 +53,18 @@ def export_model(name_or_folder: str | Path, eight_bit: bool = False) -> ModelIn
     with_words = isinstance(info.features, SegmentConfig)
     if with_words and eight_bit:
         raise InputError(f"model {info.name}: takes words; --int8 goes with one of sound alone")
-    if with_words:
-        export = _export_utterance(load_model(folder, kind=BimodalModel)[0], folder)
-    else:
-        export = _export_streaming(load_model(folder, kind=EmotionModel)[0], folder, eight_bit)
+    # In another folder first: where the export fails, the model stays as it is.
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        written = Path(scratch)
+        if with_words:
+            export = _export_utterance(load_model(folder, kind=BimodalModel)[0], written)
+        else:
+            network = load_model(folder, kind=EmotionModel)[0]
+            export = _export_streaming(network, written, eight_bit)
+        for former in folder.glob("*.onnx"):
+            former.unlink()
+        for name in export.files:
+            (written / name).replace(folder / name)
     info = dataclasses.replace(info, onnx=export)
     info.write(folder)
     return info
@@ -138,13 +147,12 @@ def _export_streaming(model: EmotionModel, folder: Path, eight_bit: bool) -> Onn
     _export(_Head(model), heads, outputs, axes, folder / HEAD, labels)
     files = [STEPS, HEAD]
     for name, quantised in EIGHT_BIT.items():
-        (folder / quantised).unlink(missing_ok=True)
         if eight_bit and quantise(folder / name, folder / quantised, name == STEPS):
             files.append(quantised)
     if eight_bit and EIGHT_BIT[STEPS] not in files:
         raise InputError(
-            f"--int8: the front end of {folder.name} has fewer than two layers of "
-            f"{', '.join(QUANTISED)}, and its first one stays as it is"
+            f"--int8: the network's front end has fewer than two layers of {', '.join(QUANTISED)}, "
+            "and its first one stays as it is; accepted is an export without --int8"
         )
     return OnnxExport(_packed(folder, files), model.framing, model.remembers_statistics)
 

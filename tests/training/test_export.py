@@ -95,11 +95,14 @@ def test_a_small_network_of_words_is_exported(tmp_path, tiny_can):
     )
 
 
-def test_eight_bits_are_refused_where_only_the_first_layer_could_have_them(tmp_path, tiny_model):
-    folder = shutil.copytree(tiny_model, tmp_path / "mine")
+def test_eight_bits_are_refused_where_only_the_first_layer_could_have_them(tmp_path):
+    """The model stays as it was."""
+    folder = shutil.copytree(SHIPPED / "tiny", tmp_path / "mine")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
     code, _, err = command.run("export", folder, "--int8")
     assert code == 2
-    assert "--int8: the front end of mine has fewer than two layers of LSTM, GRU" in err
+    assert "--int8: the network's front end has fewer than two layers of LSTM, GRU" in err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_the_command_writes_the_files_and_their_hashes(tmp_path, tiny_model):
