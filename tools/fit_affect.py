@@ -28,13 +28,13 @@ from ser_stream.emotion import CIRCUMPLEX
 from ser_stream.errors import InputError
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.calibration import log_softmax
-from ser_stream.models.checkpoint import load_model, save_model
+from ser_stream.models.checkpoint import load_model
 from ser_stream.models.info import ModelInfo, find_writable
 from ser_stream.models.pooling import PoolingModel
 from ser_stream.models.registry import build_model
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.speech import Recipe
-from ser_stream.training.model_folder import write_description
+from ser_stream.training.model_folder import save_model_folder
 
 INTENSITY = {"strong": 1.0, "low": -1.0}
 """Label of intensity -> relative intensity; 0 is the intensity of utterances without a label."""
@@ -81,8 +81,7 @@ def fit_affect(model: str, recipe: Recipe, corpora: Path, cache: Path) -> dict:
         added = {"affect.weight": layer[:-1].T, "affect.bias": layer[-1]}
         tensors = {name: torch.tensor(value, dtype=torch.float32) for name, value in added.items()}
         wider.load_state_dict({**network.state_dict(), **tensors})
-        save_model(folder, wider, info, recipe.eight_bit)
-        write_description(folder, info)
+        save_model_folder(folder, wider, info, recipe.eight_bit)
     return report
 
 

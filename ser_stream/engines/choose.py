@@ -82,9 +82,9 @@ def _chosen(engine: str, device: str, folder: Path, info: ModelInfo) -> str:
     if engine not in ENGINES:
         raise InputError(f"engine: found {engine!r}; accepted are {', '.join(ENGINES)}")
     if engine == AUTO:
-        engine = _automatic(device, info)
+        engine = _automatic(device, folder, info)
     if engine == TORCH:
-        _require_torch(info, folder)
+        _require_torch(device, folder, info)
     elif device not in (AUTO, "cpu"):
         raise InputError(
             f"device: found {device!r}; engine {engine} runs on the CPU; accepted are auto, cpu, "
@@ -98,10 +98,12 @@ def _chosen(engine: str, device: str, folder: Path, info: ModelInfo) -> str:
     return engine
 
 
-def _automatic(device: str, info: ModelInfo) -> str:
+def _automatic(device: str, folder: Path, info: ModelInfo) -> str:
     if device not in (AUTO, "cpu") or info.onnx is None:
         return TORCH
-    if device == AUTO and torch_is_installed() and _has_gpu():
+    # An installed package has some models as ONNX files only.
+    has_weights = (folder / "model.safetensors").is_file()
+    if device == AUTO and has_weights and torch_is_installed() and _has_gpu():
         return TORCH
     return ONNX
 
@@ -117,9 +119,14 @@ def _has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def _require_torch(info: ModelInfo, folder: Path) -> None:
+def _require_torch(device: str, folder: Path, info: ModelInfo) -> None:
     if torch_is_installed():
         return
+    if device not in (AUTO, "cpu"):
+        raise InputError(
+            f"device: found {device!r}, but torch is not installed; accepted are auto and cpu, or "
+            "install it: pip install 'ser_stream[cuda]'"
+        )
     if info.architecture == HUGGING_FACE:
         raise InputError(
             f"model {info.name}: a Hugging Face checkpoint needs torch and transformers, which are "
@@ -129,7 +136,7 @@ def _require_torch(info: ModelInfo, folder: Path) -> None:
     export = "" if info.onnx else f"; or, where torch is, ser-stream export {folder}"
     raise InputError(
         f"model {info.name}: {without_files}torch is not installed: "
-        f"pip install 'ser_stream[train]'{export}"
+        f"pip install 'ser_stream[cuda]'{export}"
     )
 
 

@@ -57,12 +57,12 @@ class OnnxNetwork:
     ):
         export = _export(folder, info)
         if export.framing is None:
-            raise InputError(f"{folder / 'model.json'}: onnx.framing: missing; {_ANEW}")
+            raise InputError(f"{folder / 'model.json'}: onnx.framing: missing; {_anew(folder)}")
         steps, head = (EIGHT_BIT[STEPS], EIGHT_BIT[HEAD]) if eight_bit else (STEPS, HEAD)
         if eight_bit and steps not in export.files:
             raise InputError(
-                f"model {info.name}: has no {steps}; accepted is engine onnx, or write it: "
-                f"ser-stream export --int8 {folder}"
+                f"model {info.name}: has no {steps}; accepted are the engines onnx and auto "
+                "(`ser-stream export --int8` writes the file, if the network has such layers)"
             )
         if head not in export.files:  # where eight bits would not make it smaller
             head = HEAD
@@ -75,10 +75,16 @@ class OnnxNetwork:
         self._head = _OnnxFile(folder / head, export, info, threads)
         self._steps.check_width("frames", self.features.dimension)
         self._head.check_width("logits", len(info.labels))
+        if export.remembers_statistics != ("offset" in self._head.inputs):
+            raise InputError(
+                f"{self._head.path}: its inputs are {', '.join(self._head.inputs)}; model.json has "
+                f"remembers_statistics: {str(export.remembers_statistics).lower()}; {_anew(folder)}"
+            )
         self._state_names = [n for n in self._steps.outputs if n.startswith("next_state_")]
         self.prior_statistics: Array = np.array(info.mean, np.float32)
         if self.remembers_statistics:
             self.prior_statistics = self._read_prior()
+        self._check_parts()
 
     def initial_state(self, batch: int) -> State:
         """See the protocol."""
@@ -105,6 +111,20 @@ class OnnxNetwork:
         names = [n for n in ("logits", "affect", "statistics") if n in self._head.outputs]
         found = dict(zip(names, self._head.run(names, feed), strict=True))
         return Outputs(found["logits"], found.get("affect"), found.get("statistics"))
+
+    def _check_parts(self) -> None:
+        """Check that the head takes the steps of the front end, by running both once.
+
+        Raises:
+            InputError: it does not: the files are of different models.
+        """
+        frames = np.zeros((1, self.framing.step_frames, self.features.dimension), np.float32)
+        try:
+            steps, _ = self.encode(frames, self.initial_state(1))
+            self.score(steps, None)
+        except RuntimeError as error:
+            folder = self._head.path.parent
+            raise InputError(f"model {folder}: {error}; {_anew(folder)}") from error
 
     def _read_prior(self) -> Array:
         """Return the output that does not depend on the values of the inputs."""
@@ -157,7 +177,8 @@ class OnnxUtteranceNetwork:
         return found.pop("logits"), {name: heads.mean(axis=0) for name, heads in found.items()}
 
 
-_ANEW = "write it anew: ser-stream export MODEL"
+def _anew(folder: Path, eight_bit: bool = False) -> str:
+    return f"write it anew: ser-stream export {'--int8 ' if eight_bit else ''}{folder}"
 
 
 def _export(folder: Path, info: ModelInfo) -> OnnxExport:
@@ -181,6 +202,7 @@ class _OnnxFile:
 
     def __init__(self, path: Path, export: OnnxExport, info: ModelInfo, threads: int | None):
         self.path = path
+        self._anew = _anew(path.parent, "int8" in path.name)
         _check_hash(path, export.files.get(path.name))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 0 if threads is None else threads
@@ -201,7 +223,7 @@ class _OnnxFile:
         if found != ",".join(info.labels):
             raise InputError(
                 f"{path}: found the labels {found or 'none'}; model.json has "
-                f"{','.join(info.labels)}; {_ANEW}"
+                f"{','.join(info.labels)}; {self._anew}"
             )
 
     def check_width(self, name: str, width: int) -> None:
@@ -214,7 +236,7 @@ class _OnnxFile:
         if shape is None or shape[-1] != width:
             raise InputError(
                 f"{self.path}: {name}: found shape {shape}; model.json needs {width} values in the "
-                f"last dimension; {_ANEW}"
+                f"last dimension; {self._anew}"
             )
 
     def run(self, names: Sequence[str], feed: dict[str, Array]) -> list[Array]:
@@ -230,17 +252,17 @@ class _OnnxFile:
 
 
 def _check_hash(path: Path, expected: str | None) -> None:
+    anew = _anew(path.parent, "int8" in path.name)
     if expected is None:
-        raise InputError(f"{path.parent / 'model.json'}: onnx.files: lacks {path.name}; {_ANEW}")
+        raise InputError(f"{path.parent / 'model.json'}: onnx.files: lacks {path.name}; {anew}")
     try:
-        with path.open("rb") as file:
-            found = hashlib.sha256(file.read()).hexdigest()
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; model.json names it; {_ANEW}") from error
+        raise InputError(f"{path}: {error.strerror}; model.json names it; {anew}") from error
     if found != expected:
         raise InputError(
             f"{path}: SHA-256 is {found[:12]}..., model.json has {expected[:12]}...: another or a "
-            f"damaged file; {_ANEW}"
+            f"damaged file; {anew}"
         )
 
 

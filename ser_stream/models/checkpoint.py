@@ -34,7 +34,8 @@ def save_model(
 ) -> None:
     """Write model.safetensors and model.json into a folder, replacing a model that is there.
 
-    ONNX files of a model that was there are removed: they hold other weights.
+    ONNX files of a model that was there are removed, and `info.onnx` is left out: they hold other
+    weights.
 
     Args:
         eight_bit: round the weights to eight bits, see `to_eight_bit`.
@@ -44,9 +45,9 @@ def save_model(
     if eight_bit:
         weights = to_eight_bit(weights)
     weights = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
-    save_file(weights, folder / "model.safetensors")
-    for exported in folder.glob("*.onnx"):
+    for exported in folder.glob("*.onnx"):  # first: beside other weights they would be wrong
         exported.unlink()
+    save_file(weights, folder / "model.safetensors")
     dataclasses.replace(info, onnx=None).write(folder)
 
 

@@ -219,6 +219,7 @@ class Fleet:
             return str(error)
         robot.enable(self._enabled)
         self._streams[stream.namespace] = robot
+        self._seen_s[stream.namespace] = self._clock()
         logger.info("%s: served, results in %s", stream.topic, stream.namespace)
         return ""
 

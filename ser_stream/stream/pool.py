@@ -10,12 +10,15 @@ Any thread pushes sound; the pool's thread computes what has come within 20 ms, 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from ser_stream.audio.block import AudioBlock
+import numpy as np
+
+from ser_stream.audio.block import AudioBlock, check_format
 from ser_stream.errors import InputError
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.pool_core import PoolCore
@@ -136,7 +139,7 @@ class StreamPool:
                 self._work.clear()
                 while self._core.run_once():
                     pass
-        except Exception:
+        except BaseException:  # whatever it is, nobody must wait for streams that do not end
             logger.exception("the pool ends, with all of its streams")
             self._core.abandon()
 
@@ -178,8 +181,11 @@ class PoolStream:
             block: the next one; None: the sound was interrupted, which ends the turn.
 
         Raises:
-            InputError: the stream has ended.
+            InputError: it is no block, its rate or a time is no number that is accepted, or the
+                stream has ended.
         """
+        if block is not None:
+            _check_block(self.name, block)
         self._added(self._stream.sound.put(block))
 
     @property
@@ -214,3 +220,19 @@ class PoolStream:
         if not added:
             raise InputError(f"stream {self.name}: it has ended; open another one")
         self._pool.wake()
+
+
+def _check_block(name: str, block: object) -> None:
+    if not isinstance(block, AudioBlock):
+        raise InputError(
+            f"stream {name}: found {type(block).__name__}; accepted are an AudioBlock and None"
+        )
+    rate, times = block.sample_rate_hz, (block.time_s, block.captured_at)
+    if not isinstance(rate, int | np.integer):
+        raise InputError(f"stream {name}: sample_rate_hz: found {rate!r}; accepted are integers")
+    check_format(rate, block.samples.shape[1], where=f"stream {name}")
+    if not all(isinstance(time_s, int | float) and math.isfinite(time_s) for time_s in times):
+        raise InputError(
+            f"stream {name}: time_s and captured_at: found {times[0]!r} and {times[1]!r}; accepted "
+            "are finite numbers"
+        )

@@ -120,7 +120,7 @@ class PooledStream:
     def _deliver(self, estimate: EmotionEstimate) -> None:
         try:
             self._on_estimate(self.name, estimate)
-        except Exception:
+        except BaseException:  # sys.exit too, which would end the thread of all streams
             logger.exception("stream %s: on_estimate failed; the stream ends", self.name)
             self.abandon()
 

@@ -105,6 +105,7 @@ class BlockAssembler:
         while len(self._pending) >= length:
             block, self._pending = self._pending[:length], self._pending[length:]
             yield self._stamped(block)
+        self._pending = self._pending.copy()  # a view would keep all of the samples
 
     def flush(self) -> Iterator[AudioBlock]:
         """Yield the samples that are held back, if there are any."""

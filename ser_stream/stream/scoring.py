@@ -100,17 +100,19 @@ class WindowScorer:
             modality=AUDIO,
         )
 
-    def encode_ahead(self, features: TurnFeatures, turn_start_s: Seconds) -> None:
+    def encode_ahead(self, features: TurnFeatures, n_frames: int, turn_start_s: Seconds) -> None:
         """Do the same as `encoding_ahead`, at once."""
-        answered(self._network, self.encoding_ahead(features, turn_start_s))
+        answered(self._network, self.encoding_ahead(features, n_frames, turn_start_s))
 
-    def encoding_ahead(self, features: TurnFeatures, turn_start_s: Seconds) -> Asking[None]:
-        """Compute steps of the turn in progress before a window needs them.
+    def encoding_ahead(
+        self, features: TurnFeatures, n_frames: int, turn_start_s: Seconds
+    ) -> Asking[None]:
+        """Compute a turn's steps up to frame `n_frames`, before a window needs them.
 
         All parts of the turns before it must have been scored: the speaker memory holds them.
         """
         encoder = self._state_of(features, turn_start_s).encoder
-        yield from encoder.encode_ahead(features.n_extracted)
+        yield from encoder.encode_ahead(n_frames)
 
     def _outputs(self, part: Window | TurnEnd) -> Asking[tuple[np.ndarray, np.ndarray | None]]:
         """Return `logits`, and valence and arousal (2,) of a model that has them, else None."""

@@ -26,10 +26,12 @@ class TurnProgress:
 
     Attributes:
         features: frames and sound of the turn.
+        n_frames: number of frames so far.
         start_s: when the turn began, on the stream's clock.
     """
 
     features: TurnFeatures
+    n_frames: int
     start_s: Seconds
 
 
@@ -116,7 +118,7 @@ class StreamSession:
         if features is None or _extent(features) == self._encoded:
             return None
         self._encoded = _extent(features)
-        return TurnProgress(features, self.windower.timeline.time_at(features.turn.start))
+        return TurnProgress(features, features.n_extracted, self.windower.turn_start_s(features))
 
     def encoding_ahead(self, turn: TurnProgress) -> Asking[None]:
         """Compute the newest steps of the turn in progress, before a window needs them.
@@ -125,12 +127,12 @@ class StreamSession:
         of earlier turns must have been scored.
         """
         with self._watched():
-            yield from self._scorer.encoding_ahead(turn.features, turn.start_s)
+            yield from self._scorer.encoding_ahead(turn.features, turn.n_frames, turn.start_s)
 
     def encode_ahead(self, turn: TurnProgress) -> None:
         """Do the same as `encoding_ahead`, at once."""
         with self._watched():
-            self._scorer.encode_ahead(turn.features, turn.start_s)
+            self._scorer.encode_ahead(turn.features, turn.n_frames, turn.start_s)
 
     def note_skipped(self) -> None:
         """Count a window that is not scored because a newer one has replaced it."""

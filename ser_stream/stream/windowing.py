@@ -96,6 +96,16 @@ class StreamWindower:
         """Whether a turn is in progress."""
         return self._detector.turn is not None
 
+    def turn_start_s(self, features: TurnFeatures) -> Seconds:
+        """Return when the turn in progress began, on the stream's clock.
+
+        It is counted back from the newest sample: where a turn begins at a gap, the clock's time at
+        its first position would be that before the gap.
+        """
+        position = self.timeline.position
+        elapsed_s = (position - features.turn.start) / SAMPLE_RATE_HZ
+        return self.timeline.time_at(position) - elapsed_s
+
     @property
     def spoken(self) -> TurnFeatures | None:
         """Features of the turn in progress while someone speaks.

@@ -36,7 +36,8 @@ def export_model(name_or_folder: str | Path, eight_bit: bool = False) -> ModelIn
     """Write a model's ONNX files and their SHA-256 into its folder.
 
     Args:
-        eight_bit: also write the network with weights in eight bits, for streaming networks.
+        eight_bit: also write the network with weights in eight bits, for streaming networks; done
+            in any case for a model that has such files.
 
     Returns:
         The description that model.json now has.
@@ -51,6 +52,8 @@ def export_model(name_or_folder: str | Path, eight_bit: bool = False) -> ModelIn
             f"model {info.name}: a Hugging Face checkpoint is not exported; it runs with torch"
         )
     with_words = isinstance(info.features, SegmentConfig)
+    # What the model had is written again, rather than lost.
+    eight_bit = eight_bit or (info.onnx is not None and EIGHT_BIT[STEPS] in info.onnx.files)
     if with_words and eight_bit:
         raise InputError(f"model {info.name}: takes words; --int8 goes with one of sound alone")
     # In another folder first: where the export fails, the model stays as it is.

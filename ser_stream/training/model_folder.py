@@ -36,6 +36,7 @@ def save_model_folder(
     Args:
         eight_bit: whether to round the weights to eight bits.
     """
+    info = dataclasses.replace(info, onnx=None)  # of other weights; see `export_model`
     save_model(folder, network, info, eight_bit)
     write_description(folder, info)
 

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from ser_stream.engines.choose import open_network, open_utterance_network
 from ser_stream.engines.onnx import OnnxNetwork, OnnxUtteranceNetwork
 from ser_stream.engines.torch import TorchNetwork, TorchUtteranceNetwork
 from ser_stream.errors import InputError
+from ser_stream.models.info import SHIPPED
 
 
 @pytest.fixture
@@ -31,6 +33,18 @@ def test_auto_takes_torch_where_it_can_use_a_gpu(monkeypatch):
     assert isinstance(open_network("tiny", device="cpu")[0], OnnxNetwork)
 
 
+def test_auto_takes_onnx_where_the_weights_of_torch_are_not_installed(monkeypatch, tmp_path):
+    folder = shutil.copytree(SHIPPED / "tiny", tmp_path / "model")
+    (folder / "model.safetensors").unlink()
+    monkeypatch.setattr(choose, "_has_gpu", lambda: True)
+    assert isinstance(open_network(folder)[0], OnnxNetwork)
+
+
+def test_without_torch_another_device_names_the_extra(without_torch):
+    with pytest.raises(InputError, match=r"device: found 'cuda', but torch is not .*\[cuda\]"):
+        open_network("tiny", device="cuda")
+
+
 def test_a_model_without_onnx_files_runs_with_torch(tiny_model, tiny_can):
     assert isinstance(open_network(tiny_model)[0], TorchNetwork)
     assert isinstance(open_utterance_network(tiny_can)[0], TorchUtteranceNetwork)
@@ -42,14 +56,14 @@ def test_a_model_of_words_opens_with_onnx():
 
 def test_without_torch_a_model_without_onnx_files_says_what_to_do(tiny_model, without_torch):
     with pytest.raises(InputError, match=r"model tiny: has no ONNX files, and torch is not install"
-                       r"ed: pip install 'ser_stream\[train\]'; .* ser-stream export"):  # fmt: skip
+                       r"ed: pip install 'ser_stream\[cuda\]'; .* ser-stream export"):  # fmt: skip
         open_network(tiny_model)
     with pytest.raises(InputError, match="model tiny: has no ONNX files; write them with torch"):
         open_network(tiny_model, "onnx")
 
 
 def test_without_torch_the_engine_torch_names_the_extra(without_torch):
-    with pytest.raises(InputError, match=r"model tiny: torch is not installed: .*\[train\]"):
+    with pytest.raises(InputError, match=r"model tiny: torch is not installed: .*\[cuda\]"):
         open_network("tiny", "torch")
 
 
@@ -58,7 +72,7 @@ def test_without_torch_the_engine_torch_names_the_extra(without_torch):
     [
         ("tiny", {"engine": "tensorrt"}, "engine: found 'tensorrt'; accepted are auto, onnx,"),
         ("tiny", {"engine": "onnx", "device": "cuda"}, "device: found 'cuda'; engine onnx runs on"),
-        ("tiny", {"engine": "onnx-int8"}, "model tiny: has no steps.int8.onnx; accepted is engine"),
+        ("tiny", {"engine": "onnx-int8"}, "model tiny: has no steps.int8.onnx; accepted are the"),
         ("can-english", {}, "it takes sound and words: name it as the text model"),
         ("nonsense", {}, "model 'nonsense': no such folder"),
     ],

@@ -153,6 +153,19 @@ def test_what_is_not_onnx_is_refused(folder):
         open_network(folder, "onnx")
 
 
+def test_a_model_whose_memory_is_of_another_kind_is_refused(folder):
+    rewritten(folder, remembers_statistics=True)
+    with pytest.raises(InputError, match=r"its inputs are steps; model.json has remembers_stat"):
+        open_network(folder, "onnx")
+
+
+def test_a_head_of_another_network_is_refused(folder):
+    shutil.copy(SHIPPED / "moma-streaming" / "head.onnx", folder / "head.onnx")
+    replaced(folder, "head.onnx", lambda m: None)
+    with pytest.raises(InputError, match=r"model .*: head.onnx: .*; write it anew: ser-stream exp"):
+        open_network(folder, "onnx")
+
+
 def test_a_streaming_model_needs_its_framing(folder):
     rewritten(folder, framing=None)
     with pytest.raises(InputError, match=r"model.json: onnx.framing: missing"):

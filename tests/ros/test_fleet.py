@@ -289,6 +289,17 @@ def test_a_robot_whose_topic_is_renamed_is_served_again(graph, serve, clock, spe
     assert_estimates(graph.details("/robot1"), alone(speech))
 
 
+def test_a_renamed_topic_may_be_gone_at_the_next_look(graph, serve, clock):
+    fleet = serve("/*/audio", "/*/mic")
+    for topic in ("/robot1/audio", "/robot1/mic"):
+        graph.others = {topic: AUDIO_TYPE}
+        poll(fleet, clock, GONE_S + 1)
+    graph.others = {}
+    poll(fleet, clock)
+    poll(fleet, clock, GONE_S + 1)
+    assert graph.subscribed == set()
+
+
 # Diagnostics and failures
 
 

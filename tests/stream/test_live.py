@@ -36,7 +36,7 @@ def test_take_all_yields_none_when_woken_and_after_the_timeout(speech):
 
 def test_a_turn_in_progress_is_taken_where_no_window_waits_and_the_newest_wins(speech):
     window = stream(speech)[0][0]
-    first, second, third = (TurnProgress(window.features, start_s) for start_s in (0.0, 1.0, 2.0))
+    first, second, third = (TurnProgress(window.features, n, 0.0) for n in (10, 20, 30))
     queue = WindowQueue()
     taken = queue.take_all(lambda: None)
     queue.put_progress(first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -176,3 +177,32 @@ def test_a_block_that_cannot_be_used_is_an_interruption_and_a_problem_of_the_sou
         stream.close()
         assert "channel 1" in stream.status.source
     assert found == {}
+
+
+@pytest.mark.parametrize(
+    "block, message",
+    [
+        ("sound", "stream a: found str; accepted are an AudioBlock and None"),
+        (AudioBlock(np.zeros(512), 0, 1.0, 0.0), "stream a: sample rate 0 Hz; accepted"),
+        (AudioBlock(np.zeros(512), "16000", 1.0, 0.0), "stream a: sample_rate_hz: found '16000'"),
+        (
+            AudioBlock(np.zeros(512), RATE, None, 0.0),
+            "stream a: time_s and captured_at: found None",
+        ),
+        (AudioBlock(np.zeros(512), RATE, 1.0, np.inf), "time_s and captured_at: found 1.0 and inf"),
+    ],
+    ids=["no block", "rate 0", "rate as text", "no time", "endless time"],
+)
+def test_a_block_without_rate_or_times_is_refused(pool, block, message):
+    stream = pool.open("a", Estimates())
+    with pytest.raises(InputError, match=message):
+        stream.push_block(block)
+
+
+def test_sys_exit_in_a_callback_ends_that_stream_only(pool, speech):
+    found = Estimates()
+    leaving, staying = pool.open("leaving", lambda *_: sys.exit(1)), pool.open("staying", found)
+    for stream in (leaving, staying):
+        stream.push(speech, RATE)
+        stream.close(timeout_s=20.0)
+    assert found["staying"][-1].trigger == "utterance"

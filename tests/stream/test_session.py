@@ -20,30 +20,39 @@ def network():
     return open_network("default", "onnx")[0]
 
 
-def scored(network, speech, ahead):
-    """Scores of all parts of a stream, and how many frames each of them had encoded for it."""
+def new_session(network):
     framing = network.framing
     windows = WindowSettings(network.features, framing.window_frames, framing.hop_frames, 0.7)
     calibration = {"interval": Calibration(), "utterance": Calibration()}
     settings = ScoringSettings(framing.window_steps, 0.0, calibration, 0.7)
-    session = StreamSession(
-        PushedSamples(),
-        StreamWindower(windows, TurnSettings()),
-        WindowScorer(network, "", settings),
-    )
+    windower, scorer = StreamWindower(windows, TurnSettings()), WindowScorer(network, "", settings)
+    return StreamSession(PushedSamples(), windower, scorer)
+
+
+def blocks(samples, start_s=0.0):
+    for end in range(512, len(samples) + 1, 512):
+        end_s = start_s + end / SAMPLE_RATE_HZ
+        yield AudioBlock(samples[end - 512 : end, None], SAMPLE_RATE_HZ, end_s, captured_at=0.0)
+
+
+def encode_ahead(session):
+    if (turn := session.take_progress()) is not None:
+        session.encode_ahead(turn)
+
+
+def scored(network, speech, ahead):
+    """Scores of all parts of a stream, and how many frames each of them had encoded for it."""
+    session = new_session(network)
     encoded, encode = [], network.encode
     network.encode = lambda frames, state: encoded.append(frames.shape[1]) or encode(frames, state)
     found = []
     try:
-        for end in range(512, len(speech) + 1, 512):
-            block = AudioBlock(
-                speech[end - 512 : end, None], SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ, 0
-            )
+        for block in blocks(speech):
             for part in session.push(block):
                 encoded.clear()
                 found.append((list(session.score(part).scores.values()), sum(encoded)))
-            if ahead and (turn := session.take_progress()) is not None:
-                session.encode_ahead(turn)
+            if ahead:
+                encode_ahead(session)
     finally:
         del network.encode
     return [scores for scores, _ in found], [frames for _, frames in found]
@@ -55,3 +64,20 @@ def test_steps_are_computed_ahead_of_the_window_that_needs_them(network, speech)
     np.testing.assert_allclose(again, scores, atol=1e-5)
     assert max(frames) >= network.framing.hop_frames
     assert max(ahead) <= 2 * network.framing.frames_per_step
+
+
+def test_after_a_long_interruption_the_voice_of_before_is_forgotten(network, speech):
+    """Also where the new turn begins with the first sample after the gap."""
+    new = speech[6_000:]
+
+    def last_scores(*parts):
+        session, scores = new_session(network), []
+        for samples, start_s in parts:
+            for block in (*blocks(samples, start_s), None):
+                scores += [session.score(part) for part in session.push(block)]
+                encode_ahead(session)
+        return list(scores[-1].scores.values())
+
+    alone = last_scores((new, 3600.0))
+    assert last_scores((speech, 0.0), (new, 3600.0)) == pytest.approx(alone, abs=1e-4)
+    assert last_scores((speech, 0.0), (new, 10.0)) != pytest.approx(alone, abs=1e-2)

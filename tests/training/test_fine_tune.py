@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from corpus_files import text
+from ser_stream import Recognizer
 from ser_stream.cli import main
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
@@ -88,6 +89,14 @@ def test_a_model_is_fine_tuned_on_own_clips_and_scored_before_and_after(tuned, t
     assert "own clips" in info.training_data.corpora[-1]
     assert not torch.equal(model.output.weight, before.output.weight)
     assert (output / "model" / "README.md").is_file()
+
+
+def test_a_fine_tuned_shipped_model_can_be_used(own_clips, tmp_path, speech_path):
+    """It has no ONNX files, which would hold the weights of before."""
+    fine_tune("tiny", own_clips, tmp_path / "mine", 0, QUICK)
+    folder = tmp_path / "mine" / "model"
+    assert load_model(folder)[1].onnx is None
+    assert list(Recognizer(folder).stream(speech_path))
 
 
 @pytest.mark.parametrize("named", [True, False])
