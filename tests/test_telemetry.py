@@ -95,7 +95,15 @@ def test_the_variable_is_what_keeps_onnxruntime_from_writing(home):
 
     if tuple(map(int, onnxruntime.__version__.split(".")[:2])) < (1, 29):
         pytest.skip(f"onnxruntime {onnxruntime.__version__} has no telemetry on Linux")
-    assert any(path.name == "deviceid" for path in files_written(home, USE))
+    # It writes in a thread of its own, which may be late.
+    until_written = (
+        "import pathlib, time\n"
+        "ends = time.monotonic() + 60\n"
+        f"while not list(pathlib.Path({str(home)!r}).rglob('deviceid')):\n"
+        "    assert time.monotonic() < ends\n"
+        "    time.sleep(0.05)\n"
+    )
+    assert any(path.name == "deviceid" for path in files_written(home, USE + until_written))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())

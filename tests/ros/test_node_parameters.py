@@ -113,6 +113,8 @@ def test_the_pool_is_the_one_that_the_parameters_describe():
             pool.open("/robot2", print)
 
 
-def test_the_engine_is_the_one_that_is_named():
-    recognizer, _ = open_recognizer(values(model="tiny", engine="torch"))
-    assert recognizer.settings.engine == "torch"
+@pytest.mark.parametrize("engine", ["onnx", "auto"])
+def test_the_engine_is_the_one_that_is_named(engine):
+    recognizer, _ = open_recognizer(values(model="tiny", engine=engine))
+    assert recognizer.settings.engine == engine
+    recognizer.close()
