@@ -21,6 +21,8 @@ USE = (
     f"onnxruntime.InferenceSession({str(ROOT / 'ser_stream/weights/silero-vad')!r} "
     "+ '/silero_vad_16k.onnx', providers=['CPUExecutionProvider'])\n"
 )
+SWITCHES = {"ORT_DISABLE_TELEMETRY", "CI"}
+"""Variables of the environment that switch the telemetry off: continuous integration sets CI."""
 IMPORTED_WITH_IT = {"onnxruntime", "faster_whisper", "silero_vad"}
 """Packages that are onnxruntime, or import it."""
 
@@ -70,7 +72,7 @@ def files_written(home, program):
     script = home.parent / "program.py"
     script.write_text(program)
     (home.parent / "use.py").write_text(f"from ser_stream.asr.base import AsrSettings\n{USE}")
-    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    environment = {k: v for k, v in os.environ.items() if k not in SWITCHES}
     environment |= {
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / "cache"),
