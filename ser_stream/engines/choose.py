@@ -16,6 +16,7 @@ from ser_stream.engines.names import AUTO, ENGINES, ONNX, ONNX_INT8, TORCH
 from ser_stream.errors import InputError
 from ser_stream.models.description import check_takes_sound, check_takes_words, describe_model
 from ser_stream.models.info import HUGGING_FACE, ModelInfo
+from ser_stream.models.registry import ModelT
 
 logger = logging.getLogger("ser_stream")
 
@@ -38,12 +39,11 @@ def open_network(
     check_takes_sound(model, info)
     engine = _chosen(engine, device, folder, info)
     if engine == TORCH:
-        from ser_stream.engines.torch import TorchNetwork, torch_device
-        from ser_stream.models.checkpoint import load_model
+        from ser_stream.engines.torch import TorchNetwork
+        from ser_stream.models.base import EmotionModel
 
-        _limit_threads(threads)
-        network, info = load_model(model, torch_device(device))
-        return TorchNetwork(network), info
+        loaded, info = _load_with_torch(model, EmotionModel, device, threads)
+        return TorchNetwork(loaded), info
     from ser_stream.engines.onnx import OnnxNetwork
 
     return OnnxNetwork(folder, info, engine == ONNX_INT8, threads), info
@@ -60,13 +60,11 @@ def open_utterance_network(
     folder, info = describe_model(model)
     check_takes_words(model, info)
     if _chosen(ONNX if engine == ONNX_INT8 else engine, device, folder, info) == TORCH:
-        from ser_stream.engines.torch import TorchUtteranceNetwork, torch_device
+        from ser_stream.engines.torch import TorchUtteranceNetwork
         from ser_stream.models.base import BimodalModel
-        from ser_stream.models.checkpoint import load_model
 
-        _limit_threads(threads)
-        network, info = load_model(model, torch_device(device), BimodalModel)
-        return TorchUtteranceNetwork(network), info
+        loaded, info = _load_with_torch(model, BimodalModel, device, threads)
+        return TorchUtteranceNetwork(loaded), info
     from ser_stream.engines.onnx import OnnxUtteranceNetwork
 
     return OnnxUtteranceNetwork(folder, info, threads), info
@@ -140,8 +138,15 @@ def _require_torch(device: str, folder: Path, info: ModelInfo) -> None:
     )
 
 
-def _limit_threads(threads: int | None) -> None:
-    if threads is not None:
-        import torch
+def _load_with_torch(
+    model: str | Path, kind: type[ModelT], device: str, threads: int | None
+) -> tuple[ModelT, ModelInfo]:
+    """Load a network of this kind onto the device; torch's threads are those of the process."""
+    import torch
 
+    from ser_stream.engines.torch import torch_device
+    from ser_stream.models.checkpoint import load_model
+
+    if threads is not None:
         torch.set_num_threads(threads)
+    return load_model(model, torch_device(device), kind)

@@ -105,7 +105,7 @@ class StreamSession:
 
     @property
     def can_encode_ahead(self) -> bool:
-        """Whether there are frames that `encoding_ahead` has not been called for."""
+        """Whether the turn in progress has frames that `take_progress` has not returned yet."""
         features = self.windower.spoken
         return features is not None and _extent(features) != self._encoded
 
@@ -115,7 +115,7 @@ class StreamSession:
         Called by the thread that pushes blocks.
         """
         features = self.windower.spoken
-        if features is None or _extent(features) == self._encoded:
+        if features is None or not self.can_encode_ahead:
             return None
         self._encoded = _extent(features)
         return TurnProgress(features, features.n_extracted, self.windower.turn_start_s(features))
