@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 import weakref
 from collections.abc import Callable, Generator
@@ -11,7 +10,6 @@ from collections.abc import Callable, Generator
 from ser_stream.asr.base import NONE
 from ser_stream.asr.worker import AsrWorker
 from ser_stream.audio.block import AudioSource
-from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.live import live_events
@@ -21,8 +19,9 @@ from ser_stream.stream.model_settings import (
     text_scoring_settings,
     window_settings,
 )
+from ser_stream.stream.opening import log_licence, open_model
 from ser_stream.stream.pushed import PushedSamples, PushedStream
-from ser_stream.stream.scoring import WindowScorer, warm_up
+from ser_stream.stream.scoring import WindowScorer
 from ser_stream.stream.session import StreamSession, recorded_events
 from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.status import StreamStatus
@@ -30,8 +29,6 @@ from ser_stream.stream.text_scoring import TextScorer
 from ser_stream.stream.windowing import StreamWindower
 from ser_stream.stream.word_fusion import Event, RecordedWordFusion, WithoutWords, WordFusion
 from ser_stream.units import Seconds
-
-logger = logging.getLogger("ser_stream")
 
 
 class Pipeline:
@@ -47,24 +44,19 @@ class Pipeline:
 
     def __init__(self, settings: RecognizerSettings) -> None:
         self.settings = settings
-        engine = (settings.engine, settings.device, settings.threads)
-        self._network, self.info = open_network(settings.model, *engine)
-        self._windows = window_settings(self._network, settings)
-        scoring = scoring_settings(self._network, self.info, settings, self._windows)
+        self._network, self.info, self._windows, scoring = open_model(settings)
         self._scorer = WindowScorer(self._network, self.info.name, scoring)
         self._text_scorer: TextScorer | None = None
         if settings.text_model:
+            engine = (settings.engine, settings.device, settings.threads)
             text_scoring = text_scoring_settings(settings)
             self._text_scorer = TextScorer.load(settings.text_model, *engine, text_scoring)
+            log_licence(self._text_scorer.info)
         self._muted = False
         self._lock = threading.Lock()
         self._n_streams = 0  # started so far
         self._running: StreamSession | None = None
         self._newest: StreamSession | None = None  # the running session, or the last one
-        warm_up(self._network, self._windows.window_frames)
-        for info in filter(None, (self.info, self.text_info)):
-            if not info.training_data.commercial_use:
-                logger.info("model %s: %s", info.name, info.training_data.licence)
         # Last, so that a setting that is refused leaves no process behind.
         self._asr = None if settings.asr.backend == NONE else AsrWorker(settings.asr)
         self._close_asr = weakref.finalize(self, _close_asr, self._asr)
@@ -72,7 +64,7 @@ class Pipeline:
     @property
     def hop_s(self) -> Seconds:
         """Seconds from one interval estimate to the next."""
-        return self._windows.hop_frames * self._windows.features.frame_s
+        return self._windows.hop_s
 
     @property
     def text_info(self) -> ModelInfo | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
@@ -11,18 +10,15 @@ from typing import Any
 from ser_stream.asr.base import NONE
 from ser_stream.audio.voice_activity import detect_together
 from ser_stream.engines.calls import answer_together
-from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
-from ser_stream.stream.model_settings import scoring_settings, window_settings
+from ser_stream.stream.opening import open_model
 from ser_stream.stream.pooled import OnEstimate, PooledStream
 from ser_stream.stream.pushed import PushedSamples
-from ser_stream.stream.scoring import WindowScorer, warm_up
+from ser_stream.stream.scoring import WindowScorer
 from ser_stream.stream.session import StreamSession
 from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.windowing import StreamWindower
 from ser_stream.units import Seconds
-
-logger = logging.getLogger("ser_stream")
 
 MAX_BATCH = 32
 """Streams that are scored in one run. More are no cheaper each, and their estimates would wait."""
@@ -44,14 +40,7 @@ class PoolCore:
     def __init__(self, settings: RecognizerSettings, max_streams: int):
         _check(settings, max_streams)
         self.settings = settings
-        self._network, self.info = open_network(
-            settings.model, settings.engine, settings.device, settings.threads
-        )
-        self._windows = window_settings(self._network, settings)
-        self._scoring = scoring_settings(self._network, self.info, settings, self._windows)
-        warm_up(self._network, self._windows.window_frames)
-        if not self.info.training_data.commercial_use:
-            logger.info("model %s: %s", self.info.name, self.info.training_data.licence)
+        self._network, self.info, self._windows, self._scoring = open_model(settings)
         self._answer = functools.partial(answer_together, self._network)
         self._max_streams = max_streams
         self._lock = threading.Lock()
@@ -61,7 +50,7 @@ class PoolCore:
     @property
     def hop_s(self) -> Seconds:
         """Seconds from one interval estimate of a stream to the next."""
-        return self._windows.hop_frames * self._windows.features.frame_s
+        return self._windows.hop_s
 
     @property
     def streams(self) -> list[PooledStream]:

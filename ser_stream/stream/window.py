@@ -38,6 +38,11 @@ class WindowSettings:
     hop_frames: int
     min_speech: Seconds
 
+    @property
+    def hop_s(self) -> Seconds:
+        """Seconds from one window to the next."""
+        return self.hop_frames * self.features.frame_s
+
 
 class TurnFeatures:
     """Feature frames of one turn, from its first sample on, and its sound where that is kept.

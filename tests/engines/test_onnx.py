@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -116,8 +117,6 @@ def test_a_file_that_model_json_does_not_name_is_refused(folder):
 
 def replaced(folder, name, change):
     """Change an ONNX file, and give model.json its new SHA-256."""
-    import hashlib
-
     content = onnx.load(folder / name)
     change(content)
     onnx.save(content, folder / name)
@@ -144,8 +143,6 @@ def test_shapes_of_another_model_are_refused(folder):
 
 
 def test_what_is_not_onnx_is_refused(folder):
-    import hashlib
-
     (folder / "steps.onnx").write_bytes(b"nothing of the kind")
     digest = hashlib.sha256(b"nothing of the kind").hexdigest()
     rewritten(folder, files={**read_info(folder).onnx.files, "steps.onnx": digest})
