@@ -95,7 +95,7 @@ def _dataclass(content: Any, kind: type[T], place: _Place) -> T:
     unknown = [str(name) for name in content if name not in fields]
     if unknown:
         raise place.error(
-            f"unknown setting {', '.join(_with_suggestion(name, list(fields)) for name in unknown)}"
+            f"unknown setting {', '.join(with_suggestion(name, list(fields)) for name in unknown)}"
             f"; accepted are {', '.join(fields)}"
         )
     missing = [name for name, field in fields.items() if _required(field) and name not in content]
@@ -119,7 +119,8 @@ def _required(field: dataclasses.Field[Any]) -> bool:
     return field.default is missing and field.default_factory is missing
 
 
-def _with_suggestion(name: str, accepted: list[str]) -> str:
+def with_suggestion(name: str, accepted: list[str]) -> str:
+    """Return an unknown name, and the nearest of the accepted names if one is near."""
     nearest = difflib.get_close_matches(name, accepted, n=1)
     return f"{name} (did you mean {nearest[0]}?)" if nearest else name
 

@@ -41,6 +41,7 @@ class Network(Protocol):
     """A streaming network, ready for inference. Its methods may be called from several threads.
 
     Attributes:
+        engine: what runs it, for messages, such as "onnx" or "torch on cuda".
         labels: one per logit.
         features: settings of the frames that the network is given.
         framing: frames, steps, hops and windows.
@@ -50,6 +51,7 @@ class Network(Protocol):
         prior_statistics: (n,) mean over the training set of what the speaker memory holds.
     """
 
+    engine: str
     labels: tuple[str, ...]
     features: StreamingFeatureConfig
     framing: Framing

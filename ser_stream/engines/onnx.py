@@ -25,6 +25,7 @@ import numpy as np
 import onnxruntime
 
 from ser_stream.engines.base import Array, Outputs, State
+from ser_stream.engines.names import ONNX, ONNX_INT8
 from ser_stream.errors import InputError
 from ser_stream.features.base import StreamingFeatureConfig
 from ser_stream.features.segments import SegmentConfig
@@ -66,6 +67,7 @@ class OnnxNetwork:
             )
         if head not in export.files:  # where eight bits would not make it smaller
             head = HEAD
+        self.engine = ONNX_INT8 if eight_bit else ONNX
         self.framing: Framing = export.framing
         self.labels: tuple[str, ...] = info.labels
         self.features: StreamingFeatureConfig = info.features

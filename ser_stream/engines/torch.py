@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ser_stream.engines.base import Array, Outputs, State
+from ser_stream.engines.names import TORCH
 from ser_stream.errors import InputError
 from ser_stream.features.base import StreamingFeatureConfig
 from ser_stream.features.segments import SegmentConfig
@@ -61,13 +62,14 @@ class TorchNetwork:
         self.model: EmotionModel = model.to(  # type: ignore[call-overload]
             memory_format=torch.channels_last
         )
+        self._device = next(model.parameters()).device
+        self.engine = f"{TORCH} on {self._device.type}"
         self.labels: tuple[str, ...] = model.labels
         self.features: StreamingFeatureConfig = model.features
         self.framing: Framing = model.framing
         self.has_speaker_memory: bool = model.has_speaker_memory
         self.remembers_statistics: bool = model.remembers_statistics
         self.prior_statistics: Array = _to_numpy(model.prior_statistics)
-        self._device = next(model.parameters()).device
 
     def initial_state(self, batch: int) -> State:
         """See the protocol."""

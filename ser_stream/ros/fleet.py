@@ -24,6 +24,7 @@ from ser_stream.ros.messages import DIAGNOSTICS, Report, diagnostics_message
 from ser_stream.ros.node_parameters import FleetSettings
 from ser_stream.ros.node_transport import NodeTransport
 from ser_stream.ros.robot_stream import STREAM_TOPICS, RobotStream
+from ser_stream.ros.source_log import announced_text
 from ser_stream.ros.stamps import to_stamp
 from ser_stream.ros.stream_names import StreamTopic
 from ser_stream.stream.pool import StreamPool
@@ -58,6 +59,7 @@ class Fleet:
         clock: monotonic time in seconds.
 
     Raises:
+        InputError: the message type of the audio is not installed.
         Exception: a message type of what is published is not installed.
     """
 
@@ -85,6 +87,7 @@ class Fleet:
         self._reported_dropped_s = 0.0
         self._next_poll_s = clock()
         try:
+            transport.check_audio_type(settings.audio_type)
             for topic in STREAM_TOPICS:
                 transport.fields(topic.type)
         except BaseException:
@@ -97,14 +100,17 @@ class Fleet:
         return self._pool.info.name
 
     def start(self) -> None:
-        """Serve the named streams, and those that patterns find.
-
-        Raises:
-            InputError: the message type of the audio is not installed.
-        """
-        self._transport.check_audio_type(self._settings.audio_type)
+        """Serve the named streams, and those that patterns find."""
         self._active = True
         self._next_poll_s = self._clock()
+        logger.info(
+            "active: source topic, streams %s (%s), %s, model %s, engine %s",
+            ", ".join(self._settings.names.entries),
+            self._settings.audio_type,
+            announced_text(self._settings.audio_type, self._settings.audio_format),
+            self.model,
+            self._pool.engine,
+        )
 
     def stop(self) -> None:
         """End all streams."""

@@ -13,6 +13,7 @@ import functools
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -26,12 +27,15 @@ from rclpy.parameter import Parameter as RosParameter
 from rclpy.signals import SignalHandlerOptions
 
 from ser_stream.errors import InputError
+from ser_stream.ros.bond import Bond, status_type
+from ser_stream.ros.declaration import change_error, declare_parameters
 from ser_stream.ros.fleet import Fleet
 from ser_stream.ros.graph import UPDATE_PERIOD_S, GraphPublisher, NodeState
-from ser_stream.ros.node_parameters import descriptor, fleet_settings, open_pool
-from ser_stream.ros.parameters import BY_NAME, PARAMETERS
+from ser_stream.ros.node_parameters import fleet_settings, open_pool
+from ser_stream.ros.parameters import BY_NAME
 from ser_stream.ros.rclpy_transport import LogForwarder, RclpyTransport
 from ser_stream.ros.single_stream import SingleStream
+from ser_stream.ros.transitions import refuse_impossible_transitions
 
 
 def logged(transition: Callable) -> Callable:
@@ -51,18 +55,23 @@ def logged(transition: Callable) -> Callable:
 
 
 class EmotionNode(LifecycleNode):
-    """Configure loads the model, activate opens the audio source, deactivate closes it."""
+    """Configure loads the model, activate opens the audio source, deactivate closes it.
+
+    Raises:
+        InputError: the node was started with parameters that cannot be used, and has logged each.
+    """
 
     def __init__(self) -> None:
         super().__init__("ser_stream")
-        for parameter in PARAMETERS:
-            self.declare_parameter(parameter.name, parameter.default, descriptor(parameter))
+        declare_parameters(self)
+        refuse_impossible_transitions(self)
         self._log_handler = LogForwarder(self.get_logger())
         logging.getLogger("ser_stream").addHandler(self._log_handler)
         logging.getLogger("ser_stream").setLevel(logging.INFO)
-        self._transport = RclpyTransport(self, warns=not self._value("streams"))
+        self._transport = RclpyTransport(self, warns=lambda: not self._value("streams"))
         self._unconfigured = GraphPublisher(self._transport, self.get_fully_qualified_name())
         self._serving: SingleStream | Fleet | None = None  # while configured
+        self._bond = Bond(self)
         self.add_on_set_parameters_callback(self._on_parameters)
         # Simulated time may stand still; diagnostics and the watchdog must go on.
         self.create_timer(
@@ -74,6 +83,8 @@ class EmotionNode(LifecycleNode):
     @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and create the publishers."""
+        if timeout_s := self._value("bond_timeout"):
+            status_type(timeout_s)
         self._serving = self._new_serving()
         self.get_logger().info(f"model {self._serving.model} is ready")
         return super().on_configure(state)
@@ -83,6 +94,7 @@ class EmotionNode(LifecycleNode):
         """Open the audio source, or serve the streams."""
         assert self._serving is not None  # it is configured
         self._serving.start()
+        self._bond.start(self._value("bond_timeout"))
         return super().on_activate(state)
 
     @logged
@@ -115,6 +127,7 @@ class EmotionNode(LifecycleNode):
         """Stop and free everything, whatever the state of the node is."""
         self._stop()
         self._free()
+        self._bond.close()
         logging.getLogger("ser_stream").removeHandler(self._log_handler)
 
     def _new_serving(self) -> SingleStream | Fleet:
@@ -129,6 +142,7 @@ class EmotionNode(LifecycleNode):
     def _stop(self) -> None:
         if self._serving is not None:
             self._serving.stop()
+        self._bond.end()
 
     def _free(self) -> None:
         serving, self._serving = self._serving, None
@@ -141,6 +155,7 @@ class EmotionNode(LifecycleNode):
         os._exit(1)
 
     def _update(self) -> None:
+        self._bond.update()
         if self._serving is None:
             self._unconfigured.update(NodeState())
         else:
@@ -154,8 +169,9 @@ class EmotionNode(LifecycleNode):
     def _on_parameters(self, changes: list[RosParameter]) -> SetParametersResult:
         """Check changed parameters and apply them, or say why they are refused."""
         changed = {change.name: change.value for change in changes if change.name in BY_NAME}
+        state, node_name = self._state_machine.current_state[1], self.get_fully_qualified_name()
         for name, value in changed.items():
-            if error := BY_NAME[name].error(value):
+            if error := change_error(BY_NAME[name], value, state, node_name):
                 return SetParametersResult(successful=False, reason=error)
         if self._serving is not None and changed:
             try:
@@ -178,7 +194,11 @@ def main() -> None:
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in signals:
         signal.signal(number, interrupt)
-    node = EmotionNode()
+    try:
+        node = EmotionNode()
+    except InputError:  # each parameter that cannot be used was logged
+        rclpy.try_shutdown()
+        sys.exit(2)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ser_stream.asr.base import NONE, AsrSettings
 from ser_stream.audio.block import Channel
 from ser_stream.errors import InputError
 from ser_stream.ros.audio_messages import AudioFormat
-from ser_stream.ros.parameters import Parameter
+from ser_stream.ros.parameter_values import NEVER, Parameter
 from ser_stream.ros.stream_names import StreamNames, listed
 from ser_stream.stream.pool import StreamPool
 from ser_stream.stream.recognizer import Recognizer
@@ -32,9 +33,11 @@ def descriptor(parameter: Parameter) -> ParameterDescriptor:
 
     declared = ParameterDescriptor(
         description=parameter.description,
-        read_only=parameter.read_only,
+        read_only=parameter.changeable == NEVER,
         additional_constraints=f"accepted: {parameter.accepted}",
-        dynamic_typing=parameter.may_be_list,
+        # The node checks types itself: rclpy's line names neither the parameter nor what is
+        # accepted, and at start it is a traceback.
+        dynamic_typing=True,
     )
     if parameter.range is None:
         return declared
@@ -103,7 +106,8 @@ def open_pool(value: Values) -> StreamPool:
     Raises:
         InputError: a parameter cannot be used.
     """
-    return StreamPool(_settings_without_words(value), value("max_streams"))
+    with _named_as_parameters():
+        return StreamPool(_settings_without_words(value), value("max_streams"))
 
 
 def open_recognizer(value: Values) -> tuple[Recognizer, str]:
@@ -121,7 +125,8 @@ def open_recognizer(value: Values) -> tuple[Recognizer, str]:
         words = {"asr": asr_settings(value), "text_model": value("text_model")}
         return Recognizer(audio_alone.replace(**words)), ""
     except InputError as error:
-        recognizer = Recognizer(audio_alone)  # raises the same error if it does not concern words
+        with _named_as_parameters():  # raises the same error if it does not concern words
+            recognizer = Recognizer(audio_alone)
         logger.error("%s; goes on with sound alone", error)
         return recognizer, str(error)
 
@@ -162,6 +167,17 @@ def _settings_without_words(value: Values) -> RecognizerSettings:
         device=value("torch_device"),
         **changeable_settings(value),
     )
+
+
+@contextlib.contextmanager
+def _named_as_parameters() -> Iterator[None]:
+    """Name `torch_device` in errors as the node does, where `device` is the microphone."""
+    try:
+        yield
+    except InputError as error:
+        if str(error).startswith("device"):
+            raise InputError(f"torch_{error}") from error
+        raise
 
 
 def _none_if_negative(number: float) -> float | None:

@@ -47,6 +47,9 @@ class NodeTransport(Transport, Protocol):
     def topics(self) -> Mapping[str, Collection[str]]:
         """Return the topics of the graph: full name -> message types."""
 
+    def full_topic_name(self, topic: str) -> str:
+        """Return the name of a topic with its namespace, after remapping."""
+
     def count_publishers(self, topic: str) -> int:
         """Return the number of publishers of a topic."""
 

@@ -8,61 +8,16 @@ The node's declarations, config/ser.yaml and the list in docs/ros.md are made fr
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 
 from ser_stream.asr.base import BACKENDS, NONE
 from ser_stream.engines.names import AUTO, ENGINES
 from ser_stream.ros.audio_messages import AUDIO_TYPES, SAMPLE_FORMATS
+from ser_stream.ros.graph import published_topics
+from ser_stream.ros.parameter_values import ALWAYS, NEVER, Parameter
+from ser_stream.ros.stream_names import ACCEPTED, StreamNames, listed
 from ser_stream.stream.settings import RANGES, RecognizerSettings
-
-Value = bool | int | float | str
-
-
-@dataclasses.dataclass(frozen=True)
-class Parameter:
-    """A parameter of the node.
-
-    Attributes:
-        default: its type is the type of the parameter.
-        description: shown by `ros2 param describe`.
-        choices: the values that are accepted; empty = any.
-        range: the lowest and the highest number that are accepted; None = any.
-        read_only: it cannot be changed after the node has started.
-        may_be_list: a list of texts is accepted in place of a text.
-    """
-
-    name: str
-    default: Value
-    description: str
-    choices: tuple[str, ...] = ()
-    range: tuple[float, float] | None = None
-    read_only: bool = True
-    may_be_list: bool = False
-
-    def error(self, value: Value) -> str:
-        """Return why a value of the right type is not accepted; "" if it is."""
-        if self.choices and value not in self.choices:
-            return f"{self.name}: found {value!r}; accepted are {', '.join(self.choices)}"
-        if self.range is not None and not self.range[0] <= float(value) <= self.range[1]:
-            lowest, highest = self.range
-            return f"{self.name}: found {value}; accepted are {lowest:g} to {highest:g}"
-        return ""
-
-    @property
-    def accepted(self) -> str:
-        """The values that are accepted, in words."""
-        if self.choices:
-            return ", ".join(f"`{choice}`" for choice in self.choices)
-        if self.range is not None:
-            return f"{self.range[0]:g} to {self.range[1]:g}"
-        if self.may_be_list:
-            return "list of texts, or text with spaces"
-        return {bool: "true, false", str: "text", int: "whole number", float: "number"}[
-            type(self.default)
-        ]
-
 
 PARAMETERS = (
     Parameter(
@@ -74,7 +29,10 @@ PARAMETERS = (
         "Microphone: its name, a part of its name, or its index; empty: the system's default.",
     ),
     Parameter("file", "", "Recording to play in real time if source is file."),
-    Parameter("channel", "mix", "Channel to listen to, counted from 0; mix: the mean of all."),
+    Parameter(
+        "channel", "mix", "Channel to listen to, counted from 0; mix: the mean of all.",
+        pattern="mix|[0-9]+", form='mix, or a channel\'s number as text, such as "0"',
+    ),
     Parameter(
         "audio_type", "AudioDataStamped",
         "Message type of the topic audio. AudioData, AudioDataStamped: ros-drivers/audio_common; "
@@ -100,7 +58,7 @@ PARAMETERS = (
         "streams", "",
         "Several robots in one process, with source topic: namespaces such as robot1, whose topic "
         "is /robot1/audio, and patterns of topics such as /*/audio; empty: one stream.",
-        may_be_list=True,
+        may_be_list=True, form=ACCEPTED, check=lambda value: StreamNames(listed(value)),
     ),
     Parameter(
         "max_streams", 100, "Streams that are served at the same time, with streams.",
@@ -120,22 +78,22 @@ PARAMETERS = (
     ),
     Parameter(
         "hop", 0.0, "Seconds between estimates, in steps of the model; 0: the model's own.",
-        range=(0.0, 60.0), read_only=False,
+        range=(0.0, 60.0), changeable=ALWAYS,
     ),
     Parameter(
         "min_speech", RecognizerSettings.min_speech_s,
         "Seconds of speech that a turn needs before its first estimate.",
-        range=RANGES["min_speech_s"], read_only=False,
+        range=RANGES["min_speech_s"], changeable=ALWAYS,
     ),
     Parameter(
         "min_confidence", -1.0,
         "Estimates with a lower confidence (0 to 1) abstain; -1: the model's own threshold.",
-        range=(-1.0, 1.0), read_only=False,
+        range=(-1.0, 1.0), changeable=ALWAYS,
     ),
     Parameter(
         "smoothing", -1.0,
         "Weight (0 to 0.99) of earlier windows in interval estimates; -1: the model's own.",
-        range=(-1.0, 0.99), read_only=False,
+        range=(-1.0, 0.99), changeable=ALWAYS,
     ),
     Parameter(
         "asr", NONE, "Speech recogniser; its words are published on speech and in the estimates.",
@@ -166,14 +124,24 @@ PARAMETERS = (
     ),
     Parameter(
         "enabled", True, "Whether to recognise emotions; false: as if nobody spoke.",
-        read_only=False,
+        changeable=ALWAYS,
     ),
     Parameter(
         "voice_id", "",
         "Publish under ROS4HRI's /humans/voices/VOICE_ID/ too, such as anonymous_speaker; empty: "
         "do not.",
+        check=published_topics,
     ),
-    Parameter("autostart", True, "Configure and activate at start, without a lifecycle manager."),
+    Parameter(
+        "autostart", True, "Configure and activate at start, without a lifecycle manager.",
+        changeable=NEVER,
+    ),
+    Parameter(
+        "bond_timeout", 0.0,
+        "Form a bond with Nav2's lifecycle manager while active, and report a manager that has "
+        "been silent for so many seconds; 0: no bond.",
+        range=(0.0, 60.0),
+    ),
 )  # fmt: skip
 
 BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
@@ -189,8 +157,10 @@ def to_yaml() -> str:
         "  ros__parameters:",
     ]
     for parameter in PARAMETERS:
-        changeable = "" if parameter.read_only else " Can be changed while the node runs."
-        lines.append(f"    # {parameter.description}{changeable}")
+        changeable = " Can be changed while the node runs."
+        lines.append(
+            f"    # {parameter.description}{changeable if parameter.changeable == ALWAYS else ''}"
+        )
         lines.append(f"    # Accepted: {parameter.accepted.replace('`', '')}.")
         lines.append(f"    {parameter.name}: {json.dumps(parameter.default)}")
     return "\n".join(lines) + "\n"
@@ -204,9 +174,8 @@ def to_markdown() -> str:
     ]
     for parameter in PARAMETERS:
         default = json.dumps(parameter.default)
-        changeable = "no" if parameter.read_only else "yes"
         lines.append(
-            f"| `{parameter.name}` | `{default}` | {parameter.accepted} | {changeable} | "
+            f"| `{parameter.name}` | `{default}` | {parameter.accepted} | {parameter.changeable} | "
             f"{parameter.description} |"
         )
     return "\n".join(lines) + "\n"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -34,12 +34,12 @@ class RclpyTransport:
 
     Args:
         node: owns the publishers.
-        warns: whether rclpy logs where another node's QoS does not fit. It costs two more objects
-            per publisher and subscription, over all of which rclpy's executor loops for each
-            message: too much where there are hundreds.
+        warns: returns whether rclpy logs where another node's QoS does not fit. It costs two more
+            objects per publisher and subscription, over all of which rclpy's executor loops for
+            each message: too much where there are hundreds.
     """
 
-    def __init__(self, node: LifecycleNode, warns: bool = True) -> None:
+    def __init__(self, node: LifecycleNode, warns: Callable[[], bool]) -> None:
         self._node = node
         self._warns = warns
         self._diagnostics = self._create(DIAGNOSTICS)
@@ -117,12 +117,15 @@ class RclpyTransport:
     def topics(self) -> Mapping[str, Collection[str]]:
         return dict(self._node.get_topic_names_and_types())
 
+    def full_topic_name(self, topic: str) -> str:
+        return self._node.resolve_topic_name(topic)
+
     def count_publishers(self, topic: str) -> int:
         return self._node.count_publishers(topic)
 
     def other_type_problem(self, audio_type: str, topic: str = "audio") -> str:
         expected = message_type_name(audio_type)
-        name = self._node.resolve_topic_name(topic)
+        name = self.full_topic_name(topic)
         found = {info.topic_type for info in self._node.get_publishers_info_by_topic(name)}
         others = sorted(found - {expected})
         if not others:
@@ -142,11 +145,11 @@ class RclpyTransport:
             topic.name,
             qos,
             qos_overriding_options=override,
-            event_callbacks=PublisherEventCallbacks(use_default_callbacks=self._warns),
+            event_callbacks=PublisherEventCallbacks(use_default_callbacks=self._warns()),
         )
 
     def _subscription_events(self) -> SubscriptionEventCallbacks:
-        return SubscriptionEventCallbacks(use_default_callbacks=self._warns)
+        return SubscriptionEventCallbacks(use_default_callbacks=self._warns())
 
 
 class LogForwarder(logging.Handler):

@@ -16,6 +16,7 @@ from ser_stream.ros.graph import GraphPublisher, NodeState, Transport, published
 from ser_stream.ros.messages import WORD_TOPICS, Content, Topic, full_name
 from ser_stream.ros.node_parameters import FleetSettings
 from ser_stream.ros.node_transport import NodeTransport
+from ser_stream.ros.source_log import FormatLog
 from ser_stream.ros.stream_names import StreamTopic
 from ser_stream.stream.pool import StreamPool
 from ser_stream.units import Seconds
@@ -93,6 +94,7 @@ class RobotStream:
             now_s=lambda: transport.now_ns() * 1e-9,
             name=f"topic {stream.topic}",
         )
+        self._format_log = FormatLog(self._audio.name)
         self._type_problem = ""
         self._grace_until_s = time.monotonic() + self._audio.MAX_SILENCE_S
         self._interrupted = False
@@ -166,6 +168,8 @@ class RobotStream:
 
     def _push(self, block: AudioBlock | None) -> None:
         """Pass a block, or None for an interruption, to the pool."""
+        if block is not None:
+            self._format_log.add(block)
         try:
             self._pooled.push_block(block)
         except InputError as error:  # the pool has ended it, and has logged why

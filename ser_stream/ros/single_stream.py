@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,6 +21,9 @@ from ser_stream.ros.node_parameters import (
     open_recognizer,
 )
 from ser_stream.ros.node_transport import NodeTransport
+from ser_stream.ros.source_log import LoggedSource, announced_text, format_text
+
+logger = logging.getLogger("ser_stream.ros")
 
 JOIN_TIMEOUT_S = 5.0
 
@@ -49,6 +53,7 @@ class SingleStream:
     ) -> None:
         self._transport = transport
         self._value = value
+        self._check_source()
         self._end_process = end_process
         voice_id = value("voice_id")
         self._topics = published_topics(voice_id)
@@ -76,7 +81,7 @@ class SingleStream:
         """Open the audio source. A microphone that is missing is no failure: it is retried.
 
         Raises:
-            InputError: the source cannot be used.
+            InputError: the source cannot be used any more.
         """
         self._stopping.clear()
         self._failure = ""
@@ -92,6 +97,10 @@ class SingleStream:
             target=self._recognize, args=(source,), name="ser_stream-recognize", daemon=True
         )
         self._worker.start()
+        logger.info(
+            "active: %s, model %s, engine %s",
+            self._source_text(source), self.model, self._recognizer.engine,
+        )  # fmt: skip
 
     def stop(self) -> None:
         """Close the audio source."""
@@ -136,6 +145,32 @@ class SingleStream:
         if "enabled" in changed:
             self._update_muted(changed["enabled"])
 
+    def _check_source(self) -> None:
+        """Check what the source needs, while its parameters can still be changed.
+
+        Raises:
+            InputError: the file cannot be read, or the message type is not installed.
+        """
+        if self._value("source") == "file":
+            if not self._value("file"):
+                raise InputError("file: found ''; accepted with source file is a recording's path")
+            Recording(self._value("file"))
+        elif self._value("source") == "topic":
+            self._transport.check_audio_type(self._value("audio_type"))
+
+    def _source_text(self, source: AudioSource) -> str:
+        """The source with what is known of its sound before any has arrived."""
+        if isinstance(source, Recording):
+            known = format_text(source.sample_rate_hz, source.channels)
+            return f"source file, {source.name}, {known}"
+        if isinstance(source, AudioTopic):
+            audio_type = self._value("audio_type")
+            name = self._transport.full_topic_name("audio")
+            known = announced_text(audio_type, audio_format(self._value))
+            return f"source topic, {name} ({audio_type}), no message yet, {known}"
+        device = self._value("device") or "the system's default device"
+        return f"source microphone, {device}, not opened yet"
+
     def _open_source(self) -> AudioSource:
         """The audio source that the parameters describe."""
         kind = self._value("source")
@@ -157,7 +192,7 @@ class SingleStream:
     def _recognize(self, source: AudioSource) -> None:
         """Run inference and publish, until the source ends or is closed."""
         try:
-            for estimate in self._recognizer.stream(source, self._graph.on_speech):
+            for estimate in self._recognizer.stream(LoggedSource(source), self._graph.on_speech):
                 self._graph.on_estimate(estimate)
         except InputError as error:  # a file or channel that cannot be used: no retry changes it
             self._failure = str(error)

@@ -44,6 +44,7 @@ class StreamNames:
         node_namespace: namespace of the node.
 
     Attributes:
+        entries: the arguments.
         named: the streams of the namespaces, which are served at any time.
 
     Raises:
@@ -54,6 +55,7 @@ class StreamNames:
         for entry in entries:
             if not ENTRY.fullmatch(entry):
                 raise InputError(f"streams: found {entry!r}; accepted are {ACCEPTED}")
+        self.entries = tuple(entries)
         names = [full_name(entry, node_namespace.strip("/")) for entry in entries]
         self.named = tuple(
             StreamTopic(n, f"{n}/audio") for n in dict.fromkeys(names) if "*" not in n
@@ -74,6 +76,8 @@ class StreamNames:
 def listed(value: object) -> tuple[str, ...]:
     """Return the entries of the parameter: a list, or text that spaces or commas divide.
 
+    The texts of a list are not divided: one with a space is no name, and `StreamNames` refuses it.
+
     Raises:
         InputError: it is neither.
 
@@ -88,7 +92,10 @@ def listed(value: object) -> tuple[str, ...]:
         return tuple(entry for entry in re.split(r"[\s,]+", value) if entry)
     if not isinstance(value, Iterable):
         raise InputError(f"streams: found {value!r}; accepted are {ACCEPTED}")
-    return tuple(entry for text in value for entry in listed(text))
+    entries = tuple(value)
+    if not all(isinstance(entry, str) for entry in entries):
+        raise InputError(f"streams: found {list(entries)!r}; accepted are {ACCEPTED}")
+    return tuple(entry for entry in entries if entry)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

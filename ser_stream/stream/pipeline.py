@@ -67,6 +67,11 @@ class Pipeline:
         return self._windows.hop_s
 
     @property
+    def engine(self) -> str:
+        """What runs the network, such as "onnx" or "torch on cuda"."""
+        return self._network.engine
+
+    @property
     def text_info(self) -> ModelInfo | None:
         """Description of the network that scores sound and words; None without one."""
         return self._text_scorer.info if self._text_scorer else None

@@ -79,6 +79,11 @@ class StreamPool:
         return self._core.info
 
     @property
+    def engine(self) -> str:
+        """What runs the network, such as "onnx" or "torch on cuda"."""
+        return self._core.engine
+
+    @property
     def hop_s(self) -> Seconds:
         """Seconds from one interval estimate of a stream to the next."""
         return self._core.hop_s

@@ -48,6 +48,11 @@ class PoolCore:
         self._streams: dict[str, PooledStream] = {}
 
     @property
+    def engine(self) -> str:
+        """What runs the network, such as "onnx" or "torch on cuda"."""
+        return self._network.engine
+
+    @property
     def hop_s(self) -> Seconds:
         """Seconds from one interval estimate of a stream to the next."""
         return self._windows.hop_s

@@ -187,6 +187,11 @@ class Recognizer:
         return self._pipeline.info
 
     @property
+    def engine(self) -> str:
+        """What runs the network that scores sound, such as "onnx" or "torch on cuda"."""
+        return self._pipeline.engine
+
+    @property
     def text_info(self) -> ModelInfo | None:
         """Description of the network that scores sound and words; None without one."""
         return self._pipeline.text_info

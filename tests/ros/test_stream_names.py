@@ -19,7 +19,7 @@ from ser_stream.ros.stream_names import StreamNames, StreamTopic, listed
         ("robot1 robot2", ("robot1", "robot2")),
         ("robot1, robot2,", ("robot1", "robot2")),
         (["robot1", "/*/audio"], ("robot1", "/*/audio")),
-        (["robot1 robot2", "robot3"], ("robot1", "robot2", "robot3")),
+        (["robot1 robot2", "robot3"], ("robot1 robot2", "robot3")),
     ],
 )
 def test_a_list_and_text_give_the_same_entries(value, entries):

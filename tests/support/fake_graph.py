@@ -71,6 +71,9 @@ class FakeGraph:
         ours = {name: [AUDIO_TYPE] for name in self._callbacks}
         return ours | {name: [found] for name, found in self.others.items()}
 
+    def full_topic_name(self, topic):
+        return f"/{topic}"
+
     def count_publishers(self, topic):
         return int(topic in self.others)
 
