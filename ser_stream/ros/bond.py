@@ -5,10 +5,10 @@ an instance id of its own, and whether it is active. The manager regards the nod
 heartbeats stop, or at once when it says that it ends the bond. The protocol is that of
 https://github.com/ros/bond_core; the names are those of nav2_util and nav2_lifecycle_manager.
 
-bondpy, the Python package of the protocol, is not used: it logs an error for each heartbeat of a
-manager that has been restarted, raises in a thread when a second manager falls silent, and leaves a
-subscription in the node at each activation. As with Nav2's own nodes, the node goes on when the
-manager falls silent. Needs no rclpy.
+As with Nav2's own nodes, the node goes on when the manager falls silent. The package bondpy is not
+used: at the end of a bond it destroys a subscription that stays in the node, at which rclpy's
+executor raises, and it logs an error for each heartbeat of a manager that has been restarted
+(bondpy 4.0 with rclpy 7.1). Needs no rclpy.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ def test_a_shipped_model_opens_with_each_engine(engine, kind):
     network, info = open_network("tiny", engine)
     assert isinstance(network, kind)
     assert network.labels == info.labels
+    assert network.engine.split()[0] == ("torch" if kind is TorchNetwork else "onnx")
 
 
 def test_auto_takes_torch_where_it_can_use_a_gpu(monkeypatch):

@@ -7,13 +7,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
+import subprocess
 import time
 
 import numpy as np
 import pytest
 
-from ros_graph import asr_processes, node, set_parameter, stamp_s, types
+from ros_graph import (
+    ENVIRONMENT,
+    AudioPublisher,
+    asr_processes,
+    audio_kinds,
+    node,
+    set_parameter,
+    stamp_s,
+    types,
+)
 from shared_fixtures import deciding
 
 pytestmark = pytest.mark.ros
@@ -70,6 +82,170 @@ def test_every_lifecycle_transition_works_twice(observer, tmp_path, tiny_model, 
             change(Transition.TRANSITION_DEACTIVATE)
             change(Transition.TRANSITION_CLEANUP)
             observer.wait(lambda: observer.node.count_publishers("emotion") == 0)
+
+
+TRANSITIONS = {
+    "unconfigured": ("configure", "shutdown"),
+    "inactive": ("activate", "cleanup", "shutdown"),
+    "active": ("deactivate", "shutdown"),
+    "finalized": (),
+}
+"""Label of a state -> labels of the transitions that are possible in it."""
+
+IDS = {
+    "unconfigured": {1: "configure", 5: "shutdown"},
+    "inactive": {2: "cleanup", 3: "activate", 6: "shutdown"},
+    "active": {4: "deactivate", 7: "shutdown"},
+    "finalized": {},
+}
+"""The same, with the ids of the transitions."""
+
+
+class Lifecycle:
+    """Requests transitions of the node by its services, as a lifecycle manager does."""
+
+    def __init__(self, observer):
+        self._observer = observer
+
+    def state(self):
+        from lifecycle_msgs.srv import GetState
+
+        request = GetState.Request()
+        return self._observer.call(GetState, "ser_stream/get_state", request).current_state.label
+
+    def change(self, label="", number=0):
+        """Request a transition by its label or its id; return whether it succeeded."""
+        return self.change_all((label, number))[0]
+
+    def change_all(self, *transitions):
+        """Request transitions, label and id, without waiting for each other."""
+        from lifecycle_msgs.msg import Transition
+        from lifecycle_msgs.srv import ChangeState
+
+        client = self._observer.node.create_client(ChangeState, "ser_stream/change_state")
+        self._observer.wait(client.service_is_ready)
+        requests = [
+            ChangeState.Request(transition=Transition(label=label, id=number))
+            for label, number in transitions
+        ]
+        futures = [client.call_async(request) for request in requests]
+        self._observer.wait(lambda: all(future.done() for future in futures))
+        self._observer.node.destroy_client(client)
+        return [future.result().success for future in futures]
+
+
+@pytest.fixture
+def lifecycle(observer):
+    return Lifecycle(observer)
+
+
+def recorded(tiny_model, speech_path):
+    return dict(source="file", file=str(speech_path), model=str(tiny_model))
+
+
+def test_transitions_that_are_not_possible_are_refused_in_every_state(
+    lifecycle, tmp_path, tiny_model, speech_path
+):
+    n_refused = 0
+    with node(tmp_path, autostart=False, **recorded(tiny_model, speech_path)) as process:
+        for label in ("", "configure", "activate", "shutdown"):
+            assert not label or lifecycle.change(label)
+            state = lifecycle.state()
+            labels = {"configure", "cleanup", "activate", "deactivate", "shutdown", "nonsense"}
+            wrong = [(wrong, 0) for wrong in labels.difference(TRANSITIONS[state])]
+            wrong += [("", number) for number in (*range(9), 99) if number not in IDS[state]]
+            assert lifecycle.change_all(*wrong) == [False] * len(wrong)
+            assert lifecycle.state() == state
+            n_refused += len(wrong)
+        assert state == "finalized"
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+    log = (tmp_path / "log").read_text()
+    assert len(re.findall(r"\[WARN\].*: transition .* is not possible while", log)) == n_refused
+    assert "Traceback" not in log
+
+
+def test_a_manager_that_configures_the_node_after_autostart_is_told_that_it_failed(
+    observer, lifecycle, tmp_path, tiny_model, speech_path
+):
+    utterances = observer.subscribe("emotion/utterance", types()[0])
+    with node(tmp_path, **recorded(tiny_model, speech_path)):
+        assert not lifecycle.change(number=1)
+        assert lifecycle.state() == "active"
+        observer.wait(lambda: utterances)
+    assert (
+        "[WARN]" in (tmp_path / "log").read_text()
+        and "transition configure (id 1, from unconfigured) is not possible while active; possible "
+        "are: deactivate (id 4), shutdown (id 7)"
+        in (tmp_path / "log").read_text()
+    )
+
+
+def test_transitions_in_quick_succession_are_answered_in_their_order(
+    lifecycle, tmp_path, tiny_model, speech_path
+):
+    up, down = ("configure", "activate"), ("deactivate", "cleanup")
+    with node(tmp_path, autostart=False, **recorded(tiny_model, speech_path)):
+        labels = [*up, *down, *up, "configure", *down, "cleanup", *up]
+        results = lifecycle.change_all(*((label, 0) for label in labels))
+        assert results == [True] * 6 + [False] + [True] * 2 + [False] + [True] * 2
+        assert lifecycle.state() == "active"
+
+
+@pytest.mark.parametrize("state", ["unconfigured", "inactive", "active"])
+def test_after_shutdown_the_node_is_finalized_until_a_signal_ends_it(
+    observer, lifecycle, tmp_path, tiny_model, speech_path, state
+):
+    before = {"unconfigured": [], "inactive": ["configure"], "active": ["configure", "activate"]}
+    with node(tmp_path, autostart=False, **recorded(tiny_model, speech_path)) as process:
+        for label in before[state]:
+            assert lifecycle.change(label)
+        assert lifecycle.state() == state
+        assert lifecycle.change("shutdown")
+        assert lifecycle.state() == "finalized"
+        observer.wait(lambda: observer.node.count_publishers("emotion") == 0)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_ros2_lifecycle_set_works_and_says_what_is_possible(
+    observer, tmp_path, tiny_model, speech_path
+):
+    if shutil.which("ros2") is None:
+        pytest.skip("not installed: ros2")
+
+    def ros2_lifecycle(*arguments):
+        command = ["ros2", "lifecycle", *arguments]
+        return subprocess.run(
+            command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, timeout=60
+        )
+
+    with node(tmp_path, **recorded(tiny_model, speech_path)) as process:
+        observer.wait(lambda: "active: " in (tmp_path / "log").read_text())
+        refused = ros2_lifecycle("set", "/ser_stream", "configure")
+        assert refused.returncode != 0
+        assert "Unknown transition requested" in refused.stdout + refused.stderr
+        for label, state in (("deactivate", "inactive"), ("cleanup", "unconfigured")):
+            assert "Transitioning successful" in ros2_lifecycle("set", "/ser_stream", label).stdout
+            assert state in ros2_lifecycle("get", "/ser_stream").stdout
+        assert process.poll() is None
+
+
+def test_activation_logs_the_topic_and_the_sound_that_arrives(observer, tmp_path):
+    kind = audio_kinds()[-1]
+    publisher = AudioPublisher(observer, np.zeros((1600, 2)), rate_hz=48_000, topic="/robot1/mic")
+    parameters = dict(source="topic", audio_type=kind, model="tiny", audio_channels=2)
+    log = tmp_path / "log"
+    with node(tmp_path, "audio:=mic", "__ns:=/robot1", audio_rate=48_000, **parameters):
+        observer.wait(lambda: "active: " in log.read_text())
+        assert "sound arrives" not in log.read_text()
+        publisher.play()
+        observer.wait(lambda: "sound arrives" in log.read_text())
+    assert f"active: source topic, /robot1/mic ({kind}), no message yet, " in log.read_text()
+    assert "model tiny, engine onnx" in log.read_text()
+    assert "topic audio: sound arrives: 48000 Hz, 2 channels" in log.read_text()
 
 
 def test_parameters_can_be_changed_while_the_node_runs_and_bad_values_are_refused(

@@ -132,6 +132,7 @@ def test_more_streams_than_accepted_are_refused(pool, speech):
 def test_settings_are_those_of_a_recogniser_without_words(pool):
     assert pool.info.name == "tiny"
     assert pool.hop_s == pytest.approx(0.5)
+    assert pool.engine == "onnx"
     with pytest.raises(InputError, match="asr: found 'pocketsphinx'; a StreamPool recognises no"):
         StreamPool("tiny", asr=AsrSettings("pocketsphinx"))
     with pytest.raises(InputError, match="settings: found hop"):

@@ -87,7 +87,7 @@ class Observer:
 
 
 @contextlib.contextmanager
-def node(tmp_path, *remaps, environment=None, **parameters):
+def node(tmp_path, *remaps, environment=None, params_file=None, **parameters):
     """Run the node with these parameters in a process of its own; its log is tmp_path/log."""
     arguments = [f"{name}:={json.dumps(value)}" for name, value in parameters.items()]
     command = [sys.executable, "-m", "ser_stream.ros.node", "--ros-args"]
@@ -95,6 +95,8 @@ def node(tmp_path, *remaps, environment=None, **parameters):
         command += ["-p", argument]
     for remap in remaps:
         command += ["-r", remap]
+    if params_file is not None:
+        command += ["--params-file", params_file]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
             command,
