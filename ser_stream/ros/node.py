@@ -35,7 +35,7 @@ from ser_stream.ros.node_parameters import fleet_settings, open_pool
 from ser_stream.ros.parameters import BY_NAME
 from ser_stream.ros.rclpy_transport import LogForwarder, RclpyTransport
 from ser_stream.ros.single_stream import SingleStream
-from ser_stream.ros.transitions import refuse_impossible_transitions
+from ser_stream.ros.transitions import current_state, refuse_impossible_transitions
 
 
 def logged(transition: Callable) -> Callable:
@@ -169,7 +169,7 @@ class EmotionNode(LifecycleNode):
     def _on_parameters(self, changes: list[RosParameter]) -> SetParametersResult:
         """Check changed parameters and apply them, or say why they are refused."""
         changed = {change.name: change.value for change in changes if change.name in BY_NAME}
-        state, node_name = self._state_machine.current_state[1], self.get_fully_qualified_name()
+        state, node_name = current_state(self), self.get_fully_qualified_name()
         for name, value in changed.items():
             if error := change_error(BY_NAME[name], value, state, node_name):
                 return SetParametersResult(successful=False, reason=error)

@@ -1,6 +1,8 @@
-"""Lifecycle transitions that are requested in a state in which they are not possible.
+"""The state of a lifecycle node, and transitions that are not possible in it.
 
-rclpy raises RCLError there, which would end the process. Needs no rclpy.
+rclpy raises RCLError at a request for such a transition, which would end the process. It has no
+public way to the state and to the service; the names used here are the same from Humble on. Needs
+no rclpy.
 """
 
 from __future__ import annotations
@@ -12,12 +14,16 @@ Transition = tuple[int, str, int, str, int, str]
 """Of rclpy: id and label of a transition, of the state that it starts from, and of its goal."""
 
 
+def current_state(node: Any) -> str:
+    """Return the label of the state of a lifecycle node, such as "active"."""
+    return node._state_machine.current_state[1]
+
+
 def refuse_impossible_transitions(node: Any) -> None:
     """Let a lifecycle node of rclpy answer requests for impossible transitions, and log them.
 
     A manager may send `configure` after the node has configured itself, for example.
     """
-    # rclpy has no public way to them. Both names are the same from Humble on.
     service, machine = node._service_change_state, node._state_machine
     change_state = service.callback
 
@@ -25,7 +31,7 @@ def refuse_impossible_transitions(node: Any) -> None:
         problem = transition_problem(
             request.transition.id,
             request.transition.label,
-            machine.current_state[1],
+            current_state(node),
             machine.available_transitions,
             machine.transition_graph,
         )

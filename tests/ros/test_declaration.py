@@ -61,7 +61,7 @@ def documented(heading):
     section = (ROOT / "docs" / "ros.md").read_text().partition(f"\n{heading}\n")[2]
     table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE).group()
     rows = [line.strip("| \n").split(" | ", 1) for line in table.splitlines()[2:]]
-    return [(found.strip("`"), line.strip("`")) for found, line in rows]
+    return [(found.strip("`").replace("`, `", "\n    "), line.strip("`")) for found, line in rows]
 
 
 def params_file(tmp_path, *lines):
@@ -92,6 +92,20 @@ def test_every_value_that_is_not_accepted_gets_the_documented_line_and_exit_code
         for _, line in group:
             assert f"]: {line}\n" in log
         assert "Traceback" not in log
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize(("found", "line"), documented("### Values that do not fit"))
+def test_values_that_do_not_fit_get_the_documented_line_on_configure(
+    observer, tmp_path, found, line
+):
+    log = tmp_path / "log"
+    with node(tmp_path, params_file=params_file(tmp_path, found)) as process:
+        observer.wait(lambda: "[ERROR]" in log.read_text())
+        assert process.poll() is None
+    (error,) = re.findall(r"\[ERROR\] \[[\d.]+\] \[ser_stream\]: (.*)", log.read_text())
+    assert error.startswith(line.removesuffix("...")) if line.endswith("...") else error == line
+    assert "Traceback" not in log.read_text()
 
 
 @pytest.mark.ros

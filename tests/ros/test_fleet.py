@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import numpy as np
@@ -314,6 +315,17 @@ def test_each_stream_and_the_pool_have_a_report(graph, serve, clock, speech):
     fleet.stop()
     poll(fleet, clock)
     assert graph.reports(POOL)[-1][:2] == (STALE, "not active")
+
+
+def test_activation_logs_the_streams_and_each_stream_its_sound(graph, serve, caplog, angry):
+    caplog.set_level(logging.INFO, "ser_stream.ros")
+    serve("robot1", "/*/audio")
+    assert (
+        "active: source topic, streams robot1, /*/audio (AudioDataStamped), 16000 Hz, 1 channel, "
+        "S16LE until audio_info announces another format, model tiny, engine onnx"
+    ) in caplog.messages
+    graph.play("/robot1/audio", angry)
+    assert caplog.messages.count("topic /robot1/audio: sound arrives: 16000 Hz, 1 channel") == 1
 
 
 def test_an_audio_type_that_is_not_installed_is_an_error(serve):

@@ -256,13 +256,12 @@ def test_parameters_can_be_changed_while_the_node_runs_and_bad_values_are_refuse
             assert set_parameter(observer, name, value).successful
         for name, value, reason in (
             ("hop", 0.33, "nearest are 0.2, 0.3, 0.4 s"),
-            ("min_speech", 99.0, ""),
-            ("model", "other", ""),
+            ("min_speech", 99.0, "min_speech out of range Min: 0.1, Max: 10.0, value: 99.0"),
+            ("min_speech", 1, "min_speech: found 1 (integer); accepted are numbers with a decimal"),
         ):
             refused = set_parameter(observer, name, value)
             assert not refused.successful
             assert reason in refused.reason
-            assert refused.reason
 
 
 def test_robots_in_different_namespaces_are_separate(observer, tmp_path, tiny_model, speech_path):

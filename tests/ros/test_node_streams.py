@@ -167,8 +167,6 @@ def test_every_lifecycle_transition_works_twice_with_streams(observer, tmp_path)
         ({"source": "microphone"}, "source: found 'microphone'; accepted with streams (robot1) is"),
         ({"source": "topic", "asr": "pocketsphinx"}, "asr: found 'pocketsphinx'; accepted with"),
         ({"source": "topic", "voice_id": "anna"}, "voice_id: found 'anna'; accepted with streams"),
-        ({"source": "topic", "streams": ["robot 1", "-"]}, "streams: found '1'; accepted are"),
-        ({"source": "topic", "streams": 3}, "streams: found 3; accepted are namespaces"),
     ],
 )
 def test_parameters_that_do_not_fit_are_named_in_one_line(observer, tmp_path, wrong, message):
