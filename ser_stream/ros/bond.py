@@ -77,6 +77,8 @@ class Bond:
         self._status = status_type(timeout_s)
         self._timeout_s = timeout_s
         self._ending_since_s = None
+        # The same for the whole bond: the node receives its own messages, too, and late.
+        self._instance_id = str(uuid.uuid4())
         self._wait_for_manager()
         self._publisher = self._node.create_publisher(self._status, TOPIC, 5)
         self._subscription = self._node.create_subscription(
@@ -111,8 +113,7 @@ class Bond:
         self._publisher = self._subscription = None
 
     def _wait_for_manager(self) -> None:
-        """Begin a bond that has not been formed."""
-        self._instance_id = str(uuid.uuid4())
+        """Begin to wait for the first heartbeat of a manager."""
         self._waiting_since_s = self._clock()
         self._formed = self._silent = False
 
@@ -138,9 +139,10 @@ class Bond:
         elif message.active:
             self._on_heartbeat()
         else:
-            self._publish(active=False)  # confirms the end to the manager
-            logger.info("bond: ended by the lifecycle manager; the node goes on")
-            self._wait_for_manager()
+            self._publish(active=False)  # a manager repeats the end until that is confirmed
+            if self._formed:
+                logger.info("bond: ended by the lifecycle manager; the node goes on")
+                self._wait_for_manager()
 
     def _on_heartbeat(self) -> None:
         if not self._formed:

@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -24,26 +26,21 @@ pytestmark = [
 
 @contextlib.contextmanager
 def manager(observer, timeout_s=4.0):
-    """Run the manager's side of a bond with the node; `.said` is what it has printed."""
+    """Run the manager's side of a bond with the node; `.said()` is what it has printed."""
     command = [sys.executable, str(ROOT / "tests/support/bond_peer.py"), "ser_stream"]
-    process = subprocess.Popen(
-        [*command, str(timeout_s)], env=os.environ | ENVIRONMENT, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    process.said = []
-    os.set_blocking(process.stdout.fileno(), False)
-
-    def says(word):
-        process.said += (process.stdout.read() or "").split()
-        return word in process.said
-
-    process.wait_for = lambda word: observer.wait(lambda: says(word))
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    with tempfile.NamedTemporaryFile() as output:
+        process = subprocess.Popen(
+            [*command, str(timeout_s)], env=os.environ | ENVIRONMENT,
+            stdin=subprocess.PIPE, stdout=output.fileno(),
+        )  # fmt: skip
+        process.said = Path(output.name).read_text
+        process.wait_for = lambda word: observer.wait(lambda: word in process.said())
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
 
 
 def changes(observer, *labels):
@@ -69,7 +66,7 @@ def test_a_bond_exists_from_activation_to_deactivation(observer, tmp_path, speec
             with manager(observer) as peer:
                 changes(observer, "activate")
                 peer.wait_for("formed")
-                assert "broken" not in peer.said
+                assert "broken" not in peer.said()
                 changes(observer, "deactivate")
                 peer.wait_for("broken")
             observer.wait(lambda: observer.node.count_publishers("bond") == 0)
@@ -115,7 +112,10 @@ def test_the_node_goes_on_when_the_manager_dies_and_bonds_with_the_next(
         with manager(observer) as peer:
             peer.wait_for("formed")
             observer.wait(lambda: log.read_text().count("bond: formed with") == 2)
+            observer.spin(0.5)
         assert process.poll() is None
+    assert log.read_text().count("bond: formed with") == 2
+    assert log.read_text().count("bond: ended by the lifecycle manager") == 1
     assert "Traceback" not in log.read_text()
 
 
@@ -188,3 +188,45 @@ def test_without_a_timeout_there_is_no_bond(observer):
     assert observer.node.count_publishers("bond") == 0
     bond.end()
     bond.close()
+
+
+def nav2_manager():
+    """Path of Nav2's lifecycle manager; "" where it is not installed."""
+    if not find_spec("ament_index_python"):
+        return ""
+    from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+    try:
+        prefix = get_package_prefix("nav2_lifecycle_manager")
+    except PackageNotFoundError:
+        return ""
+    return f"{prefix}/lib/nav2_lifecycle_manager/lifecycle_manager"
+
+
+@pytest.mark.skipif(not nav2_manager(), reason="not installed: nav2_lifecycle_manager")
+def test_nav2_manages_the_node_and_starts_it_again_after_a_crash(observer, tmp_path, speech_path):
+    path = tmp_path / "manager.log"
+    settings = ("node_names:=[ser_stream]", "autostart:=true", "bond_timeout:=4.0")
+    command = [nav2_manager(), "--ros-args", *(word for s in settings for word in ("-p", s))]
+
+    def wait_for(text, count=1):
+        observer.wait(lambda: path.read_text().count(text) >= count)
+
+    with path.open("w") as log:
+        process = subprocess.Popen(
+            command, env=os.environ | ENVIRONMENT, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            with bonded(tmp_path, speech_path) as first:
+                wait_for("Server ser_stream connected with bond.")
+                wait_for("Managed nodes are active")
+                first.kill()
+                wait_for("SERVER ser_stream IS DOWN after not receiving a heartbeat")
+            with bonded(tmp_path, speech_path):
+                wait_for("Managed nodes are active", 2)
+                wait_for("Server ser_stream connected with bond.", 2)
+                process.send_signal(signal.SIGINT)
+                process.wait(timeout=30)
+        finally:
+            process.kill()
+    assert "bond: formed with the lifecycle manager" in (tmp_path / "log").read_text()

@@ -23,7 +23,7 @@ from ser_stream.ros.parameters import BY_NAME, PARAMETERS
         ("use_sim_time", ""),
         ("start_type_description_service", ""),
         ("qos_overrides./audio.subscription.depth", ""),
-        ("modell", "unknown parameter modell (did you mean model?): ignored"),
+        ("max_stream", "unknown parameter max_stream (did you mean max_streams?): ignored"),
         ("audio.rate", "unknown parameter audio.rate (did you mean audio_rate?): ignored"),
         ("robot_radius", "unknown parameter robot_radius: ignored"),
     ],
@@ -111,7 +111,7 @@ def test_values_that_do_not_fit_get_the_documented_line_on_configure(
 @pytest.mark.ros
 def test_unknown_names_are_warnings_and_the_node_goes_on(observer, tmp_path, tiny_model):
     parameters = params_file(
-        tmp_path, "modell: tiny", "robot: {radius: 0.3}", "unused: []", "use_sim_time: false",
+        tmp_path, "max_stream: 3", "robot: {radius: 0.3}", "unused: []", "use_sim_time: false",
         "qos_overrides: {/emotion: {publisher: {depth: 3}}}", "streams: []",
         f"model: {tiny_model}",
     )  # fmt: skip
@@ -121,7 +121,7 @@ def test_unknown_names_are_warnings_and_the_node_goes_on(observer, tmp_path, tin
     log = (tmp_path / "log").read_text()
     warnings = re.findall(r"\[WARN\].*?: (unknown parameter .*)", log)
     assert sorted(warnings) == [
-        "unknown parameter modell (did you mean model?): ignored",
+        "unknown parameter max_stream (did you mean max_streams?): ignored",
         "unknown parameter robot.radius: ignored",
         "unknown parameter unused: ignored",
     ]

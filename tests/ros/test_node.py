@@ -5,6 +5,7 @@ Needs ROS 2, and uses the middleware that RMW_IMPLEMENTATION names.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -118,7 +119,11 @@ class Lifecycle:
         return self.change_all((label, number))[0]
 
     def change_all(self, *transitions):
-        """Request transitions, label and id, without waiting for each other."""
+        """Request transitions, label and id, without waiting for each other.
+
+        ROS keeps ten requests of a service that have not been answered, and drops older ones.
+        """
+        assert len(transitions) <= 10
         from lifecycle_msgs.msg import Transition
         from lifecycle_msgs.srv import ChangeState
 
@@ -154,7 +159,8 @@ def test_transitions_that_are_not_possible_are_refused_in_every_state(
             labels = {"configure", "cleanup", "activate", "deactivate", "shutdown", "nonsense"}
             wrong = [(wrong, 0) for wrong in labels.difference(TRANSITIONS[state])]
             wrong += [("", number) for number in (*range(9), 99) if number not in IDS[state]]
-            assert lifecycle.change_all(*wrong) == [False] * len(wrong)
+            results = [lifecycle.change_all(*wrong[i : i + 10]) for i in range(0, len(wrong), 10)]
+            assert not any(itertools.chain(*results))
             assert lifecycle.state() == state
             n_refused += len(wrong)
         assert state == "finalized"
@@ -187,10 +193,10 @@ def test_transitions_in_quick_succession_are_answered_in_their_order(
 ):
     up, down = ("configure", "activate"), ("deactivate", "cleanup")
     with node(tmp_path, autostart=False, **recorded(tiny_model, speech_path)):
-        labels = [*up, *down, *up, "configure", *down, "cleanup", *up]
+        labels = [*up, *down, "cleanup", *up, "configure", "deactivate"]
         results = lifecycle.change_all(*((label, 0) for label in labels))
-        assert results == [True] * 6 + [False] + [True] * 2 + [False] + [True] * 2
-        assert lifecycle.state() == "active"
+        assert results == [True] * 4 + [False] + [True] * 2 + [False, True]
+        assert lifecycle.state() == "inactive"
 
 
 @pytest.mark.parametrize("state", ["unconfigured", "inactive", "active"])

@@ -3,11 +3,13 @@
 It prints `formed` and `broken`, and ends the bond when its standard input ends.
 """
 
+import contextlib
 import sys
 import threading
 
 import rclpy
 from bondpy.bondpy import Bond
+from rclpy.executors import ExternalShutdownException
 
 
 def main(bond_id, timeout_s):
@@ -23,10 +25,18 @@ def main(bond_id, timeout_s):
     bond.heartbeat_period = 0.1
     bond.heartbeat_timeout = timeout_s
     bond.start()
-    threading.Thread(target=rclpy.spin, args=(node,), daemon=True).start()
+    spinning = threading.Thread(target=spin, args=(node,))
+    spinning.start()
     sys.stdin.read()
     bond.break_bond()
     bond.wait_until_broken()
+    rclpy.shutdown()
+    spinning.join()
+
+
+def spin(node):
+    with contextlib.suppress(ExternalShutdownException):
+        rclpy.spin(node)
 
 
 if __name__ == "__main__":
