@@ -26,6 +26,7 @@ from rclpy.parameter import Parameter as RosParameter
 from rclpy.signals import SignalHandlerOptions
 
 from ser_stream.errors import InputError
+from ser_stream.ros.enable_service import create_enable_service
 from ser_stream.ros.fleet import Fleet
 from ser_stream.ros.graph import UPDATE_PERIOD_S, GraphPublisher, NodeState
 from ser_stream.ros.node_parameters import descriptor, fleet_settings, open_pool
@@ -64,6 +65,7 @@ class EmotionNode(LifecycleNode):
         self._unconfigured = GraphPublisher(self._transport, self.get_fully_qualified_name())
         self._serving: SingleStream | Fleet | None = None  # while configured
         self.add_on_set_parameters_callback(self._on_parameters)
+        create_enable_service(self)
         # Simulated time may stand still; diagnostics and the watchdog must go on.
         self.create_timer(
             UPDATE_PERIOD_S, self._update, clock=Clock(clock_type=ClockType.STEADY_TIME)
