@@ -54,6 +54,7 @@ UPDATE_PERIOD_S: Seconds = 0.1
 
 DIAGNOSTICS_PERIOD_S: Seconds = 1.0
 
+
 class Transport(Protocol):
     """Publishes messages; the only thing that the publisher knows about rclpy or DDS."""
 
@@ -238,9 +239,7 @@ class GraphPublisher:
         """The sound of a result; `kind` identifies the sequence of its stamps."""
         end = self._stamps.next(self._capture_ns(result), *kind)
         start_ns = to_ns(end) - round((result.end_s - result.start_s) * 1e9)
-        return Sound(
-            to_stamp(start_ns), end, self._frame_id(), self._source_name, self._node_name
-        )
+        return Sound(to_stamp(start_ns), end, self._frame_id(), self._source_name, self._node_name)
 
     def _capture_ns(self, result: EmotionEstimate | Speech) -> int:
         """Time at which the last sample of a result was captured."""

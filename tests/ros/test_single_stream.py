@@ -180,7 +180,7 @@ def test_listening_stays_true_while_the_robot_speaks(graph, configure, speech):
 
 
 def test_enabled_decides_on_listening_in_any_state(graph, configure, change):
-    stream, values = configured = configure(source="topic", enabled=False)
+    stream, _ = configured = configure(source="topic", enabled=False)
     stream.start()
     assert flags(graph, "listening") == [False]
     change(configured, enabled=True)
@@ -195,7 +195,7 @@ def test_enabled_decides_on_listening_in_any_state(graph, configure, change):
 
 
 def test_after_listening_has_become_false_no_estimate_follows(graph, configure, change, speech):
-    stream, values = configured = configure(source="topic")
+    stream, _ = configured = configure(source="topic")
     stream.start()
     graph.play("audio", speech[: 2 * RATE_HZ], start_s=2000.0)
     wait(stream, lambda: graph.received("emotion/details"))
