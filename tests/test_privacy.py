@@ -34,7 +34,9 @@ def may_trace():
     """Whether strace is there and may trace a process."""
     if shutil.which("strace") is None:
         return False
-    return subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode == 0
+    return (
+        subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode == 0
+    )
 
 
 pytestmark = pytest.mark.skipif(not may_trace(), reason="strace is missing, or may not trace")
@@ -147,7 +149,13 @@ def test_the_node_stores_logs_alone_and_sends_to_its_network_alone(home):
     parameters = {"source": "file", "file": RECORDING, "model": "tiny"}
     arguments = [each for item in parameters.items() for each in ("-p", "{}:={}".format(*item))]
     trace = Trace(
-        home, "-m", "ser_stream.ros.node", "--ros-args", *arguments, ROS_LOG_DIR=str(logs), **network
+        home,
+        "-m",
+        "ser_stream.ros.node",
+        "--ros-args",
+        *arguments,
+        ROS_LOG_DIR=str(logs),
+        **network,
     )
     deadline = time.monotonic() + TIMEOUT_S
     while not any("ended after" in path.read_text() for path in logs.glob("*.log")):

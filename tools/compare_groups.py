@@ -45,6 +45,10 @@ def main() -> None:
     parser.add_argument("--corpora", type=Path, required=True)
     parser.add_argument("--clips", nargs="*", default=[], metavar="LANGUAGE=CLIPS.csv")
     parser.add_argument("--models", nargs="+", default=MODELS)
+    parser.add_argument("--only", nargs="+", help="these corpora and languages; default: all")
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "docs" / "results" / "groups.json", help="JSON file"
+    )
     arguments = parser.parse_args()
     people = demographics(arguments.corpora / "cremad" / "VideoDemographics.csv")
     others = {"German": read_corpora(arguments.corpora, ["emodb"])}
@@ -58,14 +62,15 @@ def main() -> None:
         recipe = load_recipe(RECIPES / f"{model}.yaml", Recipe)
         held_out = by_corpus(held_out_clips(recipe, arguments.corpora, "test").utterances)
         for corpus, members in {**held_out, **others}.items():
+            if arguments.only and corpus not in arguments.only:
+                continue
             found = group_rows(model, corpus, *answers(model, members), people)
             rows += found
             for each in found:
                 cells = (str(each[key]) for key in ("model", "corpus", "group", "speakers", "n"))
                 percents = (_percent(each, condition) for condition in (0, 1))
                 print(f"| {' | '.join([*cells, *percents])} |", flush=True)
-    path = ROOT / "docs" / "results" / "groups.json"
-    path.write_text(json.dumps(rows, indent=1) + "\n")
+    arguments.output.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 def demographics(path: Path) -> dict[str, dict[str, str]]:

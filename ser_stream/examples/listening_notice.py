@@ -1,7 +1,7 @@
 """Tells the people near a robot that it recognises emotions, before it does: a notice and a light.
 
-    ros2 launch ser_stream ser.launch.py enabled:=false
-    ros2 run ser_stream listening_notice --ros-args -p notice:="I recognise emotions in voices."
+    ros2 run ser_stream ser_node --ros-args -p enabled:=false
+    python3 -m ser_stream.examples.listening_notice --ros-args -p notice:="I recognise emotions."
 
 The notice is published on `say` (std_msgs/String), for a node that speaks. When that has had the
 time to say it, recognition is enabled. The light `led` (std_msgs/ColorRGBA) is on while the topic
