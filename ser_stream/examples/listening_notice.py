@@ -43,7 +43,7 @@ class ListeningNotice(Node):
         self._notice_s = self.declare_parameter("notice_s", 6.0).value
         name = self.declare_parameter("node", "ser_stream").value
         self._state, self._spoken_at = WAITING, 0.0
-        self._publishers: set[bytes] = set()  # of `listening`
+        self._known: set[bytes] = set()  # of `listening`
         self._recognising = False
         self._say = self.create_publisher(String, "say", 10)
         self._led = self.create_publisher(ColorRGBA, "led", LATCHED)
@@ -64,9 +64,9 @@ class ListeningNotice(Node):
         publishers = {bytes(info.endpoint_gid) for info in found}
         if self._recognising and not publishers:  # the node was killed, and could not say so
             self.on_listening(Bool(data=False))
-        if publishers - self._publishers:  # the node has started, perhaps again
+        if publishers - self._known:  # the node has started, perhaps again
             self._state = WAITING
-        self._publishers = publishers
+        self._known = publishers
         if self._state == WAITING and publishers and self._has_audience():
             self._announce()
         elif self._state == ANNOUNCING and time.monotonic() >= self._spoken_at:
