@@ -52,6 +52,7 @@ class Speech:
             and may differ from earlier ones.
         start_s, end_s: the time span that was recognised, from the beginning of the turn.
         latency_ms: milliseconds from the capture of the last sample to these words.
+        language: code of the language, where the recogniser says it; else "".
     """
 
     words: tuple[Word, ...]
@@ -60,6 +61,7 @@ class Speech:
     start_s: Seconds
     end_s: Seconds
     latency_ms: float
+    language: str = ""
 
     @property
     def text(self) -> str:

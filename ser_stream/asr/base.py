@@ -27,7 +27,8 @@ class AsrSettings:
             own that takes these settings and returns a `SpeechRecognizer`.
         model: model of faster-whisper: a size (tiny, base, small...), a repository of the Hugging
             Face Hub, or a CTranslate2 folder; "" means base. PocketSphinx has only its own.
-        language: ISO 639-1 code; "" to detect it in each segment, where the model can.
+        language: ISO 639-1 code, with or without a region: "en", "en_GB"; "" to detect it in each
+            segment, where the model can.
         device, compute_type: settings of faster-whisper, as CTranslate2 names them.
         grammar: file with the sentences that PocketSphinx accepts, see
             `ser_stream.asr.pocketsphinx`; "" for open dictation.
@@ -41,13 +42,26 @@ class AsrSettings:
     grammar: str = ""
 
     @property
+    def language_code(self) -> str:
+        """The language without its region.
+
+        >>> AsrSettings(language="en-GB").language_code
+        'en'
+        """
+        return self.language.replace("-", "_").partition("_")[0].lower()
+
+    @property
     def spoken_language(self) -> str:
         """Language that the recogniser expects; "" where it is not known."""
         return self.language or ("en" if self.backend == POCKETSPHINX else "")
 
 
 class SpeechRecognizer(Protocol):
-    """Recognises the words of segments of speech."""
+    """Recognises the words of segments of speech.
+
+    A recogniser that detects the language may have an attribute `language`: the code of the last
+    segment's language.
+    """
 
     def recognize(self, samples: np.ndarray, start_s: Seconds) -> tuple[Word, ...]:
         """Return the words of one segment of speech, in order; () where there are none.

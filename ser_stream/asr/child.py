@@ -1,8 +1,9 @@
 """Main module of the speech recognition process, which `ser_stream.asr.process` starts.
 
 Messages are pickled objects in pipes. Input: the settings, then segments (samples, start_s).
-Output: (READY,) or (FAILED, reason), then for each segment (WORDS, words, seconds it took) or
-(FAILED, reason). After a failure the process ends, since the recogniser's state is not known.
+Output: (READY,) or (FAILED, reason), then for each segment (WORDS, words, language, seconds it
+took) or (FAILED, reason). After a failure the process ends, since the recogniser's state is not
+known.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
         samples, start_s = segments.get()
         started = time.monotonic()
         words = recognizer.recognize(samples, start_s)
-        _send(replies, (WORDS, words, time.monotonic() - started))
+        language = getattr(recognizer, "language", "")
+        _send(replies, (WORDS, words, language, time.monotonic() - started))
 
 
 def _receive(requests: BinaryIO, segments: queue.SimpleQueue[tuple[np.ndarray, Seconds]]) -> None:

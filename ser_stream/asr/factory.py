@@ -32,7 +32,7 @@ def check_settings(settings: AsrSettings) -> None:
         )
     require_extra(f"asr {settings.backend}", settings.backend)
     if settings.backend == POCKETSPHINX:
-        if settings.language not in ("", "en"):
+        if settings.language_code not in ("", "en"):
             raise InputError(f"asr language: found {settings.language!r}; pocketsphinx has only en")
         if settings.model:
             raise InputError(f"asr model: found {settings.model!r}; pocketsphinx has only its own")

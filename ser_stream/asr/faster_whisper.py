@@ -51,6 +51,9 @@ class FasterWhisper:
     Args:
         settings: model, language, device and compute_type are used.
 
+    Attributes:
+        language: code of the last segment's language, detected or set; "" before the first one.
+
     Raises:
         InputError: the model is missing and cannot be downloaded, or is not a Whisper model; it
             does not support the language; or the device or compute type cannot be used.
@@ -69,7 +72,8 @@ class FasterWhisper:
                 f"asr model {folder}: cannot be used on device {settings.device!r} with compute "
                 f"type {settings.compute_type!r}: {error}"
             ) from error
-        self._language = settings.language or None
+        self.language = ""
+        self._language = settings.language_code or None
         known = self._model.supported_languages
         if self._language not in (None, *known):
             raise InputError(
@@ -90,6 +94,7 @@ class FasterWhisper:
             compression_ratio_threshold=MAX_COMPRESSION_RATIO,
             hallucination_silence_threshold=HALLUCINATION_SILENCE_S,
         )
+        self.language = info.language
         words: list[Word] = []
         for segment in segments:
             if (

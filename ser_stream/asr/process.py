@@ -83,10 +83,13 @@ class RecognizerProcess:
 
     def recognize(
         self, samples: np.ndarray, start_s: Seconds, within: Seconds
-    ) -> tuple[tuple[Word, ...], Seconds]:
-        """Return a segment's words and the time they took. Raises ProcessFailed."""
-        _, words, took_s = self._request((samples, start_s), within)
-        return words, took_s
+    ) -> tuple[tuple[Word, ...], str, Seconds]:
+        """Return a segment's words, its language if known, and the time they took.
+
+        Raises ProcessFailed.
+        """
+        _, words, language, took_s = self._request((samples, start_s), within)
+        return words, language, took_s
 
     def _request(self, message: object, within: Seconds) -> tuple:
         """Send the message and wait for its reply; kill the process after the deadline.

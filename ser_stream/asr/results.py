@@ -22,6 +22,7 @@ class AsrResult:
         final: whether this is the last result of the turn.
         n_samples: samples of the turn that were recognised.
         error: why a final result has no words; "" otherwise.
+        language: code of the language that was recognised; "" where it is not known.
     """
 
     turn_id: Hashable
@@ -30,6 +31,7 @@ class AsrResult:
     final: bool
     n_samples: int
     error: str = ""
+    language: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -243,7 +243,7 @@ class AsrWorker:
         """Let the process recognise the request, and add the result."""
         within = max(self._deadline_s, SOUND_FACTOR * request.duration_s)
         try:
-            words, took_s = process.recognize(request.samples, request.start_s, within)
+            words, language, took_s = process.recognize(request.samples, request.start_s, within)
         except RequestNotReceived:
             with self._changed:
                 if self._slot is None:  # otherwise a newer request waits, and this one is dropped
@@ -253,7 +253,7 @@ class AsrWorker:
             self._in_progress = None
             self._failures, self._reason = 0, ""
             self._pace.note(took_s, request.duration_s)
-            self._add(self._agreed(request, words))
+            self._add(dataclasses.replace(self._agreed(request, words), language=language))
 
     def _is_time_for(self, request: _Request) -> bool:
         """Return whether the turn has grown enough for another pass."""

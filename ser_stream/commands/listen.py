@@ -201,7 +201,13 @@ def _dds(arguments: argparse.Namespace, asr: AsrSettings) -> DdsPublisher:
     require_extra("--dds", "cyclonedds")
     from ser_stream.ros.dds import DdsPublisher
 
-    return DdsPublisher(arguments.domain, arguments.namespace or "", language=asr.spoken_language)
+    return DdsPublisher(
+        arguments.domain,
+        arguments.namespace or "",
+        language=asr.spoken_language,
+        asr=bool(arguments.asr),
+        text_model=bool(arguments.text_model),
+    )
 
 
 def _sources(arguments: argparse.Namespace) -> tuple[list[AudioSource], bool]:

@@ -138,6 +138,11 @@ class StreamedPredictions:
             "reliability": [{name: round(v, 4) for name, v in each.items()} for each in bins],
         }
 
+    @property
+    def answers(self) -> list[tuple[str, int, int]]:
+        """Sex of the speaker, true label and answer of each recording; -1 where none was given."""
+        return self._by_sex
+
     def scores_by_sex(self) -> dict[str, EstimateScores]:
         """Return "f", "m" -> n, wa, ua of the utterance estimates, where the sex is known."""
         result = {}

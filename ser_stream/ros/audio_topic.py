@@ -37,6 +37,9 @@ class AudioMessages:
         now_s: current time of the clock that stamps messages. It replaces the stamp of a message
             that has none, or an empty one.
         name: of the topic, for messages.
+
+    Attributes:
+        frame_id: of the latest message's header; "" without one.
     """
 
     # Many drivers stamp a block when they read or publish it: after a stall the stamps are late.
@@ -54,6 +57,7 @@ class AudioMessages:
     ) -> None:
         self.audio_format = audio_format
         self.name = name
+        self.frame_id = ""
         self._on_block = on_block
         self._now_s = now_s
         self._error = ""
@@ -92,6 +96,7 @@ class AudioMessages:
 
     def push_message(self, message: Any) -> None:
         """Take an AudioData, AudioDataStamped or AudioStamped."""
+        self.frame_id = message.header.frame_id if hasattr(message, "header") else ""
         with self._noting_errors():
             if hasattr(getattr(message, "audio", None), "info"):  # mgonzs13's AudioStamped
                 samples, rate_hz = samples_from_audio(message.audio)

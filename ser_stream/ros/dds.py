@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cyclonedds.core import DDSException, Entity, Policy, Qos
@@ -31,7 +31,7 @@ from ser_stream.ros.dds_network import (
     network_configuration,
 )
 from ser_stream.ros.graph import GraphPublisher, NodeState
-from ser_stream.ros.messages import TOPICS, Content, Topic, full_name
+from ser_stream.ros.messages import Content, Topic, full_name, published_topics
 from ser_stream.ros.type_hash import FieldType, type_hash
 from ser_stream.stream.status import StreamStatus
 from ser_stream.words import Speech
@@ -55,7 +55,9 @@ class DdsPublisher(Output):
         domain: DDS domain; None: ROS_DOMAIN_ID, or 0.
         namespace: precedes the topics' names, one per robot: "robot1", or "lab/robot1".
         node_name: the name in `ros2 node list`.
-        language: language that is spoken, for `speech`; "" = unknown.
+        language: language that is spoken, for `speech`; "": what speech recognition says.
+        asr: whether speech recognition runs.
+        text_model: whether there are estimates from audio and words.
 
     Raises:
         InputError: an argument or a variable cannot be used, or DDS cannot start.
@@ -67,11 +69,14 @@ class DdsPublisher(Output):
         namespace: str = "",
         node_name: str = "ser_stream",
         language: str = "",
+        asr: bool = False,
+        text_model: bool = False,
     ) -> None:
-        self._transport = DdsTransport(domain_id(domain, os.environ), namespace, node_name)
+        topics = published_topics(asr=asr, text_model=text_model)
+        self._transport = DdsTransport(domain_id(domain, os.environ), namespace, node_name, topics)
         self._graph = GraphPublisher(self._transport, self._transport.node_name, language)
         self._model = ""
-        self._graph.publish_silence()
+        self._graph.on_end()
 
     def __enter__(self) -> DdsPublisher:
         return self
@@ -80,8 +85,8 @@ class DdsPublisher(Output):
         self.close()
 
     def close(self) -> None:
-        """Publish that nobody speaks any more, and leave the graph."""
-        self._graph.publish_silence()
+        """Publish that nobody speaks and nothing is recognised any more, and leave the graph."""
+        self._graph.on_end()
         self._transport.close()
 
     def on_model(self, name: str) -> None:
@@ -112,6 +117,7 @@ class DdsTransport:
         domain: DDS domain.
         namespace: precedes the topics' names.
         node_name: name of the node without its namespace.
+        topics: what can be published.
 
     Attributes:
         node_name: full name of the node.
@@ -120,7 +126,9 @@ class DdsTransport:
         InputError: a name or a variable cannot be used, or DDS cannot start.
     """
 
-    def __init__(self, domain: int, namespace: str, node_name: str) -> None:
+    def __init__(
+        self, domain: int, namespace: str, node_name: str, topics: Iterable[Topic]
+    ) -> None:
         namespace = namespace.strip("/")  # ROS names are written with and without it
         if namespace:
             check_name("namespace", namespace)
@@ -129,7 +137,7 @@ class DdsTransport:
         self._classes = MessageClasses(message_types(os.environ.get("ROS_DISTRO", "")))
         self._participant = _join(domain, network_configuration(os.environ))
         self._writers: dict[Topic, DataWriter] = {}
-        for topic in TOPICS:
+        for topic in topics:
             self._add_writer(topic, "rt" + full_name(topic.name, namespace))
         self._announce(namespace, node_name)
 

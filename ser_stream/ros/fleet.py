@@ -11,6 +11,7 @@ Which topics are served is in `ser_stream.ros.stream_names`. Needs no rclpy.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -217,17 +218,22 @@ class Fleet:
                 self._transport,
                 self._pool,
                 stream,
-                self._settings,
+                dataclasses.replace(self._settings, enabled=self._enabled),
                 f"{stream.namespace}/{self._node_name.rpartition('/')[2]}",
-                self._end_process,
+                self._fail,
             )
         except InputError as error:
             return str(error)
-        robot.enable(self._enabled)
         self._streams[stream.namespace] = robot
         self._seen_s[stream.namespace] = self._clock()
         logger.info("%s: served, results in %s", stream.topic, stream.namespace)
         return ""
+
+    def _fail(self, reason: str) -> None:
+        """End the process, after publishing the end of all streams. Called in any thread."""
+        for robot in list(self._streams.values()):
+            robot.publish_end()
+        self._end_process(reason)
 
     def _leave(self, namespace: str, timeout_s: Seconds) -> None:
         robot = self._streams.pop(namespace)

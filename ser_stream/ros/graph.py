@@ -8,39 +8,41 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ser_stream.emotion import EmotionEstimate
+from ser_stream.ros.estimate_messages import estimate_messages
 from ser_stream.ros.health import (
     ASR_COMPONENT,
     EMOTION_COMPONENT,
     ERROR,
+    OK,
     STALE,
     Health,
     asr_report,
 )
+from ser_stream.ros.locales import language_field
 from ser_stream.ros.messages import (
     DIAGNOSTICS,
     IS_SPEAKING,
+    LISTENING,
     SPEECH,
-    TOPICS,
     TRACKED_VOICES,
     Content,
     Report,
+    Sound,
     Topic,
     diagnostics_message,
-    estimate_messages,
-    language_field,
-    speaking_message,
+    flag_message,
     speech_message,
     tracked_message,
     voice_topics,
 )
-from ser_stream.ros.stamps import MonotonicStamps, to_stamp
+from ser_stream.ros.stamps import MonotonicStamps, to_ns, to_stamp
+from ser_stream.ros.watchdog import InferenceWatchdog, ProblemLog
 from ser_stream.stream.status import StreamStatus
 from ser_stream.units import Seconds
 from ser_stream.words import Speech
@@ -51,12 +53,6 @@ UPDATE_PERIOD_S: Seconds = 0.1
 """How often a transport calls `GraphPublisher.update`."""
 
 DIAGNOSTICS_PERIOD_S: Seconds = 1.0
-
-RECOVERY_S: Seconds = 3.0
-"""Recovery is reported only after so long without errors: intermittent errors do not count."""
-
-INFERENCE_TIMEOUT_S: Seconds = 10.0
-"""Inference on one window that takes longer is regarded as hung."""
 
 
 class Transport(Protocol):
@@ -85,6 +81,7 @@ class NodeState:
         model: name of the model.
         problem: why no sound can be used, where the status does not say so; "" = no problem.
         asr_problem: why speech recognition could not be started; "" = no problem.
+        ended: the source, a recording, has been read to its end.
     """
 
     status: StreamStatus | None = None
@@ -92,30 +89,25 @@ class NodeState:
     model: str = ""
     problem: str = ""
     asr_problem: str = ""
-
-
-def published_topics(voice_id: str = "") -> tuple[Topic, ...]:
-    """Return all topics that a `GraphPublisher` with this voice id publishes.
-
-    Raises:
-        InputError: the id cannot be part of a topic name.
-    """
-    if not voice_id:
-        return TOPICS
-    return (*TOPICS, *voice_topics(voice_id).values(), TRACKED_VOICES)
+    ended: bool = False
 
 
 class GraphPublisher:
     """Publishes estimates, words, whether someone speaks, and diagnostics.
+
+    `listening` tells the people present whether emotions are being recognised: it is true between
+    `on_source` and `on_end` while recognition is enabled. While it is false, neither estimates nor
+    words are published, also those of sound that came before.
 
     Methods may be called from any thread.
 
     Args:
         transport: delivers the messages.
         node_name: full name of the node, for diagnostics.
-        language: language that is spoken, for `speech`; "" = unknown.
+        language: language that is spoken, for `speech`; "": what speech recognition says.
         voice_id: publish under `/humans/voices/<voice_id>/` too; "" = do not.
-        on_inference_timeout: called with an error message when inference is regarded as hung.
+        on_inference_timeout: called with an error message when inference is regarded as hung, after
+            the end of the stream was published.
         clock: monotonic time in seconds.
 
     Raises:
@@ -137,17 +129,26 @@ class GraphPublisher:
         self._voice_id = voice_id
         self._voice_topics = voice_topics(voice_id) if voice_id else {}
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # `on_inference_timeout` may call `on_end`
         self._stamps = MonotonicStamps()
         self._source_name = "none"
         self._source_has_ros_time = False
-        self._speaking: bool | None = None
+        self._frame_id: Callable[[], str] = str
+        self._streaming = False
+        self._enabled = True
+        self._flags: dict[Topic, bool] = {}  # what was published last
         self._health = Health()
         self._next_diagnostics_s = clock()
         self._problems = ProblemLog()
-        self._watchdog = InferenceWatchdog(on_inference_timeout)
+        self._watchdog = InferenceWatchdog(self._on_timeout)
+        self._on_inference_timeout = on_inference_timeout
 
-    def on_source(self, name: str, has_ros_time: bool = False) -> None:
+    def on_source(
+        self,
+        name: str,
+        has_ros_time: bool = False,
+        frame_id: Callable[[], str] | None = None,
+    ) -> None:
         """Begin the stream of a source.
 
         Args:
@@ -155,10 +156,15 @@ class GraphPublisher:
             has_ros_time: the times of the source are those of the transport's clock, and estimates
                 are stamped with them. Otherwise they are stamped with the current time minus their
                 latency.
+            frame_id: returns the frame of the source's messages, for those that are published about
+                its sound; None: it has none.
         """
         with self._lock:
             self._source_name = name
             self._source_has_ros_time = has_ros_time
+            self._frame_id = frame_id or str
+            self._streaming = True
+            self._publish_listening()
             if self._voice_id:
                 stamp = to_stamp(self._transport.now_ns())
                 self._publish(TRACKED_VOICES, tracked_message([self._voice_id], stamp))
@@ -170,18 +176,27 @@ class GraphPublisher:
         the last sample of the turn, before the pause that ended it.
         """
         with self._lock:
+            if not self._listening:
+                return
             self._health.add(estimate)
-            capture_ns = self._capture_ns(estimate)
-            stamp = self._stamps.next(capture_ns, estimate.trigger, estimate.modality)
-            for topic, content in estimate_messages(estimate, stamp):
+            sound = self._sound(estimate, estimate.trigger, estimate.modality)
+            for topic, content in estimate_messages(estimate, sound):
                 self._publish(topic, content)
 
     def on_speech(self, speech: Speech) -> None:
         """Publish the words of a turn, at its end or so far."""
         with self._lock:
-            stamp = self._stamps.next(self._capture_ns(speech), SPEECH.name)
+            if not self._listening:
+                return
+            sound = self._sound(speech, SPEECH.name)
             field = language_field(self._transport.fields(SPEECH.type))
-            self._publish(SPEECH, speech_message(speech, self._language, stamp, field))
+            self._publish(SPEECH, speech_message(speech, self._language, sound, field))
+
+    def enable(self, enabled: bool) -> None:
+        """Set whether emotions are recognised, in this stream and in those that follow."""
+        with self._lock:
+            self._enabled = enabled
+            self._publish_listening()
 
     def update(self, state: NodeState) -> None:
         """Publish what follows from the state: call it every `UPDATE_PERIOD_S`.
@@ -192,7 +207,7 @@ class GraphPublisher:
         now_s = self._clock()
         with self._lock:
             if state.active and state.status is not None:
-                self._publish_speaking(state.status.speaking)
+                self._publish_flag(IS_SPEAKING, self._streaming and state.status.speaking)
                 problem = state.problem or state.status.source
                 self._problems.update(problem, now_s, self._source_name)
                 self._watchdog.update(state.status.scoring_s)
@@ -202,10 +217,29 @@ class GraphPublisher:
                 if self._next_diagnostics_s <= now_s:  # the process was stopped for a while
                     self._next_diagnostics_s = now_s + DIAGNOSTICS_PERIOD_S
 
-    def publish_silence(self) -> None:
-        """Publish that nobody speaks: call it before the first stream and after each one."""
+    def on_end(self) -> None:
+        """End the stream, and publish that nobody speaks and that nothing is recognised.
+
+        Call it before the first stream too: `is_speaking` and `listening` have a value then.
+        """
         with self._lock:
-            self._publish_speaking(False)
+            self._streaming = False
+            self._publish_flag(IS_SPEAKING, False)
+            self._publish_listening()
+
+    @property
+    def _listening(self) -> bool:
+        return self._streaming and self._enabled
+
+    def _on_timeout(self, message: str) -> None:
+        self.on_end()
+        self._on_inference_timeout(message)
+
+    def _sound(self, result: EmotionEstimate | Speech, *kind: str) -> Sound:
+        """The sound of a result; `kind` identifies the sequence of its stamps."""
+        end = self._stamps.next(self._capture_ns(result), *kind)
+        start_ns = to_ns(end) - round((result.end_s - result.start_s) * 1e9)
+        return Sound(to_stamp(start_ns), end, self._frame_id(), self._source_name, self._node_name)
 
     def _capture_ns(self, result: EmotionEstimate | Speech) -> int:
         """Time at which the last sample of a result was captured."""
@@ -213,10 +247,14 @@ class GraphPublisher:
             return round(result.end_s * 1e9)
         return self._transport.now_ns() - round(result.latency_ms * 1e6)
 
-    def _publish_speaking(self, speaking: bool) -> None:
-        if speaking != self._speaking:
-            self._speaking = speaking
-            self._publish(IS_SPEAKING, speaking_message(speaking))
+    def _publish_listening(self) -> None:
+        self._publish_flag(LISTENING, self._listening)
+
+    def _publish_flag(self, topic: Topic, value: bool) -> None:
+        """Publish a value if it has changed."""
+        if self._flags.get(topic) != value:
+            self._flags[topic] = value
+            self._publish(topic, flag_message(value))
 
     def _publish_diagnostics(self, state: NodeState) -> None:
         stamp = to_stamp(self._transport.now_ns())
@@ -234,6 +272,8 @@ class GraphPublisher:
         if not state.active:
             return STALE, "not active", {}
         level, message, values = self._health.report(state.status, state.problem)
+        if state.ended:
+            level, message = OK, "the recording has ended"
         if self._watchdog.message:
             level, message = ERROR, self._watchdog.message
         return level, message, {**values, "model": state.model}
@@ -244,49 +284,3 @@ class GraphPublisher:
         self._transport.publish(topic, content)
         if topic in self._voice_topics:
             self._transport.publish(self._voice_topics[topic], content)
-
-
-class ProblemLog:
-    """Logs each problem of the source once, and its end after `RECOVERY_S` without a problem."""
-
-    def __init__(self) -> None:
-        self._logged = ""
-        self._last_problem_s: Seconds = 0.0
-
-    def update(self, problem: str, now_s: Seconds, source: str) -> None:
-        """Log the current problem of the source if it is new; "" means that there is none."""
-        if problem:
-            self._last_problem_s = now_s
-            # Messages that differ in their numbers only ("no message for 4 s") are one problem.
-            without_numbers = re.sub(r"[\d.]+", "", problem)
-            if without_numbers != self._logged:
-                self._logged = without_numbers
-                logger.error("%s", problem)
-        elif self._logged and now_s - self._last_problem_s > RECOVERY_S:
-            self._logged = ""
-            logger.info("%s: sound is back", source)
-
-
-class InferenceWatchdog:
-    """Detects inference that hangs, which nothing inside the process can end.
-
-    Args:
-        on_timeout: called once with an error message each time inference is regarded as hung.
-
-    Attributes:
-        message: the error message while inference hangs; else "".
-    """
-
-    def __init__(self, on_timeout: Callable[[str], None]) -> None:
-        self._on_timeout = on_timeout
-        self.message = ""
-
-    def update(self, inference_s: Seconds) -> None:
-        """Take into account how long inference on the current window has been running."""
-        if inference_s <= INFERENCE_TIMEOUT_S:
-            self.message = ""
-            return
-        reported = self.message
-        self.message = f"inference hangs: no result for {inference_s:.0f} s"
-        if not reported:
-            self._on_timeout(self.message)

@@ -1,12 +1,8 @@
-"""What is published in ROS 2: topics, message types and contents, in one place.
+"""What is published in ROS 2: topics, message types, and contents of messages.
 
 Needs neither rclpy nor Cyclone DDS. The content of a message is a dict by field name; nested
-messages are dicts too::
-
-    for topic, content in estimate_messages(estimate, stamp):
-        transport.publish(topic, content)
-
-When messages are published is decided in `ser_stream.ros.graph`.
+messages are dicts too. The messages of an estimate are in `ser_stream.ros.estimate_messages`. When
+messages are published is decided in `ser_stream.ros.graph`.
 """
 
 from __future__ import annotations
@@ -16,8 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ser_stream.emotion import AUDIO_TEXT, INTERVAL, UTTERANCE, EmotionEstimate
 from ser_stream.errors import InputError
+from ser_stream.ros.locales import language_value
 from ser_stream.ros.stamps import Stamp
 from ser_stream.words import Speech
 
@@ -39,7 +35,7 @@ MESSAGE_TYPES: dict[str, dict[str, str]] = {
         "arousal": "float32",
         "confidence": "float32",
     },
-    # hri_msgs 2.1 renamed `language` to `locale`: see `language_field`.
+    # hri_msgs 2.1 renamed `language` to `locale`: see `ser_stream.ros.locales`.
     "hri_msgs/msg/LiveSpeech": {
         "header": "std_msgs/msg/Header",
         "incremental": "string",
@@ -104,30 +100,18 @@ class Topic:
 EMOTION = Topic("emotion", "hri_msgs/msg/Expression")
 UTTERANCE_EMOTION = Topic("emotion/utterance", "hri_msgs/msg/Expression")
 SCORES = Topic("emotion/scores", "vision_msgs/msg/Classification")
+WINDOW = Topic("emotion/window", "diagnostic_msgs/msg/DiagnosticArray")
 MULTIMODAL = Topic("emotion/multimodal", "hri_msgs/msg/Expression")
 DETAILS = Topic("emotion/details", "std_msgs/msg/String")
 IS_SPEAKING = Topic("is_speaking", "std_msgs/msg/Bool", depth=1, transient_local=True)
+LISTENING = Topic("listening", "std_msgs/msg/Bool", depth=1, transient_local=True)
 SPEECH = Topic("speech", "hri_msgs/msg/LiveSpeech")
 DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray")
-
-TOPICS = (
-    EMOTION, UTTERANCE_EMOTION, SCORES, MULTIMODAL, DETAILS, IS_SPEAKING, SPEECH, DIAGNOSTICS,
-)  # fmt: skip
-
-WORD_TOPICS = (MULTIMODAL, SPEECH)
-"""Topics that need speech recognition."""
 
 TRACKED_VOICES = Topic(
     "/humans/voices/tracked", "hri_msgs/msg/IdsList", depth=1, transient_local=True
 )
 """The ids of all voices (REP-155). Known dialogue managers subscribe with transient local."""
-
-HRI_NAMES = {
-    "neutral": "neutral", "calm": "neutral", "happy": "happy", "excited": "excited", "sad": "sad",
-    "angry": "angry", "frustrated": "annoyed", "fear": "scared", "disgust": "disgusted",
-    "surprise": "surprised",
-}  # fmt: skip
-"""Emotion label -> constant of hri_msgs/msg/Expression."""
 
 
 def full_name(name: str, namespace: str = "") -> str:
@@ -139,6 +123,27 @@ def full_name(name: str, namespace: str = "") -> str:
     '/diagnostics'
     """
     return name if name.startswith("/") else f"/{namespace}/{name}".replace("//", "/")
+
+
+def published_topics(
+    voice_id: str = "", asr: bool = False, text_model: bool = False
+) -> tuple[Topic, ...]:
+    """Return the topics that are published.
+
+    Args:
+        voice_id: id of the voice under which they are published too; "" = none.
+        asr: speech recognition runs.
+        text_model: there are estimates from audio and words.
+
+    Raises:
+        InputError: the id cannot be part of a topic name.
+    """
+    topics = [EMOTION, UTTERANCE_EMOTION, SCORES, WINDOW, DETAILS, IS_SPEAKING, LISTENING]
+    topics += [SPEECH] * asr + [MULTIMODAL] * text_model + [DIAGNOSTICS]
+    if voice_id:
+        topics += [name for topic, name in voice_topics(voice_id).items() if topic in topics]
+        topics.append(TRACKED_VOICES)
+    return tuple(topics)
 
 
 def voice_topics(voice_id: str = "anonymous_speaker") -> dict[Topic, Topic]:
@@ -167,79 +172,58 @@ def voice_topics(voice_id: str = "anonymous_speaker") -> dict[Topic, Topic]:
     }
 
 
-def estimate_messages(estimate: EmotionEstimate, stamp: Stamp) -> list[tuple[Topic, Content]]:
-    """Return the messages that publish one estimate, each with its topic.
+@dataclasses.dataclass(frozen=True)
+class Sound:
+    """The sound that a message is about.
 
-    | estimate | topics |
-    |---|---|
-    | interval, audio | `emotion`, `emotion/scores`, `emotion/details` |
-    | interval, audio+text | `emotion/multimodal`, `emotion/details` |
-    | utterance, decisive | `emotion/utterance`, `emotion/details` |
-    | utterance, not decisive, audio | `emotion/details` |
-    | utterance, not decisive, audio+text | `emotion/multimodal`, `emotion/details` |
-
-    An estimate that abstains gives no Expression, because Expression has no value for "unsure" and
-    an invented one would be mistaken for an emotion. A turn therefore gives at most one message on
-    `emotion/utterance`; a turn that ended unsure is visible in `emotion/details` only.
+    Attributes:
+        start, end: when its first and its last sample were captured.
+        frame_id: of the messages that it came in; "" where it came in none.
+        source: name of its source.
+        node: full name of the node that publishes.
     """
-    messages: list[tuple[Topic, Content]] = []
-    topic = _expression_topic(estimate)
-    if topic is not None and not estimate.abstains:
-        messages.append((topic, _expression(estimate, stamp)))
-    if topic == EMOTION:
-        messages.append((SCORES, _classification(estimate, stamp)))
-    messages.append((DETAILS, {"data": estimate.to_json()}))
-    return messages
 
+    start: Stamp
+    end: Stamp
+    frame_id: str = ""
+    source: str = ""
+    node: str = ""
 
-def _expression_topic(estimate: EmotionEstimate) -> Topic | None:
-    if estimate.trigger == UTTERANCE and estimate.decisive:
-        return UTTERANCE_EMOTION
-    if estimate.modality == AUDIO_TEXT:
-        return MULTIMODAL
-    return EMOTION if estimate.trigger == INTERVAL else None
-
-
-def language_field(fields: Mapping[str, str]) -> str:
-    """Return the name of the field of LiveSpeech that holds the language.
-
-    Args:
-        fields: the fields of the LiveSpeech that is installed.
-
-    >>> language_field(MESSAGE_TYPES["hri_msgs/msg/LiveSpeech"])
-    'locale'
-    """
-    return "locale" if "locale" in fields else "language"
+    @property
+    def header(self) -> Content:
+        """Content of the header of messages about it."""
+        return header(self.end, self.frame_id)
 
 
 def speech_message(
-    speech: Speech, language: str, stamp: Stamp, language_field: str = "locale"
+    speech: Speech, language: str, sound: Sound, language_field: str = "locale"
 ) -> Content:
     """Return the content for `SPEECH`: `incremental` during a turn, `final` at its end.
 
     An empty final text withdraws the incremental texts of the turn.
 
     Args:
-        language: the language that is spoken, as an ISO 639-1 or IETF BCP 47 code; "" = unknown.
-        language_field: see the function of that name.
+        language: the language that is spoken, with or without a region; "": the one that was
+            recognised, if any.
+        language_field: see `ser_stream.ros.locales`.
     """
     return {
-        "header": _header(stamp),
+        "header": sound.header,
         "incremental": "" if speech.final else speech.text,
         "final": speech.text if speech.final else "",
         "confidence": speech.confidence,
-        language_field: language,
+        language_field: language_value(language or speech.language, language_field),
     }
 
 
-def speaking_message(speaking: bool) -> Content:
-    """Return the content for `IS_SPEAKING`."""
-    return {"data": speaking}
+def flag_message(value: bool) -> Content:
+    """Return the content for `IS_SPEAKING` and `LISTENING`."""
+    return {"data": value}
 
 
 def tracked_message(voice_ids: list[str], stamp: Stamp) -> Content:
     """Return the content for `TRACKED_VOICES`."""
-    return {"header": _header(stamp), "ids": voice_ids}
+    return {"header": header(stamp), "ids": voice_ids}
 
 
 def diagnostics_message(
@@ -252,7 +236,12 @@ def diagnostics_message(
         hardware_id: name of the audio source.
         reports: component -> its report, made by `ser_stream.ros.health`.
     """
-    statuses = [
+    return {"header": header(stamp), "status": statuses(node, hardware_id, reports)}
+
+
+def statuses(node: str, hardware_id: str, reports: Mapping[str, Report]) -> list[Content]:
+    """Return contents of diagnostic_msgs/msg/DiagnosticStatus, one for each component."""
+    return [
         {
             "level": level,
             "name": f"{node}: {component}".lstrip("/"),
@@ -262,28 +251,13 @@ def diagnostics_message(
         }
         for component, (level, message, values) in reports.items()
     ]
-    return {"header": _header(stamp), "status": statuses}
 
 
-def _header(stamp: Stamp) -> Content:
-    # A voice has no known position in space: frame_id is empty.
-    return {"stamp": {"sec": stamp[0], "nanosec": stamp[1]}, "frame_id": ""}
+def time_content(stamp: Stamp) -> Content:
+    """Return the content of builtin_interfaces/msg/Time."""
+    return {"sec": stamp[0], "nanosec": stamp[1]}
 
 
-def _expression(estimate: EmotionEstimate, stamp: Stamp) -> Content:
-    return {
-        "header": _header(stamp),
-        "expression": HRI_NAMES[estimate.expression],
-        "valence": estimate.valence,
-        "arousal": estimate.arousal,
-        "confidence": estimate.confidence,
-    }
-
-
-def _classification(estimate: EmotionEstimate, stamp: Stamp) -> Content:
-    """All classes; the scores of labels that share an hri_msgs name (neutral, calm) are added."""
-    scores: dict[str, float] = {}
-    for label, score in estimate.scores.items():
-        scores[HRI_NAMES[label]] = scores.get(HRI_NAMES[label], 0.0) + score
-    results = [{"class_id": name, "score": score} for name, score in scores.items()]
-    return {"header": _header(stamp), "results": results}
+def header(stamp: Stamp, frame_id: str = "") -> Content:
+    """Return the content of std_msgs/msg/Header."""
+    return {"stamp": time_content(stamp), "frame_id": frame_id}

@@ -29,6 +29,7 @@ from rclpy.signals import SignalHandlerOptions
 from ser_stream.errors import InputError
 from ser_stream.ros.bond import Bond, status_type
 from ser_stream.ros.declaration import change_error, declare_parameters
+from ser_stream.ros.enable_service import create_enable_service
 from ser_stream.ros.fleet import Fleet
 from ser_stream.ros.graph import UPDATE_PERIOD_S, GraphPublisher, NodeState
 from ser_stream.ros.node_parameters import fleet_settings, open_pool
@@ -73,6 +74,7 @@ class EmotionNode(LifecycleNode):
         self._serving: SingleStream | Fleet | None = None  # while configured
         self._bond = Bond(self)
         self.add_on_set_parameters_callback(self._on_parameters)
+        create_enable_service(self)
         # Simulated time may stand still; diagnostics and the watchdog must go on.
         self.create_timer(
             UPDATE_PERIOD_S, self._update, clock=Clock(clock_type=ClockType.STEADY_TIME)

@@ -14,7 +14,7 @@ import sys
 from ser_stream.asr.base import BACKENDS, NONE
 from ser_stream.engines.names import AUTO, ENGINES
 from ser_stream.ros.audio_messages import AUDIO_TYPES, SAMPLE_FORMATS
-from ser_stream.ros.graph import published_topics
+from ser_stream.ros.messages import published_topics
 from ser_stream.ros.parameter_values import ALWAYS, NEVER, Parameter
 from ser_stream.ros.stream_names import ACCEPTED, StreamNames, listed
 from ser_stream.stream.settings import RANGES, RecognizerSettings

@@ -57,7 +57,7 @@ class RclpyTransport:
 
     def publish(self, topic: Topic, content: Content) -> None:
         message = get_message(topic.type)()
-        if topic == DIAGNOSTICS:  # rclpy has bytes of length 1 for the type byte
+        if topic.type == DIAGNOSTICS.type:  # rclpy has bytes of length 1 for the type byte
             statuses = [{**s, "level": bytes([s["level"]])} for s in content["status"]]
             content = {**content, "status": statuses}
         set_message_fields(message, content)

@@ -12,8 +12,8 @@ from ser_stream.audio.block import AudioBlock
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
 from ser_stream.ros.audio_topic import AudioMessages
-from ser_stream.ros.graph import GraphPublisher, NodeState, Transport, published_topics
-from ser_stream.ros.messages import WORD_TOPICS, Content, Topic, full_name
+from ser_stream.ros.graph import GraphPublisher, NodeState, Transport
+from ser_stream.ros.messages import Content, Topic, full_name, published_topics
 from ser_stream.ros.node_parameters import FleetSettings
 from ser_stream.ros.node_transport import NodeTransport
 from ser_stream.ros.source_log import FormatLog
@@ -21,7 +21,7 @@ from ser_stream.ros.stream_names import StreamTopic
 from ser_stream.stream.pool import StreamPool
 from ser_stream.units import Seconds
 
-STREAM_TOPICS = tuple(topic for topic in published_topics() if topic not in WORD_TOPICS)
+STREAM_TOPICS = published_topics()
 """What is published of each robot."""
 
 
@@ -57,13 +57,14 @@ class NamespacedTransport:
 class RobotStream:
     """Subscribes to a robot's sound and publishes its emotions, from construction until `close`.
 
-    The methods are called in one thread. Estimates are published in the pool's thread.
+    The methods are called in one thread, but for `publish_end`. Estimates are published in the
+    pool's thread.
 
     Args:
         transport: publishes and subscribes.
         pool: computes the estimates.
         stream: the robot's topic and namespace.
-        settings: of all streams.
+        settings: of all streams, at present.
         node_name: full name of the node that diagnostics ascribe the stream to.
         end_process: called with the reason when recognition fails or hangs.
 
@@ -110,8 +111,8 @@ class RobotStream:
 
     def _open(self) -> None:
         self._transport.open(self._topics)
-        self._graph.on_source(self._audio.name, has_ros_time=True)
-        self._update_muted()
+        self.enable(self._enabled)
+        self._graph.on_source(self._audio.name, True, frame_id=lambda: self._audio.frame_id)
         self._subscriptions += self._transport.subscribe_to_flag(
             f"{self.stream.namespace}/robot_speaking", self._on_robot_speaking
         )
@@ -127,6 +128,7 @@ class RobotStream:
     def enable(self, enabled: bool) -> None:
         """Set whether emotions are recognised."""
         self._enabled = enabled
+        self._graph.enable(enabled)
         self._update_muted()
 
     def check_type(self) -> None:
@@ -157,8 +159,12 @@ class RobotStream:
         """End the stream: its last estimate is waited for, but not longer than the timeout."""
         self.end()
         self._pooled.close(timeout_s)
-        self._graph.publish_silence()
+        self.publish_end()
         self._transport.close(self._topics)
+
+    def publish_end(self) -> None:
+        """Publish that nobody speaks and that nothing is recognised any more."""
+        self._graph.on_end()
 
     def _problem(self) -> str:
         """What is wrong with the topic; "" while its first message may still be on its way."""

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ser_stream.asr.base import NONE
 from ser_stream.audio.block import AudioSource
 from ser_stream.audio.microphone import Microphone
 from ser_stream.audio.recording import Recording
 from ser_stream.errors import InputError
 from ser_stream.ros.audio_topic import AudioTopic
-from ser_stream.ros.graph import GraphPublisher, NodeState, published_topics
+from ser_stream.ros.graph import GraphPublisher, NodeState
+from ser_stream.ros.messages import published_topics
 from ser_stream.ros.node_parameters import (
     Values,
     asr_settings,
@@ -22,6 +24,8 @@ from ser_stream.ros.node_parameters import (
 )
 from ser_stream.ros.node_transport import NodeTransport
 from ser_stream.ros.source_log import LoggedSource, announced_text, format_text
+
+logger = logging.getLogger("ser_stream.ros")
 
 logger = logging.getLogger("ser_stream.ros")
 
@@ -56,8 +60,12 @@ class SingleStream:
         self._check_source()
         self._end_process = end_process
         voice_id = value("voice_id")
-        self._topics = published_topics(voice_id)
         self._recognizer, self._asr_problem = open_recognizer(value)
+        self._topics = published_topics(
+            voice_id,
+            asr=self._recognizer.settings.asr.backend != NONE,
+            text_model=self._recognizer.text_info is not None,
+        )
         language = asr_settings(value).spoken_language
         self._graph = GraphPublisher(transport, node_name, language, voice_id, end_process)
         self._source: AudioSource | None = None
@@ -65,9 +73,11 @@ class SingleStream:
         self._stopping = threading.Event()
         self._robot_speaks = False
         self._failure = ""  # why recognition has ended
+        self._ended = False  # whether a recording was read to its end
         self._subscriptions: list[Any] = []  # between start and stop
         try:
             transport.open(self._topics)
+            self._graph.on_end()
         except BaseException:
             self.close()
             raise
@@ -85,13 +95,18 @@ class SingleStream:
         """
         self._stopping.clear()
         self._failure = ""
+        self._ended = False
         self._robot_speaks = False
-        self._update_muted(self._value("enabled"))
+        self._enable(self._value("enabled"))
         source = self._open_source()
         self._subscriptions += self._transport.subscribe_to_flag(
             "robot_speaking", self._on_robot_speaking
         )
-        self._graph.on_source(source.name, has_ros_time=isinstance(source, AudioTopic))
+        if isinstance(source, AudioTopic):
+            topic = source
+            self._graph.on_source(topic.name, True, frame_id=lambda: topic.frame_id)
+        else:
+            self._graph.on_source(source.name)
         self._source = source
         self._worker = threading.Thread(
             target=self._recognize, args=(source,), name="ser_stream-recognize", daemon=True
@@ -113,7 +128,7 @@ class SingleStream:
         if self._worker is not None:
             self._worker.join(timeout=JOIN_TIMEOUT_S)
         self._source = self._worker = None
-        self._graph.publish_silence()
+        self._graph.on_end()
 
     def close(self) -> None:
         """Free the model and the publishers."""
@@ -131,6 +146,7 @@ class SingleStream:
             model=self.model,
             problem=problem,
             asr_problem=self._asr_problem,
+            ended=self._ended,
         )
         self._graph.update(state)
 
@@ -143,7 +159,7 @@ class SingleStream:
         settings = changeable_settings(lambda name: changed.get(name, self._value(name)))
         self._recognizer.change(**settings)
         if "enabled" in changed:
-            self._update_muted(changed["enabled"])
+            self._enable(changed["enabled"])
 
     def _check_source(self) -> None:
         """Check what the source needs, while its parameters can still be changed.
@@ -182,6 +198,10 @@ class SingleStream:
         self._subscriptions += self._transport.subscribe_to_audio(topic, self._value("audio_type"))
         return topic
 
+    def _enable(self, enabled: bool) -> None:
+        self._graph.enable(enabled)
+        self._update_muted(enabled)
+
     def _on_robot_speaking(self, speaks: bool) -> None:
         self._robot_speaks = speaks
         self._update_muted(self._value("enabled"))
@@ -191,11 +211,22 @@ class SingleStream:
 
     def _recognize(self, source: AudioSource) -> None:
         """Run inference and publish, until the source ends or is closed."""
+        estimates = 0
         try:
             for estimate in self._recognizer.stream(LoggedSource(source), self._graph.on_speech):
                 self._graph.on_estimate(estimate)
+                estimates += 1
         except InputError as error:  # a file or channel that cannot be used: no retry changes it
             self._failure = str(error)
         except Exception as error:
             if not self._stopping.is_set() and self._transport.ok():
+                self._graph.on_end()
                 self._end_process(f"recognition failed: {error!r}")
+        else:
+            if not self._stopping.is_set():
+                self._ended = True
+                sound_s = self._recognizer.status.position_s
+                logger.info("%s: ended after %.1f s, %d estimates", source.name, sound_s, estimates)
+        finally:
+            if source is self._source:  # otherwise `stop` does not wait any longer, or has done so
+                self._graph.on_end()

@@ -19,6 +19,16 @@ def to_stamp(time_ns: int) -> Stamp:
     return divmod(time_ns, 1_000_000_000)
 
 
+def to_ns(stamp: Stamp) -> int:
+    """Convert a stamp to nanoseconds since the epoch.
+
+    >>> to_ns((1, 500000001))
+    1500000001
+    """
+    sec, nanosec = stamp
+    return sec * 1_000_000_000 + nanosec
+
+
 class MonotonicStamps:
     """Makes the stamps of successive messages strictly increasing, for each kind of message.
 

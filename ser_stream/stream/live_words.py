@@ -205,7 +205,8 @@ class LiveWordFusion:
             words = with_times(result.words, part.turn_start_s, part.end_s)
             if words or turn.words_published:  # the final words may remove earlier ones
                 turn.words_published = True
-                self._ready.append(speech_of(part, words, result.stable, result.final))
+                speech = speech_of(part, words, result.stable, result.final, result.language)
+                self._ready.append(speech)
             if result.final:
                 turn.words = words
         self._wake()

@@ -115,9 +115,9 @@ class RecordedWordFusion(_SynchronousFusion):
         if scores.part.trigger == INTERVAL:
             self._ready.append(scores.estimate())
             return
-        words = self._wait_for_words(scores.part)
+        words, language = self._wait_for_words(scores.part)
         if words:
-            self._ready.append(speech_of(scores.part, words, len(words), final=True))
+            self._ready.append(speech_of(scores.part, words, len(words), True, language))
         *second, second_of_turn = (self._second(each, words) for each in self._turn_scores)
         self._turn_scores.clear()
         self._ready += [each.estimate() for each in second if each is not None]
@@ -126,8 +126,8 @@ class RecordedWordFusion(_SynchronousFusion):
     def _second(self, scores: Scores, words: tuple[Word, ...]) -> Scores | None:
         return self._text_scorer.score(scores.part, words, scores) if self._text_scorer else None
 
-    def _wait_for_words(self, part: Window | TurnEnd) -> tuple[Word, ...]:
-        """Wait for the words of a turn; there are none where recognition fails."""
+    def _wait_for_words(self, part: Window | TurnEnd) -> tuple[tuple[Word, ...], str]:
+        """Wait for the words of a turn, and their language; no words where recognition fails."""
         restarts = self._worker.status.restarts
         key = turn_key(self._stream, part)
         self._worker.submit(part.turn_sound, part.turn_start_s, key, final=True)
@@ -135,11 +135,12 @@ class RecordedWordFusion(_SynchronousFusion):
             for result in self._worker.poll(POLL_EVERY if self._may_wait else 0.0):
                 self._may_wait = self._may_wait and not result.error
                 if result.turn_id == key:
-                    return with_times(result.words, part.turn_start_s, part.end_s)
+                    words = with_times(result.words, part.turn_start_s, part.end_s)
+                    return words, result.language
             status = self._worker.status
             self._may_wait = self._may_wait and status.restarts - restarts < MAX_RESTARTS
             if not self._may_wait or status.state == CLOSED or self._stopping.is_set():
-                return ()
+                return (), ""
 
 
 def turn_key(stream: int, part: Window | TurnEnd) -> Hashable:
@@ -161,9 +162,11 @@ def turn_estimates(
         yield second.estimate(decisive=second_decides)
 
 
-def speech_of(part: Window | TurnEnd, words: tuple[Word, ...], stable: int, final: bool) -> Speech:
+def speech_of(
+    part: Window | TurnEnd, words: tuple[Word, ...], stable: int, final: bool, language: str
+) -> Speech:
     """Return the words of a turn up to the end of that window."""
-    return Speech(words, stable, final, part.turn_start_s, part.end_s, latency_ms(part))
+    return Speech(words, stable, final, part.turn_start_s, part.end_s, latency_ms(part), language)
 
 
 MakeFusion = Callable[[Callable[[], None]], WordFusion]

@@ -75,8 +75,11 @@ def test_words_of_a_short_segment_stay_in_it(recognizer, noise):
 def test_the_language_is_detected_or_fixed(tmp_path, noise):
     detected = open_tiny(tmp_path / "pl", "Kto tam?", no_speech=-10.0, detected="pl")
     assert [word.text for word in detected.recognize(noise, 0.0)] == ["Kto", "tam?"]
-    fixed = AsrSettings("faster_whisper", str(tmp_path / "pl"), language="de", device="cpu")
-    assert [word.text for word in open_recognizer(fixed).recognize(noise, 0.0)] == ["Kto", "tam?"]
+    assert detected.language == "pl"
+    settings = AsrSettings("faster_whisper", str(tmp_path / "pl"), language="de_AT", device="cpu")
+    fixed = open_recognizer(settings)
+    assert [word.text for word in fixed.recognize(noise, 0.0)] == ["Kto", "tam?"]
+    assert fixed.language == "de"
 
 
 def test_text_that_whisper_takes_for_no_speech_is_dropped(tmp_path, noise):

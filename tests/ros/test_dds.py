@@ -53,7 +53,7 @@ DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
 EXPRESSION, STRING, BOOL = "hri_msgs/msg/Expression", "std_msgs/msg/String", "std_msgs/msg/Bool"
 DISCOVERY_INFO = "ros_discovery_info"
 INFO = "rmw_dds_common/msg/ParticipantEntitiesInfo"
-LATCHED = ("is_speaking", DISCOVERY_INFO)
+LATCHED = ("is_speaking", "listening", DISCOVERY_INFO)
 HRI_NAMES = {"fear": "scared", "disgust": "disgusted", "surprise": "surprised"}
 
 
@@ -158,9 +158,16 @@ def topics_of(robot):
         f"rt/{robot}/emotion": EXPRESSION,
         f"rt/{robot}/emotion/utterance": EXPRESSION,
         f"rt/{robot}/emotion/scores": "vision_msgs/msg/Classification",
-        f"rt/{robot}/emotion/multimodal": EXPRESSION,
+        f"rt/{robot}/emotion/window": DIAGNOSTICS,
         f"rt/{robot}/emotion/details": STRING,
         f"rt/{robot}/is_speaking": BOOL,
+        f"rt/{robot}/listening": BOOL,
+    }
+
+
+def topics_of_words(robot):
+    return {
+        f"rt/{robot}/emotion/multimodal": EXPRESSION,
         f"rt/{robot}/speech": "hri_msgs/msg/LiveSpeech",
     }
 
@@ -201,11 +208,32 @@ def two_robots(participant, environment, speech_path, tiny_model):
     return subscriber.poll(), printed, endpoints, nodes
 
 
-def test_the_details_are_the_printed_lines(two_robots):
+def test_the_details_are_the_printed_lines_and_more(two_robots):
     received, printed, *_ = two_robots
     assert len(printed[0]) >= 4
     for robot, lines in zip(("robot1", "robot2"), printed, strict=True):
-        assert [message.data for message in received[f"rt/{robot}/emotion/details"]] == lines
+        details = [json.loads(message.data) for message in received[f"rt/{robot}/emotion/details"]]
+        objects = map(json.loads, lines)
+        assert [found | line for found, line in zip(details, objects, strict=True)] == details
+
+
+def test_each_estimate_has_a_window_with_the_stamp_of_its_details(two_robots):
+    received, *_ = two_robots
+    details = [json.loads(message.data) for message in received["rt/robot1/emotion/details"]]
+    windows = received["rt/robot1/emotion/window"]
+    for message, found in zip(windows, details, strict=True):
+        stamp = {"sec": message.header.stamp.sec, "nanosec": message.header.stamp.nanosec}
+        assert stamp == found["stamp"]
+        about, scores = ({v.key: v.value for v in status.values} for status in message.status)
+        assert message.status[0].name == "robot1/ser_stream: window"
+        length_s = float(about["end"]) - float(about["start"])
+        assert length_s == pytest.approx(found["end_s"] - found["start_s"], abs=1e-3)
+        assert {name: float(score) for name, score in scores.items()} == found["hri_scores"]
+
+
+def test_listening_lasts_as_long_as_the_recording(two_robots):
+    received, *_ = two_robots
+    assert [message.data for message in received["rt/robot1/listening"]] == [False, True, False]
 
 
 def estimates_of(lines, trigger):
@@ -306,7 +334,6 @@ def test_the_publisher_is_a_node_of_the_graph(two_robots):
         "vision_msgs::msg::dds_::Classification_",
         "std_msgs::msg::dds_::String_",
         "std_msgs::msg::dds_::Bool_",
-        "hri_msgs::msg::dds_::LiveSpeech_",
         "diagnostic_msgs::msg::dds_::DiagnosticArray_",
     }
     for writer in writers:
@@ -320,7 +347,8 @@ def robot_with_words(
     participant, environment, two_turns_and_silence_path, tiny_model, tiny_can, grammar
 ):
     """Messages by DDS name, and printed estimates, of a robot that recognises words."""
-    subscriber = Subscriber(participant, topics_of("robot6") | {"rt/diagnostics": DIAGNOSTICS})
+    topics = topics_of("robot6") | topics_of_words("robot6") | {"rt/diagnostics": DIAGNOSTICS}
+    subscriber = Subscriber(participant, topics)
     words = ("--asr", "pocketsphinx", "--grammar", grammar, "--text-model", tiny_can)
     words += ("--model", tiny_model, "--input", two_turns_and_silence_path)
     with running(*LISTEN, *words, "--namespace", "robot6", env=environment) as process:
@@ -341,7 +369,7 @@ def test_words_are_published_during_and_after_a_turn(robot_with_words):
     for message in messages:
         assert (message.incremental == "") != (message.final == "")
         assert 0 < message.confidence <= 1
-        assert message.locale == "en"
+        assert message.locale == "en_US"
 
 
 def test_audio_text_estimates_of_windows_are_multimodal(robot_with_words):
@@ -354,7 +382,7 @@ def test_audio_text_estimates_of_windows_are_multimodal(robot_with_words):
         assert message.expression == HRI_NAMES.get(name, name)
         assert message.confidence == pytest.approx(estimate["confidence"], abs=1e-4)
     details = [json.loads(message.data) for message in received["rt/robot6/emotion/details"]]
-    assert details == printed
+    assert [found | line for found, line in zip(details, printed, strict=True)] == details
 
 
 def test_a_turn_has_one_utterance_which_includes_the_text(robot_with_words):
@@ -387,6 +415,7 @@ def estimate(expression, trigger="interval"):
     )
 
 with DdsPublisher(namespace="robot3") as publisher:
+    publisher.on_source("microphone")
     for line in sys.stdin:
         exec(line)
         print("done", flush=True)
@@ -409,18 +438,20 @@ def publisher(env):
         assert process.wait(timeout=10) == 0, process.stderr.read()
 
 
-def test_late_subscribers_receive_is_speaking_and_the_name_of_the_node(participant, environment):
+def test_late_subscribers_receive_the_flags_and_the_name_of_the_node(participant, environment):
     is_speaking, emotion = "rt/robot3/is_speaking", "rt/robot3/emotion"
+    listening = "rt/robot3/listening"
     with publisher(environment) as tell:
         tell("publisher.on_status(StreamStatus(speaking=True))")
         tell("publisher.on_estimate(estimate('sad'))")
         late_ns = time.time_ns()
         subscriber = Subscriber(
-            participant, {is_speaking: BOOL, emotion: EXPRESSION, DISCOVERY_INFO: INFO}
+            participant,
+            {is_speaking: BOOL, listening: BOOL, emotion: EXPRESSION, DISCOVERY_INFO: INFO},
         )
-        subscriber.wait_for(
-            lambda received: received[is_speaking] and received[DISCOVERY_INFO], "latched"
-        )
+        latched = (is_speaking, listening, DISCOVERY_INFO)
+        subscriber.wait_for(lambda received: all(received[name] for name in latched), "latched")
+        assert [m.data for m in subscriber.received[listening]] == [True]
         (message,) = subscriber.received[is_speaking]
         assert message.data is True
         assert message.sample_info.source_timestamp < late_ns
@@ -431,8 +462,10 @@ def test_late_subscribers_receive_is_speaking_and_the_name_of_the_node(participa
             "scared"
         ]  # emotions are not latched
     subscriber.wait_for(
-        lambda received: len(received[is_speaking]) == 2, "speech ends with the program"
+        lambda received: len(received[is_speaking]) == len(received[listening]) == 2,
+        "speech ends with the program",
     )
+    assert subscriber.received[listening][1].data is False
     assert subscriber.received[is_speaking][1].data is False
     wait_until(lambda: not subscriber.has_publisher(emotion), "the node leaves the graph")
 
@@ -441,7 +474,7 @@ def test_publishers_in_one_process_are_independent(participant, environment):
     emotion = "rt/robot4/emotion"
     subscriber = Subscriber(participant, {emotion: EXPRESSION})
     with publisher(environment) as tell:
-        tell("second = DdsPublisher(namespace='robot4')")
+        tell("second = DdsPublisher(namespace='robot4'); second.on_source('microphone')")
         tell("third = DdsPublisher(namespace='robot5'); third.close()")
         wait_until(lambda: subscriber.has_publisher(emotion), "the second publisher is found")
         tell("second.on_estimate(estimate('happy')); second.close()")

@@ -121,8 +121,8 @@ def test_each_robot_gets_the_estimates_of_its_sound_in_its_namespace(graph, serv
         f"{namespace}/{name}"
         for namespace in ("/robot1", "/lab/robot2", "")
         for name in (
-            "emotion", "emotion/utterance", "emotion/scores", "emotion/details", "is_speaking",
-            "diagnostics",
+            "emotion", "emotion/utterance", "emotion/scores", "emotion/window", "emotion/details",
+            "is_speaking", "listening", "diagnostics",
         )
     }  # fmt: skip
 
@@ -137,6 +137,17 @@ def test_estimates_are_stamped_with_the_time_of_their_last_sample(graph, serve, 
         [o["end_s"] for o in intervals], abs=1e-3
     )
     assert all(2000.0 < o["end_s"] < 2000.0 + len(speech) / RATE_HZ for o in intervals)
+
+
+def test_estimates_have_the_frame_of_the_robots_sound(graph, serve, speech, angry):
+    fleet = serve("robot1", "robot2")
+    graph.play("/robot1/audio", speech, frame_id="head_mic")
+    graph.play("/robot2/audio", angry)
+    fleet.stop()
+    for name in ("emotion", "emotion/scores", "emotion/window"):
+        headers = [message["header"] for message in graph.received(f"/robot1/{name}")]
+        assert {header["frame_id"] for header in headers} == {"head_mic"}
+    assert {details["frame_id"] for details in graph.details("/robot2")} == {""}
 
 
 def test_a_publisher_that_stops_ends_the_turn(graph, serve, speech, monkeypatch):
@@ -183,6 +194,29 @@ def test_enabled_mutes_all_streams_and_those_that_join_later(graph, serve, clock
         graph.play(f"/{name}/audio", speech)
     fleet.stop()
     assert graph.details("/robot1") == graph.details("/robot2") == []
+
+
+def listening(graph, namespace):
+    return [message["data"] for message in graph.received(f"{namespace}/listening")]
+
+
+def test_each_robot_says_whether_its_emotions_are_recognised(graph, serve, clock):
+    fleet = serve("robot1", "/*/audio")
+    assert listening(graph, "/robot1")[-1] is True
+    graph.say("/robot1/robot_speaking", True)
+    assert listening(graph, "/robot1")[-1] is True
+    fleet.change({"enabled": False})
+    assert listening(graph, "/robot1")[-1] is False
+    graph.others["/robot2/audio"] = AUDIO_TYPE
+    poll(fleet, clock)
+    assert set(listening(graph, "/robot2")) == {False}
+    fleet.change({"enabled": True})
+    assert listening(graph, "/robot1")[-1] is listening(graph, "/robot2")[-1] is True
+    graph.others = {}
+    poll(fleet, clock, GONE_S + 1)
+    assert listening(graph, "/robot2")[-1] is False
+    fleet.stop()
+    assert listening(graph, "/robot1")[-1] is False
 
 
 def test_other_parameters_cannot_change_while_streams_run(serve):
@@ -341,3 +375,4 @@ def test_a_stream_that_fails_ends_the_process(graph, serve, speech, failures, ca
     graph.opened.add("/robot1/emotion/details")
     graph.play("/robot1/audio", speech[: RATE_HZ // 10])
     assert failures and "recognition failed: stream /robot1" in failures[0]
+    assert listening(graph, "/robot1")[-1] is False

@@ -12,19 +12,16 @@ import pytest
 from estimates import estimate
 from ser_stream.asr.worker import AsrStatus
 from ser_stream.errors import InputError
-from ser_stream.ros.graph import (
-    INFERENCE_TIMEOUT_S,
-    RECOVERY_S,
-    GraphPublisher,
-    NodeState,
-    published_topics,
-)
+from ser_stream.ros.graph import GraphPublisher, NodeState
 from ser_stream.ros.health import ERROR, OK, STALE, WARN
-from ser_stream.ros.messages import MESSAGE_TYPES, TOPICS
+from ser_stream.ros.messages import MESSAGE_TYPES, published_topics
+from ser_stream.ros.watchdog import INFERENCE_TIMEOUT_S, RECOVERY_S
 from ser_stream.stream.status import StreamStatus
 from ser_stream.words import Speech, Word
 
 NOW_NS = 1_000_000_000_000
+ALWAYS = {"emotion/window", "emotion/details"}
+"""Topics on which every estimate is published."""
 
 
 class RecordingTransport:
@@ -62,6 +59,15 @@ class RecordingTransport:
     def speaking(self):
         return [message["data"] for message in self.on("is_speaking")]
 
+    @property
+    def listening(self):
+        return [message["data"] for message in self.on("listening")]
+
+    @property
+    def estimates(self):
+        """The names of the topics on which estimates were published."""
+        return {name for name in self.messages if name.startswith("emotion")}
+
     def diagnostics(self, component="speech emotion"):
         """Level, message and values of each report on a component."""
         return [
@@ -93,7 +99,10 @@ def clock():
 
 @pytest.fixture
 def graph(transport, clock):
-    return GraphPublisher(transport, "/robot1/ser_stream", "en", clock=clock)
+    """A publisher whose stream has begun."""
+    graph = GraphPublisher(transport, "/robot1/ser_stream", "en", clock=clock)
+    graph.on_source("microphone")
+    return graph
 
 
 def run(graph, clock, *states, period_s=0.1):
@@ -113,11 +122,11 @@ def speech(text, final=False):
 
 def test_an_interval_estimate_is_published_with_scores_and_details(graph, transport):
     graph.on_estimate(estimate(expression="fear"))
-    assert set(transport.messages) == {"emotion", "emotion/scores", "emotion/details"}
+    assert transport.estimates == {"emotion", "emotion/scores", *ALWAYS}
     assert transport.on("emotion")[0]["expression"] == "scared"
 
 
-def test_every_estimate_is_in_the_details(graph, transport):
+def test_every_estimate_is_in_the_details_and_has_a_window(graph, transport):
     estimates = [
         estimate(),
         estimate(expression=""),
@@ -127,16 +136,18 @@ def test_every_estimate_is_in_the_details(graph, transport):
     ]
     for each in estimates:
         graph.on_estimate(each)
-    details = [message["data"] for message in transport.on("emotion/details")]
-    assert details == [each.to_json() for each in estimates]
+    details = [json.loads(message["data"]) for message in transport.on("emotion/details")]
+    for found, each in zip(details, estimates, strict=True):
+        assert json.loads(each.to_json()).items() <= found.items()
+    assert len(transport.on("emotion/window")) == len(estimates)
 
 
 def test_an_estimate_that_abstains_has_scores_and_details_only(graph, transport):
     graph.on_estimate(estimate(expression=""))
-    assert set(transport.messages) == {"emotion/scores", "emotion/details"}
+    assert transport.estimates == {"emotion/scores", *ALWAYS}
     graph.on_estimate(estimate(expression="", trigger="utterance"))
     graph.on_estimate(estimate(expression="", modality="audio+text"))
-    assert set(transport.messages) == {"emotion/scores", "emotion/details"}
+    assert transport.estimates == {"emotion/scores", *ALWAYS}
 
 
 def test_a_turn_has_one_utterance_the_decisive_one(graph, transport):
@@ -148,14 +159,13 @@ def test_a_turn_has_one_utterance_the_decisive_one(graph, transport):
 
 def test_the_second_estimate_of_a_window_is_multimodal(graph, transport):
     graph.on_estimate(estimate(modality="audio+text"))
-    assert set(transport.messages) == {"emotion/multimodal", "emotion/details"}
+    assert transport.estimates == {"emotion/multimodal", *ALWAYS}
 
 
 # Stamps
 
 
 def test_the_stamp_is_the_capture_of_the_last_sample(graph, transport):
-    graph.on_source("microphone")
     graph.on_estimate(estimate(latency_ms=250.0))
     assert transport.stamps("emotion") == [NOW_NS - 250_000_000]
 
@@ -166,6 +176,31 @@ def test_a_source_in_ros_time_stamps_its_estimates(graph, transport):
     graph.on_speech(speech("he is"))
     assert transport.stamps("emotion") == [77_500_000_000]
     assert transport.stamps("speech") == [3_000_000_000]
+
+
+def test_all_messages_of_an_estimate_have_its_stamp_and_the_frame_of_its_sound(graph, transport):
+    frames = iter(["head_mic", "base_mic"])
+    graph.on_source("topic audio", has_ros_time=True, frame_id=lambda: next(frames))
+    graph.on_estimate(estimate(start_s=72.25, end_s=77.5))
+    graph.on_speech(speech("he is"))
+    stamp = {"sec": 77, "nanosec": 500_000_000}
+    for name in ("emotion", "emotion/scores", "emotion/window"):
+        assert transport.on(name)[0]["header"] == {"stamp": stamp, "frame_id": "head_mic"}
+    details = json.loads(transport.on("emotion/details")[0]["data"])
+    assert (details["stamp"], details["frame_id"]) == (stamp, "head_mic")
+    assert details["start_stamp"] == {"sec": 72, "nanosec": 250_000_000}
+    assert transport.on("speech")[0]["header"]["frame_id"] == "base_mic"
+    graph.on_source("microphone")
+    graph.on_estimate(estimate())
+    assert transport.on("emotion")[1]["header"]["frame_id"] == ""
+
+
+def test_the_start_of_a_window_precedes_its_stamp_by_its_length(graph, transport):
+    graph.on_estimate(estimate(start_s=1.0, end_s=3.5, latency_ms=0.0))
+    values = transport.on("emotion/window")[0]["status"][0]["values"]
+    found = {pair["key"]: pair["value"] for pair in values}
+    assert found["end"] == f"{NOW_NS // 10**9}.000000000"
+    assert found["start"] == f"{NOW_NS // 10**9 - 3}.500000000"
 
 
 def test_stamps_move_forward_when_the_clock_is_set_back_a_little(graph, transport):
@@ -196,12 +231,14 @@ def test_a_late_second_estimate_keeps_its_own_time(graph, transport):
 @pytest.mark.parametrize("field", ["locale", "language"])
 def test_words_have_the_language_field_of_the_installed_hri_msgs(clock, field):
     transport = RecordingTransport(speech_field=field)
-    graph = GraphPublisher(transport, "/ser_stream", "de", clock=clock)
+    graph = GraphPublisher(transport, "/ser_stream", "de_AT", clock=clock)
+    graph.on_source("microphone")
     graph.on_speech(speech("he is"))
     graph.on_speech(speech("he is gone", final=True))
     first, last = transport.on("speech")
     assert list(first) == ["header", "incremental", "final", "confidence", field]
-    assert (first["incremental"], first["final"], first[field]) == ("he is", "", "de")
+    assert (first["incremental"], first["final"]) == ("he is", "")
+    assert first[field] == {"locale": "de_AT", "language": "de-AT"}[field]
     assert (last["incremental"], last["final"]) == ("", "he is gone")
 
 
@@ -216,25 +253,68 @@ def test_speaking_is_published_on_change(graph, transport, clock):
 
 def test_the_end_of_a_stream_ends_speech(graph, transport, clock):
     run(graph, clock, NodeState(StreamStatus(speaking=True)))
-    graph.publish_silence()
-    graph.publish_silence()
+    graph.on_end()
+    graph.on_end()
     assert transport.speaking == [True, False]
 
 
 def test_an_inactive_node_does_not_repeat_the_last_status(graph, transport, clock):
     run(graph, clock, NodeState(StreamStatus(speaking=True)))
-    graph.publish_silence()
+    graph.on_end()
     run(graph, clock, NodeState(StreamStatus(speaking=True), active=False))
     assert transport.speaking == [True, False]
 
 
 def test_nothing_is_published_after_the_transport_was_shut_down(graph, transport, clock):
     transport.is_open = False
+    transport.messages.clear()
     graph.on_estimate(estimate())
     graph.on_speech(speech("he"))
     run(graph, clock, NodeState(StreamStatus(speaking=True)))
-    graph.publish_silence()
+    graph.on_end()
     assert transport.messages == {}
+
+
+# Listening
+
+
+def test_listening_lasts_from_the_beginning_of_a_stream_to_its_end(transport, clock):
+    graph = GraphPublisher(transport, "/ser_stream", clock=clock)
+    graph.on_end()
+    assert transport.listening == [False]
+    graph.on_source("microphone")
+    run(graph, clock, NodeState(StreamStatus(speaking=True)), NodeState(StreamStatus(muted=True)))
+    assert transport.listening == [False, True]  # muted: the robot speaks
+    graph.on_end()
+    graph.on_end()
+    assert transport.listening == [False, True, False]
+
+
+def test_listening_ends_when_recognition_is_disabled(graph, transport):
+    for enabled in (True, False, False, True):
+        graph.enable(enabled)
+    assert transport.listening == [True, False, True]
+    graph.on_end()
+    graph.enable(False)
+    graph.on_source("microphone")
+    assert transport.listening == [True, False, True, False]
+
+
+def test_nothing_is_published_about_speech_while_listening_is_false(graph, transport):
+    graph.enable(False)
+    graph.on_estimate(estimate(trigger="utterance"))
+    graph.on_speech(speech("he is gone", final=True))
+    graph.enable(True)
+    graph.on_end()
+    graph.on_estimate(estimate())
+    assert set(transport.messages) == {"listening", "is_speaking"}
+
+
+def test_nobody_speaks_in_a_stream_that_has_ended(graph, transport, clock):
+    run(graph, clock, NodeState(StreamStatus(speaking=True)))
+    graph.on_end()
+    run(graph, clock, NodeState(StreamStatus(speaking=True), ended=True))
+    assert transport.speaking == [True, False]
 
 
 # Voices of ROS4HRI
@@ -253,14 +333,13 @@ def test_a_voice_is_tracked_and_has_topics_of_its_own(transport, clock):
         ("speech", "speech"),
     ):
         assert transport.on(f"/humans/voices/anna/{name}") == transport.on(ours) != []
-    assert set(transport.messages) <= {topic.name for topic in published_topics("anna")}
+    topics = published_topics("anna", asr=True, text_model=True)
+    assert set(transport.messages) <= {topic.name for topic in topics}
 
 
 def test_without_a_voice_id_no_voice_is_published(graph, transport):
-    graph.on_source("microphone")
     graph.on_estimate(estimate())
     assert not [name for name in transport.messages if name.startswith("/humans")]
-    assert published_topics() == TOPICS
 
 
 def test_a_voice_id_that_is_no_name_is_refused(transport):
@@ -300,6 +379,14 @@ def test_a_node_that_does_not_run_is_stale(graph, transport, clock):
         (STALE, "not active"),
         (OK, "listening"),
     ]
+
+
+def test_a_recording_that_has_ended_is_no_error(graph, transport, clock):
+    graph.on_end()
+    run(graph, clock, *[NodeState(StreamStatus(5.0), ended=True)] * 9, period_s=1.0)
+    reports = transport.diagnostics()
+    assert {report[:2] for report in reports} == {(OK, "the recording has ended")}
+    assert reports[-1][2]["audio position (s)"] == "5.0"
 
 
 def test_diagnostics_quote_what_is_wrong_with_the_source(graph, transport, clock):
@@ -355,7 +442,7 @@ def test_a_problem_is_logged_once_and_its_end_after_three_seconds(graph, clock, 
     run(graph, clock, *problem(3), *problem(4), *problem(5), *well(round(RECOVERY_S * 10)))
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     run(graph, clock, *well(3))
-    assert [record.getMessage() for record in caplog.records[1:]] == ["none: sound is back"]
+    assert [record.getMessage() for record in caplog.records[1:]] == ["microphone: sound is back"]
 
 
 def test_intermittent_errors_are_no_recovery(graph, clock, caplog):
@@ -377,12 +464,14 @@ def test_a_problem_of_another_kind_is_logged_too(graph, clock, caplog):
 def test_inference_that_hangs_is_reported_once_and_in_diagnostics(transport, clock):
     calls = []
     graph = GraphPublisher(transport, "/n", on_inference_timeout=calls.append, clock=clock)
+    graph.on_source("microphone")
     states = [NodeState(StreamStatus(1.0 + s, scoring_s=s)) for s in (0.0, 9.0, 11.0, 12.0)]
     run(graph, clock, *states, period_s=1.0)
     assert INFERENCE_TIMEOUT_S == 10.0
     assert calls == ["inference hangs: no result for 11 s"]
     assert [report[0] for report in transport.diagnostics()] == [OK, OK, ERROR, ERROR]
     assert transport.diagnostics()[-1][1] == "inference hangs: no result for 12 s"
+    assert transport.listening == [True, False]  # before the process is ended
 
 
 def test_messages_fit_their_types(transport, clock):
@@ -392,7 +481,7 @@ def test_messages_fit_their_types(transport, clock):
     graph.on_estimate(estimate(trigger="utterance"))
     graph.on_speech(speech("he is"))
     run(graph, clock, NodeState(StreamStatus(asr=AsrStatus("ready"))))
-    types = {topic.name: topic.type for topic in published_topics("anna")}
+    types = {t.name: t.type for t in published_topics("anna", asr=True, text_model=True)}
     for name, messages in transport.messages.items():
         for message in messages:
             assert list(message) == list(MESSAGE_TYPES[types[name]])

@@ -22,6 +22,7 @@ from ros_graph import (
     AudioPublisher,
     asr_processes,
     audio_kinds,
+    diagnosis,
     node,
     set_parameter,
     stamp_s,
@@ -37,14 +38,33 @@ def test_a_recording_is_published_on_all_topics(observer, tmp_path, tiny_model, 
     emotions = observer.subscribe("emotion", expression)
     utterances = observer.subscribe("emotion/utterance", expression)
     scores = observer.subscribe("emotion/scores", classification)
+    windows = observer.subscribe("emotion/window", diagnostics)
     details = observer.subscribe("emotion/details", string)
     speaking = observer.subscribe("is_speaking", boolean, latched=True)
+    listening = observer.subscribe("listening", boolean, latched=True)
     reports = observer.subscribe("/diagnostics", diagnostics)
     with node(tmp_path, source="file", file=str(speech_path), model=str(tiny_model)):
         # On a busy machine the first False may be followed by True before we are discovered.
         observer.wait(lambda: [m.data for m in speaking][-2:] == [True, False])
         observer.wait(lambda: utterances and reports)
-        observer.wait(lambda: len(details) == len(scores) + 1)
+        observer.wait(lambda: len(details) == len(windows) == len(scores) + 1)
+        observer.wait(lambda: diagnosis(reports) == (0, "the recording has ended"))
+        late = observer.subscribe("/listening", boolean, latched=True)
+        observer.wait(lambda: late)
+        for topic in ("speech", "emotion/multimodal"):  # there is no speech recognition
+            assert observer.node.count_publishers(topic) == 0
+    assert [m.data for m in late] == [False]
+    assert [m.data for m in listening] in ([False, True, False], [True, False])
+    assert f"{speech_path}: ended after 5.0 s, {len(details)} estimates" in (
+        (tmp_path / "log").read_text()
+    )
+    for found in map(json.loads, (message.data for message in details)):
+        (window,) = (w for w in windows if w.header.stamp.nanosec == found["stamp"]["nanosec"])
+        about, each = ({v.key: v.value for v in status.values} for status in window.status)
+        assert float(about["end"]) - float(about["start"]) == pytest.approx(
+            found["end_s"] - found["start_s"], abs=1e-3
+        )
+        assert {name: float(score) for name, score in each.items()} == found["hri_scores"]
     stamps = [stamp_s(message) for message in emotions]
     assert np.all(np.diff(stamps) > 0)
     assert abs(time.time() - stamps[-1]) < 60
@@ -271,9 +291,10 @@ def test_parameters_can_be_changed_while_the_node_runs_and_bad_values_are_refuse
 
 
 def test_robots_in_different_namespaces_are_separate(observer, tmp_path, tiny_model, speech_path):
-    expression, *_ = types()
+    expression, *_, diagnostics = types()
     first = observer.subscribe("/first/emotion/utterance", expression)
     second = observer.subscribe("/second/emotion/utterance", expression)
+    reports = observer.subscribe("/diagnostics", diagnostics)
     (tmp_path / "1").mkdir()
     (tmp_path / "2").mkdir()
     parameters = dict(source="file", file=str(speech_path), model=str(tiny_model))
@@ -283,6 +304,8 @@ def test_robots_in_different_namespaces_are_separate(observer, tmp_path, tiny_mo
         with node(tmp_path / "2", "__ns:=/second", **parameters):
             observer.wait(lambda: second)
     assert len(first) == 1
+    names = {status.name for report in reports for status in report.status}
+    assert names == {f"{name}/ser_stream: speech emotion" for name in ("first", "second")}
 
 
 def test_a_missing_model_is_logged_and_the_node_stays_unconfigured(observer, tmp_path):
@@ -298,17 +321,17 @@ def test_a_missing_model_is_logged_and_the_node_stays_unconfigured(observer, tmp
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_speech_and_the_process_with_code_0(
+def test_a_signal_ends_speech_listening_and_the_process_with_code_0(
     observer, tmp_path, tiny_model, speech_path, number
 ):
     expression, _, _, boolean, _ = types()
     emotions = observer.subscribe("emotion", expression)
-    speaking = observer.subscribe("is_speaking", boolean, latched=True)
+    flags = [observer.subscribe(t, boolean, latched=True) for t in ("is_speaking", "listening")]
     with node(tmp_path, source="file", file=str(speech_path), model=str(tiny_model)) as process:
-        observer.wait(lambda: emotions and speaking and speaking[-1].data)
+        observer.wait(lambda: emotions and all(flag and flag[-1].data for flag in flags))
         process.send_signal(number)
         assert process.wait(timeout=20) == 0
-        observer.wait(lambda: not speaking[-1].data)
+        observer.wait(lambda: not any(flag[-1].data for flag in flags))
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 

@@ -55,7 +55,7 @@ class FakeWorker:
 
     def answer_words(self, number, words):
         turn_id, n_samples, _, final = self.requests[number]
-        self.deliver(AsrResult(turn_id, tuple(words), 0, final, n_samples))
+        self.deliver(AsrResult(turn_id, tuple(words), 0, final, n_samples, language="eo"))
 
     def deliver(self, result):
         with self._changed:
@@ -102,6 +102,7 @@ def test_only_the_newest_window_that_the_words_cover_gets_a_second_estimate(
     worker.answer(2, "he is gone")
     told, second = events_after(turns, woken, 2)
     assert (told.text, told.final, told.end_s) == ("he is gone", False, windows[2].end_s)
+    assert told.language == "eo"
     assert (second.end_s, second.trigger) == (windows[2].end_s, "interval")
     worker.answer(1, "he is")  # what was known before says nothing new
     worker.answer(3, "he is gone now")

@@ -256,6 +256,13 @@ def test_a_recording_is_scored_without_words_when_recognition_never_starts(
     assert found[-1].words == ()
 
 
+def test_the_language_that_the_recogniser_says_comes_with_its_words(tiny_model, speech_path):
+    spoken = []
+    with Recognizer(tiny_model, asr=AsrSettings("fake_recognizers:FakeRecognizer")) as recognizer:
+        list(recognizer.stream(speech_path, spoken.append))
+    assert {speech.language for speech in spoken} == {"eo"}
+
+
 def test_the_asr_process_ends_when_the_recogniser_is_garbage_collected(tiny_model, speech_path):
     recognizer = Recognizer(tiny_model, asr=AsrSettings("fake_recognizers:FakeRecognizer"))
     list(recognizer.stream(speech_path))

@@ -91,14 +91,14 @@ class FakeGraph:
         """Publish one message: of audio, or the value of a Bool."""
         self._callbacks[topic](value)
 
-    def play(self, topic, samples, start_s=0.0, block_s=0.032):
+    def play(self, topic, samples, start_s=0.0, block_s=0.032, frame_id=""):
         """Publish samples (n,) as messages of audio, as fast as possible."""
         length = round(block_s * RATE_HZ)
         pcm = (np.asarray(samples) * 32767).astype("<i2")
         for start in range(0, len(pcm), length):
             part = pcm[start : start + length]
             end_s = start_s + (start + len(part)) / RATE_HZ
-            self.say(topic, audio_data_stamped(part.tobytes(), end_s))
+            self.say(topic, audio_data_stamped(part.tobytes(), end_s, frame_id))
 
     def received(self, topic):
         """Contents of the messages that the node published on a topic."""

@@ -18,6 +18,7 @@ class FakeRecognizer:
     """
 
     RAISE, HANG = -0.5, -1.0
+    language = "eo"
 
     def __init__(self, settings: AsrSettings):
         print("a library that writes to standard output")

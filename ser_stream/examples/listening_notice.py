@@ -1,0 +1,116 @@
+"""Tells the people near a robot that it recognises emotions, before it does: a notice and a light.
+
+    ros2 run ser_stream ser_node --ros-args -p enabled:=false
+    python3 -m ser_stream.examples.listening_notice --ros-args -p notice:="I recognise emotions."
+
+The notice is published on `say` (std_msgs/String), for a node that speaks. When that has had the
+time to say it, recognition is enabled. The light `led` (std_msgs/ColorRGBA) is on while the topic
+`listening` is true. Without a subscriber of `say`, recognition stays disabled.
+"""
+
+import time
+
+import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_msgs.msg import Bool, ColorRGBA, String
+from std_srvs.srv import SetBool
+
+NOTICE = "I recognise emotions in the voices around me. Nothing that you say is recorded."
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+LIGHT_ON, LIGHT_OFF = ColorRGBA(r=1.0, g=0.5, a=1.0), ColorRGBA()
+
+WAITING, ANNOUNCING, ANNOUNCED = "waiting", "announcing", "announced"
+"""States: no notice yet, the notice is being spoken, it was spoken."""
+
+
+class ListeningNotice(Node):
+    """Speaks a notice, then enables recognition, each time that the recognising node has started.
+
+    It does not enable what somebody has disabled since.
+
+    Parameters:
+        notice: what is said; "" = nothing: the light alone, and a subscriber of `led` is needed.
+        notice_s: how long it takes to say it, in seconds.
+        node: name of the node that recognises emotions.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("listening_notice")
+        self._notice = self.declare_parameter("notice", NOTICE).value
+        self._notice_s = self.declare_parameter("notice_s", 6.0).value
+        name = self.declare_parameter("node", "ser_stream").value
+        self._state, self._spoken_at = WAITING, 0.0
+        self._known: set[bytes] = set()  # of `listening`
+        self._recognising = False
+        self._say = self.create_publisher(String, "say", 10)
+        self._led = self.create_publisher(ColorRGBA, "led", LATCHED)
+        self._led.publish(LIGHT_OFF)
+        self._enable = self.create_client(SetBool, f"{name}/enable")
+        self._listening = self.create_subscription(Bool, "listening", self.on_listening, LATCHED)
+        # Simulated time may stand still.
+        self.create_timer(0.1, self.update, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def on_listening(self, message: Bool) -> None:
+        """Switch the light."""
+        self._recognising = message.data
+        self._led.publish(LIGHT_ON if message.data else LIGHT_OFF)
+
+    def update(self) -> None:
+        """Go on to the next state if it is time."""
+        found = self.get_publishers_info_by_topic(self._listening.topic_name)
+        publishers = {bytes(info.endpoint_gid) for info in found}
+        if self._recognising and not publishers:  # the node was killed, and could not say so
+            self.on_listening(Bool(data=False))
+        if publishers - self._known:  # the node has started, perhaps again
+            self._state = WAITING
+        self._known = publishers
+        if self._state == WAITING and publishers and self._has_audience():
+            self._announce()
+        elif self._state == ANNOUNCING and time.monotonic() >= self._spoken_at:
+            self._state = ANNOUNCED
+            if self._enable.service_is_ready():
+                enabled = self._enable.call_async(SetBool.Request(data=True))
+                enabled.add_done_callback(self._on_enabled)
+
+    def _has_audience(self) -> bool:
+        """Whether somebody can be told, and recognition can be enabled or has begun."""
+        told_by = self._say if self._notice else self._led
+        can_begin = self._enable.service_is_ready() or self._recognising
+        return can_begin and told_by.get_subscription_count() > 0
+
+    def _announce(self) -> None:
+        self._state, self._spoken_at = ANNOUNCING, time.monotonic()
+        if self._recognising:
+            self.get_logger().warning(
+                "emotions are recognised already; start the node with enabled:=false"
+            )
+        if self._notice:
+            self._spoken_at += self._notice_s
+            self._say.publish(String(data=self._notice))
+            self.get_logger().info(f"notice: {self._notice}")
+
+    def _on_enabled(self, future: rclpy.Future) -> None:
+        response = future.result()
+        if response.success:
+            self.get_logger().info(response.message)
+        else:
+            self.get_logger().error(f"recognition cannot be enabled: {response.message}")
+
+
+def main() -> None:
+    rclpy.init()
+    node = ListeningNotice()
+    try:
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+if __name__ == "__main__":
+    main()
