@@ -78,7 +78,7 @@ setup(
     maintainer_email="maintainers@ser-stream.example",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["ser_stream*"]),
-    package_data={NAME: ["py.typed", "weights/*/*", "demo/*"]},
+    package_data={NAME: ["py.typed", "weights/*/*", "demo/*", "grammars/*"]},
     exclude_package_data={NAME: NOT_INSTALLED},
     zip_safe=False,  # model weights and recordings are read as files
     data_files=[

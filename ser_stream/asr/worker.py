@@ -19,7 +19,7 @@ from collections.abc import Hashable
 import numpy as np
 
 from ser_stream.asr.agreement import LocalAgreement
-from ser_stream.asr.base import NONE, AsrSettings
+from ser_stream.asr.base import NONE, AsrSettings, remedy
 from ser_stream.asr.factory import check_settings
 from ser_stream.asr.pace import Pace
 from ser_stream.asr.process import ProcessFailed, RecognizerProcess, RequestNotReceived
@@ -100,6 +100,8 @@ class AsrWorker:
         self._skipped = 0
         self._failures = 0  # since the last answer
         self._pace = Pace()
+        self._late = False  # whether words were dropped since the last final result
+        self._behind = False  # whether falling behind was logged, and its end was not
         self._partial_turn: Hashable = None  # turn of the last partial request, and its length
         self._partial_s = 0.0
         self._agreement = LocalAgreement()
@@ -135,6 +137,9 @@ class AsrWorker:
                 self._skipped += 1
                 if waiting.final and not final:  # a final request must get its result
                     return
+                if waiting.final:
+                    self._late = True
+                    self._note_whether_it_keeps_up()
                 self._give_up(waiting, "recognition is late: a newer turn has ended")
             self._slot = dataclasses.replace(request, samples=np.array(samples, np.float32))
             self._changed.notify_all()
@@ -156,8 +161,10 @@ class AsrWorker:
         """The current state. May be read from any thread."""
         with self._changed:
             state, reason = self._state, self._reason
-            if state == READY and self._pace.problem:
-                state, reason = SLOW, self._pace.problem
+            if state == READY and (behind := self._why_behind()):
+                state, reason = SLOW, f"{behind}; {remedy(self._settings)}"
+            elif state == READY and self._pace.rare:
+                state, reason = SLOW, self._pace.rare
             return AsrStatus(state, reason, self._pace.rtf, self._restarts, self._skipped)
 
     @property
@@ -253,7 +260,26 @@ class AsrWorker:
             self._in_progress = None
             self._failures, self._reason = 0, ""
             self._pace.note(took_s, request.duration_s)
+            self._late = self._late and not request.final
+            self._note_whether_it_keeps_up()
             self._add(self._agreed(request, words))
+
+    def _why_behind(self) -> str:
+        """Return why recognition falls behind, as a line for people; "" where it keeps up."""
+        if self._late:
+            return "the words of a turn were dropped, because the next one had ended"
+        return self._pace.slow
+
+    def _note_whether_it_keeps_up(self) -> None:
+        """Log that recognition falls behind, once until it keeps up again."""
+        reason = self._why_behind()
+        if bool(reason) == self._behind:
+            return
+        self._behind = bool(reason)
+        if reason:
+            log.warning("speech recognition: %s; %s", reason, remedy(self._settings))
+        else:
+            log.info("speech recognition keeps up again")
 
     def _is_time_for(self, request: _Request) -> bool:
         """Return whether the turn has grown enough for another pass."""

@@ -209,6 +209,65 @@ def test_submit_and_poll_do_not_wait_for_a_process_that_is_busy(tmp_path):
         assert worker.status.skipped == 47
 
 
+# Falling behind
+
+
+def logged(caplog):
+    return [r.getMessage() for r in caplog.records if r.name == "ser_stream.asr"]
+
+
+def test_slower_than_speech_is_said_once_until_it_keeps_up_with_the_remedy(
+    tmp_path, caplog, monkeypatch
+):
+    caplog.set_level(logging.INFO, "ser_stream.asr")
+    monkeypatch.setattr("ser_stream.asr.pace.MIN_SOUND_S", 0.0)
+    gate = Gate(tmp_path)
+
+    def recognised(worker, seconds, held_s=0.0):
+        worker.submit(sound(seconds), 0.0, 1, final=True)
+        gate.begun()
+        time.sleep(held_s)  # it takes at least so long
+        gate.go_on()
+        next_result(worker)
+
+    with AsrWorker(gate.settings) as worker:
+        for _ in range(2):
+            recognised(worker, seconds=0.001, held_s=0.01)
+            assert worker.status.state == "slow"
+        assert worker.status.reason.startswith("slower than speech: ")
+        assert worker.status.reason.endswith(" s for each second of it; use a faster recogniser")
+        recognised(worker, seconds=600.0)
+        assert (worker.status.state, worker.status.reason) == ("ready", "")
+        for _ in range(10):  # the long one leaves the average
+            recognised(worker, seconds=0.001, held_s=0.01)
+    messages = [(message[:38], "faster recogniser" in message) for message in logged(caplog)]
+    slow = ("speech recognition: slower than speech", True)
+    assert messages == [slow, ("speech recognition keeps up again", False), slow]
+
+
+def test_a_dropped_turn_is_said_once_until_a_whole_turn_is_recognised(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "ser_stream.asr")
+    gate = Gate(tmp_path)
+    with AsrWorker(gate.settings) as worker:
+        worker.submit(sound(20.0), 0.0, 1, final=True)
+        gate.begun()
+        for turn in (2, 3, 4):
+            worker.submit(sound(20.0), 0.0, turn, final=True)
+        assert worker.status.state == "slow"
+        gate.go_on()
+        gate.begun()
+        gate.go_on()
+        results = worker.poll(PATIENCE_S)
+        while len(results) < 4:
+            results += worker.poll(PATIENCE_S)
+        assert worker.status.state == "ready"
+    assert logged(caplog) == [
+        "speech recognition: the words of a turn were dropped, because the next one had ended; "
+        "use a faster recogniser",
+        "speech recognition keeps up again",
+    ]
+
+
 # The end
 
 
