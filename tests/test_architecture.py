@@ -20,6 +20,7 @@ PACKAGE = ROOT / "ser_stream"
 LAYERS = (
     {"cli"},
     {"commands"},
+    {"examples"},
     {"ros"},
     {"outputs"},
     {"papers"},
@@ -65,8 +66,12 @@ MAY_IMPORT = {
     "transformers": {"models"},
     "faster_whisper": {"asr"},
     "pocketsphinx": {"asr"},
-    "rclpy": {"ros/node.py", "ros/rclpy_transport.py"},
-    "cyclonedds": {"ros/dds.py"},
+    "rclpy": {
+        "ros/node.py", "ros/rclpy_transport.py",
+        "examples/dialogue_manager.py", "examples/py_trees_dialogue.py",
+    },
+    "cyclonedds": {"ros/dds.py", "examples/dialogue_manager_dds.py"},
+    "py_trees": {"examples/emotion_tree.py"},
 }  # fmt: skip
 """Library -> the folders and files that may import it."""
 
@@ -153,6 +158,12 @@ def test_exceptions_from_the_names_of_test_modules_are_needed():
         folder, _, module = name.rpartition("test_")
         assert (ROOT / "tests" / name).is_file(), name
         assert not (PACKAGE / folder / module).exists(), name
+
+
+def test_examples_import_nothing_else_of_the_package():
+    for path in (PACKAGE / "examples").rglob("*.py"):
+        ours = [name for name in _imported_modules(path) if name.startswith("ser_stream")]
+        assert all(name.startswith("ser_stream.examples.") for name in ours), path
 
 
 def test_listening_imports_no_package_of_an_extra():

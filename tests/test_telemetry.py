@@ -55,7 +55,7 @@ PROCESSES = {
 
 SCRIPTS = sorted(
     path
-    for folder in ("benchmarks", "examples", "launch", "tools")
+    for folder in ("benchmarks", "launch", "tools")
     for path in (ROOT / folder).rglob("*.py")
 )
 

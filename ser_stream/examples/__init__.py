@@ -1,1 +1,5 @@
-"""Programs that use the node's topics, to be read and copied. None imports the rest of ser_stream."""
+"""Programs that use the node's topics, to be read and copied.
+
+They import nothing else of ser_stream, and run with ROS's own Python, without a virtual
+environment.
+"""

@@ -1,6 +1,6 @@
 """Decides by the recognised emotions whether a robot comforts, continues or gives space.
 
-Plain Python, shared by the examples that subscribe through rclpy and through DDS.
+Plain Python, shared by the programs that subscribe through rclpy and through DDS.
 """
 
 from __future__ import annotations
