@@ -1,5 +1,4 @@
-"""Doctests of the package: modules that need a package which is not in every extra are left out
-where it is missing."""
+"""Doctests of the package: modules that need a missing optional package are left out."""
 
 from importlib.util import find_spec
 

@@ -77,6 +77,7 @@ MAY_IMPORT = {
 
 WITHOUT_A_MODULE = {
     "test_architecture.py": "the package as a whole",
+    "test_deploy.py": "deploy/ and the workflows",
     "test_docs.py": "the pages of docs/",
     "test_installation.py": "setup.py: what it installs, and with which versions that works",
     "test_telemetry.py": "programs, their child processes and scripts, with onnxruntime",

@@ -106,7 +106,8 @@ def _add_words(listen: argparse.ArgumentParser) -> None:
         "--grammar",
         metavar="NAME|FILE",
         help="with --asr pocketsphinx: sentences that are expected: robot-commands or demo, which "
-        "come with the package, or a file (txt, jsgf, arpa); default: open dictation, which is slow",
+        "come with the package, or a file (txt, jsgf, arpa); default: open dictation, which is "
+        "slow",
     )
     listen.add_argument(
         "--text-model",

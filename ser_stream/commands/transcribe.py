@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
         "--asr-model",
         default="",
         metavar="NAME|DIR",
-        help=f"model of faster_whisper; default: {WHISPER}, which need not keep up with speech here",
+        help=f"model of faster_whisper; default: {WHISPER}; it need not keep up with speech",
     )
     what = transcribe.add_mutually_exclusive_group()
     what.add_argument(

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import pytest
 
@@ -67,7 +66,6 @@ def test_the_dialogue_manager_comforts_a_sad_person(observer, tmp_path):
         observer.wait(lambda: "turn sad 0.90 -> comfort: " in log.read_text())
 
 
-@pytest.mark.skipif(find_spec("py_trees") is None, reason="py_trees is not installed")
 def test_the_behaviour_tree_responds_to_emotions(observer, tmp_path):
     from std_msgs.msg import String
 

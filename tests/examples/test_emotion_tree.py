@@ -1,8 +1,8 @@
 """The behaviour tree in the real py_trees."""
 
+import py_trees
 import pytest
 
-py_trees = pytest.importorskip("py_trees")
 from ser_stream.examples.emotion_tree import EmotionTree
 
 
