@@ -22,7 +22,12 @@ from ser_stream.asr.agreement import LocalAgreement
 from ser_stream.asr.base import NONE, AsrSettings, remedy
 from ser_stream.asr.factory import check_settings
 from ser_stream.asr.pace import Pace
-from ser_stream.asr.process import ProcessFailed, RecognizerProcess, RequestNotReceived
+from ser_stream.asr.process import (
+    NoAnswer,
+    ProcessFailed,
+    RecognizerProcess,
+    RequestNotReceived,
+)
 from ser_stream.asr.results import (
     CLOSED,
     READY,
@@ -256,6 +261,9 @@ class AsrWorker:
                 if self._slot is None:  # otherwise a newer request waits, and this one is dropped
                     self._slot, self._in_progress = request, None
             raise
+        except NoAnswer as error:
+            advice = f"if it is too slow for this computer: {remedy(self._settings)}"
+            raise ProcessFailed(f"{error}; {advice}") from error
         with self._changed:
             self._in_progress = None
             self._failures, self._reason = 0, ""

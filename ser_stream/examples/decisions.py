@@ -66,7 +66,7 @@ class DialogueManager:
             action: sum(self._weights.get(name, 0.0) for name in names)
             for action, names in ACTIONS.items()
         }
-        best = max(support, key=support.get)
+        best = max(support, key=lambda action: support[action])
         if support[best] > support[self._action] + self._margin:
             self._action = best
         strongest = sorted(self._weights.items(), key=lambda item: -item[1])[:3]

@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from cyclonedds.core import InstanceState, Policy, Qos, ReadCondition, WaitSet
 from cyclonedds.domain import DomainParticipant
@@ -53,7 +54,7 @@ def main() -> None:
     prefix = f"rt/{namespace.strip('/')}" if namespace else "rt"
     participant = DomainParticipant(int(os.environ.get("ROS_DOMAIN_ID") or 0))
     qos = Qos(Policy.Reliability.Reliable(duration(seconds=1)), Policy.History.KeepLast(10))
-    readers = {
+    readers: dict[str, Any] = {
         name: DataReader(participant, Topic(participant, f"{prefix}/{name}", Expression), qos)
         for name in ("emotion", "emotion/utterance")
     }
