@@ -48,6 +48,8 @@ SOUND_FACTOR = 3.0
 """Shortest deadline of a request, in seconds per second of its sound: slow is not hung."""
 MAX_BACKOFF_S: Seconds = 30.0
 """Longest pause before the process is started again."""
+ON_TIME_TURNS = 3
+"""Whole turns to recognise in a row before recognition keeps up again, after one was dropped."""
 MAX_RESULTS = 256
 """Results that are kept until `poll`; beyond that the oldest are dropped."""
 
@@ -105,7 +107,7 @@ class AsrWorker:
         self._skipped = 0
         self._failures = 0  # since the last answer
         self._pace = Pace()
-        self._late = False  # whether words were dropped since the last final result
+        self._turns_to_catch_up = 0  # whole turns to recognise, since one was dropped
         self._behind = False  # whether falling behind was logged, and its end was not
         self._partial_turn: Hashable = None  # turn of the last partial request, and its length
         self._partial_s = 0.0
@@ -143,7 +145,7 @@ class AsrWorker:
                 if waiting.final and not final:  # a final request must get its result
                     return
                 if waiting.final:
-                    self._late = True
+                    self._turns_to_catch_up = ON_TIME_TURNS
                     self._note_whether_it_keeps_up()
                 self._give_up(waiting, "recognition is late: a newer turn has ended")
             self._slot = dataclasses.replace(request, samples=np.array(samples, np.float32))
@@ -268,13 +270,14 @@ class AsrWorker:
             self._in_progress = None
             self._failures, self._reason = 0, ""
             self._pace.note(took_s, request.duration_s)
-            self._late = self._late and not request.final
+            if request.final and self._turns_to_catch_up:
+                self._turns_to_catch_up -= 1
             self._note_whether_it_keeps_up()
             self._add(self._agreed(request, words))
 
     def _why_behind(self) -> str:
         """Return why recognition falls behind, as a line for people; "" where it keeps up."""
-        if self._late:
+        if self._turns_to_catch_up:
             return "the words of a turn were dropped, because the next one had ended"
         return self._pace.slow
 

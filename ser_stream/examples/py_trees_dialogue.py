@@ -17,7 +17,13 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 
 from ser_stream.examples.decisions import DialogueManager
-from ser_stream.examples.emotion_tree import EmotionTree
+
+try:
+    from ser_stream.examples.emotion_tree import EmotionTree
+except ModuleNotFoundError as error:
+    raise SystemExit(
+        f"py_trees_dialogue: needs {error.name}: sudo apt install ros-$ROS_DISTRO-py-trees"
+    ) from None
 
 TICK_PERIOD_S = 0.5
 

@@ -76,3 +76,16 @@ def test_the_behaviour_tree_responds_to_emotions(observer, tmp_path):
         observer.wait(lambda: [message.data for message in actions] == ["continue"])
         speaker.say("angry", whole_turn=True)
         observer.wait(lambda: [m.data for m in actions] == ["continue", "give space"])
+
+
+def test_without_py_trees_the_program_says_what_to_install():
+    code = (
+        "import sys; sys.modules['py_trees'] = None\nimport ser_stream.examples.py_trees_dialogue"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "py_trees_dialogue: needs py_trees: sudo apt install ros-$ROS_DISTRO-py-trees\n"
+    )
