@@ -69,7 +69,7 @@ def launch_arguments():
         for path in (ROOT / "launch").glob("*.launch.py")
         for name in re.findall(r'DeclareLaunchArgument\(\s*"(\w+)"', text(path))
     }
-    return declared | set(BY_NAME)
+    return declared | set(BY_NAME) | {"use_sim_time"}  # of the node, and of every node
 
 
 @pytest.mark.parametrize("path", [DOCKERFILE, ROS_WORKFLOW], ids=lambda path: path.name)
