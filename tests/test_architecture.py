@@ -66,18 +66,15 @@ MAY_IMPORT = {
     "transformers": {"models"},
     "faster_whisper": {"asr"},
     "pocketsphinx": {"asr"},
-    "rclpy": {
-        "ros/node.py", "ros/rclpy_transport.py",
-        "examples/dialogue_manager.py", "examples/py_trees_dialogue.py",
-    },
-    "cyclonedds": {"ros/dds.py", "examples/dialogue_manager_dds.py"},
-    "py_trees": {"examples/emotion_tree.py"},
+    "rclpy": {"ros/node.py", "ros/rclpy_transport.py", "examples"},
+    "cyclonedds": {"ros/dds.py", "examples"},
+    "py_trees": {"examples"},
 }  # fmt: skip
 """Library -> the folders and files that may import it."""
 
 WITHOUT_A_MODULE = {
     "test_architecture.py": "the package as a whole",
-    "test_deploy.py": "deploy/ and the workflows",
+    "test_deploy.py": "deploy/, workflows, and Foxglove's layout",
     "test_docs.py": "the pages of docs/",
     "test_installation.py": "setup.py: what it installs, and with which versions that works",
     "test_telemetry.py": "programs, their child processes and scripts, with onnxruntime",

@@ -1,7 +1,8 @@
-"""The files of deploy/ and the workflows agree with the package that they install and start."""
+"""Files for other programs agree with the package: deploy/, workflows, Foxglove's layout."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from paths import ROOT
+from ser_stream.ros import messages
 from ser_stream.ros.parameters import BY_NAME
 
 DEPLOY = ROOT / "deploy"
@@ -179,6 +181,45 @@ def test_programs_launch_files_and_arguments_of_ros_exist(path):
         assert (ROOT / "launch" / name).is_file(), name
         arguments = set(re.findall(r"(\w+):=", rest.split("#")[0].split("`")[0]))
         assert arguments <= launch_arguments()
+
+
+def message_paths(config):
+    """Yield the topics and fields that the panels of Foxglove's layout show."""
+    for key, value in config.items():
+        if key in ("path", "value", "topicPath", "topicToRender"):
+            yield value
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, dict):
+                yield from message_paths(part)
+
+
+def test_foxglove_shows_fields_of_topics_that_are_published():
+    layout = json.loads((ROOT / "config" / "foxglove" / "ser.json").read_text())
+    topics = {
+        messages.full_name(topic.name): topic.type
+        for topic in vars(messages).values()
+        if isinstance(topic, messages.Topic)
+    }
+    paths = list(message_paths(layout["configById"]))
+    for path in paths:
+        topic, *fields = re.sub(r"\[:\]|\{.*?\}", "", path).split(".")
+        kind = topics[topic]
+        for field in fields:
+            kind = messages.MESSAGE_TYPES[kind][field].removesuffix("[]")
+    classes = {match[1] for path in paths if (match := re.search(r'class_id=="(\w+)"', path))}
+    assert classes == {"neutral", "happy", "sad", "angry", "scared", "disgusted", "surprised"}
+
+
+def panels(layout):
+    """Return the names of the panels that a layout arranges."""
+    if isinstance(layout, str):
+        return [layout]
+    return panels(layout["first"]) + panels(layout["second"])
+
+
+def test_foxglove_arranges_each_panel_once():
+    layout = json.loads((ROOT / "config" / "foxglove" / "ser.json").read_text())
+    assert sorted(panels(layout["layout"])) == sorted(layout["configById"])
 
 
 # The entry point, for real
