@@ -1,9 +1,24 @@
-"""Doctests of the package: modules that need ROS 2 or DDS are left out where it is missing."""
+"""Doctests of the package: modules that need a missing optional package are left out."""
 
 from importlib.util import find_spec
 
-NEED_ROS = ["ser_stream/ros/node.py", "ser_stream/ros/rclpy_transport.py"]
-NEED_DDS = ["benchmarks/dds_subscriber.py"]
+NEEDED = {
+    "hri_msgs": [
+        "ser_stream/examples/dialogue_manager.py",
+        "ser_stream/examples/py_trees_dialogue.py",
+    ],
+    "rclpy": [
+        "ser_stream/examples/dialogue_manager.py",
+        "ser_stream/examples/py_trees_dialogue.py",
+        "ser_stream/ros/node.py",
+        "ser_stream/ros/rclpy_transport.py",
+    ],
+    "cyclonedds": ["benchmarks/dds_subscriber.py", "ser_stream/examples/dialogue_manager_dds.py"],
+    "py_trees": [
+        "ser_stream/examples/emotion_tree.py",
+        "ser_stream/examples/py_trees_dialogue.py",
+    ],
+}
+"""Package -> modules that cannot be imported without it."""
 
-collect_ignore = [] if find_spec("rclpy") else NEED_ROS
-collect_ignore += [] if find_spec("cyclonedds") else NEED_DDS
+collect_ignore = [path for name, paths in NEEDED.items() if not find_spec(name) for path in paths]

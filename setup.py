@@ -49,6 +49,7 @@ TEST = [
     "hypothesis>=6.100.0",
     "mypy>=2.4.1",
     "pre-commit>=3.5.0",
+    "py_trees>=2.2.3",  # of an example; on a robot, ROS brings it
     "pytest>=8.0.0",
     "pytest-cov>=7.0.0",
     "pytest-xdist>=3.5.0",
@@ -66,6 +67,7 @@ NOT_INSTALLED = [
     "weights/moma-streaming/model.safetensors",
     "weights/speaker-encoder/*.safetensors",
 ]
+CONFIG = sorted(path for path in Path("config").rglob("*") if path.suffix in (".yaml", ".json"))
 # Not "attr:" in setup.cfg: with setuptools 79 and newer, colcon then fails to read the metadata.
 VERSION = re.search('__version__ = "(.+)"', Path(NAME, "__init__.py").read_text()).group(1)
 
@@ -78,15 +80,15 @@ setup(
     maintainer_email="maintainers@ser-stream.example",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["ser_stream*"]),
-    package_data={NAME: ["py.typed", "weights/*/*", "demo/*"]},
+    package_data={NAME: ["py.typed", "weights/*/*", "demo/*", "grammars/*"]},
     exclude_package_data={NAME: NOT_INSTALLED},
     zip_safe=False,  # model weights and recordings are read as files
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (SHARE, ["package.xml"]),
         *(
-            (f"{SHARE}/{folder.as_posix()}", [str(path) for path in sorted(folder.glob("*.yaml"))])
-            for folder in sorted({path.parent for path in Path("config").rglob("*.yaml")})
+            (f"{SHARE}/{folder}", [str(path) for path in CONFIG if path.parent == folder])
+            for folder in sorted({path.parent for path in CONFIG})
         ),
         (f"{SHARE}/launch", glob("launch/*.launch.py")),
     ],
@@ -104,6 +106,10 @@ setup(
         "console_scripts": [
             "ser-stream = ser_stream.cli:main",
             "ser_node = ser_stream.ros.node:main",
+            # Examples, for `ros2 run`. pip puts them on the PATH of its environment too.
+            "dialogue_manager = ser_stream.examples.dialogue_manager:main",
+            "listening_notice = ser_stream.examples.listening_notice:main",
+            "py_trees_dialogue = ser_stream.examples.py_trees_dialogue:main",
         ]
     },
 )

@@ -19,7 +19,7 @@ PARAMETERS = {
     "asr": "Speech recogniser.",
     "asr_model": "Model of faster_whisper: size, repository of the Hugging Face Hub, or folder.",
     "asr_language": "Language code such as en.",
-    "asr_grammar": "Grammar of pocketsphinx: a file that lists what can be said.",
+    "asr_grammar": "Grammar of pocketsphinx, what can be said: robot-commands, demo, or a file.",
     "text_model": "Model of audio and words, such as can-english; needs asr.",
 }
 """Node parameters that are launch arguments too -> description; "" leaves them to params_file."""

@@ -20,7 +20,8 @@ PACKAGE = ROOT / "ser_stream"
 LAYERS = (
     {"cli"},
     {"commands"},
-    {"ros", "examples"},
+    {"examples"},
+    {"ros"},
     {"outputs"},
     {"papers"},
     {"training"},
@@ -66,12 +67,14 @@ MAY_IMPORT = {
     "faster_whisper": {"asr"},
     "pocketsphinx": {"asr"},
     "rclpy": {"ros/node.py", "ros/rclpy_transport.py", "ros/enable_service.py", "examples"},
-    "cyclonedds": {"ros/dds.py"},
+    "cyclonedds": {"ros/dds.py", "examples"},
+    "py_trees": {"examples"},
 }  # fmt: skip
 """Library -> the folders and files that may import it."""
 
 WITHOUT_A_MODULE = {
     "test_architecture.py": "the package as a whole",
+    "test_deploy.py": "deploy/, workflows, and Foxglove's layout",
     "test_docs.py": "the pages of docs/",
     "test_installation.py": "setup.py: what it installs, and with which versions that works",
     "test_privacy.py": "what the program and the node store and send",
@@ -154,6 +157,12 @@ def test_exceptions_from_the_names_of_test_modules_are_needed():
         folder, _, module = name.rpartition("test_")
         assert (ROOT / "tests" / name).is_file(), name
         assert not (PACKAGE / folder / module).exists(), name
+
+
+def test_examples_import_nothing_else_of_the_package():
+    for path in (PACKAGE / "examples").rglob("*.py"):
+        ours = [name for name in _imported_modules(path) if name.startswith("ser_stream")]
+        assert all(name.startswith("ser_stream.examples.") for name in ours), path
 
 
 def test_listening_imports_no_package_of_an_extra():

@@ -35,8 +35,9 @@ FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`([^`]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 PATH = re.compile(
-    r"(?:ser_stream|config|launch|tools|benchmarks|examples|tests|docs|audio|stream|features|models|"
-    r"data|corpora|recipes|training|evaluation|papers|outputs|ros|asr|commands|support)/"
+    r"(?<![\w/])"  # not of an absolute path, such as /etc/ser_stream/ser.yaml
+    r"(?:ser_stream|config|deploy|launch|tools|benchmarks|examples|tests|docs|audio|stream|"
+    r"features|models|data|corpora|recipes|training|evaluation|papers|outputs|ros|asr|commands|support)/"
     r"[\w./-]+\.(?:py|yaml|md|json|jsgf|png)"
 )
 

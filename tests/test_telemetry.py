@@ -54,9 +54,7 @@ PROCESSES = {
 """Process -> a program that uses onnxruntime in it; `use.py` lies in the current folder."""
 
 SCRIPTS = sorted(
-    path
-    for folder in ("benchmarks", "examples", "launch", "tools")
-    for path in (ROOT / folder).rglob("*.py")
+    path for folder in ("benchmarks", "launch", "tools") for path in (ROOT / folder).rglob("*.py")
 )
 
 

@@ -14,6 +14,10 @@ from ser_stream.words import Word
 NONE, POCKETSPHINX, FASTER_WHISPER = "none", "pocketsphinx", "faster_whisper"
 BACKENDS = (NONE, POCKETSPHINX, FASTER_WHISPER)
 
+DEFAULT_WHISPER = "tiny"
+SMALLEST_WHISPERS = ("", "tiny", "tiny.en")
+"""Values of `AsrSettings.model` than which faster-whisper has nothing faster."""
+
 MIN_WORD_S: Seconds = 0.01
 """Shortest word; faster-whisper returns words that end where they begin."""
 
@@ -26,19 +30,20 @@ class AsrSettings:
         backend: "none", "pocketsphinx", "faster_whisper", or "module:name" of a function of your
             own that takes these settings and returns a `SpeechRecognizer`.
         model: model of faster-whisper: a size (tiny, base, small...), a repository of the Hugging
-            Face Hub, or a CTranslate2 folder; "" means base. PocketSphinx has only its own.
+            Face Hub, or a CTranslate2 folder; "" means tiny. PocketSphinx has only its own.
         language: ISO 639-1 code, with or without a region: "en", "en_GB"; "" to detect it in each
             segment, where the model can.
-        device, compute_type: settings of faster-whisper, as CTranslate2 names them.
-        grammar: file with the sentences that PocketSphinx accepts, see
-            `ser_stream.asr.pocketsphinx`; "" for open dictation.
+        device, compute_type: settings of faster-whisper, as CTranslate2 names them. The compute
+            type auto is the fastest that the device supports: on a CPU, int8.
+        grammar: sentences that PocketSphinx accepts: a grammar that comes with the package, such
+            as robot-commands, or a file, see `ser_stream.asr.pocketsphinx`; "" for open dictation.
     """
 
     backend: str = NONE
     model: str = ""
     language: str = ""
     device: str = "auto"
-    compute_type: str = "default"
+    compute_type: str = "auto"
     grammar: str = ""
 
     @property
@@ -54,6 +59,22 @@ class AsrSettings:
     def spoken_language(self) -> str:
         """Language that the recogniser expects; "" where it is not known."""
         return self.language or ("en" if self.backend == POCKETSPHINX else "")
+
+
+def remedy(settings: AsrSettings) -> str:
+    """Return what to do where this recogniser is slower than speech, as a phrase for people."""
+    if settings.backend == POCKETSPHINX and settings.grammar:
+        return "give pocketsphinx a smaller grammar"
+    if settings.backend == POCKETSPHINX:
+        return (
+            "give pocketsphinx a grammar (robot-commands, or a file of yours), or use "
+            f"faster_whisper with the model {DEFAULT_WHISPER}"
+        )
+    if settings.backend == FASTER_WHISPER and settings.model in SMALLEST_WHISPERS:
+        return "use pocketsphinx with a grammar, or a GPU for faster_whisper"
+    if settings.backend == FASTER_WHISPER:
+        return f"use its model {DEFAULT_WHISPER}, or pocketsphinx with a grammar"
+    return "use a faster recogniser"
 
 
 class SpeechRecognizer(Protocol):

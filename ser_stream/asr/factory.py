@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 
 from ser_stream.asr.base import (
     BACKENDS,
@@ -13,6 +12,7 @@ from ser_stream.asr.base import (
     AsrSettings,
     SpeechRecognizer,
 )
+from ser_stream.asr.grammars import find_grammar
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
 
@@ -36,8 +36,8 @@ def check_settings(settings: AsrSettings) -> None:
             raise InputError(f"asr language: found {settings.language!r}; pocketsphinx has only en")
         if settings.model:
             raise InputError(f"asr model: found {settings.model!r}; pocketsphinx has only its own")
-        if settings.grammar and not Path(settings.grammar).is_file():
-            raise InputError(f"asr grammar {settings.grammar}: no such file")
+        if settings.grammar:
+            find_grammar(settings.grammar)
     elif settings.grammar:
         raise InputError(f"asr grammar: found {settings.grammar}; only pocketsphinx takes one")
 
@@ -54,7 +54,7 @@ def open_recognizer(settings: AsrSettings) -> SpeechRecognizer:
     if settings.backend == POCKETSPHINX:
         from ser_stream.asr.pocketsphinx import PocketSphinx
 
-        return PocketSphinx(settings.grammar)
+        return PocketSphinx(find_grammar(settings.grammar) if settings.grammar else "")
     if settings.backend == FASTER_WHISPER:
         from ser_stream.asr.faster_whisper import FasterWhisper
 

@@ -20,12 +20,10 @@ from typing import Any
 import numpy as np
 from faster_whisper import WhisperModel, available_models, download_model
 
-from ser_stream.asr.base import AsrSettings, within_segment
+from ser_stream.asr.base import DEFAULT_WHISPER, AsrSettings, within_segment
 from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word
-
-DEFAULT_MODEL = "base"
 
 NO_SPEECH_THRESHOLD = 0.6
 MIN_MEAN_LOG_PROBABILITY = -1.0
@@ -60,7 +58,7 @@ class FasterWhisper:
     """
 
     def __init__(self, settings: AsrSettings):
-        folder = _model_folder(settings.model or DEFAULT_MODEL)
+        folder = _model_folder(settings.model or DEFAULT_WHISPER)
         try:
             self._model = WhisperModel(
                 str(folder), device=settings.device, compute_type=settings.compute_type

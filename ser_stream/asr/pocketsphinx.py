@@ -1,14 +1,7 @@
 """PocketSphinx: accurate words and times with a grammar or a known text; poor open dictation.
 
-Its English model comes with its package and needs no network. On 20 clips of CREMA-D (resynthesised
-from spectrograms; one core; `benchmarks/asr.py`):
-
-    ==========================================  ===============  ================
-    search                                      word error rate  real-time factor
-    ==========================================  ===============  ================
-    open dictation                              60 %             1.6
-    a grammar of the twelve sentences           8 %              0.02
-    ==========================================  ===============  ================
+Its English model comes with its package and needs no network. Open dictation gets more than half of
+the words wrong and may take longer than the speech; docs/words.md has the figures.
 
 A grammar is a file whose ending says its format:
 

@@ -29,6 +29,10 @@ class RequestNotReceived(ProcessFailed):
     """The process ended before it received the request, which the next process can answer."""
 
 
+class NoAnswer(ProcessFailed):
+    """The process did not answer in time and was killed: it hangs, or is far too slow."""
+
+
 class RecognizerProcess:
     """A speech recognition process, usable when `wait_until_ready` has returned.
 
@@ -113,7 +117,7 @@ class RecognizerProcess:
             reply = pickle.load(self._replies)
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             if late.is_set():
-                raise ProcessFailed(f"no answer within {within:g} s: killed") from error
+                raise NoAnswer(f"no answer within {within:g} s: killed") from error
             raise failure(self.exit_reason()) from error
         finally:
             deadline.cancel()

@@ -19,10 +19,15 @@ from collections.abc import Hashable
 import numpy as np
 
 from ser_stream.asr.agreement import LocalAgreement
-from ser_stream.asr.base import NONE, AsrSettings
+from ser_stream.asr.base import NONE, AsrSettings, remedy
 from ser_stream.asr.factory import check_settings
 from ser_stream.asr.pace import Pace
-from ser_stream.asr.process import ProcessFailed, RecognizerProcess, RequestNotReceived
+from ser_stream.asr.process import (
+    NoAnswer,
+    ProcessFailed,
+    RecognizerProcess,
+    RequestNotReceived,
+)
 from ser_stream.asr.results import (
     CLOSED,
     READY,
@@ -43,6 +48,8 @@ SOUND_FACTOR = 3.0
 """Shortest deadline of a request, in seconds per second of its sound: slow is not hung."""
 MAX_BACKOFF_S: Seconds = 30.0
 """Longest pause before the process is started again."""
+ON_TIME_TURNS = 3
+"""Whole turns to recognise in a row before recognition keeps up again, after one was dropped."""
 MAX_RESULTS = 256
 """Results that are kept until `poll`; beyond that the oldest are dropped."""
 
@@ -100,6 +107,8 @@ class AsrWorker:
         self._skipped = 0
         self._failures = 0  # since the last answer
         self._pace = Pace()
+        self._turns_to_catch_up = 0  # whole turns to recognise, since one was dropped
+        self._behind = False  # whether falling behind was logged, and its end was not
         self._partial_turn: Hashable = None  # turn of the last partial request, and its length
         self._partial_s = 0.0
         self._agreement = LocalAgreement()
@@ -135,6 +144,9 @@ class AsrWorker:
                 self._skipped += 1
                 if waiting.final and not final:  # a final request must get its result
                     return
+                if waiting.final:
+                    self._turns_to_catch_up = ON_TIME_TURNS
+                    self._note_whether_it_keeps_up()
                 self._give_up(waiting, "recognition is late: a newer turn has ended")
             self._slot = dataclasses.replace(request, samples=np.array(samples, np.float32))
             self._changed.notify_all()
@@ -156,8 +168,10 @@ class AsrWorker:
         """The current state. May be read from any thread."""
         with self._changed:
             state, reason = self._state, self._reason
-            if state == READY and self._pace.problem:
-                state, reason = SLOW, self._pace.problem
+            if state == READY and (behind := self._why_behind()):
+                state, reason = SLOW, f"{behind}; {remedy(self._settings)}"
+            elif state == READY and self._pace.rare:
+                state, reason = SLOW, self._pace.rare
             return AsrStatus(state, reason, self._pace.rtf, self._restarts, self._skipped)
 
     @property
@@ -249,11 +263,34 @@ class AsrWorker:
                 if self._slot is None:  # otherwise a newer request waits, and this one is dropped
                     self._slot, self._in_progress = request, None
             raise
+        except NoAnswer as error:
+            advice = f"if it is too slow for this computer: {remedy(self._settings)}"
+            raise ProcessFailed(f"{error}; {advice}") from error
         with self._changed:
             self._in_progress = None
             self._failures, self._reason = 0, ""
             self._pace.note(took_s, request.duration_s)
+            if request.final and self._turns_to_catch_up:
+                self._turns_to_catch_up -= 1
+            self._note_whether_it_keeps_up()
             self._add(dataclasses.replace(self._agreed(request, words), language=language))
+
+    def _why_behind(self) -> str:
+        """Return why recognition falls behind, as a line for people; "" where it keeps up."""
+        if self._turns_to_catch_up:
+            return "the words of a turn were dropped, because the next one had ended"
+        return self._pace.slow
+
+    def _note_whether_it_keeps_up(self) -> None:
+        """Log that recognition falls behind, once until it keeps up again."""
+        reason = self._why_behind()
+        if bool(reason) == self._behind:
+            return
+        self._behind = bool(reason)
+        if reason:
+            log.warning("speech recognition: %s; %s", reason, remedy(self._settings))
+        else:
+            log.info("speech recognition keeps up again")
 
     def _is_time_for(self, request: _Request) -> bool:
         """Return whether the turn has grown enough for another pass."""

@@ -95,7 +95,7 @@ def _add_words(listen: argparse.ArgumentParser) -> None:
     listen.add_argument(
         "--asr-model",
         metavar="NAME|DIR",
-        help="with --asr faster_whisper: its model; default: base",
+        help="with --asr faster_whisper: its model; default: tiny",
     )
     listen.add_argument(
         "--language",
@@ -104,8 +104,10 @@ def _add_words(listen: argparse.ArgumentParser) -> None:
     )
     listen.add_argument(
         "--grammar",
-        metavar="FILE",
-        help="with --asr pocketsphinx: file of the sentences that are expected (txt, jsgf, arpa)",
+        metavar="NAME|FILE",
+        help="with --asr pocketsphinx: sentences that are expected: robot-commands or demo, which "
+        "come with the package, or a file (txt, jsgf, arpa); default: open dictation, which is "
+        "slow",
     )
     listen.add_argument(
         "--text-model",

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ser_stream.asr.base import AsrSettings
     from ser_stream.asr.transcription import SpokenTurn
 
+WHISPER = "base"
+"""Model of faster-whisper. A live stream's default is smaller, to keep up with speech."""
+
 
 def add(commands: Any) -> None:
     """Add the command to the subparsers of `argparse`."""
@@ -30,14 +33,18 @@ def add(commands: Any) -> None:
         help="speech recogniser; default: faster_whisper, or pocketsphinx with --grammar or --text",
     )
     transcribe.add_argument(
-        "--asr-model", default="", metavar="NAME|DIR", help="model of faster_whisper; default: base"
+        "--asr-model",
+        default="",
+        metavar="NAME|DIR",
+        help=f"model of faster_whisper; default: {WHISPER}; it need not keep up with speech",
     )
     what = transcribe.add_mutually_exclusive_group()
     what.add_argument(
         "--grammar",
         default="",
-        metavar="FILE",
-        help="file of the sentences that are expected: txt (one a line), jsgf or arpa",
+        metavar="NAME|FILE",
+        help="sentences that are expected: robot-commands or demo, which come with the package, or "
+        "a file: txt (one a line), jsgf or arpa",
     )
     what.add_argument(
         "--text",
@@ -60,16 +67,17 @@ def add(commands: Any) -> None:
 
 
 def _transcribe(arguments: argparse.Namespace) -> int:
-    from ser_stream.asr.base import AsrSettings
+    from ser_stream.asr.base import FASTER_WHISPER, POCKETSPHINX, AsrSettings
     from ser_stream.asr.factory import check_settings
     from ser_stream.audio.speech import read_samples
     from ser_stream.outputs.transcript import json_line, srt, textgrid
     from ser_stream.units import SAMPLE_RATE_HZ
 
-    offline = arguments.grammar or arguments.text is not None
+    text_is_known = arguments.grammar or arguments.text is not None
+    backend = arguments.asr or (POCKETSPHINX if text_is_known else FASTER_WHISPER)
     settings = AsrSettings(
-        arguments.asr or ("pocketsphinx" if offline else "faster_whisper"),
-        model=arguments.asr_model,
+        backend,
+        model=arguments.asr_model or (WHISPER if backend == FASTER_WHISPER else ""),
         language=arguments.language,
         grammar=arguments.grammar,
     )

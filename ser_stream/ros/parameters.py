@@ -102,7 +102,7 @@ PARAMETERS = (
     Parameter(
         "asr_model", "",
         "Model of faster_whisper: a size, a repository of the Hugging Face Hub, or a folder; "
-        "empty: base.",
+        "empty: tiny, which keeps up on one core.",
     ),
     Parameter(
         "asr_language", "",
@@ -110,12 +110,14 @@ PARAMETERS = (
     ),
     Parameter("asr_device", "auto", "Device of faster_whisper: cpu, cuda, or auto."),
     Parameter(
-        "asr_compute_type", "default",
-        "Compute type of faster_whisper, as CTranslate2 names it, such as int8.",
+        "asr_compute_type", "auto",
+        "Compute type of faster_whisper, as CTranslate2 names it; auto: the fastest that the "
+        "device supports, on a CPU int8.",
     ),
     Parameter(
         "asr_grammar", "",
-        "Grammar of pocketsphinx: a file that lists what can be said; empty: open dictation.",
+        "Grammar of pocketsphinx, what can be said: robot-commands or demo, which come with the "
+        "package, or a file; empty: open dictation, which is slow.",
     ),
     Parameter(
         "text_model", "",

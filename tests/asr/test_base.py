@@ -1,4 +1,6 @@
-from ser_stream.asr.base import within_segment
+import pytest
+
+from ser_stream.asr.base import AsrSettings, remedy, within_segment
 from ser_stream.words import Word
 
 
@@ -13,3 +15,17 @@ def test_words_are_cut_to_their_segment():
     assert cut == [
         ("early", 0.0, 0.5), ("none", 0.5, 0.51), ("back", 0.5, 0.7), ("late", 0.9, 1.0),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (AsrSettings("pocketsphinx"), "a grammar (robot-commands, or a file of yours), or use"),
+        (AsrSettings("pocketsphinx", grammar="long.txt"), "a smaller grammar"),
+        (AsrSettings("faster_whisper", model="base"), "use its model tiny, or pocketsphinx"),
+        (AsrSettings("faster_whisper"), "use pocketsphinx with a grammar, or a GPU"),
+        (AsrSettings("module:own"), "use a faster recogniser"),
+    ],
+)
+def test_the_remedy_for_slow_recognition_is_something_faster(settings, expected):
+    assert expected in remedy(settings)

@@ -25,6 +25,9 @@ from shared_fixtures import DEMO
 from tiny_whisper import make_tiny_whisper
 
 FAKE = AsrSettings("fake_recognizers:FakeRecognizer")
+NO_ANSWER = (
+    "no answer within 0.5 s: killed; if it is too slow for this computer: use a faster recogniser"
+)
 
 
 def said(sequence):
@@ -119,7 +122,7 @@ def test_a_process_that_is_killed_while_it_waits_is_started_again(worker):
     ("first", "error"),
     [
         (FakeRecognizer.RAISE, "ZeroDivisionError: raised for the test"),
-        (FakeRecognizer.HANG, "no answer within 0.5 s: killed"),
+        (FakeRecognizer.HANG, NO_ANSWER),
     ],
 )
 def test_a_failure_in_mid_utterance_is_logged_and_later_results_arrive(worker, first, error):
@@ -137,7 +140,7 @@ def test_a_process_that_does_not_read_its_requests_is_killed(worker, monkeypatch
     final(worker)
     os.kill(worker.pid, signal.SIGSTOP)
     failed = final(worker, seconds=30.0)  # 1.9 MB: more than fits into the pipe
-    assert failed.error == "no answer within 0.5 s: killed"
+    assert failed.error == NO_ANSWER
     assert said(final(worker).words) == "w0 w1"
 
 
@@ -207,6 +210,74 @@ def test_submit_and_poll_do_not_wait_for_a_process_that_is_busy(tmp_path):
         assert len(worker.poll()) == 47  # all but the one in work, and the newest, are given up
         assert worker.poll() == []
         assert worker.status.skipped == 47
+
+
+# Falling behind
+
+
+def logged(caplog):
+    return [r.getMessage() for r in caplog.records if r.name == "ser_stream.asr"]
+
+
+def test_slower_than_speech_is_said_once_until_it_keeps_up_with_the_remedy(
+    tmp_path, caplog, monkeypatch
+):
+    caplog.set_level(logging.INFO, "ser_stream.asr")
+    monkeypatch.setattr("ser_stream.asr.pace.MIN_SOUND_S", 0.0)
+    gate = Gate(tmp_path)
+
+    def recognised(worker, seconds, held_s=0.0):
+        worker.submit(sound(seconds), 0.0, 1, final=True)
+        gate.begun()
+        time.sleep(held_s)  # it takes at least so long
+        gate.go_on()
+        next_result(worker)
+
+    with AsrWorker(gate.settings) as worker:
+        for _ in range(2):
+            recognised(worker, seconds=0.001, held_s=0.01)
+            assert worker.status.state == "slow"
+        assert worker.status.reason.startswith("slower than speech: ")
+        assert worker.status.reason.endswith(" s for each second of it; use a faster recogniser")
+        recognised(worker, seconds=600.0)
+        assert (worker.status.state, worker.status.reason) == ("ready", "")
+        for _ in range(10):  # the long one leaves the average
+            recognised(worker, seconds=0.001, held_s=0.01)
+    messages = [(message[:38], "faster recogniser" in message) for message in logged(caplog)]
+    slow = ("speech recognition: slower than speech", True)
+    assert messages == [slow, ("speech recognition keeps up again", False), slow]
+
+
+def test_a_dropped_turn_is_said_once_until_three_turns_in_a_row_are_recognised(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "ser_stream.asr")
+    gate = Gate(tmp_path)
+
+    def answered(worker, n_results):
+        gate.go_on()
+        results = worker.poll(PATIENCE_S)
+        while len(results) < n_results:
+            results += worker.poll(PATIENCE_S)
+
+    with AsrWorker(gate.settings) as worker:
+        for _ in range(2):  # the second time, it has not kept up yet
+            worker.submit(sound(20.0), 0.0, 1, final=True)
+            gate.begun()
+            for turn in (2, 3, 4):
+                worker.submit(sound(20.0), 0.0, turn, final=True)
+            answered(worker, n_results=3)  # 1, and 2 and 3, which were dropped
+            assert worker.status.state == "slow"
+            gate.begun()
+            answered(worker, n_results=1)
+        assert worker.status.state == "slow"
+        worker.submit(sound(20.0), 0.0, 5, final=True)
+        gate.begun()
+        answered(worker, n_results=1)
+        assert worker.status.state == "ready"
+    assert logged(caplog) == [
+        "speech recognition: the words of a turn were dropped, because the next one had ended; "
+        "use a faster recogniser",
+        "speech recognition keeps up again",
+    ]
 
 
 # The end

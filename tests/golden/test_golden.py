@@ -17,12 +17,11 @@ import pytest
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
-GRAMMAR = FOLDER / "demo.jsgf"
 TOLERANCE = 1e-3
 """Processors sum floats in different orders."""
 NOT_COMPARED = {"latency_ms"}
 
-WITH_WORDS = ("--asr", "pocketsphinx", "--grammar", str(GRAMMAR), "--text-model", "can-english")
+WITH_WORDS = ("--asr", "pocketsphinx", "--grammar", "demo", "--text-model", "can-english")
 RUNS = {
     "default": (),
     "tiny": (),

@@ -543,9 +543,9 @@ def test_a_missing_cyclone_dds_gives_the_command_that_installs_it(environment, s
 
 
 def test_the_dialogue_manager_comforts_a_sad_person(environment):
-    example = ROOT / "examples" / "dialogue_manager_dds.py"
+    example = ("-m", "ser_stream.examples.dialogue_manager_dds")
     env = environment | {"CYCLONEDDS_URI": LOOPBACK}
-    with publisher(environment) as tell, running(example, "robot3", env=env) as manager:
+    with publisher(environment) as tell, running(*example, "robot3", env=env) as manager:
         assert manager.stdout.readline().startswith("listening")
 
         def answered():  # repeated, because nothing tells when the two have discovered each other
@@ -559,30 +559,3 @@ def test_the_dialogue_manager_comforts_a_sad_person(environment):
         assert line.startswith("turn   sad 0.90         -> comfort: ")
         manager.send_signal(signal.SIGINT)
         assert manager.wait(timeout=5) == 0, manager.stderr.read()
-
-
-@pytest.fixture
-def decisions(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "examples")
-    import decisions
-
-    return decisions
-
-
-def test_one_window_does_not_change_the_decision(decisions):
-    manager = decisions.DialogueManager()
-    received = ["neutral"] * 8 + ["angry"] + ["neutral"] * 2 + ["angry"] * 12
-    actions = [manager.add(name, 0.8, 0.5 * i).action for i, name in enumerate(received)]
-    assert set(actions[:12]) == {"continue"}
-    assert actions[-1] == "give space"
-    assert sum(a != b for a, b in itertools.pairwise(actions)) == 1
-
-
-def test_a_whole_turn_has_more_weight_than_a_window(decisions):
-    window, turn = decisions.DialogueManager(), decisions.DialogueManager()
-    for manager in (window, turn):
-        manager.add("happy", 0.9, 0.0)
-    assert window.add("scared", 0.9, 0.5).action == "continue"
-    decision = turn.add("scared", 0.9, 0.5, whole_turn=True)
-    assert decision.action == "comfort"
-    assert "scared" in decision.reason

@@ -1,10 +1,10 @@
 """A dialogue manager in a robot's graph, without ROS: subscribes to emotions and decides.
 
-    pip install "cyclonedds>=11"
-    python examples/dialogue_manager_dds.py [NAMESPACE]     # ROS_DOMAIN_ID chooses the domain
+    pip install 'ser_stream[dds]'
+    python -m ser_stream.examples.dialogue_manager_dds [NAMESPACE]   # domain: ROS_DOMAIN_ID, or 0
 
-Run it beside `ser-stream listen --dds` or the ROS 2 node. It does not import ser_stream: the
-types below are all that a program needs to receive its messages. The network is configured by
+Run it beside `ser-stream listen --dds` or the ROS 2 node. The types below are all that a program
+needs to receive its messages: it works without ser_stream. The network is configured by
 CYCLONEDDS_URI, see the manual of Cyclone DDS.
 """
 
@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from cyclonedds.core import InstanceState, Policy, Qos, ReadCondition, WaitSet
 from cyclonedds.domain import DomainParticipant
@@ -20,7 +21,8 @@ from cyclonedds.idl.types import float32, int32, uint32
 from cyclonedds.sub import DataReader
 from cyclonedds.topic import Topic
 from cyclonedds.util import duration
-from decisions import DialogueManager
+
+from ser_stream.examples.decisions import DialogueManager
 
 
 @dataclass
@@ -52,7 +54,7 @@ def main() -> None:
     prefix = f"rt/{namespace.strip('/')}" if namespace else "rt"
     participant = DomainParticipant(int(os.environ.get("ROS_DOMAIN_ID") or 0))
     qos = Qos(Policy.Reliability.Reliable(duration(seconds=1)), Policy.History.KeepLast(10))
-    readers = {
+    readers: dict[str, Any] = {
         name: DataReader(participant, Topic(participant, f"{prefix}/{name}", Expression), qos)
         for name in ("emotion", "emotion/utterance")
     }

@@ -1,15 +1,18 @@
 """A dialogue manager on a robot: subscribes to emotions, decides, and logs why.
 
-    python3 examples/dialogue_manager.py [--ros-args -r __ns:=/robot1]
+    ros2 run ser_stream dialogue_manager [--ros-args -r __ns:=/robot1]
 
 Run it beside `ros2 launch ser_stream ser.launch.py`.
 """
 
+from __future__ import annotations
+
 import rclpy
-from decisions import DialogueManager
 from hri_msgs.msg import Expression
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+
+from ser_stream.examples.decisions import DialogueManager
 
 
 class DialogueNode(Node):

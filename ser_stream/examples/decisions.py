@@ -1,6 +1,6 @@
 """Decides by the recognised emotions whether a robot comforts, continues or gives space.
 
-Plain Python, shared by the examples that subscribe through rclpy and through DDS.
+Plain Python, shared by the programs that subscribe through rclpy and through DDS.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class DialogueManager:
             action: sum(self._weights.get(name, 0.0) for name in names)
             for action, names in ACTIONS.items()
         }
-        best = max(support, key=support.get)
+        best = max(support, key=lambda action: support[action])
         if support[best] > support[self._action] + self._margin:
             self._action = best
         strongest = sorted(self._weights.items(), key=lambda item: -item[1])[:3]
