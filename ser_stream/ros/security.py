@@ -24,8 +24,9 @@ def is_enabled(environment: Mapping[str, str]) -> bool:
 def check_dds(environment: Mapping[str, str]) -> None:
     """Check that the graph that is published in without ROS is not secured.
 
-    The package cyclonedds has none of the plugins that authenticate, encrypt and check permissions.
-    Nobody in a secured graph would receive anything, and whoever listens outside of it everything.
+    The wheels of the package cyclonedds are built without DDS security: Cyclone DDS refuses its
+    configuration as an unknown element. Nobody in a secured graph would receive anything, and
+    whoever listens outside of it everything.
 
     Raises:
         InputError: security is enabled, whatever ROS_SECURITY_STRATEGY is.
@@ -33,8 +34,8 @@ def check_dds(environment: Mapping[str, str]) -> None:
     if is_enabled(environment):
         raise InputError(
             "ROS_SECURITY_ENABLE: found true, but --dds can only publish unencrypted, because the "
-            "package cyclonedds has no security plugins; run the ROS node instead, or publish "
-            "without security: unset ROS_SECURITY_ENABLE"
+            "package cyclonedds is built without DDS security; run the ROS node instead, or unset "
+            "ROS_SECURITY_ENABLE to publish without security"
         )
 
 

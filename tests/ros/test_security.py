@@ -146,12 +146,10 @@ def endpoints(observer, name, namespace):
 
 @pytest.mark.ros
 @pytest.mark.parametrize("namespace", ["/", "/robot1"])
-def test_the_policy_covers_what_the_node_does_in_the_graph(
-    observer, tmp_path, tiny_model, namespace
-):
+def test_the_policy_covers_what_the_node_does_in_the_graph(observer, tmp_path, namespace):
     policy = Policy() if namespace == "/" else edited(tmp_path, 'ns="/"', f'ns="{namespace}"')
     parameters = dict(
-        source="topic", audio_type=audio_kinds()[-1], model=str(tiny_model), voice_id="anna",
+        source="topic", audio_type=audio_kinds()[-1], model="tiny", voice_id="anna",
         asr="pocketsphinx", use_sim_time=True,
     )  # fmt: skip
     last = ("subscribe", full_name("robot_speaking", namespace.strip("/")))
@@ -168,11 +166,11 @@ def test_the_policy_covers_what_the_node_does_in_the_graph(
 
 
 @pytest.mark.ros
-def test_the_policy_covers_several_robots(observer, tmp_path, tiny_model):
+def test_the_policy_covers_several_robots(observer, tmp_path):
     comment = "<!-- A robot's own topics. -->\n        <profile "
     policy = edited(tmp_path, f'{comment}ns="/"', f'{comment}ns="/*"')
     kind = audio_kinds()[-1]
-    parameters = dict(source="topic", audio_type=kind, model=str(tiny_model), streams="/*/audio")
+    parameters = dict(source="topic", audio_type=kind, model="tiny", streams="/*/audio")
     AudioPublisher(observer, np.zeros(0), topic="/robot2/audio")
     with node(tmp_path, **parameters):
         observer.wait(lambda: observer.node.count_subscribers("/robot2/audio"))
@@ -189,7 +187,7 @@ def test_the_policy_covers_several_robots(observer, tmp_path, tiny_model):
 def keystore(tmp_path_factory):
     """A keystore of the robot, made with the commands of docs/security.md."""
     page = (ROOT / "docs" / "security.md").read_text()
-    (commands,) = re.findall(r"```\n(.*create_keystore.*?)```", page, re.DOTALL)
+    (commands,) = re.findall(r"```\n(export ROS_DOMAIN_ID.*?)```", page, re.DOTALL)
     workspace = tmp_path_factory.mktemp("workspace")
     (workspace / "src").mkdir()
     (workspace / "src" / "ser_stream").symlink_to(ROOT)
@@ -202,13 +200,12 @@ def keystore(tmp_path_factory):
 def foreign_keystore(tmp_path_factory):
     """A keystore that somebody else has made, whose dialogue manager may do anything."""
     folder = tmp_path_factory.mktemp("foreign")
-    commands = "ros2 security create_keystore keystore\n"
-    run_ros(f"{commands}ros2 security create_enclave keystore {READER}", cwd=folder)
+    run_ros(f"ros2 security generate_artifacts -k keystore -e {READER}", cwd=folder)
     return folder / "keystore"
 
 
 def run_ros(commands, cwd=None, environment=None):
-    """Run commands of ROS 2 and return what they print; raise for the first that fails."""
+    """Run commands of ROS 2 and return what they print; fail where one of them fails."""
     result = subprocess.run(
         ["bash", "-ec", commands], cwd=cwd, env=os.environ | (environment or {}) | ENVIRONMENT,
         capture_output=True, text=True, timeout=120,
@@ -224,7 +221,9 @@ def secured(keystore, enclave):
 
 
 class Peer:
-    """Another node, as tests/support/security_peer.py describes it, while it is open."""
+    """Another node, which tests/support/security_peer.py describes, while it is open."""
+
+    EVENTS = ("subscribed", "discovered", "received", "asked", "answered", "refused")
 
     def __init__(self, log, *arguments, environment=None):
         self._log = log
@@ -243,17 +242,16 @@ class Peer:
         self._process.send_signal(signal.SIGINT)
         self._process.wait(timeout=20)
 
-    def count(self, event):
-        """Return how often something has happened."""
-        return sum(line.split(" ")[0] == event for line in self._log.read_text().splitlines())
+    def lines(self):
+        """What has happened, without what the middleware logs."""
+        return [line for line in self._log.read_text().splitlines() if line.startswith(self.EVENTS)]
 
-    def wait(self, *events, times=1):
-        """Wait until one of these events has happened so often."""
+    def wait(self, event, times=1):
+        """Wait until something has happened so often."""
         deadline = time.monotonic() + TIMEOUT_S
-        while not any(self.count(event) >= times for event in events):
-            assert self._process.poll() is None and time.monotonic() < deadline, (
-                f"no {events}: {self._log.read_text()}"
-            )
+        while sum(line.startswith(event) for line in self.lines()) < times:
+            log = self._log.read_text()
+            assert self._process.poll() is None and time.monotonic() < deadline, f"{event}: {log}"
             time.sleep(0.05)
 
 
@@ -267,56 +265,53 @@ def long_speech_path(tmp_path, long_speech):
 @pytest.mark.ros
 @needs_sros2
 def test_only_permitted_nodes_receive_emotions_and_control_the_node(
-    tmp_path, keystore, foreign_keystore, tiny_model, long_speech_path
+    tmp_path, keystore, foreign_keystore, long_speech_path
 ):
-    operator = secured(keystore, OPERATOR)
-
-    def lifecycle(command):
-        return run_ros(f"ros2 lifecycle {command}", environment=operator)
-
-    def subscriber(name, environment=None):
-        arguments = ("dialogue_manager", "subscribe", "/emotion")
-        return stack.enter_context(Peer(tmp_path / name, *arguments, environment=environment))
-
+    reader, operator = secured(keystore, READER), secured(keystore, OPERATOR)
+    foreign, nobody = secured(foreign_keystore, READER), {}
     parameters = dict(
-        source="file", file=str(long_speech_path), model=str(tiny_model), autostart=False
+        source="file", file=str(long_speech_path), model="tiny", min_confidence=0.0, autostart=False
     )
     with contextlib.ExitStack() as stack:
-        permitted = subscriber("permitted", secured(keystore, READER))
-        without_security = subscriber("without security")
-        foreign = subscriber("foreign", secured(foreign_keystore, READER))
-        arguments = ("operator", "subscribe", "/emotion")
-        forbidden = Peer(tmp_path / "forbidden", *arguments, environment=operator)
-        stack.enter_context(forbidden)
-        for peer in (permitted, without_security, foreign):
-            peer.wait("subscribed")
-        forbidden.wait("refused")
+
+        def peer(*arguments, environment):
+            log = tmp_path / f"{len(list(tmp_path.iterdir()))}.log"
+            return stack.enter_context(Peer(log, *arguments, environment=environment))
+
+        receive = ("dialogue_manager", "receive", "/emotion")
+        permitted, *others = (
+            peer(*receive, environment=environment) for environment in (reader, nobody, foreign)
+        )
+        peer("operator", "receive", "/emotion", environment=operator).wait("refused")
+        for each in (permitted, *others):
+            each.wait("subscribed")
         stack.enter_context(node(tmp_path, environment=secured(keystore, NODE), **parameters))
-        lifecycle("set /ser_stream configure")
+        control = ("operator", "configure", "/ser_stream")
+        peer(*control, environment=operator).wait("answered True")
         permitted.wait("discovered")
-        lifecycle("set /ser_stream activate")
+        peer("operator", "activate", "/ser_stream", environment=operator).wait("answered True")
         permitted.wait("received", times=3)
-        for peer in (without_security, foreign):
-            assert peer.count("discovered") == peer.count("received") == 0
-        arguments = ("dialogue_manager", "deactivate", "/ser_stream")
-        environments = (secured(keystore, READER), {}, secured(foreign_keystore, READER))
-        others = [
-            stack.enter_context(Peer(tmp_path / str(number), *arguments, environment=environment))
-            for number, environment in enumerate(environments)
-        ]
-        for peer in others:
-            peer.wait("refused", "asked")
-        assert "active [3]" in lifecycle("get /ser_stream")
-        lifecycle("set /ser_stream deactivate")
-        assert "inactive [2]" in lifecycle("get /ser_stream")
-        assert [peer.count("answered") for peer in others] == [0, 0, 0]
+        assert [each.lines() for each in others] == [["subscribed"], ["subscribed"]]
+
+        deactivate = ("dialogue_manager", "deactivate", "/ser_stream")
+        peer(*deactivate, environment=reader).wait("refused")
+        others = [peer(*deactivate, environment=environment) for environment in (nobody, foreign)]
+        for each in others:
+            each.wait("asked")
+        get_state = "ros2 lifecycle get --no-daemon --spin-time 5 /ser_stream"
+        assert "active [3]" in run_ros(get_state, environment=operator)
+        peer("operator", "deactivate", "/ser_stream", environment=operator).wait("answered True")
+        assert [each.lines() for each in others] == [["asked"], ["asked"]]
 
 
 @pytest.mark.ros
-def test_without_security_everybody_receives_and_controls(tmp_path, tiny_model, long_speech_path):
-    parameters = dict(source="file", file=str(long_speech_path), model=str(tiny_model))
-    arguments = ("operator", "subscribe", "/emotion")
-    with Peer(tmp_path / "subscriber", *arguments) as peer, node(tmp_path, **parameters):
-        peer.wait("received", times=3)
-        with Peer(tmp_path / "other", "dialogue_manager", "deactivate", "/ser_stream") as other:
-            other.wait("answered")
+def test_without_security_everybody_receives_and_controls(tmp_path, long_speech_path):
+    parameters = dict(source="file", file=str(long_speech_path), model="tiny", min_confidence=0.0)
+    receive, deactivate = ("operator", "receive"), ("dialogue_manager", "deactivate")
+    with (
+        Peer(tmp_path / "1.log", *receive, "/emotion") as receiver,
+        node(tmp_path, **parameters),
+    ):
+        receiver.wait("received", times=3)
+        with Peer(tmp_path / "2.log", *deactivate, "/ser_stream") as other:
+            other.wait("answered True")

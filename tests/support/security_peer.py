@@ -1,12 +1,16 @@
 """Another node of a graph, in a process of its own: it prints what it may do there.
 
-    python security_peer.py NAME subscribe TOPIC
-    python security_peer.py NAME deactivate NODE
+    python security_peer.py NAME receive TOPIC
+    python security_peer.py NAME configure|activate|deactivate NODE
 
-The first subscribes to a topic of hri_msgs/msg/Expression, the second asks a lifecycle node to
-deactivate. Lines that are printed: `refused` with the reason, where the middleware does not let it
-create the subscription or the client; `subscribed`, `discovered` (the publisher), `received` for
-each message; `asked`, `answered`. Runs until SIGINT.
+It subscribes to a topic of hri_msgs/msg/Expression, or asks a lifecycle node for a transition.
+Lines that it prints:
+
+* `refused` and the reason: the middleware does not let it create the subscription or the client
+* `subscribed`; `discovered`, when the topic has a publisher; `received`, for each message
+* `asked`; `answered`, and whether the transition succeeded
+
+Runs until SIGINT.
 """
 
 import contextlib
@@ -19,8 +23,8 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import ExternalShutdownException
 
 
-def subscribe(node, topic):
-    """Yield what happens to a subscription."""
+def receive(node, topic):
+    """Yield what happens to a subscription; "" where nothing does."""
     messages = []
     node.create_subscription(Expression, topic, messages.append, 10)
     yield "subscribed"
@@ -28,16 +32,19 @@ def subscribe(node, topic):
         yield ""
     yield "discovered"
     while True:
-        yield "received" if messages else ""
-        del messages[:1]
+        if messages:
+            messages.pop()
+            yield "received"
+        yield ""
 
 
-def deactivate(node, name):
-    """Yield what happens to a request."""
+def change(node, name, transition):
+    """Yield what happens to a request; "" where nothing does."""
     client = node.create_client(ChangeState, f"{name}/change_state")
-    transition = Transition(id=Transition.TRANSITION_DEACTIVATE)
-    future = client.call_async(ChangeState.Request(transition=transition))
     yield "asked"
+    while not client.service_is_ready():
+        yield ""
+    future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
     while not future.done():
         yield ""
     yield f"answered {future.result().success}"
@@ -47,8 +54,10 @@ def main():
     name, action, target = sys.argv[1:]
     rclpy.init()
     node = rclpy.create_node(name)
+    transition = getattr(Transition, f"TRANSITION_{action.upper()}", None)
+    events = receive(node, target) if transition is None else change(node, target, transition)
     try:
-        for event in {"subscribe": subscribe, "deactivate": deactivate}[action](node, target):
+        for event in events:
             if event:
                 print(event, flush=True)
             rclpy.spin_once(node, timeout_sec=0.05)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from fnmatch import fnmatchcase
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,7 +9,6 @@ from xml.etree import ElementTree
 from paths import ROOT
 
 POLICY = ROOT / "deploy" / "sros2" / "policy.xml"
-INCLUDE = "{http://www.w3.org/2001/XInclude}include"
 
 
 class Policy:
@@ -23,14 +21,10 @@ class Policy:
         self._rules: dict[tuple[str, str], list[str]] = {}  # enclave and action -> full names
         for enclave in ElementTree.parse(path).iter("enclave"):
             for profile in enclave.iter("profile"):
-                self._add(enclave.get("path"), profile, path.parent)
+                self._add(enclave.get("path"), profile)
 
-    def _add(self, enclave: str, profile: ElementTree.Element, folder: Path) -> None:
+    def _add(self, enclave: str, profile: ElementTree.Element) -> None:
         namespace = profile.get("ns").rstrip("/")
-        for include in profile.findall(INCLUDE):
-            assert include.get("xpointer") == "xpointer(/profile/*)"
-            included = ElementTree.parse(folder / include.get("href")).getroot()
-            profile.extend(copy.deepcopy(list(included)))
         for names in profile:
             for action, qualifier in names.attrib.items():
                 if qualifier != "ALLOW":
