@@ -7,6 +7,7 @@ every node is a process of its own.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -302,6 +303,36 @@ def test_only_permitted_nodes_receive_emotions_and_control_the_node(
         assert "active [3]" in run_ros(get_state, environment=operator)
         peer("operator", "deactivate", "/ser_stream", environment=operator).wait("answered True")
         assert [each.lines() for each in others] == [["asked"], ["asked"]]
+
+
+@pytest.mark.ros
+@needs_sros2
+def test_the_launched_node_is_secured(workspace, tmp_path, keystore, long_speech_path):
+    params = tmp_path / "params.yaml"
+    params.write_text(json.dumps({"/**": {"ros__parameters": {"min_confidence": 0.0}}}))
+    arguments = [f"file:={long_speech_path}", f"params_file:={params}", "model:=tiny"]
+    command = ["ros2", "launch", "ser_stream", "replay.launch.py", f"venv:={sys.prefix}"]
+    receive = ("dialogue_manager", "receive", "/emotion")
+    log = tmp_path / "launch.log"
+    with (
+        log.open("w") as output,
+        Peer(tmp_path / "1.log", *receive, environment=secured(keystore, READER)) as permitted,
+        Peer(tmp_path / "2.log", *receive) as without_security,
+    ):
+        permitted.wait("subscribed")
+        without_security.wait("subscribed")
+        launch = subprocess.Popen(
+            command + arguments, env=workspace | secured(keystore, NODE),
+            stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        try:
+            permitted.wait("received", times=3)
+            assert without_security.lines() == ["subscribed"]
+        finally:
+            os.killpg(launch.pid, signal.SIGINT)
+            assert launch.wait(timeout=60) == 0
+    assert f"enclaves{NODE}" in log.read_text()
+    assert "process has finished cleanly" in log.read_text()
 
 
 @pytest.mark.ros
