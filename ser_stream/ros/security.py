@@ -54,7 +54,7 @@ def explained(error: Exception, environment: Mapping[str, str], arguments: Seque
     'failed to initialize rcl: no'
     """
     lines = str(error).splitlines() or [repr(error)]
-    text = re.sub(r", at \S+:\d+$", "", lines[0])
+    text = re.sub(r", at \S+:\d+", "", lines[0]).rstrip(".")  # without places in ROS's sources
     if not is_enabled(environment):
         return text
     keystore = environment.get("ROS_SECURITY_KEYSTORE") or "not set"

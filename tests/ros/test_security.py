@@ -153,6 +153,8 @@ def test_the_policy_covers_what_the_node_does_in_the_graph(observer, tmp_path, n
         source="topic", audio_type=audio_kinds()[-1], model="tiny", voice_id="anna",
         asr="pocketsphinx", use_sim_time=True,
     )  # fmt: skip
+    if find_spec("bond"):
+        parameters["bond_timeout"] = 4.0
     last = ("subscribe", full_name("robot_speaking", namespace.strip("/")))
     with node(tmp_path, f"__ns:={namespace}", **parameters):
         observer.wait(
