@@ -24,7 +24,7 @@ import pytest
 import ser_stream  # noqa: F401 - switches off onnxruntime's telemetry before a test imports it
 from pulse import missing_programs
 
-pytest_plugins = ["shared_fixtures"]
+pytest_plugins = ["shared_fixtures", "ros_workspace"]
 
 # How long an example takes depends on what else the machine is doing.
 hypothesis.settings.register_profile("without deadline", deadline=None)

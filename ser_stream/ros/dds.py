@@ -32,6 +32,7 @@ from ser_stream.ros.dds_network import (
 )
 from ser_stream.ros.graph import GraphPublisher, NodeState
 from ser_stream.ros.messages import Content, Topic, full_name, published_topics
+from ser_stream.ros.security import check_dds
 from ser_stream.ros.type_hash import FieldType, type_hash
 from ser_stream.stream.status import StreamStatus
 from ser_stream.words import Speech
@@ -133,6 +134,7 @@ class DdsTransport:
         if namespace:
             check_name("namespace", namespace)
         check_name("node name", node_name, nested=False)
+        check_dds(os.environ)
         self.node_name = full_name(node_name, namespace)
         self._classes = MessageClasses(message_types(os.environ.get("ROS_DISTRO", "")))
         self._participant = _join(domain, network_configuration(os.environ))

@@ -513,6 +513,7 @@ def test_the_users_cyclonedds_uri_is_used(participant, environment):
         ([], {"ROS_AUTOMATIC_DISCOVERY_RANGE": "OFF"}, "with OFF nobody could receive anything"),
         ([], {"ROS_AUTOMATIC_DISCOVERY_RANGE": "far"}, "found 'far'; accepted are SUBNET"),
         ([], {"CYCLONEDDS_URI": "<nonsense>"}, "cannot start"),
+        ([], {"ROS_SECURITY_ENABLE": "true"}, "found true, but --dds can only publish"),
     ],
 )
 def test_unusable_options_and_variables_give_one_line_and_exit_code_2(
