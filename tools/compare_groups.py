@@ -2,7 +2,7 @@
 
     python tools/compare_groups.py --corpora DIR [--clips Korean=CLIPS.csv]
 
-Writes docs/results/groups.json and prints the table of docs/results/groups.md. Groups of CREMA-D
+Writes docs/results/groups.json and prints a table for docs/responsible-use.md. Groups of CREMA-D
 need the corpus's own VideoDemographics.csv beside its recordings. EmoDB is German, which was not in
 training; `--clips` adds your own labelled clips in another language.
 """
