@@ -170,7 +170,10 @@ class SingleStream:
         if self._value("source") == "file":
             if not self._value("file"):
                 raise InputError("file: found ''; accepted with source file is a recording's path")
-            Recording(self._value("file"))
+            try:
+                Recording(self._value("file"))
+            except InputError as error:
+                raise InputError(f"file: {error}") from error
         elif self._value("source") == "topic":
             self._transport.check_audio_type(self._value("audio_type"))
 

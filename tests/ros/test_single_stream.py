@@ -256,7 +256,7 @@ def test_activation_logs_the_rate_and_the_channels_of_a_recording(configure, cap
     ("changes", "error"),
     [
         ({"source": "file"}, "file: found ''; accepted with source file is a recording's path"),
-        ({"source": "file", "file": "none.wav"}, "none.wav: No such file or directory"),
+        ({"source": "file", "file": "none.wav"}, "file: none.wav: No such file or directory"),
         ({"source": "topic", "audio_type": "AudioStamped"}, "audio_type: found AudioStamped"),
         ({"model": "nonsense"}, "'nonsense': no such folder"),
         ({"engine": "onnx", "torch_device": "cuda"}, "torch_device: found 'cuda'; engine onnx"),

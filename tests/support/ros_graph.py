@@ -25,7 +25,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
 }
-TIMEOUT_S = 90.0
+TIMEOUT_S = 90.0  # a busy machine imports torch for 20 s
 
 
 class Observer:
