@@ -361,6 +361,7 @@ def test_pocketsphinx_follows_a_turn_in_a_process_that_has_no_torch(tmp_path):
 
 def test_faster_whisper_runs_in_the_process(tmp_path):
     folder = make_tiny_whisper(tmp_path / "whisper", "Hello there.")
-    with AsrWorker(AsrSettings("faster_whisper", str(folder), device="cpu")) as worker:
+    settings = AsrSettings("faster_whisper", str(folder), device="cpu")
+    with AsrWorker(settings, deadline_s=PATIENCE_S) as worker:
         result = final(worker)
     assert (said(result.words), result.language) == ("Hello there.", "en")

@@ -394,7 +394,7 @@ def test_words_and_multimodal_estimates_are_published_and_a_killed_recogniser_re
         os.kill(pid, signal.SIGKILL)
         observer.wait(lambda: asr_diagnosis(reports)[-1][0] == 2)
         assert "the process was killed by signal 9" in asr_diagnosis(reports)[-1][1]
-        observer.wait(lambda: asr_diagnosis(reports)[-1][0] == 0)
+        observer.wait(lambda: asr_diagnosis(reports)[-1][0] < 2)  # OK, or slow on a busy machine
         assert process.poll() is None
     assert asr_processes(process.pid) == []
     assert "Traceback" not in (tmp_path / "log").read_text()

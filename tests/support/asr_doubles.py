@@ -8,7 +8,7 @@ import select
 
 from ser_stream.asr.base import AsrSettings
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 """For results that are certain to come; only a failing test waits so long."""
 
 
