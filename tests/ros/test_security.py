@@ -301,8 +301,8 @@ def test_only_permitted_nodes_receive_emotions_and_control_the_node(
         others = [peer(*deactivate, environment=environment) for environment in (nobody, foreign)]
         for each in others:
             each.wait("asked")
-        get_state = "ros2 lifecycle get --no-daemon --spin-time 5 /ser_stream"
-        assert "active [3]" in run_ros(get_state, environment=operator)
+        get_state = "ros2 service call /ser_stream/get_state lifecycle_msgs/srv/GetState"
+        assert "label='active'" in run_ros(get_state, environment=operator)
         peer("operator", "deactivate", "/ser_stream", environment=operator).wait("answered True")
         assert [each.lines() for each in others] == [["asked"], ["asked"]]
 
