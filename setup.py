@@ -50,7 +50,7 @@ TEST = [
     "mypy>=2.4.1",
     "pre-commit>=3.5.0",
     "pytest>=8.0.0",
-    "pytest-cov>=7.0.0",
+    "pytest_cov>=7.0.0",  # "_": for "pytest-cov", `colcon test` would measure, and miss the floor
     "pytest-xdist>=3.5.0",
     "ruff>=0.17.5",
     "silero-vad>=6.2.2",  # its network for whole signals is what ours is compared with
@@ -88,7 +88,8 @@ setup(
             (f"{SHARE}/{folder.as_posix()}", [str(path) for path in sorted(folder.glob("*.yaml"))])
             for folder in sorted({path.parent for path in Path("config").rglob("*.yaml")})
         ),
-        (f"{SHARE}/launch", glob("launch/*.launch.py")),
+        (f"{SHARE}/launch", [*glob("launch/*.launch.py"), "launch/parameters.json"]),
+        (f"lib/{NAME}", ["scripts/ser_node"]),  # where `ros2 run` looks
     ],
     install_requires=BASE,
     extras_require={
@@ -103,7 +104,7 @@ setup(
     entry_points={
         "console_scripts": [
             "ser-stream = ser_stream.cli:main",
-            "ser_node = ser_stream.ros.node:main",
+            "create_venv = ser_stream.ros.create_venv:main",
         ]
     },
 )

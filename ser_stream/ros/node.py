@@ -1,6 +1,4 @@
-"""The ROS 2 lifecycle node: parameters, lifecycle, spinning.
-
-    ros2 run ser_stream ser_node
+"""The ROS 2 lifecycle node: parameters, lifecycle, spinning. `ser_stream.ros.main` starts it.
 
 What it does while it is configured is in `ser_stream.ros.single_stream` and, with the parameter
 `streams`, in `ser_stream.ros.fleet`. What is published and when is decided in
@@ -12,7 +10,9 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -28,10 +28,13 @@ from rclpy.signals import SignalHandlerOptions
 from ser_stream.errors import InputError
 from ser_stream.ros.fleet import Fleet
 from ser_stream.ros.graph import UPDATE_PERIOD_S, GraphPublisher, NodeState
+from ser_stream.ros.main import CONFIGURATION_ERROR
 from ser_stream.ros.node_parameters import descriptor, fleet_settings, open_pool
 from ser_stream.ros.parameters import BY_NAME, PARAMETERS
 from ser_stream.ros.rclpy_transport import LogForwarder, RclpyTransport
 from ser_stream.ros.single_stream import SingleStream
+
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 def logged(transition: Callable) -> Callable:
@@ -165,36 +168,50 @@ class EmotionNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
 
-def main() -> None:
-    """Run the node until a signal ends it: exit code 0."""
+def main() -> int:
+    """Run the node until a signal ends it.
+
+    While the node is made, a signal is left to the handlers of `scripts/ser_node`, which end the
+    process at once: nothing has been published yet.
+
+    Returns:
+        The exit code: 0, or 2 if the configuration cannot be used.
+    """
     interrupted = threading.Event()
 
-    def interrupt(*_: object) -> NoReturn:
-        interrupted.set()  # what is raised is lost where a destructor runs, as rclpy's loggers have
-        raise KeyboardInterrupt
+    def interrupt(*_: object) -> None:
+        if not interrupted.is_set():  # a second one must not interrupt the clean-up
+            interrupted.set()  # what is raised is lost where a destructor runs: rclpy has some
+            raise KeyboardInterrupt
 
-    # rclpy's own handlers would shut the graph down before the last `is_speaking: false`.
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in signals:
-        signal.signal(number, interrupt)
-    node = EmotionNode()
+    try:
+        # rclpy's own handlers would shut the graph down before the last `is_speaking: false`.
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # arguments, parameter files, variables such as ROS_DOMAIN_ID
+        reason = re.sub(r", at \S+:\d+", "", str(error))  # without places in the sources of ROS
+        print(f"ser_node: ROS does not start: {type(error).__name__}: {reason}", file=sys.stderr)
+        return CONFIGURATION_ERROR
+    try:
+        node = EmotionNode()
+    except InputError:  # each parameter that cannot be used was logged
+        rclpy.try_shutdown()
+        return CONFIGURATION_ERROR
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
+        for number in SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # set by nohup
+                signal.signal(number, interrupt)
         node.start()
         while not interrupted.is_set():
             executor.spin_once()  # the node's timer ends it within 0.1 s
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
-        for number in signals:
-            signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the clean-up
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # the interpreter, too, ends undisturbed
         node.close()
         executor.remove_node(node)
         node.destroy_node()
         rclpy.try_shutdown()
-
-
-if __name__ == "__main__":
-    main()
+    return 0
