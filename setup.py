@@ -51,7 +51,7 @@ TEST = [
     "pre-commit>=3.5.0",
     "py_trees>=2.2.3",  # of an example; on a robot, ROS brings it
     "pytest>=8.0.0",
-    "pytest-cov>=7.0.0",
+    "pytest_cov>=7.0.0",  # "_": for "pytest-cov", `colcon test` would measure, and miss the floor
     "pytest-xdist>=3.5.0",
     "ruff>=0.17.5",
     "silero-vad>=6.2.2",  # its network for whole signals is what ours is compared with
@@ -90,7 +90,8 @@ setup(
             (f"{SHARE}/{folder}", [str(path) for path in CONFIG if path.parent == folder])
             for folder in sorted({path.parent for path in CONFIG})
         ),
-        (f"{SHARE}/launch", glob("launch/*.launch.py")),
+        (f"{SHARE}/launch", [*glob("launch/*.launch.py"), "launch/parameters.json"]),
+        (f"lib/{NAME}", ["scripts/ser_node"]),  # where `ros2 run` looks
     ],
     install_requires=BASE,
     extras_require={
@@ -105,11 +106,11 @@ setup(
     entry_points={
         "console_scripts": [
             "ser-stream = ser_stream.cli:main",
-            "ser_node = ser_stream.ros.node:main",
             # Examples, for `ros2 run`. pip puts them on the PATH of its environment too.
             "dialogue_manager = ser_stream.examples.dialogue_manager:main",
             "listening_notice = ser_stream.examples.listening_notice:main",
             "py_trees_dialogue = ser_stream.examples.py_trees_dialogue:main",
+            "create_venv = ser_stream.ros.create_venv:main",
         ]
     },
 )

@@ -93,7 +93,7 @@ def main() -> None:
     details = []
     node.create_subscription(String, "emotion/details", details.append, 100)
 
-    ser_stream_node = [sys.executable, "-m", "ser_stream.ros.node", "--ros-args"]
+    ser_stream_node = [sys.executable, str(ROOT / "scripts" / "ser_node"), "--ros-args"]
     ser_stream_node += ["-p", "source:=topic", "-p", f"model:={arguments.model}"]
     commands = {
         "ser_stream": ser_stream_node,

@@ -38,7 +38,8 @@ import soundfile
 RATE_HZ = 16_000
 WARM_UP_S = 5.0
 PAUSE_S = 1.5
-DEMO = Path(__file__).parents[1] / "ser_stream" / "demo"
+ROOT = Path(__file__).parents[1]
+DEMO = ROOT / "ser_stream" / "demo"
 
 
 def demo_sound() -> np.ndarray:
@@ -138,7 +139,7 @@ def main() -> None:
     robots = Robots(node, arguments.robots, arguments.block_ms * 1e-3)
     spinning = threading.Thread(target=spin, args=(node,))
     spinning.start()
-    command = [sys.executable, "-m", "ser_stream.ros.node", "--ros-args"]
+    command = [sys.executable, str(ROOT / "scripts" / "ser_node"), "--ros-args"]
     command += ["-p", "source:=topic", "-p", "streams:=/*/audio", "-p", "max_streams:=1000"]
     process = subprocess.Popen([*command, "-p", f"model:={arguments.model}"])
     try:

@@ -4,31 +4,40 @@ An optional part needs more than Python packages: a sound server, ROS 2, corpora
 `@pytest.mark.microphone`, `corpora`, `dds`, `huggingface` or `ros`, and it is skipped, with the
 reason, where the part is missing. Tests with the fixture `corpora_root` get the mark `corpora`
 automatically. A table at the end of each run shows which parts were exercised.
+
+`colcon test` runs tests/ros (see colcon.pkg) in ROS's own Python, without most packages: there,
+test modules that need one are skipped.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ctypes.util import find_library
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-import hypothesis
 import pytest
 
 import ser_stream  # noqa: F401 - switches off onnxruntime's telemetry before a test imports it
 from pulse import missing_programs
+from ser_stream.extras import EXTRAS
+from ser_stream.ros.main import REQUIRED
 
 pytest_plugins = ["shared_fixtures", "ros_workspace"]
 
-# How long an example takes depends on what else the machine is doing.
-hypothesis.settings.register_profile("without deadline", deadline=None)
-hypothesis.settings.load_profile("without deadline")
+if find_spec("hypothesis"):
+    import hypothesis
+
+    # How long an example takes depends on what else the machine is doing.
+    hypothesis.settings.register_profile("without deadline", deadline=None)
+    hypothesis.settings.load_profile("without deadline")
 
 # `support/launch_lifecycle.py` is run by `launch_test`. Collecting its doctests would import ROS's
 # launch, after which loggers no longer propagate to pytest's handlers.
@@ -43,6 +52,9 @@ CORPORA_ROOT = Path(
     os.environ.get(CORPORA_VARIABLE) or Path(__file__).parents[2] / "shared" / "corpora"
 )
 
+
+MAY_BE_MISSING = {*REQUIRED, *EXTRAS, "hypothesis", "rich", "sounddevice"}
+"""Packages whose absence `--skip-missing-packages` accepts."""
 
 RANDOM_STATES = {"random": "seed", "numpy.random": "seed", "torch": "manual_seed"}
 """Module -> its function that sets the state of its own random numbers."""
@@ -129,11 +141,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="rewrite tests/golden/*.jsonl from this run"
     )
+    parser.addoption(
+        "--skip-missing-packages", action="store_true",
+        help="skip test modules that need a package which is not installed",
+    )  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "xdist_group: tests of one worker; known without xdist, too")
     for name, part in OPTIONAL_PARTS.items():
         config.addinivalue_line("markers", f"{name}: needs {part.title}")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    outcome: Any = yield
+    report = outcome.get_result()
+    if not report.failed or not collector.config.getoption("--skip-missing-packages"):
+        return
+    missing = re.search(r"ModuleNotFoundError: No module named '(\w+)", str(report.longrepr))
+    if missing and missing[1] in MAY_BE_MISSING:
+        report.outcome = "skipped"
+        report.longrepr = (str(collector.path), 0, f"Skipped: not installed: {missing[1]}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,14 +6,17 @@ Every folder and module of `ser_stream` is a layer. A layer may import itself an
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from paths import DEMO, ROOT
+from ser_stream.ros.messages import MESSAGE_TYPES
 
 PACKAGE = ROOT / "ser_stream"
 
@@ -72,6 +75,9 @@ MAY_IMPORT = {
 }  # fmt: skip
 """Library -> the folders and files that may import it."""
 
+ROS_PACKAGE = re.compile(r"rclpy|launch\w*|bond|rosidl_\w+|ament_\w+|\w+_(msgs|interfaces|srvs)")
+"""Names of ROS packages whose modules may be imported."""
+
 WITHOUT_A_MODULE = {
     "test_architecture.py": "the package as a whole",
     "test_deploy.py": "deploy/, workflows, and Foxglove's layout",
@@ -80,7 +86,7 @@ WITHOUT_A_MODULE = {
     "test_privacy.py": "what the program and the node store and send",
     "test_telemetry.py": "programs, their child processes and scripts, with onnxruntime",
     "golden/test_golden.py": "estimates of the program from end to end",
-    "ros/test_launch.py": "the launch files",
+    "ros/test_launch.py": "the launch files and the built package",
     "ros/test_node_audio.py": "the audio of ros/node.py, apart for its length",
     "ros/test_node_streams.py": "several robots in ros/node.py, apart for its length",
 }
@@ -132,6 +138,17 @@ def test_heavy_libraries_are_imported_only_where_they_belong(library):
     }
     allowed = MAY_IMPORT[library]
     assert not {path for path in found if path not in allowed and path.split("/")[0] not in allowed}
+
+
+def test_package_xml_names_the_ros_packages_that_are_imported():
+    tree = ElementTree.parse(ROOT / "package.xml")
+    named = {element.text for element in tree.iter("exec_depend")}
+    sources = [*(PACKAGE / "ros").glob("*.py"), *(ROOT / "launch").glob("*.py")]
+    imported = {name.split(".")[0] for path in sources for name in _imported_modules(path)}
+    needed = {name for name in imported if ROS_PACKAGE.fullmatch(name)}
+    assert {"rclpy", "launch", "std_msgs"} <= needed
+    needed |= {kind.split("/")[0] for kind in MESSAGE_TYPES}
+    assert needed - {"rmw_dds_common"} <= named  # that is for the publisher without ROS
 
 
 def test_no_test_imports_another_test_module():

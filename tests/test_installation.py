@@ -27,7 +27,7 @@ NOT_OURS = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-
 
 SOURCES = (
     "setup.py", "setup.cfg", "pyproject.toml", "package.xml", "README.md", "ser_stream", "config",
-    "launch", "resource",
+    "launch", "resource", "scripts",
 )  # fmt: skip
 WITHOUT_EXTRAS = (
     "tests/audio tests/commands/test_listen.py tests/engines/test_calls.py tests/features "

@@ -150,8 +150,7 @@ def test_the_node_stores_logs_alone_and_sends_to_its_network_alone(home):
     arguments = [each for item in parameters.items() for each in ("-p", "{}:={}".format(*item))]
     trace = Trace(
         home,
-        "-m",
-        "ser_stream.ros.node",
+        str(ROOT / "scripts" / "ser_node"),
         "--ros-args",
         *arguments,
         ROS_LOG_DIR=str(logs),

@@ -1,6 +1,4 @@
-"""The ROS 2 lifecycle node: parameters, lifecycle, spinning.
-
-    ros2 run ser_stream ser_node
+"""The ROS 2 lifecycle node: parameters, lifecycle, spinning. `ser_stream.ros.main` starts it.
 
 What it does while it is configured is in `ser_stream.ros.single_stream` and, with the parameter
 `streams`, in `ser_stream.ros.fleet`. What is published and when is decided in
@@ -32,11 +30,15 @@ from ser_stream.ros.declaration import change_error, declare_parameters
 from ser_stream.ros.enable_service import create_enable_service
 from ser_stream.ros.fleet import Fleet
 from ser_stream.ros.graph import UPDATE_PERIOD_S, GraphPublisher, NodeState
+from ser_stream.ros.main import CONFIGURATION_ERROR
 from ser_stream.ros.node_parameters import fleet_settings, open_pool
 from ser_stream.ros.parameters import BY_NAME
 from ser_stream.ros.rclpy_transport import LogForwarder, RclpyTransport
+from ser_stream.ros.security import explained
 from ser_stream.ros.single_stream import SingleStream
 from ser_stream.ros.transitions import current_state, refuse_impossible_transitions
+
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 def logged(transition: Callable) -> Callable:
@@ -48,6 +50,9 @@ def logged(transition: Callable) -> Callable:
             return transition(self, state)
         except InputError as error:
             self.get_logger().error(str(error))
+        except RuntimeError as error:  # also of SROS2, which rclpy does not explain
+            reason = explained(error, os.environ, sys.argv)
+            self.get_logger().error(f"{transition.__name__}: {type(error).__name__}: {reason}")
         except Exception as error:
             self.get_logger().error(f"{transition.__name__}: {error!r}")
         return TransitionCallbackReturn.FAILURE
@@ -183,40 +188,50 @@ class EmotionNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
 
-def main() -> None:
-    """Run the node until a signal ends it: exit code 0."""
+def main() -> int:
+    """Run the node until a signal ends it.
+
+    While the node is made, a signal is left to the handlers of `scripts/ser_node`, which end the
+    process at once: nothing has been published yet.
+
+    Returns:
+        The exit code: 0, or 2 if the configuration cannot be used.
+    """
     interrupted = threading.Event()
 
-    def interrupt(*_: object) -> NoReturn:
-        interrupted.set()  # what is raised is lost where a destructor runs, as rclpy's loggers have
-        raise KeyboardInterrupt
+    def interrupt(*_: object) -> None:
+        if not interrupted.is_set():  # a second one must not interrupt the clean-up
+            interrupted.set()  # what is raised is lost where a destructor runs: rclpy has some
+            raise KeyboardInterrupt
 
-    # rclpy's own handlers would shut the graph down before the last `is_speaking: false`.
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in signals:
-        signal.signal(number, interrupt)
     try:
+        # rclpy's own handlers would shut the graph down before the last `is_speaking: false`.
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = EmotionNode()
+    except RuntimeError as error:  # arguments, parameter files, variables, keys of SROS2
+        reason = explained(error, os.environ, sys.argv)
+        print(f"ser_node: ROS does not start: {type(error).__name__}: {reason}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return CONFIGURATION_ERROR
     except InputError:  # each parameter that cannot be used was logged
         rclpy.try_shutdown()
-        sys.exit(2)
+        return CONFIGURATION_ERROR
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
+        for number in SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # set by nohup
+                signal.signal(number, interrupt)
         node.start()
         while not interrupted.is_set():
             executor.spin_once()  # the node's timer ends it within 0.1 s
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
-        for number in signals:
-            signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the clean-up
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # the interpreter, too, ends undisturbed
         node.close()
         executor.remove_node(node)
         node.destroy_node()
         rclpy.try_shutdown()
-
-
-if __name__ == "__main__":
-    main()
+    return 0

@@ -348,3 +348,18 @@ def test_without_security_everybody_receives_and_controls(tmp_path, long_speech_
         receiver.wait("received", times=3)
         with Peer(tmp_path / "2.log", *deactivate, "/ser_stream") as other:
             other.wait("answered True")
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize(
+    ("enclave", "reason"),
+    [("/nowhere", "enclaves/nowhere' does not exist"), ("/", "error creating node")],
+)
+def test_a_node_without_keys_ends_with_one_line_and_code_2(tmp_path, enclave, reason):
+    (tmp_path / "keystore" / "enclaves").mkdir(parents=True)
+    with node(tmp_path, environment=secured(tmp_path / "keystore", enclave)) as process:
+        assert process.wait(timeout=TIMEOUT_S) == 2
+    log = (tmp_path / "log").read_text()
+    (line,) = [line for line in log.splitlines() if line.startswith("ser_node: ")]
+    assert reason in line and f"enclave {enclave}, " in line
+    assert "Traceback" not in log

@@ -14,9 +14,13 @@ import subprocess
 import sys
 import time
 from array import array
+from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 from paths import ROOT
+from ser_stream.ros.main import REQUIRED
 
 DOMAIN = str(40 + os.getpid() % 60)  # separates test runs in parallel
 ENVIRONMENT = {
@@ -86,11 +90,19 @@ class Observer:
         return {topic: len(messages) for topic, messages in self.received.items()}
 
 
+def require_node():
+    """Skip the test where this Python lacks what the node needs, as ROS's own may do."""
+    missing = [name for name in REQUIRED if find_spec(name) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+
+
 @contextlib.contextmanager
 def node(tmp_path, *remaps, environment=None, params_file=None, **parameters):
     """Run the node with these parameters in a process of its own; its log is tmp_path/log."""
+    require_node()
     arguments = [f"{name}:={json.dumps(value)}" for name, value in parameters.items()]
-    command = [sys.executable, "-m", "ser_stream.ros.node", "--ros-args"]
+    command = [sys.executable, ROOT / "scripts" / "ser_node", "--ros-args"]
     for argument in arguments:
         command += ["-p", argument]
     for remap in remaps:

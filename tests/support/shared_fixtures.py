@@ -1,4 +1,7 @@
-"""Sound and models that several tests share."""
+"""Sound and models that several tests share.
+
+Fixtures import what they need themselves: in ROS's own Python, tests that need none of it run.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
-import soxr
 
-from make_demo_recordings import RECORDINGS
 from paths import DEMO
 
 
@@ -22,12 +22,14 @@ def speech_path() -> Path:
 
 @pytest.fixture(scope="session")
 def speech(speech_path) -> np.ndarray:
+    soundfile = pytest.importorskip("soundfile")
     return soundfile.read(speech_path, dtype="float32")[0]
 
 
 @pytest.fixture(scope="session")
 def long_speech() -> np.ndarray:
     """Eleven seconds in which someone speaks without a pause that would end the turn."""
+    soundfile = pytest.importorskip("soundfile")
     parts = [soundfile.read(path, dtype="float32")[0] for path in sorted(DEMO.glob("*.flac"))]
     silence = round(0.7 * 16_000)
     return np.concatenate([part[silence:-silence] for part in parts if len(part) < 6 * 16_000])
@@ -36,6 +38,7 @@ def long_speech() -> np.ndarray:
 @pytest.fixture(scope="session")
 def corpora(tmp_path_factory) -> Path:
     """RAVDESS in miniature: four actors, each at a speed of their own, say four sentences once."""
+    soundfile, soxr = pytest.importorskip("soundfile"), pytest.importorskip("soxr")
     codes = {"neutral": "01", "happy": "03", "sad": "04", "angry": "05"}
     root = tmp_path_factory.mktemp("corpora")
     for actor in (1, 2, 3, 4):
@@ -99,6 +102,8 @@ def tiny_can(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def grammar(tmp_path_factory) -> Path:
     """What is said in the demo recordings, a sentence a line."""
+    from make_demo_recordings import RECORDINGS
+
     said = " ".join(text for text, *_ in RECORDINGS.values())
     sentences = re.split(r"(?<=[.!])\s", said)
     path = tmp_path_factory.mktemp("grammar") / "demo.txt"
@@ -115,6 +120,7 @@ def two_turns_path() -> Path:
 @pytest.fixture(scope="session")
 def two_turns_and_silence_path(two_turns_path, tmp_path_factory) -> Path:
     """The same, and time for slow machines to understand the second turn."""
+    soundfile = pytest.importorskip("soundfile")
     samples, rate_hz = soundfile.read(two_turns_path, dtype="float32")
     path = tmp_path_factory.mktemp("sound") / "two-turns.flac"
     soundfile.write(path, np.pad(samples, (0, 4 * rate_hz)), rate_hz)
