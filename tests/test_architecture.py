@@ -65,7 +65,7 @@ MAY_IMPORT = {
     "transformers": {"models"},
     "faster_whisper": {"asr"},
     "pocketsphinx": {"asr"},
-    "rclpy": {"ros/node.py", "ros/rclpy_transport.py"},
+    "rclpy": {"ros/node.py", "ros/rclpy_transport.py", "ros/audio_reader.py"},
     "cyclonedds": {"ros/dds.py"},
 }  # fmt: skip
 """Library -> the folders and files that may import it."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import queue
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_stream.audio.block import AudioBlock
 from ser_stream.errors import InputError
@@ -16,19 +18,25 @@ from ser_stream.ros.audio_messages import (
     AudioFormat,
     format_from_info,
     samples_from_audio,
+    samples_from_buffer,
     samples_from_bytes,
 )
+from ser_stream.ros.rate_check import RateCheck
 from ser_stream.units import Seconds
 
-MAX_PENDING_BLOCKS = 500
-"""Blocks that wait for the recogniser before the oldest is dropped: 10 s of 20 ms each."""
+MAX_PENDING_S: Seconds = 10.0
+"""Sound that waits for the recogniser before the oldest is dropped."""
+
+BLOCK_S: Seconds = 0.032
+"""Shorter messages are joined up to this length: what follows costs the same for any block."""
 
 
 class AudioMessages:
     """Makes blocks of the messages of one topic, and tells what is wrong with the topic.
 
-    The blocks' time is that of the messages' stamps. Messages that cannot be used are left out, and
-    `last_error` says why; the next one that can be used ends the error.
+    The blocks' time is that of the messages' stamps. Messages shorter than `BLOCK_S` are joined.
+    Messages that cannot be used are left out, and `last_error` says why; the next one that can be
+    used ends the error.
 
     Args:
         audio_format: format of the bytes in ros-drivers' messages, until AudioInfo announces
@@ -37,6 +45,9 @@ class AudioMessages:
         now_s: current time of the clock that stamps messages. It replaces the stamp of a message
             that has none, or an empty one.
         name: of the topic, for messages.
+
+    Attributes:
+        frame_id: that of the newest message's header; "" where messages have none.
     """
 
     # Many drivers stamp a block when they read or publish it: after a stall the stamps are late.
@@ -54,12 +65,17 @@ class AudioMessages:
     ) -> None:
         self.audio_format = audio_format
         self.name = name
+        self.frame_id = ""
         self._on_block = on_block
         self._now_s = now_s
         self._error = ""
+        self._info_error = ""  # why the format that was announced last cannot be used
         self._rate_check = RateCheck(name)
         self._last_message_at: float | None = None  # monotonic
         self._max_silence_s = self.MAX_SILENCE_S
+        self._joined: list[NDArray[np.float32]] = []  # samples of short messages
+        self._joined_format = (0, 0)  # their sample rate and channels
+        self._joined_s: Seconds = 0.0  # their length
 
     @property
     def connected(self) -> bool:
@@ -86,21 +102,36 @@ class AudioMessages:
         return time.monotonic() - self._last_message_at > self._max_silence_s
 
     def push_info(self, info: Any) -> None:
-        """Take ros-drivers' AudioInfo."""
+        """Take ros-drivers' AudioInfo.
+
+        Messages that hold bytes are left out as long as what it announces cannot be used.
+        """
+        self._info_error = ""
         with self._noting_errors():
-            self.audio_format = format_from_info(info)
+            try:
+                self.audio_format = format_from_info(info)
+            except InputError as error:
+                self._info_error = str(error)
+                raise
 
     def push_message(self, message: Any) -> None:
-        """Take an AudioData, AudioDataStamped or AudioStamped."""
+        """Take a message of one of the `AUDIO_TYPES`."""
         with self._noting_errors():
-            if hasattr(getattr(message, "audio", None), "info"):  # mgonzs13's AudioStamped
+            if hasattr(message, "channel_map"):  # AudioBuffer
+                samples, rate_hz = samples_from_buffer(message)
+                end_s = self._stamp_s(message)
+            elif hasattr(getattr(message, "audio", None), "info"):  # AudioStamped
                 samples, rate_hz = samples_from_audio(message.audio)
                 end_s = self._stamp_s(message) + len(samples) / rate_hz
             else:
+                if self._info_error:
+                    raise InputError(self._info_error)
                 data = getattr(message, "audio", message).data
                 samples = samples_from_bytes(data.tobytes(), self.audio_format)
                 rate_hz = self.audio_format.sample_rate_hz
                 end_s = self._stamp_s(message)
+            if hasattr(message, "header"):
+                self.frame_id = message.header.frame_id
             self._pass_on(samples, rate_hz, end_s)
 
     @contextlib.contextmanager
@@ -117,12 +148,29 @@ class AudioMessages:
         stamp = message.header.stamp
         return stamp.sec + stamp.nanosec * 1e-9 or self._now_s()
 
-    def _pass_on(self, samples: np.ndarray, rate_hz: int, end_s: Seconds) -> None:
+    def _pass_on(self, samples: NDArray[np.float32], rate_hz: int, end_s: Seconds) -> None:
         now, duration_s = time.monotonic(), len(samples) / rate_hz
+        if self.interrupted:
+            self._joined.clear()  # from before the interruption
         self._max_silence_s = max(self.MAX_SILENCE_S, 2 * duration_s)
-        self._on_block(AudioBlock(samples, rate_hz, end_s, now))
+        self._join(samples, rate_hz, end_s, now)
         self._rate_check.add(duration_s, end_s)
         self._last_message_at, self._error = now, ""
+
+    def _join(
+        self, samples: NDArray[np.float32], rate_hz: int, end_s: Seconds, captured_at: float
+    ) -> None:
+        """Pass a message's samples on, together with those before that did not fill a block."""
+        block_format, length_s = (rate_hz, samples.shape[1]), len(samples) / rate_hz
+        if not self._joined or block_format != self._joined_format:
+            self._joined, self._joined_format, self._joined_s = [], block_format, 0.0
+        self._joined.append(samples)
+        self._joined_s += length_s
+        if self._joined_s + length_s <= BLOCK_S:
+            return
+        joined, self._joined = self._joined, []
+        whole = joined[0] if len(joined) == 1 else np.concatenate(joined)
+        self._on_block(AudioBlock(whole, rate_hz, end_s, captured_at))
 
 
 class AudioTopic(AudioMessages):
@@ -137,72 +185,41 @@ class AudioTopic(AudioMessages):
 
     def __init__(self, audio_format: AudioFormat, now_s: Callable[[], Seconds] = time.time) -> None:
         super().__init__(audio_format, self._put, now_s)
-        self.dropped_blocks = 0
-        self._pending: queue.SimpleQueue[AudioBlock | None] = queue.SimpleQueue()
+        self.dropped_s: Seconds = 0.0
+        self._changed = threading.Condition()
+        self._pending: deque[AudioBlock] = deque()
+        self._pending_s: Seconds = 0.0
+        self._closed = False
 
     def blocks(self) -> Iterator[AudioBlock | None]:
         """Yield blocks until `close()`, and None once each time the publisher is missed."""
         timeout_s: Seconds | None = None  # waits forever before the first block and after a None
         while True:
-            try:
-                block = self._pending.get(timeout=timeout_s)
-            except queue.Empty:
-                timeout_s = None
-                yield None
-                continue
-            if block is None:
-                return
-            timeout_s = self._max_silence_s
+            with self._changed:
+                if not self._changed.wait_for(lambda: self._pending or self._closed, timeout_s):
+                    block = None
+                elif self._pending:
+                    block = self._pop()
+                else:
+                    return
+            timeout_s = None if block is None else self._max_silence_s
             yield block
 
     def close(self) -> None:
-        """End `blocks()`, from any thread."""
-        self._pending.put(None)
+        """End `blocks()` after the blocks that wait, from any thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
     def _put(self, block: AudioBlock) -> None:
-        if self._pending.qsize() >= MAX_PENDING_BLOCKS:
-            with contextlib.suppress(queue.Empty):  # the reader has taken it in the meantime
-                self._pending.get_nowait()
-                self.dropped_blocks += 1
-        self._pending.put(block)
+        with self._changed:
+            self._pending.append(block)
+            self._pending_s += block.length_s
+            while self._pending_s > MAX_PENDING_S and len(self._pending) > 1:
+                self.dropped_s += self._pop().length_s
+            self._changed.notify()
 
-
-class RateCheck:
-    """Compares the duration of the received audio with the time that it took to arrive.
-
-    Samples with a wrong rate or number of channels (stereo declared as mono) look like any others,
-    but too many of them arrive each second.
-
-    Args:
-        name: of the topic, for the message.
-
-    Attributes:
-        error: what is wrong; "" if nothing is.
-    """
-
-    PERIOD_S: Seconds = 5.0
-    TOLERANCE = 0.2
-
-    def __init__(self, name: str = "topic audio") -> None:
-        self.error = ""
-        self._name = name
-        self._start_s: Seconds | None = None
-        self._received_s: Seconds = 0.0
-
-    def add(self, duration_s: Seconds, end_s: Seconds) -> None:
-        """Take a block into account that has this duration and ends at this stamp."""
-        if self._start_s is None or end_s < self._start_s:
-            self._start_s, self._received_s = end_s, 0.0
-            return
-        self._received_s += duration_s
-        elapsed_s = end_s - self._start_s
-        if elapsed_s < self.PERIOD_S:
-            return
-        ratio = self._received_s / elapsed_s
-        self.error = ""
-        if ratio > 1 + self.TOLERANCE:
-            self.error = (
-                f"{self._name}: {ratio:.1f} s of sound arrive in each second; check audio_rate and "
-                "audio_channels (stereo declared as mono gives 2.0)"
-            )
-        self._start_s, self._received_s = end_s, 0.0
+    def _pop(self) -> AudioBlock:
+        block = self._pending.popleft()
+        self._pending_s = self._pending_s - block.length_s if self._pending else 0.0
+        return block

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ser_stream.asr.base import NONE, AsrSettings
-from ser_stream.audio.block import Channel
+from ser_stream.audio.block import Channel, parse_channel
 from ser_stream.errors import InputError
 from ser_stream.ros.audio_messages import AudioFormat
 from ser_stream.ros.parameters import Parameter
@@ -169,8 +169,7 @@ def _none_if_negative(number: float) -> float | None:
 
 
 def _channel(text: str) -> Channel:
-    if text == "mix":
-        return "mix"
-    if text.isdecimal():
-        return int(text)
-    raise InputError(f"channel: found {text!r}; accepted are mix, or a number from 0")
+    try:
+        return parse_channel(text)
+    except ValueError as error:
+        raise InputError(f"channel: {error}") from error

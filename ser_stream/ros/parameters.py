@@ -74,11 +74,15 @@ PARAMETERS = (
         "Microphone: its name, a part of its name, or its index; empty: the system's default.",
     ),
     Parameter("file", "", "Recording to play in real time if source is file."),
-    Parameter("channel", "mix", "Channel to listen to, counted from 0; mix: the mean of all."),
+    Parameter(
+        "channel", "mix",
+        "Channel to listen to: its number, from 0; mix: the mean of all; auto: the channel with "
+        "the clearest speech.",
+    ),
     Parameter(
         "audio_type", "AudioDataStamped",
         "Message type of the topic audio. AudioData, AudioDataStamped: ros-drivers/audio_common; "
-        "AudioStamped: mgonzs13/audio_common.",
+        "AudioStamped: mgonzs13/audio_common; AudioBuffer: naoqi_bridge_msgs.",
         choices=AUDIO_TYPES,
     ),
     Parameter(

@@ -1,4 +1,4 @@
-"""Messages of both packages called audio_common_msgs, without ROS: attributes by field name."""
+"""Messages of audio of all packages, without ROS: attributes by field name."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ def audio(field, samples, number, channels=1, rate=16_000):
     return SimpleNamespace(audio_data=SimpleNamespace(**data), info=about)
 
 
-def stamped(time_s):
-    return SimpleNamespace(stamp=SimpleNamespace(sec=int(time_s), nanosec=round(time_s % 1 * 1e9)))
+def stamped(time_s, frame_id=""):
+    stamp = SimpleNamespace(sec=int(time_s), nanosec=round(time_s % 1 * 1e9))
+    return SimpleNamespace(stamp=stamp, frame_id=frame_id)
 
 
 def audio_data(data):
@@ -29,11 +30,21 @@ def audio_data(data):
     return SimpleNamespace(data=array("B", data))
 
 
-def audio_data_stamped(data, time_s):
+def audio_data_stamped(data, time_s, frame_id=""):
     """Return an AudioDataStamped of ros-drivers."""
-    return SimpleNamespace(header=stamped(time_s), audio=audio_data(data))
+    return SimpleNamespace(header=stamped(time_s, frame_id), audio=audio_data(data))
 
 
 def audio_stamped(content, time_s):
     """Return an AudioStamped of mgonzs13."""
     return SimpleNamespace(header=stamped(time_s), audio=content)
+
+
+def audio_buffer(samples, time_s=1.0, channel_map=(3, 5, 0, 2), frequency=48_000):
+    """Return an AudioBuffer of naoqi_bridge_msgs."""
+    return SimpleNamespace(
+        header=stamped(time_s),
+        frequency=frequency,
+        channel_map=array("B", channel_map),
+        data=array("h", samples),
+    )
