@@ -211,7 +211,7 @@ def _sources(arguments: argparse.Namespace) -> tuple[list[AudioSource], bool]:
     if not arguments.input:
         from ser_stream.audio.microphone import Microphone
 
-        return [Microphone(arguments.device)], False
+        return [Microphone(arguments.device, arguments.channel)], False
     from ser_stream.audio.recording import Recording
 
     sources: list[AudioSource] = []

@@ -118,6 +118,47 @@ def format_from_info(info: Any) -> AudioFormat:
     return AudioFormat(info.sample_rate, info.channels, info.sample_format)
 
 
+def message_length(message: Any, audio_format: AudioFormat) -> tuple[int, int]:
+    """Return the length and rate of a message of one of the `AUDIO_TYPES`, without a check of it.
+
+    Returns:
+        Number of samples per channel, and sample rate in Hz.
+    """
+    if hasattr(message, "channel_map"):
+        return len(message.data) // max(1, len(message.channel_map)), message.frequency
+    audio = getattr(message, "audio", message)
+    if hasattr(audio, "data"):
+        frame_bytes = SAMPLE_FORMATS[audio_format.sample_format].bytes_per_sample
+        return len(audio.data) // (frame_bytes * audio_format.channels), audio_format.sample_rate_hz
+    name, _ = PORTAUDIO_FORMATS.get(audio.info.format, ("int16", ""))
+    n_values = len(getattr(audio.audio_data, f"{name}_data"))
+    return n_values // max(1, audio.info.channels), audio.info.rate
+
+
+def message_samples(message: Any, audio_format: AudioFormat) -> tuple[NDArray[np.float32], int]:
+    """Return the samples of a message of one of the `AUDIO_TYPES`, and their rate in Hz.
+
+    The samples are float32 of shape (samples, channels), full scale +-1.
+
+    Args:
+        audio_format: format of the bytes in ros-drivers' messages.
+
+    Raises:
+        InputError: the message cannot be used.
+    """
+    if hasattr(message, "channel_map"):
+        return samples_from_buffer(message)
+    audio = getattr(message, "audio", message)
+    if hasattr(audio, "info"):
+        return samples_from_audio(audio)
+    return samples_from_bytes(audio.data.tobytes(), audio_format), audio_format.sample_rate_hz
+
+
+def is_stamped_at_start(message: Any) -> bool:
+    """Whether the stamp of a message is the time of its first sample; else of its end."""
+    return hasattr(getattr(message, "audio", None), "info")  # mgonzs13's
+
+
 def samples_from_bytes(data: bytes, audio_format: AudioFormat) -> NDArray[np.float32]:
     """Convert interleaved samples to float32 of shape (samples, channels), full scale +-1.
 

@@ -24,9 +24,15 @@ from ser_stream.units import Seconds
 
 logger = logging.getLogger("ser_stream.ros")
 
-PAUSE_S: Seconds = 0.005
+MIN_PAUSE_S: Seconds = 0.005
 """Messages that arrive within this time after others are taken together with the next ones. Where
 there are many robots, it bounds how often the wait set is used."""
+
+MAX_PAUSE_S: Seconds = 0.04
+"""Longest time for which messages wait in the middleware, although a block is not complete."""
+
+EARLY_S: Seconds = 0.002
+"""So much before a block may be complete, messages are waited for again."""
 
 TIMEOUT_S: Seconds = 1.0
 """How often the thread looks whether rclpy was shut down."""
@@ -34,6 +40,8 @@ TIMEOUT_S: Seconds = 1.0
 JOIN_TIMEOUT_S: Seconds = 5.0
 
 OnMessage = Callable[[Any], None]
+Awaited = Callable[[], Seconds]
+"""Returns the length of the messages that are of use only together; see `AudioMessages`."""
 
 
 class LeftToReader(CallbackGroup):
@@ -70,14 +78,21 @@ class AudioReader:
         self._node = node
         self._lock = threading.Lock()  # held while callbacks run
         self._callbacks: dict[Subscription, OnMessage] = {}
+        self._awaited: dict[Subscription, Awaited] = {}
         self._failed: set[Subscription] = set()  # whose callback has raised an error
         self._changed = node.create_guard_condition(_nothing, self.callback_group)
         self._thread: threading.Thread | None = None
 
-    def add(self, subscription: Subscription, on_message: OnMessage) -> None:
-        """Begin to pass the messages of a subscription to a callback, in the reader's thread."""
+    def add(self, subscription: Subscription, on_message: OnMessage, awaited_s: Awaited) -> None:
+        """Begin to pass the messages of a subscription to a callback, in the reader's thread.
+
+        Args:
+            awaited_s: after messages were taken, further ones are left in the middleware for about
+                so long. That costs less than to wake up for each of them.
+        """
         with self._lock:
             self._callbacks[subscription] = on_message
+            self._awaited[subscription] = awaited_s
         self._changed.trigger()
         if self._thread is None:
             self._thread = threading.Thread(
@@ -93,6 +108,7 @@ class AudioReader:
         """
         with self._lock:
             found = self._callbacks.pop(subscription, None) is not None
+            self._awaited.pop(subscription, None)
             self._failed.discard(subscription)
             last = not self._callbacks
         self._changed.trigger()
@@ -129,9 +145,10 @@ class AudioReader:
             with self._lock:
                 for pointer in ready:
                     self._take_all(by_pointer[pointer])
+                awaited_s = min((awaited() for awaited in self._awaited.values()), default=0.0)
             if wait_set.get_ready_entities("guard_condition"):
                 return
-            time.sleep(PAUSE_S)
+            time.sleep(min(MAX_PAUSE_S, max(MIN_PAUSE_S, awaited_s - EARLY_S)))
 
     def _take_all(self, subscription: Subscription) -> None:
         """Call back with each message that waits, unless the subscription was removed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import math
 import threading
 import time
 from collections import deque
@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ser_stream.audio.block import AudioBlock
 from ser_stream.errors import InputError
 from ser_stream.ros.audio_messages import (
     AudioFormat,
     format_from_info,
-    samples_from_audio,
-    samples_from_buffer,
-    samples_from_bytes,
+    is_stamped_at_start,
+    message_length,
+    message_samples,
 )
 from ser_stream.ros.rate_check import RateCheck
 from ser_stream.units import Seconds
@@ -27,16 +26,20 @@ from ser_stream.units import Seconds
 MAX_PENDING_S: Seconds = 10.0
 """Sound that waits for the recogniser before the oldest is dropped."""
 
-BLOCK_S: Seconds = 0.032
-"""Shorter messages are joined up to this length: what follows costs the same for any block."""
+BLOCK_MS = 32
+"""Shorter messages are joined until the sound fills the next block of this length, which is what
+recognition analyses at once: what follows costs the same for messages of any length."""
+
+MAX_JOINED = 64
+"""Messages that are joined at most, however short they are."""
 
 
 class AudioMessages:
     """Makes blocks of the messages of one topic, and tells what is wrong with the topic.
 
-    The blocks' time is that of the messages' stamps. Messages shorter than `BLOCK_S` are joined.
+    The blocks' time is that of the messages' stamps. Short messages are joined: see `BLOCK_MS`.
     Messages that cannot be used are left out, and `last_error` says why; the next one that can be
-    used ends the error.
+    used ends the error. Messages and AudioInfo may come in different threads.
 
     Args:
         audio_format: format of the bytes in ros-drivers' messages, until AudioInfo announces
@@ -47,7 +50,8 @@ class AudioMessages:
         name: of the topic, for messages.
 
     Attributes:
-        frame_id: that of the newest message's header; "" where messages have none.
+        frame_id: that of the newest header; "" where messages have none.
+        awaited_s: length of the messages that complete the next block; infinite before the first.
     """
 
     # Many drivers stamp a block when they read or publish it: after a stall the stamps are late.
@@ -66,16 +70,18 @@ class AudioMessages:
         self.audio_format = audio_format
         self.name = name
         self.frame_id = ""
+        self.awaited_s: Seconds = math.inf
         self._on_block = on_block
         self._now_s = now_s
         self._error = ""
         self._info_error = ""  # why the format that was announced last cannot be used
         self._rate_check = RateCheck(name)
-        self._last_message_at: float | None = None  # monotonic
+        self._last_block_at: float | None = None  # monotonic
         self._max_silence_s = self.MAX_SILENCE_S
-        self._joined: list[NDArray[np.float32]] = []  # samples of short messages
-        self._joined_format = (0, 0)  # their sample rate and channels
-        self._joined_s: Seconds = 0.0  # their length
+        self._lock = threading.Lock()
+        self._joined: list[Any] = []  # messages that do not fill a block yet
+        self._rate_hz = 0
+        self._position = 0  # samples of this rate so far
 
     @property
     def connected(self) -> bool:
@@ -87,90 +93,96 @@ class AudioMessages:
         """What is wrong with the topic at this moment, in words; "" if nothing is."""
         if self._error:
             return self._error
-        if self._last_message_at is None:
+        if self._last_block_at is None:
             return f"{self.name}: no message yet"
         if self.interrupted:
-            silence_s = time.monotonic() - self._last_message_at
+            silence_s = time.monotonic() - self._last_block_at
             return f"{self.name}: no message for {silence_s:.0f} s; is its publisher alive?"
         return self._rate_check.error
 
     @property
     def interrupted(self) -> bool:
         """Whether the publisher is missed."""
-        if self._last_message_at is None:
+        if self._last_block_at is None:
             return False
-        return time.monotonic() - self._last_message_at > self._max_silence_s
+        return time.monotonic() - self._last_block_at > self._max_silence_s
 
     def push_info(self, info: Any) -> None:
         """Take ros-drivers' AudioInfo.
 
         Messages that hold bytes are left out as long as what it announces cannot be used.
         """
-        self._info_error = ""
-        with self._noting_errors():
+        with self._lock:
+            self._pass_on()  # what came before has the format before
             try:
-                self.audio_format = format_from_info(info)
+                self.audio_format, self._info_error = format_from_info(info), ""
             except InputError as error:
-                self._info_error = str(error)
-                raise
+                self._error = self._info_error = str(error)
 
     def push_message(self, message: Any) -> None:
         """Take a message of one of the `AUDIO_TYPES`."""
-        with self._noting_errors():
-            if hasattr(message, "channel_map"):  # AudioBuffer
-                samples, rate_hz = samples_from_buffer(message)
-                end_s = self._stamp_s(message)
-            elif hasattr(getattr(message, "audio", None), "info"):  # AudioStamped
-                samples, rate_hz = samples_from_audio(message.audio)
-                end_s = self._stamp_s(message) + len(samples) / rate_hz
-            else:
-                if self._info_error:
+        with self._lock:
+            if self.interrupted:
+                self._joined.clear()
+            self._joined.append(message)
+            length, rate_hz = message_length(message, self.audio_format)
+            if rate_hz != self._rate_hz:
+                self._rate_hz, self._position = rate_hz, 0
+            blocks_before = self._blocks_at(self._position)
+            self._position += length
+            blocks = self._blocks_at(self._position)
+            self.awaited_s = self._missing_s(blocks + 1, length)
+            if blocks > blocks_before or len(self._joined) >= MAX_JOINED:
+                self._pass_on()
+
+    def _blocks_at(self, position: int) -> int:
+        """Number of blocks that end up to a position."""
+        return position * 1000 // (BLOCK_MS * max(1, self._rate_hz))
+
+    def _missing_s(self, n_blocks: int, length: int) -> Seconds:
+        """Length of the messages of `length` samples that are missing to so many blocks."""
+        missing = n_blocks * BLOCK_MS * self._rate_hz / 1000 - self._position
+        n_messages = math.ceil(missing / max(1, length))
+        return n_messages * length / max(1, self._rate_hz)
+
+    def _pass_on(self) -> None:
+        """Make a block of the joined messages; of several, where their format differs."""
+        joined, self._joined = self._joined, []
+        parts: list[np.ndarray] = []
+        rate_hz, end_s = 0, 0.0
+        for message in joined:
+            try:
+                if self._info_error and not hasattr(message, "channel_map"):
                     raise InputError(self._info_error)
-                data = getattr(message, "audio", message).data
-                samples = samples_from_bytes(data.tobytes(), self.audio_format)
-                rate_hz = self.audio_format.sample_rate_hz
-                end_s = self._stamp_s(message)
-            if hasattr(message, "header"):
-                self.frame_id = message.header.frame_id
-            self._pass_on(samples, rate_hz, end_s)
+                samples, new_rate_hz = message_samples(message, self.audio_format)
+            except InputError as error:
+                self._error = str(error)
+                continue
+            if parts and (new_rate_hz, samples.shape[1]) != (rate_hz, parts[0].shape[1]):
+                self._make_block(parts, rate_hz, end_s)
+                parts = []
+            parts.append(samples)
+            rate_hz, end_s = new_rate_hz, self._end_s(message, len(samples) / new_rate_hz)
+        if parts:
+            self._make_block(parts, rate_hz, end_s)
 
-    @contextlib.contextmanager
-    def _noting_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except InputError as error:
-            self._error = str(error)
-
-    def _stamp_s(self, message: Any) -> Seconds:
-        """Stamp of a message; the current time where it has none or an empty one."""
+    def _end_s(self, message: Any, length_s: Seconds) -> Seconds:
+        """Time at the end of a message of this length."""
         if not hasattr(message, "header"):
             return self._now_s()
+        self.frame_id = message.header.frame_id
         stamp = message.header.stamp
-        return stamp.sec + stamp.nanosec * 1e-9 or self._now_s()
+        time_s = stamp.sec + stamp.nanosec * 1e-9 or self._now_s()
+        return time_s + length_s if is_stamped_at_start(message) else time_s
 
-    def _pass_on(self, samples: NDArray[np.float32], rate_hz: int, end_s: Seconds) -> None:
-        now, duration_s = time.monotonic(), len(samples) / rate_hz
-        if self.interrupted:
-            self._joined.clear()  # from before the interruption
-        self._max_silence_s = max(self.MAX_SILENCE_S, 2 * duration_s)
-        self._join(samples, rate_hz, end_s, now)
-        self._rate_check.add(duration_s, end_s)
-        self._last_message_at, self._error = now, ""
-
-    def _join(
-        self, samples: NDArray[np.float32], rate_hz: int, end_s: Seconds, captured_at: float
-    ) -> None:
-        """Pass a message's samples on, together with those before that did not fill a block."""
-        block_format, length_s = (rate_hz, samples.shape[1]), len(samples) / rate_hz
-        if not self._joined or block_format != self._joined_format:
-            self._joined, self._joined_format, self._joined_s = [], block_format, 0.0
-        self._joined.append(samples)
-        self._joined_s += length_s
-        if self._joined_s + length_s <= BLOCK_S:
-            return
-        joined, self._joined = self._joined, []
-        whole = joined[0] if len(joined) == 1 else np.concatenate(joined)
-        self._on_block(AudioBlock(whole, rate_hz, end_s, captured_at))
+    def _make_block(self, parts: list[np.ndarray], rate_hz: int, end_s: Seconds) -> None:
+        samples = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        now = time.monotonic()
+        block = AudioBlock(samples, rate_hz, end_s, now)
+        self._max_silence_s = max(self.MAX_SILENCE_S, 2 * block.length_s)
+        self._on_block(block)
+        self._rate_check.add(block.length_s, end_s)
+        self._last_block_at, self._error = now, ""
 
 
 class AudioTopic(AudioMessages):

@@ -158,7 +158,7 @@ def _settings_without_words(value: Values) -> RecognizerSettings:
         model=value("model"),
         engine=value("engine"),
         window_s=value("window") or None,
-        channel=_channel(value("channel")),
+        channel=channel(value),
         device=value("torch_device"),
         **changeable_settings(value),
     )
@@ -168,8 +168,13 @@ def _none_if_negative(number: float) -> float | None:
     return None if number < 0 else number
 
 
-def _channel(text: str) -> Channel:
+def channel(value: Values) -> Channel:
+    """Return the channel of the source that is used.
+
+    Raises:
+        InputError: the parameter names none.
+    """
     try:
-        return parse_channel(text)
+        return parse_channel(value("channel"))
     except ValueError as error:
         raise InputError(f"channel: {error}") from error
