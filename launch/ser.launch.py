@@ -26,7 +26,7 @@ PARAMETERS = {
 
 CHOICES = {
     "source": ["", "microphone", "topic", "file"],
-    "audio_type": ["", "AudioData", "AudioDataStamped", "AudioStamped"],
+    "audio_type": ["", "AudioData", "AudioDataStamped", "AudioStamped", "AudioBuffer"],
     "asr": ["", "none", "pocketsphinx", "faster_whisper"],
 }
 
