@@ -40,8 +40,9 @@ TIMEOUT_S: Seconds = 1.0
 JOIN_TIMEOUT_S: Seconds = 5.0
 
 OnMessage = Callable[[Any], None]
-Awaited = Callable[[], Seconds]
-"""Returns the length of the messages that are of use only together; see `AudioMessages`."""
+DueAt = Callable[[], float]
+"""Returns the time, by `time.monotonic()`, before which further messages of a subscription are of
+no use; see `AudioMessages`."""
 
 
 class LeftToReader(CallbackGroup):
@@ -78,21 +79,22 @@ class AudioReader:
         self._node = node
         self._lock = threading.Lock()  # held while callbacks run
         self._callbacks: dict[Subscription, OnMessage] = {}
-        self._awaited: dict[Subscription, Awaited] = {}
+        self._due_at: dict[Subscription, DueAt] = {}
         self._failed: set[Subscription] = set()  # whose callback has raised an error
         self._changed = node.create_guard_condition(_nothing, self.callback_group)
         self._thread: threading.Thread | None = None
 
-    def add(self, subscription: Subscription, on_message: OnMessage, awaited_s: Awaited) -> None:
+    def add(self, subscription: Subscription, on_message: OnMessage, due_at: DueAt) -> None:
         """Begin to pass the messages of a subscription to a callback, in the reader's thread.
 
         Args:
-            awaited_s: after messages were taken, further ones are left in the middleware for about
-                so long. That costs less than to wake up for each of them.
+            due_at: after messages were taken, further ones are left in the middleware until about
+                then, or until another subscription's are due. That costs less than to wake up for
+                each of them.
         """
         with self._lock:
             self._callbacks[subscription] = on_message
-            self._awaited[subscription] = awaited_s
+            self._due_at[subscription] = due_at
         self._changed.trigger()
         if self._thread is None:
             self._thread = threading.Thread(
@@ -108,7 +110,7 @@ class AudioReader:
         """
         with self._lock:
             found = self._callbacks.pop(subscription, None) is not None
-            self._awaited.pop(subscription, None)
+            self._due_at.pop(subscription, None)
             self._failed.discard(subscription)
             last = not self._callbacks
         self._changed.trigger()
@@ -145,10 +147,11 @@ class AudioReader:
             with self._lock:
                 for pointer in ready:
                     self._take_all(by_pointer[pointer])
-                awaited_s = min((awaited() for awaited in self._awaited.values()), default=0.0)
+                next_at = min((due_at() for due_at in self._due_at.values()), default=0.0)
             if wait_set.get_ready_entities("guard_condition"):
                 return
-            time.sleep(min(MAX_PAUSE_S, max(MIN_PAUSE_S, awaited_s - EARLY_S)))
+            pause_s = next_at - time.monotonic() - EARLY_S
+            time.sleep(min(MAX_PAUSE_S, max(MIN_PAUSE_S, pause_s)))
 
     def _take_all(self, subscription: Subscription) -> None:
         """Call back with each message that waits, unless the subscription was removed."""

@@ -51,7 +51,8 @@ class AudioMessages:
 
     Attributes:
         frame_id: that of the newest header; "" where messages have none.
-        awaited_s: length of the messages that complete the next block; infinite before the first.
+        awaited_s: length of the messages that complete the next block.
+        due_at: when they are expected, by `time.monotonic()`; infinite before the first message.
     """
 
     # Many drivers stamp a block when they read or publish it: after a stall the stamps are late.
@@ -70,7 +71,8 @@ class AudioMessages:
         self.audio_format = audio_format
         self.name = name
         self.frame_id = ""
-        self.awaited_s: Seconds = math.inf
+        self.awaited_s: Seconds = 0.0
+        self.due_at = math.inf
         self._on_block = on_block
         self._now_s = now_s
         self._error = ""
@@ -132,6 +134,7 @@ class AudioMessages:
             self._position += length
             blocks = self._blocks_at(self._position)
             self.awaited_s = self._missing_s(blocks + 1, length)
+            self.due_at = time.monotonic() + self.awaited_s
             if blocks > blocks_before or len(self._joined) >= MAX_JOINED:
                 self._pass_on()
 

@@ -96,7 +96,7 @@ class RclpyTransport:
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             event_callbacks=self._subscription_events(),
         )
-        self._reader.add(subscription, audio.push_message, lambda: audio.awaited_s)
+        self._reader.add(subscription, audio.push_message, lambda: audio.due_at)
         if audio_type not in ANNOUNCED:  # each message holds its format
             return [subscription]
         info = self._node.create_subscription(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 
@@ -39,14 +38,14 @@ class Talk:
         self.reader = AudioReader(self.node)
         self.publishers = {}
 
-    def listen(self, topic, on_message, awaited_s=lambda: math.inf):
+    def listen(self, topic, on_message, due_at=lambda: 0.0):
         """Subscribe through the reader; return the subscription when a publisher is connected."""
         from std_msgs.msg import String
 
         subscription = self.node.create_subscription(
             String, topic, on_message, 50, callback_group=self.reader.callback_group
         )
-        self.reader.add(subscription, on_message, awaited_s)
+        self.reader.add(subscription, on_message, due_at)
         if topic not in self.publishers:
             self.publishers[topic] = self.node.create_publisher(String, topic, 50)
         wait_until(lambda: self.publishers[topic].get_subscription_count() > 0)

@@ -144,6 +144,15 @@ def test_short_messages_are_joined_until_they_fill_a_frame_of_32_ms(message_ms, 
     np.testing.assert_array_equal(heard * 2**15, np.concatenate(sent))
 
 
+def test_a_block_is_due_when_its_last_message_is(monkeypatch):
+    source = topic()
+    assert source.due_at == float("inf")
+    for number in (1, 2, 3, 4):
+        monkeypatch.setattr(audio_topic.time, "monotonic", lambda n=number: 50.0 + n * 0.01)
+        push(source, pcm(0.01), 1.0 + number * 0.01)
+        assert source.due_at == pytest.approx(50.04 if number < 4 else 50.07)
+
+
 def test_messages_of_different_formats_are_not_joined():
     source = topic()
     push(source, pcm(0.01), 1.0)
