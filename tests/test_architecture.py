@@ -69,7 +69,10 @@ MAY_IMPORT = {
     "transformers": {"models"},
     "faster_whisper": {"asr"},
     "pocketsphinx": {"asr"},
-    "rclpy": {"ros/node.py", "ros/rclpy_transport.py", "ros/enable_service.py", "examples"},
+    "rclpy": {
+        "ros/node.py", "ros/rclpy_transport.py", "ros/enable_service.py", "ros/audio_reader.py",
+        "examples",
+    },
     "cyclonedds": {"ros/dds.py", "examples"},
     "py_trees": {"examples"},
 }  # fmt: skip

@@ -13,13 +13,30 @@ from ser_stream.audio.sample_format import as_float32
 from ser_stream.errors import InputError
 from ser_stream.units import Seconds
 
-Channel = int | Literal["mix"]
-"""The channel of a source that is used: its index, from 0, or the mean of all channels."""
+Channel = int | Literal["mix", "auto"]
+"""The channel of a source that is used: its index, from 0; the mean of all channels; or the one
+with the clearest speech."""
+
+MIX: Literal["mix"] = "mix"
+AUTO: Literal["auto"] = "auto"
 
 SAMPLE_RATES_HZ = (4_000, 192_000)
 """Lowest and highest sample rate that a source may have."""
 
 MAX_CHANNELS = 32
+
+
+def parse_channel(text: str) -> Channel:
+    """Return the channel that a text names.
+
+    Raises:
+        ValueError: it names none; the message says what is accepted.
+    """
+    if text in (MIX, AUTO):
+        return text
+    if text.isdecimal():
+        return int(text)
+    raise ValueError(f"found {text!r}; accepted are mix, auto, or a number from 0")
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import soxr
 
-from ser_stream.audio.block import AudioBlock, check_format
+from ser_stream.audio.block import AUTO, AudioBlock, Channel, check_format
+from ser_stream.audio.channel_selector import ChannelSelector
+from ser_stream.audio.sample_format import CLIPPING_LEVEL, MAX_MAGNITUDE
 from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
-
-CLIPPING_LEVEL = 0.999
-"""Magnitude from which a sample counts as clipped (16-bit full scale is 0.99997)."""
-
-MAX_MAGNITUDE = 1e6
-"""Magnitude that no sound has (120 dB over full scale), and that would overflow later."""
 
 
 class Conditioner:
@@ -33,11 +27,16 @@ class Conditioner:
     which never fall. A sample that is NaN, infinite or above `MAX_MAGNITUDE` on any selected
     channel is replaced by silence.
 
+    With channel "auto" the output of the beginning is held back until a channel has been chosen:
+    see `ChannelSelector`.
+
     Args:
-        channel: index of the channel to use, from 0, or "mix" for the mean of all channels.
+        channel: index of the channel to use, from 0, "mix" for the mean of all channels, or "auto"
+            for the channel with the clearest speech.
+        name: of the source, for the log.
     """
 
-    def __init__(self, channel: int | Literal["mix"] = "mix") -> None:
+    def __init__(self, channel: Channel = "mix", name: str = "audio") -> None:
         self.channel = channel
         self.bad_samples = 0
         """Samples replaced by silence."""
@@ -45,28 +44,55 @@ class Conditioner:
         """Samples at or beyond full scale in the source's format."""
         self.format_changes = 0
         """Changes of sample rate or channel count."""
+        self._selector = ChannelSelector(name) if channel == AUTO else None
         self._format: tuple[int, int] | None = None  # sample rate, channels
         self._resampler: soxr.ResampleStream | None = None  # None: already 16 kHz
         self._samples_in = 0  # since the resampler was started
         self._samples_out = 0
 
     @property
+    def selected(self) -> int | None:
+        """The channel in use; None for the mean, and as long as "auto" has chosen none."""
+        if self._selector is not None:
+            return self._selector.channel
+        return None if isinstance(self.channel, str) else self.channel
+
+    @property
+    def source_channel(self) -> int | None:
+        """The channel that the newest output is from; None for the mean, and before any output."""
+        if self._selector is not None:
+            return self._selector.passed_on
+        return None if isinstance(self.channel, str) else self.channel
+
+    @property
+    def held_s(self) -> Seconds:
+        """Length of the sound that is held back until a channel has been chosen."""
+        if self._selector is None or self._format is None:
+            return 0.0
+        return self._selector.held / self._format[0]
+
+    @property
     def delay_s(self) -> Seconds:
         """Time by which the output ends before the last block."""
         if self._resampler is None or self._format is None:
-            return 0.0
+            return self.held_s
         rate_hz, _ = self._format
-        return self._samples_in / rate_hz - self._samples_out / SAMPLE_RATE_HZ
+        return self.held_s + self._samples_in / rate_hz - self._samples_out / SAMPLE_RATE_HZ
 
-    def __call__(self, block: AudioBlock) -> np.ndarray:
+    def __call__(self, block: AudioBlock, muted: bool = False) -> np.ndarray:
         """Return the converted samples that are ready, (n,) float32; n may be 0.
+
+        Args:
+            muted: whether the sound is the robot's own, by which no channel is to be chosen.
 
         Raises:
             InputError: the block lacks the channel, or its format is not accepted.
         """
+        if self._selector is not None:
+            self._selector.muted = muted
         block_format = (block.sample_rate_hz, block.samples.shape[1])
         if block_format == self._format:
-            return self._resample(self._mono(block.samples))
+            return self._resample(self._mono(block))
         check_format(*block_format, where="audio")
         self._check_channel(block_format[1])
         if self._format is not None:
@@ -77,29 +103,38 @@ class Conditioner:
             self._resampler = soxr.ResampleStream(
                 block.sample_rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ"
             )
-        return np.concatenate([tail, self._resample(self._mono(block.samples))])
+        return np.concatenate([tail, self._resample(self._mono(block))])
 
     def flush(self) -> np.ndarray:
         """Return the samples the resampler still holds, (n,) float32, and start a new stream."""
         tail = np.zeros(0, np.float32)
+        if self._selector is not None:
+            tail = self._counted(self._selector.flush())
         if self._resampler is not None:
-            tail = self._resampler.resample_chunk(tail, last=True)
+            tail = self._resampler.resample_chunk(np.ascontiguousarray(tail), last=True)
         self._resampler = self._format = None
         self._samples_in = self._samples_out = 0
         return tail
 
     def _check_channel(self, channels: int) -> None:
-        if self.channel != "mix" and not 0 <= self.channel < channels:
+        if not isinstance(self.channel, str) and not 0 <= self.channel < channels:
             accepted = f"0 to {channels - 1}" if channels > 1 else "0"
             raise InputError(
                 f"channel {self.channel}: number of channels found: {channels}; "
-                f"accepted are {accepted} or 'mix'"
+                f"accepted are {accepted}, 'mix' and 'auto'"
             )
 
-    def _mono(self, samples: np.ndarray) -> np.ndarray:
-        """(n, channels) -> (n,): select or mix channels, replace bad samples, and count."""
-        if self.channel != "mix":
+    def _mono(self, block: AudioBlock) -> np.ndarray:
+        """Return the samples (m,) that are ready: select or mix channels, and count bad samples."""
+        samples = block.samples
+        if self._selector is not None:
+            samples = self._selector(samples, block.sample_rate_hz)
+        elif not isinstance(self.channel, str):
             samples = samples[:, self.channel, np.newaxis]
+        return self._counted(samples)
+
+    def _counted(self, samples: np.ndarray) -> np.ndarray:
+        """(n, channels) -> (n,): mix channels, replace bad samples, and count."""
         if len(samples) and max(samples.max(), -samples.min()) < CLIPPING_LEVEL:
             return _mixed(samples)  # usual: no sample is clipped or bad; False for NaN
         magnitude = np.abs(samples).max(axis=1)
@@ -111,7 +146,7 @@ class Conditioner:
         return _mixed(samples)
 
     def _resample(self, mono: np.ndarray) -> np.ndarray:
-        if self._resampler is None:
+        if self._resampler is None or not len(mono):
             return mono
         resampled = self._resampler.resample_chunk(np.ascontiguousarray(mono))
         self._samples_in += len(mono)

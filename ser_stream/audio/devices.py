@@ -34,6 +34,14 @@ class Device:
     default_rate_hz: int
     is_default: bool
 
+    @property
+    def is_server(self) -> bool:
+        """Whether it is a sound server, such as PulseAudio or PipeWire, not a sound card.
+
+        ALSA names a card's devices with their numbers, such as "USB Audio (hw:1,0)".
+        """
+        return self.host_api == "ALSA" and self.channels > 8 and "(hw:" not in self.name
+
 
 def list_devices() -> list[Device]:
     """Return all audio inputs.

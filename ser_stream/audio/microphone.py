@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from ser_stream.audio.block import AudioBlock
+from ser_stream.audio.block import AUTO, MAX_CHANNELS, MIX, AudioBlock, Channel
 from ser_stream.audio.devices import Device, find_device, load_portaudio, rescan, sound_cards
 from ser_stream.audio.native_stderr import redirect_native_stderr
 from ser_stream.errors import InputError
@@ -32,15 +32,17 @@ FREQUENT_RETRY_S: Seconds = 60.0
 RARE_RETRY_EVERY_S: Seconds = 30.0
 """Interval between later attempts."""
 
-MAX_CHANNELS = 8
-"""A device that claims more is a sound server, whose channels do not exist: 2 are opened."""
+SERVER_CHANNELS = 8
+"""Channels that are opened of a sound server so that one can be chosen. It claims 32 and more, most
+of which do not exist: it fills them with mixtures of the others."""
 
 
 class Microphone:
     """An `AudioSource` that captures through PortAudio; its clock is 0 when `blocks()` begins.
 
     `time_s` is the time of arrival: with PulseAudio 35 ms after the sound, otherwise less. The
-    device runs at its own default rate with all its channels; see `Conditioner`.
+    device runs at its own default rate with all its channels; see `Conditioner`. Of a sound server
+    as many are opened as `channel` needs.
 
     When the device disappears, `blocks()` looks for `device` every `reopen_every_s` until it is
     back; the pause is a gap in `time_s`. After a minute it looks only every
@@ -54,6 +56,7 @@ class Microphone:
 
     Args:
         device: see `find_device`. It is not looked for before `blocks()`.
+        channel: the channel that will be used.
         block_s: length of a block.
         reopen_every_s: interval between attempts to find a lost device.
         wait: whether to wait for a device that is missing at the start, as for a lost one.
@@ -65,6 +68,7 @@ class Microphone:
     def __init__(
         self,
         device: str | int | None = None,
+        channel: Channel = MIX,
         block_s: Seconds = 0.032,
         reopen_every_s: Seconds = 1.0,
         wait: bool = False,
@@ -81,6 +85,7 @@ class Microphone:
         self.overflows = 0
         """Number of times that PortAudio reported lost samples."""
         self._device = device
+        self._channel = channel
         self._block_s = block_s
         self._reopen_every_s = reopen_every_s
         self.waits = wait
@@ -150,7 +155,7 @@ class Microphone:
             InputError: the device cannot be opened.
         """
         sounddevice = load_portaudio()
-        n_channels = device.channels if device.channels <= MAX_CHANNELS else 2
+        n_channels = channels_to_open(device, self._channel)
         for channels in sorted({n_channels, min(n_channels, 2), 1}, reverse=True):
             stream = None
             with redirect_native_stderr():
@@ -219,3 +224,16 @@ class Microphone:
             self._loss_reported = True
             self._lost_at = time.monotonic()
             log.warning("%s; looking for it every %g s", error, self._reopen_every_s)
+
+
+def channels_to_open(device: Device, channel: Channel) -> int:
+    """Return how many channels of a device are opened where this channel of it is to be used."""
+    if not device.is_server:
+        wanted = MAX_CHANNELS
+    elif channel == AUTO:
+        wanted = SERVER_CHANNELS
+    elif channel == MIX:
+        wanted = 2
+    else:
+        wanted = max(2, channel + 1)
+    return min(wanted, device.channels, MAX_CHANNELS)

@@ -14,6 +14,12 @@ MAX_FLOAT = 10.0
 """Magnitude from which float samples are refused: 20 dB above full scale, which no recording
 reaches. Such arrays usually hold the integers of a 16-bit recording."""
 
+CLIPPING_LEVEL = 0.999
+"""Magnitude from which a sample counts as clipped (16-bit full scale is 0.99997)."""
+
+MAX_MAGNITUDE = 1e6
+"""Magnitude that no sound has (120 dB over full scale), and that would overflow later."""
+
 _INTEGER_SCALES = {"int8": 2.0**7, "uint8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31}
 """Name of an integer type -> its full scale. uint8 is offset binary: 128 is silence."""
 

@@ -39,3 +39,21 @@ class SpeechLevel:
         if self._level >= TARGET_RMS:
             return frame
         return frame * np.float32(min(TARGET_RMS / max(self._level, 1e-12), _MAX_GAIN))
+
+
+class SpeechLevels:
+    """A `SpeechLevel` for each channel of a stream, computed together.
+
+    Args:
+        channels: number of channels.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self._levels = np.zeros(channels)
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray:
+        """Return the frame (channels, n) float32, each channel raised or unchanged."""
+        rms = np.sqrt(np.einsum("cn,cn->c", frame, frame) / frame.shape[1])
+        self._levels = np.maximum(rms, self._levels * _DECAY)
+        gains = np.clip(TARGET_RMS / np.maximum(self._levels, 1e-12), 1.0, _MAX_GAIN)
+        return frame * gains[:, np.newaxis].astype(np.float32)

@@ -70,12 +70,36 @@ def detect_together(calls: Sequence[DetectSpeech]) -> list[float]:
         row[CONTEXT_LENGTH:] = frame
         voice_activity._context = frame[-CONTEXT_LENGTH:].copy()
     states = np.concatenate([voice_activity._state for voice_activity, _ in calls], axis=1)
-    feed = {"input": inputs, "state": states}
-    probabilities, states = _session().run(None, feed)
+    probabilities, states = _run(inputs, states)
     for index, (voice_activity, _) in enumerate(calls):
         # A copy: a view would keep the states of all streams alive.
         voice_activity._state = states[:, index : index + 1].copy()
-    return [float(probability) for probability in probabilities[:, 0]]
+    return [float(probability) for probability in probabilities]
+
+
+class VoiceActivities:
+    """A `VoiceActivity` for each channel of a stream, computed together.
+
+    Args:
+        channels: number of channels.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self._state = np.zeros((2, channels, STATE_SIZE), np.float32)
+        self._inputs = np.zeros((channels, CONTEXT_LENGTH + FRAME_LENGTH), np.float32)
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray:
+        """Return the probabilities of speech (channels,) in the next frame (channels, 512)."""
+        self._inputs[:, :CONTEXT_LENGTH] = self._inputs[:, -CONTEXT_LENGTH:]
+        self._inputs[:, CONTEXT_LENGTH:] = frame
+        probabilities, self._state = _run(self._inputs, self._state)
+        return probabilities
+
+
+def _run(inputs: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Run the network on n inputs (n, 576) and states (2, n, 128); return probabilities (n,)."""
+    probabilities, states = _session().run(None, {"input": inputs, "state": states})
+    return probabilities[:, 0], states
 
 
 @lru_cache(maxsize=1)

@@ -74,8 +74,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--channel",
         type=_channel,
         default="mix",
-        metavar="N|mix",
-        help="number of the channel, from 0, or mix, the mean of all; default: mix",
+        metavar="N|mix|auto",
+        help="number of the channel, from 0; mix, the mean of all; or auto, the channel with the "
+        "clearest speech; default: mix",
     )
     listen.add_argument(
         "--realtime", action="store_true", help="read recordings at the speed of a microphone"
@@ -132,11 +133,12 @@ def _add_dds(listen: argparse.ArgumentParser) -> None:
 
 
 def _channel(text: str) -> Channel:
-    if text == "mix":
-        return "mix"
-    if text.isdecimal():
-        return int(text)
-    raise argparse.ArgumentTypeError(f"found {text!r}; accepted are mix, or a number from 0")
+    from ser_stream.audio.block import parse_channel
+
+    try:
+        return parse_channel(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _listen(arguments: argparse.Namespace) -> int:
@@ -217,7 +219,7 @@ def _sources(arguments: argparse.Namespace) -> tuple[list[AudioSource], bool]:
     if not arguments.input:
         from ser_stream.audio.microphone import Microphone
 
-        return [Microphone(arguments.device)], False
+        return [Microphone(arguments.device, arguments.channel)], False
     from ser_stream.audio.recording import Recording
 
     sources: list[AudioSource] = []

@@ -1,4 +1,4 @@
-"""Messages of both packages called audio_common_msgs, and the samples in them. Needs no ROS.
+"""Messages of audio, by package, and the samples in them. Needs no ROS.
 
 * ros-drivers/audio_common: AudioData and AudioDataStamped hold bytes. Their format is announced by
   AudioInfo on a topic of its own, or set by parameters. What their stamp means is not defined; it
@@ -6,32 +6,37 @@
   audio_capture stamps the start, by GStreamer's clock: its estimates are stamped one block (10 ms)
   too early.
 * mgonzs13/audio_common: AudioStamped holds samples and their format. It is stamped before the block
-  is read, which is its start.
+  is read, which is its start. This package is called audio_common_msgs like the other.
+* ros-naoqi/naoqi_bridge_msgs: AudioBuffer holds 16-bit samples, their rate and a list of their
+  channels. naoqi_driver stamps it when it receives the block, which is its end.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from types import ModuleType
+import importlib
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_stream.audio.block import check_format
 from ser_stream.errors import InputError
+from ser_stream.ros.encoded_audio import detect_encoding
+from ser_stream.ros.sample_formats import SAMPLE_FORMATS, decode_samples, scaled
 
-AUDIO_TYPES = ("AudioData", "AudioDataStamped", "AudioStamped")
-"""Message types that are accepted: the first two of ros-drivers, the last of mgonzs13."""
-
-SAMPLE_FORMATS = {
-    "S8": ("i1", 0, 2**7),
-    "U8": ("u1", 2**7, 2**7),
-    "S16LE": ("<i2", 0, 2**15),
-    "S16BE": (">i2", 0, 2**15),
-    "S32LE": ("<i4", 0, 2**31),
-    "F32LE": ("<f4", 0, 1),
+PACKAGES = {
+    "AudioData": "audio_common_msgs",
+    "AudioDataStamped": "audio_common_msgs",
+    "AudioStamped": "audio_common_msgs",
+    "AudioBuffer": "naoqi_bridge_msgs",
 }
-"""Name in ros-drivers' AudioInfo -> numpy type, offset, full scale."""
+"""Message type that is accepted -> its package."""
+
+AUDIO_TYPES = tuple(PACKAGES)
+
+ANNOUNCED = ("AudioData", "AudioDataStamped")
+"""Message types whose format is announced by audio_common_msgs/msg/AudioInfo."""
 
 PORTAUDIO_FORMATS = {
     1: ("float32", "F32LE"),
@@ -54,7 +59,7 @@ class AudioFormat:
 
 def message_type_name(audio_type: str) -> str:
     """Return the full name of a message type of audio, as the graph has it."""
-    return f"audio_common_msgs/msg/{audio_type}"
+    return f"{PACKAGES[audio_type]}/msg/{audio_type}"
 
 
 def is_audio_type(name: str) -> bool:
@@ -62,26 +67,35 @@ def is_audio_type(name: str) -> bool:
     return name in map(message_type_name, AUDIO_TYPES)
 
 
-def message_types(audio_type: str) -> ModuleType:
-    """Return the module `audio_common_msgs.msg`.
+def message_class(audio_type: str) -> type:
+    """Return the class of the messages of an audio topic.
 
     Raises:
-        InputError: no audio_common_msgs is installed, or the one that lacks the message type.
+        InputError: its package is not installed, or lacks the message type.
     """
+    package = PACKAGES[audio_type]
     try:
-        from audio_common_msgs import msg
+        messages = importlib.import_module(f"{package}.msg")
     except ImportError as error:
         raise InputError(
-            "source topic: no package audio_common_msgs; install ros-<distro>-audio-common-msgs"
+            f"audio_type: {audio_type} needs the package {package}, which is not installed or not "
+            f"sourced; install ros-<distro>-{package.replace('_', '-')}, or choose the audio_type "
+            "of your topic (ros2 topic type TOPIC)"
         ) from error
-    # Both packages have an AudioData, but only that of ros-drivers holds bytes.
-    found = AUDIO_TYPES[2:] if hasattr(msg, "AudioStamped") else AUDIO_TYPES[:2]
+    found = [name for name in AUDIO_TYPES if hasattr(messages, name) and PACKAGES[name] == package]
+    if "AudioStamped" in found:  # mgonzs13's package, whose AudioData holds no bytes
+        found = ["AudioStamped"]
     if audio_type not in found:
         raise InputError(
-            f"audio_type: found {audio_type}; accepted by the installed audio_common_msgs are "
+            f"audio_type: found {audio_type}; accepted by the installed {package} are "
             f"{', '.join(found)}. Two packages have that name: see docs/ros.md"
         )
-    return msg
+    return getattr(messages, audio_type)
+
+
+def info_class() -> type:
+    """Return the class of ros-drivers' audio_common_msgs/msg/AudioInfo, which is installed."""
+    return importlib.import_module("audio_common_msgs.msg").AudioInfo
 
 
 def format_from_info(info: Any) -> AudioFormat:
@@ -104,30 +118,70 @@ def format_from_info(info: Any) -> AudioFormat:
     return AudioFormat(info.sample_rate, info.channels, info.sample_format)
 
 
-def samples_from_bytes(data: bytes, audio_format: AudioFormat) -> np.ndarray:
+def message_length(message: Any, audio_format: AudioFormat) -> tuple[int, int]:
+    """Return the length and rate of a message of one of the `AUDIO_TYPES`, without a check of it.
+
+    Returns:
+        Number of samples per channel, and sample rate in Hz.
+    """
+    if hasattr(message, "channel_map"):
+        return len(message.data) // max(1, len(message.channel_map)), message.frequency
+    audio = getattr(message, "audio", message)
+    if hasattr(audio, "data"):
+        frame_bytes = SAMPLE_FORMATS[audio_format.sample_format].bytes_per_sample
+        return len(audio.data) // (frame_bytes * audio_format.channels), audio_format.sample_rate_hz
+    name, _ = PORTAUDIO_FORMATS.get(audio.info.format, ("int16", ""))
+    n_values = len(getattr(audio.audio_data, f"{name}_data"))
+    return n_values // max(1, audio.info.channels), audio.info.rate
+
+
+def message_samples(message: Any, audio_format: AudioFormat) -> tuple[NDArray[np.float32], int]:
+    """Return the samples of a message of one of the `AUDIO_TYPES`, and their rate in Hz.
+
+    The samples are float32 of shape (samples, channels), full scale +-1.
+
+    Args:
+        audio_format: format of the bytes in ros-drivers' messages.
+
+    Raises:
+        InputError: the message cannot be used.
+    """
+    if hasattr(message, "channel_map"):
+        return samples_from_buffer(message)
+    audio = getattr(message, "audio", message)
+    if hasattr(audio, "info"):
+        return samples_from_audio(audio)
+    return samples_from_bytes(audio.data.tobytes(), audio_format), audio_format.sample_rate_hz
+
+
+def is_stamped_at_start(message: Any) -> bool:
+    """Whether the stamp of a message is the time of its first sample; else of its end."""
+    return hasattr(getattr(message, "audio", None), "info")  # mgonzs13's
+
+
+def samples_from_bytes(data: bytes, audio_format: AudioFormat) -> NDArray[np.float32]:
     """Convert interleaved samples to float32 of shape (samples, channels), full scale +-1.
 
     Raises:
-        InputError: the bytes are encoded audio, or no whole number of samples.
+        InputError: the bytes are encoded audio, or no whole number of samples, or none.
     """
     encoding = detect_encoding(data)
     if encoding:
         raise InputError(
             f"audio: the bytes are {encoding}, not samples; set the publisher's format:=wave"
         )
-    dtype, *_ = SAMPLE_FORMATS[audio_format.sample_format]
-    frame_bytes = np.dtype(dtype).itemsize * audio_format.channels
-    if len(data) % frame_bytes:
+    name, channels = audio_format.sample_format, audio_format.channels
+    frame_bytes = SAMPLE_FORMATS[name].bytes_per_sample * channels
+    if not data or len(data) % frame_bytes:
         raise InputError(
-            f"audio: {len(data)} bytes are no whole number of {audio_format.channels}-channel "
-            f"{audio_format.sample_format} samples ({frame_bytes} bytes each); check audio_format "
-            "and audio_channels"
+            f"audio: {len(data)} bytes are no whole number of {channels}-channel {name} samples "
+            f"({frame_bytes} bytes each); check what audio_info announces, or audio_format and "
+            "audio_channels"
         )
-    samples = _scaled(np.frombuffer(data, dtype), audio_format.sample_format)
-    return samples.reshape(-1, audio_format.channels)
+    return decode_samples(data, name).reshape(-1, channels)
 
 
-def samples_from_audio(audio: Any) -> tuple[np.ndarray, int]:
+def samples_from_audio(audio: Any) -> tuple[NDArray[np.float32], int]:
     """Convert mgonzs13's audio_common_msgs/msg/Audio.
 
     Returns:
@@ -148,47 +202,24 @@ def samples_from_audio(audio: Any) -> tuple[np.ndarray, int]:
             f"audio: {name}_data has {len(values)} values for {info.channels} channels; "
             "info.format says that the samples are there"
         )
-    return _scaled(values, sample_format).reshape(-1, info.channels), info.rate
+    return scaled(values, SAMPLE_FORMATS[sample_format]).reshape(-1, info.channels), info.rate
 
 
-def _scaled(values: np.ndarray, sample_format: str) -> np.ndarray:
-    _, offset, full_scale = SAMPLE_FORMATS[sample_format]
-    return (values.astype(np.float32) - np.float32(offset)) / np.float32(full_scale)
+def samples_from_buffer(buffer: Any) -> tuple[NDArray[np.float32], int]:
+    """Convert a naoqi_bridge_msgs/msg/AudioBuffer.
 
+    Returns:
+        The samples, float32 of shape (samples, channels), full scale +-1, and their rate in Hz. The
+        channels are in the order of `channel_map`.
 
-CONTAINERS = {b"ID3": "MP3", b"OggS": "Ogg", b"fLaC": "FLAC", b"RIFF": "a WAV file"}
-"""First bytes of a sound file -> its encoding."""
-
-MPEG_BIT_RATES = {  # in kbit/s, by version and index, of layer III
-    1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-MPEG_SAMPLE_RATES = {1: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000)}
-"""In Hz, by version and index (ISO 11172-3, 13818-3)."""
-
-
-def detect_encoding(data: bytes) -> str:
-    """Return the name of the encoding that the bytes begin with; "" where they may be samples."""
-    for start, name in CONTAINERS.items():
-        if data.startswith(start):
-            return name
-    length = mp3_frame_length(data)
-    # Samples can resemble the header of a frame. They are taken for MP3 only if the frame fills the
-    # message, as in audio_capture's, or is followed by another frame.
-    is_mp3 = length and (length == len(data) or data[length : length + 2] == data[:2])
-    return "MP3" if is_mp3 else ""
-
-
-def mp3_frame_length(data: bytes) -> int:
-    """Return the number of bytes of the MP3 frame at the beginning; 0 if there is no frame.
-
-    Frames of MPEG-1 and MPEG-2, layer III, are recognised: 16 to 48 kHz.
+    Raises:
+        InputError: it names no channel or no rate that is accepted, or contradicts the data.
     """
-    if len(data) < 4 or data[0] != 0xFF or data[1] & 0xF6 != 0xF2:
-        return 0
-    version = 1 if data[1] & 0x08 else 2
-    bit_rate, sample_rate, padding = data[2] >> 4, data[2] >> 2 & 3, data[2] >> 1 & 1
-    if bit_rate in (0, 15) or sample_rate == 3:
-        return 0
-    bytes_per_frame = {1: 144, 2: 72}[version] * 1000 * MPEG_BIT_RATES[version][bit_rate]
-    return bytes_per_frame // MPEG_SAMPLE_RATES[version][sample_rate] + padding
+    channels = len(buffer.channel_map)
+    check_format(buffer.frequency, channels, "audio: frequency and channel_map")
+    values = np.asarray(buffer.data, dtype=np.int16)
+    if len(values) == 0 or len(values) % channels:
+        raise InputError(
+            f"audio: data has {len(values)} values for the {channels} channels of channel_map"
+        )
+    return scaled(values, SAMPLE_FORMATS["S16LE"]).reshape(-1, channels), buffer.frequency

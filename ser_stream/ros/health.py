@@ -100,6 +100,7 @@ class Health:
             "gaps": str(status.gaps),
             "gaps (s)": f"{status.gap_s:.2f}",
             "bad samples": str(status.bad_samples),
+            "channel": "" if status.channel is None else str(status.channel),
             "dropped sound (s)": f"{status.dropped_s:.2f}",
             "source error": status.source,
             "latency p50 (ms)": p50,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ser_stream.asr.base import NONE, AsrSettings
-from ser_stream.audio.block import Channel
+from ser_stream.audio.block import Channel, parse_channel
 from ser_stream.errors import InputError
 from ser_stream.ros.audio_messages import AudioFormat
 from ser_stream.ros.parameter_values import NEVER, Parameter
@@ -163,7 +163,7 @@ def _settings_without_words(value: Values) -> RecognizerSettings:
         model=value("model"),
         engine=value("engine"),
         window_s=value("window") or None,
-        channel=_channel(value("channel")),
+        channel=channel(value),
         device=value("torch_device"),
         **changeable_settings(value),
     )
@@ -184,9 +184,13 @@ def _none_if_negative(number: float) -> float | None:
     return None if number < 0 else number
 
 
-def _channel(text: str) -> Channel:
-    if text == "mix":
-        return "mix"
-    if text.isdecimal():
-        return int(text)
-    raise InputError(f"channel: found {text!r}; accepted are mix, or a number from 0")
+def channel(value: Values) -> Channel:
+    """Return the channel of the source that is used.
+
+    Raises:
+        InputError: the parameter names none.
+    """
+    try:
+        return parse_channel(value("channel"))
+    except ValueError as error:
+        raise InputError(f"channel: {error}") from error

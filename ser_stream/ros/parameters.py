@@ -30,13 +30,16 @@ PARAMETERS = (
     ),
     Parameter("file", "", "Recording to play in real time if source is file."),
     Parameter(
-        "channel", "mix", "Channel to listen to, counted from 0; mix: the mean of all.",
-        pattern="mix|[0-9]+", form='mix, or a channel\'s number as text, such as "0"',
+        "channel", "mix",
+        "Channel to listen to: its number, from 0; mix: the mean of all; auto: the channel with "
+        "the clearest speech.",
+        pattern="mix|auto|[0-9]+",
+        form='mix, auto, or a channel\'s number as text, such as "0"',
     ),
     Parameter(
         "audio_type", "AudioDataStamped",
         "Message type of the topic audio. AudioData, AudioDataStamped: ros-drivers/audio_common; "
-        "AudioStamped: mgonzs13/audio_common.",
+        "AudioStamped: mgonzs13/audio_common; AudioBuffer: naoqi_bridge_msgs.",
         choices=AUDIO_TYPES,
     ),
     Parameter(

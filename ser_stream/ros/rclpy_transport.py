@@ -1,4 +1,4 @@
-"""What connects the package to a node of rclpy: publishers, audio subscriptions, log.
+"""What connects the package to a node of rclpy: publishers, subscriptions, log.
 
 `RclpyTransport` is the `NodeTransport` of `ser_stream.ros.node_transport`.
 """
@@ -21,7 +21,13 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
 
-from ser_stream.ros.audio_messages import message_type_name, message_types
+from ser_stream.ros.audio_messages import (
+    ANNOUNCED,
+    info_class,
+    message_class,
+    message_type_name,
+)
+from ser_stream.ros.audio_reader import AudioReader
 from ser_stream.ros.audio_topic import AudioMessages
 from ser_stream.ros.messages import DIAGNOSTICS, Content, Topic
 from ser_stream.ros.node_transport import OnFlag
@@ -44,6 +50,7 @@ class RclpyTransport:
         self._warns = warns
         self._diagnostics = self._create(DIAGNOSTICS)
         self._publishers: dict[Topic, Any] = {}
+        self._reader = AudioReader(node)
 
     def open(self, topics: Iterable[Topic]) -> None:
         for topic in topics:
@@ -73,28 +80,28 @@ class RclpyTransport:
         return get_message(message_type).get_fields_and_field_types()
 
     def check_audio_type(self, audio_type: str) -> None:
-        message_types(audio_type)
+        message_class(audio_type)
 
     def subscribe_to_audio(
         self, audio: AudioMessages, audio_type: str, topic: str = "audio"
     ) -> list[Any]:
-        messages = message_types(audio_type)
         subscription = self._node.create_subscription(
-            getattr(messages, audio_type),
+            message_class(audio_type),
             topic,
             audio.push_message,
             # Best effort connects to both kinds of publisher. A shorter queue loses audio whenever
             # Python stalls.
             QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT),
+            callback_group=self._reader.callback_group,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             event_callbacks=self._subscription_events(),
         )
-        if audio_type == "AudioStamped":  # each message holds its format
+        self._reader.add(subscription, audio.push_message, lambda: audio.due_at)
+        if audio_type not in ANNOUNCED:  # each message holds its format
             return [subscription]
-        folder, slash, _ = topic.rpartition("/")
         info = self._node.create_subscription(
-            messages.AudioInfo,
-            f"{folder}{slash}audio_info",
+            info_class(),
+            self._info_topic(topic),
             audio.push_info,
             10,
             event_callbacks=self._subscription_events(),
@@ -112,6 +119,7 @@ class RclpyTransport:
 
     def unsubscribe(self, subscriptions: Iterable[Any]) -> None:
         for subscription in subscriptions:
+            self._reader.remove(subscription)
             self._node.destroy_subscription(subscription)
 
     def topics(self) -> Mapping[str, Collection[str]]:
@@ -147,6 +155,18 @@ class RclpyTransport:
             qos_overriding_options=override,
             event_callbacks=PublisherEventCallbacks(use_default_callbacks=self._warns()),
         )
+
+    def _info_topic(self, topic: str) -> str:
+        """Name of the topic that announces the format of an audio topic.
+
+        It is `audio_info` beside the topic, whatever that is remapped to. Where the node's own
+        `audio_info` is remapped itself, that counts for the node's own topic.
+        """
+        resolve = self._node.resolve_topic_name
+        own = topic == "audio"
+        if own and resolve("audio_info") != resolve("audio_info", only_expand=True):
+            return "audio_info"
+        return f"{resolve(topic).rpartition('/')[0]}/audio_info"
 
     def _subscription_events(self) -> SubscriptionEventCallbacks:
         return SubscriptionEventCallbacks(use_default_callbacks=self._warns())

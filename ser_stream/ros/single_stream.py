@@ -20,6 +20,7 @@ from ser_stream.ros.node_parameters import (
     asr_settings,
     audio_format,
     changeable_settings,
+    channel,
     open_recognizer,
 )
 from ser_stream.ros.node_transport import NodeTransport
@@ -194,7 +195,7 @@ class SingleStream:
         """The audio source that the parameters describe."""
         kind = self._value("source")
         if kind == "microphone":
-            return Microphone(self._value("device") or None, wait=True)
+            return Microphone(self._value("device") or None, channel(self._value), wait=True)
         if kind == "file":
             return Recording(self._value("file"), realtime=True)
         topic = AudioTopic(audio_format(self._value), now_s=lambda: self._transport.now_ns() * 1e-9)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 
 from ser_stream.audio.block import AudioBlock, AudioSource
-from ser_stream.ros.audio_messages import AudioFormat
+from ser_stream.ros.audio_messages import ANNOUNCED, AudioFormat
 from ser_stream.units import Seconds
 
 logger = logging.getLogger("ser_stream.ros")
@@ -23,7 +23,7 @@ def format_text(sample_rate_hz: int, channels: int) -> str:
 
 def announced_text(audio_type: str, audio_format: AudioFormat) -> str:
     """Return what is known of the sound of a topic before its first message."""
-    if audio_type == "AudioStamped":
+    if audio_type not in ANNOUNCED:
         return "rate and channels as in its messages"
     known = format_text(audio_format.sample_rate_hz, audio_format.channels)
     return f"{known}, {audio_format.sample_format} until audio_info announces another format"

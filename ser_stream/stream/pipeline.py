@@ -159,7 +159,12 @@ class Pipeline:
         settings = self.settings
         keep_sound = self._asr is not None
         windower = StreamWindower(
-            self._windows, settings.turns, settings.channel, source.settle_s, keep_sound
+            self._windows,
+            settings.turns,
+            settings.channel,
+            source.settle_s,
+            keep_sound,
+            source.name,
         )
         session = StreamSession(source, windower, self._scorer)
         with self._lock:

@@ -77,7 +77,7 @@ class PoolCore:
         """
         source = PushedSamples(name, waits=True)
         turns, channel = self.settings.turns, self.settings.channel
-        windower = StreamWindower(self._windows, turns, channel, settle_s, keep_sound=False)
+        windower = StreamWindower(self._windows, turns, channel, settle_s, False, name)
         scorer = WindowScorer(self._network, self.info.name, self._scoring)
         stream = PooledStream(name, StreamSession(source, windower, scorer), on_estimate)
         with self._lock:

@@ -72,7 +72,8 @@ class Recognizer:
         Raises:
             InputError: the source cannot be used, or another stream is running.
         """
-        return self._estimates(open_source(source), on_speech, threading.Event())
+        opened = open_source(source, self.settings.channel)
+        return self._estimates(opened, on_speech, threading.Event())
 
     def push(
         self, samples: Samples, rate: float, on_speech: OnSpeech = _ignore
@@ -130,7 +131,7 @@ class Recognizer:
             InputError: the source cannot be used, or another stream is running.
         """
         loop = asyncio.get_running_loop()
-        opened = open_async_source(source, rate, loop)
+        opened = open_async_source(source, rate, loop, self.settings.channel)
         stopping = threading.Event()
 
         def interrupt() -> None:

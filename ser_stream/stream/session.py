@@ -154,6 +154,7 @@ class StreamSession:
             bad_samples=windower.conditioner.bad_samples,
             scoring_s=0.0 if scoring_since is None else time.monotonic() - scoring_since,
             muted=windower.muted,
+            channel=windower.conditioner.selected,
             source=self._rejection if self.source.connected else self.source.last_error,
             asr=asr,
             text_error=text_error,

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ser_stream.asr.base import NONE, AsrSettings
-from ser_stream.audio.block import Channel
+from ser_stream.audio.block import AUTO as AUTO_CHANNEL
+from ser_stream.audio.block import MIX, Channel
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.engines.names import AUTO, ENGINES
 from ser_stream.errors import InputError
@@ -36,7 +37,8 @@ class RecognizerSettings:
         min_speech_s: seconds of speech that a turn must hold before it is scored.
         min_confidence: estimates with less confidence abstain.
         smoothing: weight of the past in interval estimates, in [0, 1).
-        channel: index of the source's channel, from 0, or "mix": the mean of all channels.
+        channel: index of the source's channel, from 0; "mix": the mean of all channels; or "auto":
+            the channel with the clearest speech, which is chosen while listening.
         engine: what runs the networks: "onnx" (ONNX Runtime), "onnx-int8" (the same with weights
             in eight bits, for models that have them), "torch", or "auto": torch where it is
             installed and there is a GPU, or where the model has no ONNX files, else ONNX Runtime.
@@ -74,9 +76,10 @@ class RecognizerSettings:
         _check_range("min_speech_s", self.min_speech_s, may_be_none=False)
         _check_range("min_confidence", self.min_confidence)
         _check_range("smoothing", self.smoothing)
-        if self.channel != "mix" and not (type(self.channel) is int and self.channel >= 0):
+        is_number = type(self.channel) is int and self.channel >= 0
+        if not is_number and self.channel not in (MIX, AUTO_CHANNEL):
             raise InputError(
-                f"channel: found {self.channel!r}; accepted are numbers from 0 on, and 'mix'"
+                f"channel: found {self.channel!r}; accepted are numbers from 0 on, 'mix' and 'auto'"
             )
         if self.threads is not None and not (type(self.threads) is int and self.threads >= 1):
             raise InputError(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
-from ser_stream.audio.block import AudioBlock, AudioSource
+from ser_stream.audio.block import MIX, AudioBlock, AudioSource, Channel
 from ser_stream.audio.microphone import Microphone
 from ser_stream.audio.recording import Recording
 from ser_stream.errors import InputError
@@ -28,14 +28,17 @@ SOURCE_MEMBERS = (
 _END = object()
 
 
-def open_source(source: AudioSource | str | Path | None) -> AudioSource:
+def open_source(source: AudioSource | str | Path | None, channel: Channel = MIX) -> AudioSource:
     """Return a source, opened from a recording's path, or None for the default microphone.
+
+    Args:
+        channel: the channel of a microphone that will be used.
 
     Raises:
         InputError: the recording cannot be used, or the object is not a source.
     """
     if source is None:
-        return Microphone()
+        return Microphone(channel=channel)
     if isinstance(source, str | Path):
         return Recording(source)
     if missing := [name for name in SOURCE_MEMBERS if not hasattr(source, name)]:
@@ -51,12 +54,14 @@ def open_async_source(
     source: AudioSource | Iterable[Samples] | AsyncIterable[Samples] | str | Path | None,
     rate: float | None,
     loop: asyncio.AbstractEventLoop,
+    channel: Channel = MIX,
 ) -> AudioSource:
     """Return a source as `open_source` does, or from an iterable of sample arrays.
 
     Args:
         rate: sample rate of the arrays in Hz.
         loop: the event loop in which an asynchronous iterable runs.
+        channel: see `open_source`.
 
     Raises:
         InputError: the recording cannot be used, or `rate` is missing or out of place.
@@ -64,7 +69,7 @@ def open_async_source(
     if isinstance(source, str | Path) or not isinstance(source, Iterable | AsyncIterable):
         if rate is not None:
             raise InputError("rate: goes with an iterable of sample arrays; other sources know it")
-        return open_source(source)
+        return open_source(source, channel)
     if rate is None:
         raise InputError("rate: missing; an iterable of sample arrays needs its sample rate in Hz")
     if isinstance(source, AsyncIterable):

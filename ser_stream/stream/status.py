@@ -23,6 +23,8 @@ class StreamStatus:
         bad_samples: number of samples that were NaN, infinite or absurdly large.
         scoring_s: seconds since scoring of the current window began; 0 between windows.
         muted: whether sound is ignored because the robot itself speaks.
+        channel: number of the source's channel that is used; None for the mean of all, and before
+            channel "auto" has chosen one.
         source: the source's current problem, as a line for people; "" for none.
         asr: state of speech recognition; None where none runs.
         text_error: why there are no second estimates at present; "" while there are.
@@ -39,6 +41,7 @@ class StreamStatus:
     bad_samples: int = 0
     scoring_s: Seconds = 0.0
     muted: bool = False
+    channel: int | None = None
     source: str = ""
     asr: AsrStatus | None = None
     text_error: str = ""

@@ -48,6 +48,7 @@ class StreamWindower:
         windows: length and distance of windows; the attribute may be replaced at any time.
         turns: when speech begins and ends.
         channel: which channel of the source is used.
+        name: of the source, for the log.
         settle_s: the source's `settle_s`, see `AudioSource`.
         keep_sound: whether the parts' sound will be needed, see `TurnFeatures`.
 
@@ -71,9 +72,10 @@ class StreamWindower:
         channel: Channel = "mix",
         settle_s: Seconds = 0.0,
         keep_sound: bool = True,
+        name: str = "audio",
     ):
         self.windows = windows
-        self.conditioner = Conditioner(channel)
+        self.conditioner = Conditioner(channel, name)
         self.timeline = Timeline(_reach_s(turns, windows.features.hop_length), settle_s)
         self.level_dbfs = SILENCE_DBFS
         self.muted = False
@@ -147,14 +149,21 @@ class StreamWindower:
 
     def _push(self, block: AudioBlock) -> Analysis:
         clipped_before = self.conditioner.clipped_samples
-        samples = self.conditioner(block)
+        channel_before = self.conditioner.source_channel
+        muted = self.muted or self.timeline.position < self._muted_until
+        samples = self.conditioner(block, muted)
         if len(samples):
             self.level_dbfs = level_dbfs(samples)
-        return self._append(
-            samples,
-            block.time_s - self.conditioner.delay_s,
-            block.captured_at,
-            clipped=self.conditioner.clipped_samples > clipped_before,
+        parts: list[Window | TurnEnd] = []
+        if channel_before not in (None, self.conditioner.source_channel):
+            parts += self._restart(self._position)  # what follows is another microphone's
+        return parts + (
+            yield from self._append(
+                samples,
+                block.time_s - self.conditioner.delay_s,
+                block.captured_at - self.conditioner.held_s,
+                clipped=self.conditioner.clipped_samples > clipped_before,
+            )
         )
 
     def _append(

@@ -8,6 +8,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from channels import with_noise
 from ser_stream.audio.block import AudioBlock
 from ser_stream.audio.conditioner import Conditioner
 from ser_stream.errors import InputError
@@ -66,9 +67,27 @@ def test_mix_averages_all_channels_and_an_index_selects_one():
     np.testing.assert_array_equal(Conditioner(channel=2)(block(samples)), samples[:, 2])
 
 
+@pytest.mark.parametrize("rate_hz", [16_000, 48_000])
+def test_auto_gives_the_samples_of_the_channel_that_it_chooses(speech, rate_hz):
+    samples = soxr.resample(with_noise(speech, 4), 16_000, rate_hz)
+    auto, fourth = Conditioner("auto"), Conditioner(4)
+    heard = []
+    for start in range(0, len(samples), 1_000):
+        heard.append(auto(block(samples[start : start + 1_000], rate_hz)))
+        given_s = sum(map(len, heard)) / 16_000
+        taken_s = min(start + 1_000, len(samples)) / rate_hz
+        assert auto.delay_s == pytest.approx(taken_s - given_s, abs=1e-9)
+    assert (auto.selected, auto.held_s) == (4, 0.0)
+    heard.append(auto.flush())
+    expected = np.concatenate([fourth(block(samples, rate_hz)), fourth.flush()])
+    np.testing.assert_array_equal(np.concatenate(heard), expected)
+
+
 @pytest.mark.parametrize("channel", [2, -1])
 def test_a_channel_that_is_not_there_is_named(channel):
-    with pytest.raises(InputError, match=rf"channel {channel}: .*found: 2; accepted are 0 to 1"):
+    with pytest.raises(
+        InputError, match=rf"channel {channel}: .*found: 2; accepted are 0 to 1, 'mix' and 'auto'"
+    ):
         Conditioner(channel)(block(noise(10, channels=2)))
 
 

@@ -217,6 +217,64 @@ print("connected", mic.connected, mic.last_error)
 
 
 @pytest.mark.microphone
+@pytest.mark.parametrize(
+    ("channel", "opened", "heard"),
+    [(12, 13, {12}), (5, 6, {5}), ("auto", 8, set(range(8))), ("mix", 2, {0, 1})],
+)
+def test_any_channel_of_an_array_behind_a_sound_server_can_be_used(
+    server, tmp_path, channel, opened, heard
+):
+    # ALSA's order of the channels that have names. A server maps channels by name.
+    names = "front-left,front-right,rear-left,rear-right,front-center,lfe,side-left,side-right,"
+    names += ",".join(f"aux{number}" for number in range(8))
+    server.add_sink("array", RATE_HZ, channels=16, channel_map=names)
+    time_s = np.arange(2 * RATE_HZ) / RATE_HZ
+    tones = [0.2 * np.sin(2 * np.pi * (200 + 100 * number) * time_s) for number in range(16)]
+    soundfile.write(tmp_path / "tones.wav", np.stack(tones, axis=1), RATE_HZ)
+    program = f"""
+blocks, samples = Microphone(channel={channel!r}).blocks(), []
+next(blocks)
+print("ready")
+stop = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.readline(), stop.set()), daemon=True).start()
+for block in blocks:
+    samples.append(block.samples)
+    if stop.is_set():
+        break
+samples = np.concatenate(samples)
+spectra = np.abs(np.fft.rfft(samples, axis=0))
+print(json.dumps((np.argmax(spectra, axis=0) * block.sample_rate_hz / len(samples)).tolist()))
+"""
+    with Child(server, program) as child:
+        child.wait_for("ready")
+        server.play(tmp_path / "tones.wav", names)
+        tones_hz = json.loads(child.finish()[-1])
+    assert len(tones_hz) == opened
+    for number in heard:
+        assert tones_hz[number] == pytest.approx(200 + 100 * number, abs=3)
+
+
+def device(name, channels, host_api="ALSA"):
+    return devices.Device(0, name, host_api, channels, 48_000, True)
+
+
+@pytest.mark.parametrize(
+    ("found", "channel", "opened"),
+    [
+        (device("16SoundsUSB: USB Audio (hw:1,0)", 16), 12, 16),
+        (device("16SoundsUSB: USB Audio (hw:1,0)", 16), "mix", 16),
+        (device("ReSpeaker 4 Mic Array: USB Audio (hw:1,0)", 6), "auto", 6),
+        (device("64 inputs (hw:2,0)", 64), "auto", 32),
+        (device("Aggregate", 18, "Core Audio"), "auto", 18),
+        (device("pulse", 32), 40, 32),
+        (device("default", 1), 3, 1),
+    ],
+)
+def test_a_sound_card_is_opened_with_all_its_channels(found, channel, opened):
+    assert microphone.channels_to_open(found, channel) == opened
+
+
+@pytest.mark.microphone
 def test_devices_are_listed_and_found(robot_ears):
     program = """
 from dataclasses import asdict

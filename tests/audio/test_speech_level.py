@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ser_stream.audio.speech_level import TARGET_RMS, SpeechLevel
+from ser_stream.audio.speech_level import TARGET_RMS, SpeechLevel, SpeechLevels
 from ser_stream.audio.voice_activity import FRAME_LENGTH
 
 
@@ -19,3 +19,14 @@ def test_the_speech_level_rises_at_once_and_falls_slowly():
         later = level(quiet)
     assert np.abs(later).max() == pytest.approx(raised[0], rel=0.01)
     assert not level(np.zeros(FRAME_LENGTH, np.float32)).any()
+
+
+def test_channels_have_levels_of_their_own():
+    rng = np.random.default_rng(0)
+    frames = rng.standard_normal((20, 3, FRAME_LENGTH)).astype(np.float32)
+    frames *= np.array([1.0, 1e-3, 0.0], np.float32)[:, np.newaxis]
+    frames[10] *= 5
+    together, alone = SpeechLevels(3), [SpeechLevel() for _ in range(3)]
+    for frame in frames:
+        expected = np.stack([level(part) for level, part in zip(alone, frame, strict=True)])
+        np.testing.assert_allclose(together(frame), expected, rtol=1e-5)

@@ -14,6 +14,7 @@ from ser_stream.audio.voice_activity import (
     FRAME_LENGTH,
     MODEL,
     DetectSpeech,
+    VoiceActivities,
     VoiceActivity,
     detect_together,
 )
@@ -47,6 +48,16 @@ def test_probabilities_frame_by_frame_equal_those_of_the_whole_signal(speech):
         frame_probabilities(VoiceActivity(), samples), expected.ravel(), atol=1e-5
     )
     assert expected.max() > 0.9  # there is speech in it
+
+
+def test_channels_together_get_the_probabilities_of_each_alone(speech):
+    whole = speech[: len(speech) // FRAME_LENGTH * FRAME_LENGTH]
+    channels = np.stack([whole, whole[::-1], np.roll(whole, 40 * FRAME_LENGTH)])
+    activities = VoiceActivities(3)
+    frames = channels.reshape(3, -1, FRAME_LENGTH).swapaxes(0, 1)
+    together = np.array([activities(frame) for frame in frames]).T
+    alone = [frame_probabilities(VoiceActivity(), samples) for samples in channels]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
 def test_streams_together_get_the_probabilities_of_each_alone(speech):

@@ -162,7 +162,7 @@ def test_ten_milliseconds_and_silence_give_no_estimate_and_no_error(listen, tmp_
         (["--hop", "0.33"], "hop: found 0.33 s"),
         (["--window", "60"], "window: found 60 s"),
         (["--channel", "7"], "channel 7"),
-        (["--channel", "left"], "'left'; accepted are mix"),
+        (["--channel", "left"], "'left'; accepted are mix, auto"),
         (["--hop", "soon"], "'soon'"),
         (["--min-confidence", "2"], "min_confidence: found 2.0"),
         (["--device", "x"], "not allowed with"),

@@ -1,41 +1,28 @@
-"""Samples and formats of audio messages, from both packages called audio_common_msgs."""
+"""Samples and formats of audio messages, of all packages that have them."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import soundfile
-from hypothesis import given
-from hypothesis import strategies as st
 
-from audio_messages import audio, info
+from audio_messages import audio, audio_buffer, info
 from ser_stream.errors import InputError
 from ser_stream.ros.audio_messages import (
-    SAMPLE_FORMATS,
     AudioFormat,
-    detect_encoding,
     format_from_info,
-    mp3_frame_length,
+    is_audio_type,
+    message_class,
+    message_type_name,
     samples_from_audio,
+    samples_from_buffer,
     samples_from_bytes,
 )
 
 SINE = (0.5 * np.sin(np.arange(1600) / 5)).astype(np.float32)
-
-
-@pytest.mark.parametrize("name", SAMPLE_FORMATS)
-def test_every_sample_format_gives_the_same_samples(name):
-    kind, offset, full_scale = SAMPLE_FORMATS[name]
-    whole = "f" not in kind
-    scaled = SINE.astype(np.float64) * full_scale + offset
-    data = (np.round(scaled) if whole else scaled).astype(kind).tobytes()
-    samples = samples_from_bytes(data, AudioFormat(sample_format=name))
-    assert samples.shape == (1600, 1)
-    tolerance = 0.6 / full_scale if whole else 0
-    np.testing.assert_allclose(samples[:, 0], SINE, atol=tolerance + 1e-7)
 
 
 def test_channels_are_interleaved():
@@ -73,7 +60,7 @@ def test_contradictions_in_a_message_are_refused(message, error):
     ("changes", "error"),
     [
         ({"coding_format": "MP3"}, "'MP3' is encoded audio; set the publisher's format:=wave"),
-        ({"sample_format": "S24LE"}, "'S24LE'; accepted are S8"),
+        ({"sample_format": "S20LE"}, "'S20LE'; accepted are S8"),
         ({"sample_rate": 1}, "sample rate 1 Hz"),
     ],
 )
@@ -82,46 +69,82 @@ def test_an_announced_format_that_is_not_accepted_is_refused(changes, error):
         format_from_info(info(**changes))
 
 
-def encoded(folder, kind, rate_hz=16_000):
-    """Bytes of a real file of that kind, which lasts 2 s."""
-    path = folder / "sound"
-    soundfile.write(path, np.tile(SINE, 2 * rate_hz // len(SINE)), rate_hz, format=kind)
-    return path.read_bytes()
+@pytest.mark.parametrize(
+    ("data", "channels", "name", "error"),
+    [
+        (b"abc", 1, "S16LE", r"3 bytes are no whole number of 1-channel S16LE samples \(2 bytes"),
+        (bytes(640), 6, "S16LE", r"640 bytes are no whole number of 6-channel S16LE samples \(12"),
+        (bytes(16), 2, "S24LE", r"16 bytes are no whole number of 2-channel S24LE samples \(6 "),
+        (b"", 1, "S16LE", "0 bytes are no whole number"),
+    ],
+)
+def test_bytes_that_do_not_fit_the_format_are_refused(data, channels, name, error):
+    with pytest.raises(InputError, match=error):
+        samples_from_bytes(data, AudioFormat(channels=channels, sample_format=name))
 
 
-@pytest.mark.parametrize("kind", ["MP3", "OGG", "FLAC", "WAV"])
-def test_encoded_bytes_are_refused(tmp_path, kind):
-    data = encoded(tmp_path, kind)
-    with pytest.raises(InputError, match="not samples; set the publisher's format:=wave"):
-        samples_from_bytes(data, AudioFormat(sample_format="U8"))
+def test_encoded_bytes_are_refused():
+    with pytest.raises(InputError, match="MP3, not samples; set the publisher's format:=wave"):
+        samples_from_bytes(b"ID3 and so on", AudioFormat(sample_format="U8"))
 
 
-@pytest.mark.parametrize("rate_hz", [16_000, 22_050, 24_000, 32_000, 44_100, 48_000])
-def test_frames_of_mp3_are_recognised_one_by_one(tmp_path, rate_hz):
-    """audio_capture publishes each frame of the encoder as a message."""
-    data = encoded(tmp_path, "MP3", rate_hz)
-    frames = []
-    while data:
-        length = mp3_frame_length(data)
-        assert length, f"no frame behind {len(frames)} frames"
-        frames.append(data[:length])
-        data = data[length:]
-    samples_per_frame = 1152 if rate_hz >= 32_000 else 576
-    assert len(frames) == pytest.approx(2 * rate_hz / samples_per_frame, abs=4)
-    assert {detect_encoding(frame) for frame in frames} == {"MP3"}
+def test_a_buffer_of_naoqi_names_its_channels_and_its_rate():
+    message = audio_buffer([100, -200, 300, -400, 1, 2, 3, 4])
+    samples, rate_hz = samples_from_buffer(message)
+    assert rate_hz == 48_000
+    np.testing.assert_array_equal(samples * 2**15, [[100, -200, 300, -400], [1, 2, 3, 4]])
 
 
-@given(st.binary(min_size=4, max_size=600))
-def test_samples_that_begin_like_an_mp3_frame_are_samples(rest):
-    data = b"\xff\xfb" + rest[: len(rest) // 2 * 2]
-    length = mp3_frame_length(data)
-    if length != len(data) and data[length : length + 2] != b"\xff\xfb":
-        samples_from_bytes(data, AudioFormat())
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        (audio_buffer([1, 2, 3]), "data has 3 values for the 4 channels of channel_map"),
+        (audio_buffer([]), "data has 0 values"),
+        (audio_buffer([1, 2], channel_map=()), "channel_map: 0 channels; accepted are 1 to 32"),
+        (audio_buffer([1, 2, 3, 4], frequency=0), "sample rate 0 Hz"),
+    ],
+)
+def test_a_buffer_that_contradicts_itself_is_refused(message, error):
+    with pytest.raises(InputError, match=error):
+        samples_from_buffer(message)
 
 
-def test_half_a_sample_is_refused():
-    with pytest.raises(InputError, match="3 bytes are no whole number of 1-channel S16LE"):
-        samples_from_bytes(b"abc", AudioFormat())
+def test_the_package_of_a_message_type_follows_from_its_name():
+    assert message_type_name("AudioDataStamped") == "audio_common_msgs/msg/AudioDataStamped"
+    assert message_type_name("AudioBuffer") == "naoqi_bridge_msgs/msg/AudioBuffer"
+    assert is_audio_type("naoqi_bridge_msgs/msg/AudioBuffer")
+    assert not is_audio_type("audio_common_msgs/msg/AudioBuffer")
+
+
+@pytest.mark.parametrize(
+    ("audio_type", "package", "distribution"),
+    [
+        ("AudioBuffer", "naoqi_bridge_msgs", "naoqi-bridge-msgs"),
+        ("AudioData", "audio_common_msgs", "audio-common-msgs"),
+    ],
+)
+def test_a_package_that_is_missing_is_named(monkeypatch, audio_type, package, distribution):
+    monkeypatch.setitem(sys.modules, f"{package}.msg", None)  # as if it were not installed
+    error = f"{audio_type} needs the package {package}.*install ros-<distro>-{distribution}"
+    with pytest.raises(InputError, match=error):
+        message_class(audio_type)
+
+
+@pytest.mark.parametrize(
+    ("installed", "audio_type", "accepted"),
+    [
+        (("AudioData", "AudioDataStamped", "AudioInfo"), "AudioStamped", "AudioData, AudioDataSt"),
+        (("AudioData", "AudioInfo", "AudioStamped"), "AudioData", "AudioStamped"),
+    ],
+    ids=["ros-drivers", "mgonzs13"],
+)
+def test_the_other_package_of_that_name_is_recognised(monkeypatch, installed, audio_type, accepted):
+    messages = SimpleNamespace(**{name: type(name, (), {}) for name in installed})
+    monkeypatch.setitem(sys.modules, "audio_common_msgs", SimpleNamespace(msg=messages))
+    monkeypatch.setitem(sys.modules, "audio_common_msgs.msg", messages)
+    with pytest.raises(InputError, match=f"installed audio_common_msgs are {accepted}"):
+        message_class(audio_type)
+    assert message_class(accepted.split(",")[0]).__name__ == accepted.split(",")[0]
 
 
 def test_neither_ros_nor_torch_is_imported():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from array import array
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ import soxr
 
 from pulse import PulseServer
 from ros_graph import AudioPublisher, SimulatedClock, audio_kinds, diagnosis, node, stamp_s, types
+from ser_stream.errors import InputError
+from ser_stream.ros.audio_messages import AUDIO_TYPES, message_class
 
 pytestmark = pytest.mark.ros
 
@@ -99,6 +102,116 @@ def test_the_sample_rate_may_change_during_a_stream(
     assert second["level_dbfs"] == pytest.approx(first["level_dbfs"], abs=0.5)
 
 
+def needs_bytes():
+    """Skip where the installed audio_common_msgs announces no format."""
+    if "AudioDataStamped" not in audio_kinds():
+        pytest.skip("the installed audio_common_msgs holds the format in every message")
+
+
+@pytest.mark.parametrize(
+    ("remaps", "audio", "audio_info"),
+    [
+        (["audio:=/robot/mic/audio_stamped"], "/robot/mic/audio_stamped", "/robot/mic/audio_info"),
+        (["audio:=/mic/audio", "audio_info:=/format"], "/mic/audio", "/format"),
+        (["audio_info:=format"], "/audio", "/format"),
+        (["__ns:=/robot1"], "/robot1/audio", "/robot1/audio_info"),
+    ],
+)
+def test_the_format_is_announced_beside_the_topic_wherever_that_is(
+    observer, tmp_path, tiny_model, sentence, remaps, audio, audio_info
+):
+    """audio_capture with six channels of 24 bits at 48 kHz: speech is on channel 4."""
+    needs_bytes()
+    from audio_common_msgs.msg import AudioInfo
+
+    namespace = "/robot1" if "__ns:=/robot1" in remaps else ""
+    utterances = observer.subscribe(f"{namespace}/emotion/utterance", types()[0])
+    channels = np.zeros((3 * len(sentence), 6), np.float32)
+    channels[:, 4] = soxr.resample(sentence, RATE_HZ, 48_000)
+    whole = np.round(channels * (2**23 - 1)).astype("<i4")
+    packed = whole.view(np.uint8).reshape(len(whole), 6, 4)[:, :, :3]
+    publisher = AudioPublisher(observer, sentence, "AudioDataStamped", topic=audio)
+    with node(tmp_path, *remaps, source="topic", model=str(tiny_model), channel="4"):
+        publisher.wait_for_subscriber()
+        announcer = observer.node.create_publisher(AudioInfo, audio_info, 1)
+        observer.wait(lambda: announcer.get_subscription_count() > 0)
+        about = dict(sample_rate=48_000, channels=6, sample_format="S24LE")
+        announcer.publish(AudioInfo(coding_format="wave", **about))
+        observer.spin(0.5)
+        started = time.monotonic()
+        for start in range(0, len(packed), 1536):
+            observer.spin(max(0.0, started + start / 48_000 - time.monotonic()))
+            publisher.send(packed[start : start + 1536].tobytes())
+        observer.wait(lambda: utterances)
+    assert "no whole number" not in (tmp_path / "log").read_text()
+
+
+def test_channels_above_8_of_a_topic_can_be_chosen_and_auto_finds_them(
+    observer, received, tmp_path, tiny_model, sentence
+):
+    utterances, _, reports = received
+    kind = audio_kinds()[-1]
+    sound = np.random.default_rng(0).standard_normal((len(sentence), 16)) * 0.05
+    sound[:, 12] = sentence
+    publisher = AudioPublisher(observer, sound.astype(np.float32), kind)
+    parameters = dict(audio_channels=16) if kind != "AudioStamped" else {}
+    for count, channel in enumerate(("12", "auto"), start=1):
+        with listening(tmp_path, tiny_model, kind, channel=channel, **parameters):
+            publisher.play(block_s=0.01)
+            observer.wait(lambda n=count: len(utterances) == n)
+            observer.wait(lambda: values(reports)["channel"] == "12")
+    assert "channel 12 of 16 selected" in (tmp_path / "log").read_text()
+
+
+def values(reports):
+    """Values of the newest report on speech emotion."""
+    statuses = [status for report in reports for status in report.status]
+    newest = [status for status in statuses if "speech emotion" in status.name][-1]
+    return {value.key: value.value for value in newest.values}
+
+
+def test_a_buffer_of_naoqi_is_recognised(observer, received, tmp_path, tiny_model, sentence):
+    """Four microphones of a Pepper at 48 kHz, in blocks of 85 ms; speech is on the third."""
+    messages = pytest.importorskip("naoqi_bridge_msgs.msg")
+    utterances, details, _ = received
+    sound = np.zeros((3 * len(sentence), 4), np.int16)
+    sound[:, 2] = soxr.resample(sentence, RATE_HZ, 48_000) * 2**15
+    publisher = observer.node.create_publisher(messages.AudioBuffer, "audio", 10)
+    with listening(tmp_path, tiny_model, "AudioBuffer", channel="2"):
+        observer.wait(lambda: publisher.get_subscription_count() > 0)
+        started = time.monotonic()
+        for start in range(0, len(sound), 4096):
+            part = sound[start : start + 4096]
+            observer.spin(max(0.0, started + (start + len(part)) / 48_000 - time.monotonic()))
+            message = messages.AudioBuffer(frequency=48_000, channel_map=[3, 5, 0, 2])
+            message.header.stamp = observer.node.get_clock().now().to_msg()
+            message.data = array("h", part.tobytes())
+            publisher.publish(message)
+        observer.wait(lambda: utterances)
+    utterance = json.loads(details[-1].data)
+    assert utterance["end_s"] - utterance["start_s"] == pytest.approx(3.5, abs=0.6)
+
+
+def test_a_message_type_that_is_not_installed_fails_activation_with_one_line(
+    observer, tmp_path, tiny_model
+):
+    missing = next(kind for kind in AUDIO_TYPES if not is_installed(kind))
+    with listening(tmp_path, tiny_model, missing) as process:
+        observer.wait(lambda: "[ERROR]" in (tmp_path / "log").read_text())
+        assert process.poll() is None
+    errors = [line for line in (tmp_path / "log").read_text().splitlines() if "[ERROR]" in line]
+    assert len(errors) == 1
+    assert f"audio_type: {missing} needs" in errors[0] or f"found {missing}; acc" in errors[0]
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def is_installed(kind):
+    try:
+        return bool(message_class(kind))
+    except InputError:
+        return False
+
+
 def test_a_bag_that_is_replayed_twice_is_recognised_twice(
     observer, received, tmp_path, tiny_model, sentence
 ):
@@ -139,8 +252,7 @@ def test_mp3_bytes_are_reported_once_and_the_node_continues(
 
 
 def test_stereo_declared_as_mono_is_reported(observer, received, tmp_path, tiny_model, sentence):
-    if "AudioDataStamped" not in audio_kinds():
-        pytest.skip("the installed audio_common_msgs holds the channels in every message")
+    needs_bytes()
     *_, reports = received
     stereo = np.repeat(np.tile(sentence, 2), 2)  # interleaved: twice the samples each second
     publisher = AudioPublisher(observer, stereo, rate_hz=2 * RATE_HZ)

@@ -63,7 +63,7 @@ def test_without_its_text_model_the_recogniser_works_with_audio_alone(tiny_model
     ("changes", "error"),
     [
         ({"model": "nonsense"}, "'nonsense': no such folder"),
-        ({"channel": "left"}, "channel: found 'left'; accepted are mix, or a number from 0"),
+        ({"channel": "left"}, "channel: found 'left'; accepted are mix, auto, or a number from 0"),
     ],
 )
 def test_a_parameter_that_cannot_be_used_is_named(tiny_model, changes, error):

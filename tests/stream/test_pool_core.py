@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from channels import with_noise
 from paths import DEMO
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.errors import InputError
@@ -69,6 +70,22 @@ def run(core, *listeners):
             listener.push_next()
         while core.run_once():
             pass
+
+
+def test_each_stream_chooses_a_channel_of_its_own(model, alone):
+    core = PoolCore(RecognizerSettings(model=model, channel="auto"), max_streams=8)
+    names = sorted(RECORDINGS)[:3]
+    arrays = [with_noise(RECORDINGS[name], place) for place, name in enumerate(names)]
+    listeners = [Listener(core, *named) for named in zip(names, arrays, strict=True)]
+    run(core, *listeners)
+    channels = [listener.stream.status().channel for listener in listeners]
+    assert channels == [0, 1, 2]
+    for name, listener in zip(names, listeners, strict=True):
+        found, expected = listener.estimates, alone[name]
+        assert [e.turn for e in found if e.trigger == "utterance"] == [
+            e.turn for e in expected if e.trigger == "utterance"
+        ]
+    core.abandon()
 
 
 def check_equal(found, expected):

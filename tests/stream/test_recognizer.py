@@ -4,7 +4,9 @@ import threading
 
 import numpy as np
 import pytest
+import soundfile
 
+from channels import RATE_HZ, with_noise
 from ser_stream.audio.recording import Recording
 from ser_stream.errors import InputError
 from ser_stream.stream.recognizer import Recognizer
@@ -148,6 +150,46 @@ def test_a_muted_recogniser_gives_no_estimates_until_it_is_unmuted(recognizer, s
     assert list(recognizer.stream(speech_path))
 
 
+def described(estimates):
+    """What the estimates of a stream are, apart from when they were computed."""
+    return [(e.trigger, e.turn, e.start_s, e.end_s, e.scores, e.level_dbfs) for e in estimates]
+
+
+@pytest.fixture(scope="module")
+def array_path(speech, tmp_path_factory):
+    """A recording of six channels, of which channel 3 has speech, after 2 s without."""
+    path = tmp_path_factory.mktemp("array") / "array.wav"
+    samples = with_noise(np.pad(speech, (2 * RATE_HZ, RATE_HZ)), 3)
+    soundfile.write(path, samples, RATE_HZ, subtype="FLOAT")
+    return path
+
+
+def test_the_channel_chosen_by_itself_gives_the_estimates_of_that_channel(tiny_model, array_path):
+    right = list(Recognizer(tiny_model, channel=3).stream(array_path))
+    auto = Recognizer(tiny_model, channel="auto")
+    assert auto.status.channel is None
+    found = list(auto.stream(array_path))
+    assert auto.status.channel == 3
+    assert len(right) > 3
+    assert [(e.trigger, e.turn) for e in found] == [(e.trigger, e.turn) for e in right]
+    # Voice activity begins anew where the channel is chosen: a turn may begin a frame later.
+    assert [e.end_s for e in found] == pytest.approx([e.end_s for e in right], abs=0.07)
+    assert [e.arousal for e in found] == pytest.approx([e.arousal for e in right], abs=0.02)
+
+
+def test_a_channel_is_chosen_alike_in_recordings_in_live_sound_and_in_pushed_samples(
+    tiny_model, array_path
+):
+    auto = Recognizer(tiny_model, channel="auto")
+    expected = described(auto.stream(array_path))
+    assert described(auto.stream(Recording(array_path, realtime=True))) == expected
+    samples, rate_hz = soundfile.read(array_path, dtype="float32")
+    pushed = []
+    for start in range(0, len(samples), 3_333):
+        pushed += auto.push(samples[start : start + 3_333], rate_hz)
+    assert described(pushed + auto.finish()) == expected
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -159,7 +201,7 @@ def test_a_muted_recogniser_gives_no_estimates_until_it_is_unmuted(recognizer, s
         ({"min_confidence": -1}, "min_confidence: found -1"),
         ({"min_speech_s": 60}, "min_speech_s: found 60"),
         ({"min_speech_s": None}, "min_speech_s: found None; accepted are 0.1 to 10.0"),
-        ({"channel": "1"}, "channel: found '1'; accepted are numbers from 0 on, and 'mix'"),
+        ({"channel": "1"}, "channel: found '1'; accepted are numbers from 0 on, 'mix'"),
         ({"device": "tpu"}, "device 'tpu'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Messages of both packages called audio_common_msgs, without ROS: attributes by field name."""
+"""Messages of audio of all packages, without ROS: attributes by field name."""
 
 from __future__ import annotations
 
@@ -38,3 +38,13 @@ def audio_data_stamped(data, time_s, frame_id=""):
 def audio_stamped(content, time_s):
     """Return an AudioStamped of mgonzs13."""
     return SimpleNamespace(header=stamped(time_s), audio=content)
+
+
+def audio_buffer(samples, time_s=1.0, channel_map=(3, 5, 0, 2), frequency=48_000):
+    """Return an AudioBuffer of naoqi_bridge_msgs."""
+    return SimpleNamespace(
+        header=stamped(time_s),
+        frequency=frequency,
+        channel_map=array("B", channel_map),
+        data=array("h", samples),
+    )

@@ -68,17 +68,21 @@ class PulseServer:
             self._process.wait()
             self._process = None
 
-    def add_sink(self, name: str, rate_hz: int = 48_000, channels: int = 1) -> None:
+    def add_sink(
+        self, name: str, rate_hz: int = 48_000, channels: int = 1, channel_map: str = ""
+    ) -> None:
         """A sink which sound comes back from: its monitor is a microphone."""
         options = f"sink_name={name} rate={rate_hz} channels={channels}".split()
+        options += [f"channel_map={channel_map}"] if channel_map else []
         self._run("pactl", "load-module", "module-null-sink", *options, check=True)
 
     def remove_sinks(self) -> None:
         self._run("pactl", "unload-module", "module-null-sink", check=True)
 
-    def play(self, path: str | Path) -> None:
-        """Play a sound file; returns at its end."""
-        self._run("paplay", str(path), check=True)
+    def play(self, path: str | Path, channel_map: str = "") -> None:
+        """Play a sound file; returns at its end. The server maps channels by their names."""
+        options = [f"--channel-map={channel_map}"] if channel_map else []
+        self._run("paplay", *options, str(path), check=True)
 
     def _run(self, *command: str, check: bool = False) -> subprocess.CompletedProcess:
         return subprocess.run(command, env=self.env, check=check, capture_output=True, timeout=30)
