@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
 from ser_stream.emotion import AUDIO, UTTERANCE, EmotionEstimate, valence_arousal
 from ser_stream.engines.base import Network
 from ser_stream.engines.calls import Asking, answered
+from ser_stream.errors import InputError
 from ser_stream.features.speaker_memory import FORGET_S, SpeakerMemory
 from ser_stream.models.calibration import Calibration
 from ser_stream.stream.decoding import TurnDecoder, TurnMean
+from ser_stream.stream.guarded import is_finite
 from ser_stream.stream.scores import Scores
 from ser_stream.stream.turn_encoder import TurnEncoder, WholeTurn
 from ser_stream.stream.window import TurnEnd, TurnFeatures, Window
@@ -36,6 +39,10 @@ class ScoringSettings:
     min_speech: Seconds
 
 
+class _NotFiniteError(Exception):
+    """The network's answer for a window holds NaN or infinite values."""
+
+
 class WindowScorer:
     """Scores the windows and turn ends of one stream, in order.
 
@@ -44,6 +51,7 @@ class WindowScorer:
         name: name of the model, for the estimates.
         memory: speaker memory of the turns before the stream; None: an empty one, for a model that
             has one.
+        note: called for each window that `scoring` scores: whether its answer was finite.
 
     Attributes:
         settings: may be replaced at any time.
@@ -55,8 +63,10 @@ class WindowScorer:
         name: str,
         settings: ScoringSettings,
         memory: SpeakerMemory | None = None,
+        note: Callable[[bool], None] = lambda finite: None,
     ):
         self.settings = settings
+        self._note = note
         self._network = network
         self._name = name
         self._memory = memory or new_speaker_memory(network)
@@ -69,23 +79,42 @@ class WindowScorer:
         if self._memory is not None:
             self._memory.reset()
 
-    def __call__(self, part: Window | TurnEnd) -> EmotionEstimate:
-        """Return the estimate of a window or a whole turn, without words."""
-        return self.score(part).estimate()
+    def __call__(self, part: Window | TurnEnd) -> EmotionEstimate | None:
+        """Return the estimate of a window or a whole turn, without words; see `score`."""
+        scores = self.score(part)
+        return scores.estimate() if scores else None
 
-    def score(self, part: Window | TurnEnd) -> Scores:
-        """Return the calibrated scores of a window or a whole turn."""
+    def score(self, part: Window | TurnEnd) -> Scores | None:
+        """Return the calibrated scores of a window or a whole turn.
+
+        None where the network's answer is not finite: the estimate is withheld. Nothing of it is
+        kept for later windows.
+        """
         return answered(self._network, self.scoring(part))
 
     def logits(self, part: Window | TurnEnd) -> np.ndarray:
-        """Return smoothed logits (labels,) of a window, or a whole turn's log-probabilities."""
-        return answered(self._network, self._outputs(part))[0]
+        """Return smoothed logits (labels,) of a window, or a whole turn's log-probabilities.
 
-    def scoring(self, part: Window | TurnEnd) -> Asking[Scores]:
+        Raises:
+            InputError: the network's answer is not finite.
+        """
+        try:
+            return answered(self._network, self._outputs(part))[0]
+        except _NotFiniteError as error:
+            raise InputError(
+                "model: its answer holds NaN or infinite values; train it again"
+            ) from error
+
+    def scoring(self, part: Window | TurnEnd) -> Asking[Scores | None]:
         """Score as `score` does, yielding the calls of the network to whoever answers them."""
         settings = self.settings
         calibration = settings.calibration[part.trigger]
-        logits, affect = yield from self._outputs(part)
+        try:
+            logits, affect = yield from self._outputs(part)
+        except _NotFiniteError:
+            self._note(False)
+            return None
+        self._note(True)
         probabilities = calibration.probabilities(logits)
         scores = dict(zip(self._network.labels, map(float, probabilities), strict=True))
         valence, arousal = valence_arousal(scores) if affect is None else map(float, affect)
@@ -118,6 +147,9 @@ class WindowScorer:
         """Return `logits`, and valence and arousal (2,) of a model that has them, else None."""
         turn = self._state_of(part.features, part.turn_start_s)
         outputs = yield from turn.encoder.outputs(part.n_frames)
+        if not is_finite(outputs.logits, outputs.affect, outputs.statistics):
+            self._drop_steps(turn, part)
+            raise _NotFiniteError
         affect = outputs.affect
         logits = outputs.logits.astype(np.float64)
         smoothed = turn.logits.add(logits, part.weight_s, part.covers_turn)
@@ -140,6 +172,14 @@ class WindowScorer:
                 features.number, encoder, TurnDecoder(smoothing), TurnMean(smoothing)
             )
         return turn
+
+    def _drop_steps(self, turn: _TurnState, part: Window | TurnEnd) -> None:
+        """Forget the steps and the state of the network, which may hold NaN; see `_TurnState`."""
+        if part.trigger == UTTERANCE:
+            self._turn = None
+            return
+        # The turn's next window computes its steps anew, from the turn's start.
+        self._turn = dataclasses.replace(turn, encoder=turn.encoder.restarted())
 
     def _speaker_offset(self, turn_start_s: Seconds) -> np.ndarray | None:
         """Return the speaker memory's offset for a new turn, see `SpeakerMemory`."""
@@ -164,6 +204,8 @@ class WindowScorer:
             entry = turn.encoder.mean_frame(part.n_frames)
         else:
             entry = statistics.astype(np.float64)
+        if not is_finite(entry):  # the memory would stay so for all later turns
+            return
         self._memory.update(entry, part.n_frames * self._network.features.frame_s)
         self._remembered_until_s = part.end_s
 

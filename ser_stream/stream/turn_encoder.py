@@ -60,6 +60,8 @@ class TurnEncoder:
         window_steps: int,
         offset: np.ndarray | None = None,
     ):
+        self._network = network
+        self._offset = offset
         self._framing = network.framing
         self._features = network.features
         self._frames = frames
@@ -73,6 +75,10 @@ class TurnEncoder:
         self._first = 0  # number of the first step in `_steps`
         self._steps: Array | None = None  # (steps, n)
         self._state: State | None = None  # of a recurrent network, behind the last step
+
+    def restarted(self) -> TurnEncoder:
+        """Return an encoder of the same turn that has computed nothing yet."""
+        return TurnEncoder(self._network, self._frames, self._window_steps, self._offset)
 
     def outputs(self, n_frames: int) -> Asking[Outputs]:
         """Return the outputs of the window that ends with frame `n_frames`, exclusive."""

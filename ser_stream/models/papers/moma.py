@@ -55,6 +55,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import mean_over_time, valid_steps
 from ser_stream.models.base import EmotionModel
+from ser_stream.models.options import Frames, Repeats, Size
 from ser_stream.models.recurrent import hidden_states
 from ser_stream.models.registry import register
 
@@ -100,10 +101,10 @@ class Moma(EmotionModel):
         self,
         labels: tuple[str, ...],
         features: LogMelConfig,
-        blocks: int = 3,
-        hidden: int = 512,
-        context: int = 128,
-        window_frames: int = 500,
+        blocks: Repeats = 3,
+        hidden: Size = 512,
+        context: Size = 128,
+        window_frames: Frames = 500,
     ):
         super().__init__(labels, features)
         if blocks < 0:
