@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,9 @@ def run(cases: int) -> tuple[dict[str, Counter[str]], list[str], float]:
             outcome = _outcome(mutation, found, originals[mutation.engine])
             counts[mutation.kind][outcome] += 1
             peak_mb = max(peak_mb, found.get("peak_mb", 0.0))
+            shutil.rmtree(folder)
+            if number % 100 == 99:
+                print(f"{number + 1} of {cases} models", file=sys.stderr, flush=True)
             if outcome not in GOOD:
                 wrong.append(f"case {number}, {mutation}: {outcome}: {str(found)[:1000]}")
     return counts, wrong, peak_mb
@@ -162,7 +166,7 @@ def _work() -> int:
 
     logging.getLogger("ser_stream").setLevel(logging.CRITICAL)
     samples, rate = soundfile.read(RECORDING, dtype="float32")
-    samples = samples[: 3 * rate]
+    samples = samples[: 2 * rate]
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     for line in sys.stdin:
         folder, engine = json.loads(line)

@@ -118,8 +118,3 @@ class GuardedNetwork:
             for name in ("labels", "features", "framing", "remembers_statistics")
         )
         return same and np.array_equal(network.prior_statistics, self.prior_statistics)
-
-
-def is_finite(*arrays: Array | None) -> bool:
-    """Return whether all values of all arrays are finite numbers."""
-    return all(array is None or bool(np.isfinite(array).all()) for array in arrays)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
@@ -14,11 +15,12 @@ from ser_stream.errors import InputError
 from ser_stream.features.speaker_memory import FORGET_S, SpeakerMemory
 from ser_stream.models.calibration import Calibration
 from ser_stream.stream.decoding import TurnDecoder, TurnMean
-from ser_stream.stream.guarded import is_finite
 from ser_stream.stream.scores import Scores
-from ser_stream.stream.turn_encoder import TurnEncoder, WholeTurn
+from ser_stream.stream.turn_encoder import NotFiniteError, TurnEncoder, WholeTurn, is_finite
 from ser_stream.stream.window import TurnEnd, TurnFeatures, Window
 from ser_stream.units import Seconds
+
+NOT_FINITE = "model: its answer holds NaN or infinite values; train the model again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,10 +39,6 @@ class ScoringSettings:
     smoothing: float
     calibration: dict[str, Calibration]
     min_speech: Seconds
-
-
-class _NotFiniteError(Exception):
-    """The network's answer for a window holds NaN or infinite values."""
 
 
 class WindowScorer:
@@ -100,10 +98,8 @@ class WindowScorer:
         """
         try:
             return answered(self._network, self._outputs(part))[0]
-        except _NotFiniteError as error:
-            raise InputError(
-                "model: its answer holds NaN or infinite values; train it again"
-            ) from error
+        except NotFiniteError as error:
+            raise InputError(NOT_FINITE) from error
 
     def scoring(self, part: Window | TurnEnd) -> Asking[Scores | None]:
         """Score as `score` does, yielding the calls of the network to whoever answers them."""
@@ -111,7 +107,7 @@ class WindowScorer:
         calibration = settings.calibration[part.trigger]
         try:
             logits, affect = yield from self._outputs(part)
-        except _NotFiniteError:
+        except NotFiniteError:
             self._note(False)
             return None
         self._note(True)
@@ -141,15 +137,18 @@ class WindowScorer:
         All parts of the turns before it must have been scored: the speaker memory holds them.
         """
         encoder = self._state_of(features, turn_start_s).encoder
-        yield from encoder.encode_ahead(n_frames)
+        with contextlib.suppress(NotFiniteError):  # the next window tries again, and is counted
+            yield from encoder.encode_ahead(n_frames)
 
     def _outputs(self, part: Window | TurnEnd) -> Asking[tuple[np.ndarray, np.ndarray | None]]:
         """Return `logits`, and valence and arousal (2,) of a model that has them, else None."""
         turn = self._state_of(part.features, part.turn_start_s)
-        outputs = yield from turn.encoder.outputs(part.n_frames)
-        if not is_finite(outputs.logits, outputs.affect, outputs.statistics):
-            self._drop_steps(turn, part)
-            raise _NotFiniteError
+        try:
+            outputs = yield from turn.encoder.outputs(part.n_frames)
+        except NotFiniteError:
+            if part.trigger == UTTERANCE:
+                self._turn = None
+            raise
         affect = outputs.affect
         logits = outputs.logits.astype(np.float64)
         smoothed = turn.logits.add(logits, part.weight_s, part.covers_turn)
@@ -172,14 +171,6 @@ class WindowScorer:
                 features.number, encoder, TurnDecoder(smoothing), TurnMean(smoothing)
             )
         return turn
-
-    def _drop_steps(self, turn: _TurnState, part: Window | TurnEnd) -> None:
-        """Forget the steps and the state of the network, which may hold NaN; see `_TurnState`."""
-        if part.trigger == UTTERANCE:
-            self._turn = None
-            return
-        # The turn's next window computes its steps anew, from the turn's start.
-        self._turn = dataclasses.replace(turn, encoder=turn.encoder.restarted())
 
     def _speaker_offset(self, turn_start_s: Seconds) -> np.ndarray | None:
         """Return the speaker memory's offset for a new turn, see `SpeakerMemory`."""
@@ -228,8 +219,15 @@ def new_speaker_memory(network: Network) -> SpeakerMemory | None:
 
 
 def warm_up(network: Network, window_frames: int) -> None:
-    """Run the network on windows of zeros, because its first calls are slow."""
+    """Run the network on windows of zeros, because its first calls are slow.
+
+    Raises:
+        InputError: an answer is not finite.
+    """
     frames = WholeTurn(np.zeros((window_frames, network.features.dimension), np.float32))
     for _ in range(2):
         encoder = TurnEncoder(network, frames, network.framing.window_steps)
-        answered(network, encoder.outputs(window_frames))
+        try:
+            answered(network, encoder.outputs(window_frames))
+        except NotFiniteError as error:
+            raise InputError(NOT_FINITE) from error

@@ -19,8 +19,8 @@ from ser_stream.errors import InputError
 from ser_stream.features.segments import segment
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.decoding import mean_scores
-from ser_stream.stream.guarded import is_finite
 from ser_stream.stream.scores import Scores
+from ser_stream.stream.turn_encoder import is_finite
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word, words_between

@@ -195,7 +195,7 @@ def _export(
         torch.onnx.export(
             network.eval(),
             tuple(inputs.values()),
-            content,
+            content,  # type: ignore[arg-type]  # a file in memory is accepted
             input_names=list(inputs),
             output_names=outputs,
             dynamic_axes={name: dict(named) for name, named in axes.items()},

@@ -11,11 +11,14 @@ import soundfile
 from faulty import FaultyNetwork
 from paths import DEMO
 from ser_stream.engines.choose import open_network
+from ser_stream.models.calibration import Calibration
 from ser_stream.models.info import SHIPPED
 from ser_stream.stream import guarded, opening
 from ser_stream.stream.pool_core import PoolCore
 from ser_stream.stream.recognizer import Recognizer
+from ser_stream.stream.scoring import ScoringSettings, WindowScorer
 from ser_stream.stream.settings import RecognizerSettings
+from turns import two_turns
 
 RATE = 16_000
 SOUND = [soundfile.read(path, dtype="float32")[0] for path in sorted(DEMO.glob("*.flac"))]
@@ -89,16 +92,17 @@ def test_a_poisoned_state_does_not_outlive_its_window(monkeypatch, model, undist
     agree([e for e in found if e[0] == "interval"][-5:], last)
 
 
-def test_a_failed_turn_is_not_remembered(monkeypatch):
-    """The speaker memory of a network with statistics stays finite, and as without the turn."""
-    n_first = len(push(Recognizer("default", engine="onnx"), SOUND[0]))
-    recognizer, _ = recognizer_of(
-        monkeypatch, "default", scores=lambda n: n == WARM_UP + n_first - 1
-    )
-    after = push(recognizer, np.concatenate(SOUND[:2]))[n_first - 1 :]
-    assert recognizer.status.failed_windows == 1
-    alone = push(Recognizer("default", engine="onnx"), SOUND[1])
-    np.testing.assert_allclose([e[2] for e in after], [e[2] for e in alone], atol=0.02)
+def test_a_failed_turn_is_not_remembered(speech):
+    """The speaker memory is as if the turn had not been."""
+    network = open_network("default", "onnx")[0]
+    first, second = two_turns(speech, features=network.features)
+    calibration = {"interval": Calibration(), "utterance": Calibration()}
+    settings = ScoringSettings(network.framing.window_steps, 0.0, calibration, 0.7)
+    faulty = FaultyNetwork(network, scores=lambda n: n == len(first) - 1)
+    disturbed, alone = (WindowScorer(each, "", settings) for each in (faulty, network))
+    assert [disturbed.score(part) is None for part in first] == [False] * (len(first) - 1) + [True]
+    for part in second:
+        assert disturbed.score(part).scores == alone.score(part).scores
 
 
 def test_after_repeated_failures_the_model_is_opened_again(monkeypatch, model, undisturbed, caplog):
@@ -155,6 +159,8 @@ def test_weights_that_are_damaged_in_memory_are_loaded_again(monkeypatch, tiny_m
 
 
 def test_a_stream_that_fails_does_not_disturb_the_others_of_a_pool(monkeypatch, model):
+    alone = push(Recognizer(model, engine="onnx"), SOUND[1])
+
     def open_faulty(*arguments):
         network, info = open_network(*arguments)
         return FaultyNetwork(network, scores=lambda n: n >= WARM_UP, rows=0), info
@@ -173,8 +179,8 @@ def test_a_stream_that_fails_does_not_disturb_the_others_of_a_pool(monkeypatch, 
         stream.sound.end()
     while core.run_once():
         pass
-    alone = push(Recognizer(model, engine="onnx"), SOUND[1])
-    assert found["first"] == [] and streams["first"].status().failed_windows == len(alone)
+    failed = streams["first"].status().failed_windows
+    assert failed > 0 and len(found["first"]) == len(alone) - failed
     assert streams["second"].status().failed_windows == 0
     np.testing.assert_allclose(
         [list(e.scores.values()) for e in found["second"]], [e[2][:-2] for e in alone], atol=1e-4

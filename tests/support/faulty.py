@@ -13,13 +13,13 @@ class FaultyNetwork:
     Args:
         network: answers all other calls.
         encodes, scores: whether the nth call, from 0, of `encode` and of `score` fails.
-        rows: the rows of a batch that fail; None: all.
+        rows: the rows of a batch of two that fail, and none of a single call; None: all.
     """
 
     def __init__(self, network, encodes=lambda n: False, scores=lambda n: False, rows=None):
         self._network = network
         self._encodes, self._scores = encodes, scores
-        self._rows = slice(None) if rows is None else rows
+        self._rows = rows
         self.n_encodes = self.n_scores = 0
 
     def __getattr__(self, name):
@@ -41,5 +41,8 @@ class FaultyNetwork:
 
     def _failed(self, array):
         array = array.copy()
-        array[self._rows] = np.nan
+        if self._rows is None:
+            array[:] = np.nan
+        elif len(array) > 1:
+            array[self._rows] = np.nan
         return array
