@@ -63,7 +63,8 @@ def checked_options(network: type, options: Mapping[str, Any], where: str) -> di
         InputError: an option is of another type, or beyond its limits.
     """
     types = option_types(network)
-    return {
-        name: convert_value(value, types[name], where, name) if name in types else value
-        for name, value in options.items()
-    }
+    checked = {}
+    for name, value in options.items():
+        given = list(value) if isinstance(value, tuple) else value  # by a caller in Python
+        checked[name] = convert_value(given, types[name], where, name) if name in types else value
+    return checked

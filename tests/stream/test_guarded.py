@@ -84,10 +84,10 @@ def test_one_failed_window_is_withheld_and_the_others_are_as_without_it(
 
 
 def test_a_poisoned_state_does_not_outlive_its_window(monkeypatch, model, undisturbed):
-    """NaN in the steps and the state of a turn: the next window computes them anew."""
-    recognizer, _ = recognizer_of(monkeypatch, model, encodes=lambda n: n == 12)
+    """NaN in the steps and the state of a turn: later windows compute them anew."""
+    recognizer, _ = recognizer_of(monkeypatch, model, encodes=lambda n: 12 <= n < 32)
     found = push(recognizer)
-    assert 1 <= recognizer.status.failed_windows < guarded.FAILURES_BEFORE_RELOAD + 3
+    assert 1 <= recognizer.status.failed_windows <= guarded.FAILURES_BEFORE_RELOAD
     last = [e for e in undisturbed if e[0] == "interval"][-5:]
     agree([e for e in found if e[0] == "interval"][-5:], last)
 
