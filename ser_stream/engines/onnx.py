@@ -16,7 +16,6 @@ Inputs and outputs that a network has no use for are absent.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.base import StreamingFeatureConfig
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
+from ser_stream.files import sha256_of
 from ser_stream.models.folder import model_file
 from ser_stream.models.framing import Framing
 from ser_stream.models.info import ModelInfo, OnnxExport
@@ -203,7 +203,7 @@ class _OnnxFile:
     def __init__(self, path: Path, export: OnnxExport, info: ModelInfo, threads: int | None):
         self.path = path
         self._anew = _anew(path.parent, "int8" in path.name)
-        content = _read(path, export.files.get(path.name))
+        _check_file(path, export.files.get(path.name))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 0 if threads is None else threads
         options.inter_op_num_threads = 1
@@ -213,7 +213,7 @@ class _OnnxFile:
         options.log_severity_level = 3  # what matters is raised
         try:
             self._session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
+                str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # of types that onnxruntime does not export
             raise InputError(f"{path}: ONNX Runtime cannot load it: {_one_line(error)}") from error
@@ -251,11 +251,11 @@ class _OnnxFile:
             raise RuntimeError(f"{self.path.name}: {_one_line(error)}") from error
 
 
-def _read(path: Path, expected: str | None) -> bytes:
-    """Return the content of a file, whose SHA-256 is the expected one.
+def _check_file(path: Path, expected: str | None) -> None:
+    """Check a file's size and SHA-256.
 
     Raises:
-        InputError: it is another or too large, or the file cannot be read.
+        InputError: it is another file or too large, or cannot be read.
     """
     anew = _anew(path.parent, "int8" in path.name)
     if expected is None:
@@ -264,16 +264,14 @@ def _read(path: Path, expected: str | None) -> bytes:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise InputError(f"{path}: found {size} bytes; accepted are {MAX_BYTES} at most")
-        content = path.read_bytes()
+        found = sha256_of(path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; model.json names it; {anew}") from error
-    found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise InputError(
             f"{path}: SHA-256 is {found[:12]}..., model.json has {expected[:12]}...: another or a "
             f"damaged file; {anew}"
         )
-    return content
 
 
 def _one_line(error: Exception) -> str:

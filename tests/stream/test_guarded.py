@@ -83,10 +83,11 @@ def test_one_failed_window_is_withheld_and_the_others_are_as_without_it(
     assert f"model {model}: answers again; 1 estimates were withheld" in lines
 
 
-def test_a_poisoned_state_does_not_outlive_its_window(monkeypatch, model, undisturbed):
+def test_a_poisoned_state_does_not_outlive_its_window(monkeypatch, model, long_speech):
     """NaN in the steps and the state of a turn: later windows compute them anew."""
+    undisturbed = push(Recognizer(model, engine="onnx"), long_speech)
     recognizer, _ = recognizer_of(monkeypatch, model, encodes=lambda n: 12 <= n < 32)
-    found = push(recognizer)
+    found = push(recognizer, long_speech)
     assert 1 <= recognizer.status.failed_windows <= guarded.FAILURES_BEFORE_RELOAD
     last = [e for e in undisturbed if e[0] == "interval"][-5:]
     agree([e for e in found if e[0] == "interval"][-5:], last)
