@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from ser_stream.emotion import INTERVAL, UTTERANCE, canonical_label
 from ser_stream.errors import InputError
 from ser_stream.features.descriptors import DescriptorConfig
 from ser_stream.features.log_mel import LogMelConfig
@@ -23,13 +22,12 @@ from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.sherman import ShermanLogMelConfig
 from ser_stream.files import write_json
 from ser_stream.models.calibration import Calibration
+from ser_stream.models.consistency import TRIGGERS, checked
 from ser_stream.models.folder import DESCRIPTION, has_description, model_file
 from ser_stream.models.framing import Framing
 from ser_stream.models.hub import hub_folder, is_hub_name
-from ser_stream.models.options import Buckets
 from ser_stream.models.strict_json import read_json
-from ser_stream.units import Seconds
-from ser_stream.validation import Tagged, convert, convert_value, shown
+from ser_stream.validation import Tagged, convert
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 FORMAT = 1
@@ -47,7 +45,6 @@ FEATURES: dict[str, type] = {**FRAME_FEATURES, "samples": SampleConfig}
 FrameFeatures = Annotated[LogMelConfig, Tagged(FRAME_FEATURES, default="log_mel")]
 Features = Annotated[LogMelConfig | SampleConfig, Tagged(FEATURES, default="log_mel")]
 """Settings of features; without `kind` they are those of log-mel spectrograms."""
-TRIGGERS = (INTERVAL, UTTERANCE)
 CHECKSUM = "checksum"
 ABOUT = ("name", "training_data", "results", CHECKSUM)
 """Fields that no answer depends on: a person may edit them."""
@@ -57,9 +54,6 @@ FileName = Annotated[str, Meta(pattern=r"^[\w-][\w.-]{0,100}$")]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Mean = Annotated[float, Meta(ge=-1e6, le=1e6)]
 Deviation = Annotated[float, Meta(ge=1e-9, le=1e6)]
-
-MIN_HOP_S: Seconds = 0.02
-MAX_WINDOW_S: Seconds = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,78 +222,4 @@ def _described(content: dict[str, Any], where: str) -> ModelInfo:
         InputError: see `read_info`.
     """
     fields = {name: value for name, value in content.items() if name not in ("format", CHECKSUM)}
-    return _checked(convert(fields, ModelInfo, where), where)
-
-
-def _checked(info: ModelInfo, where: str) -> ModelInfo:
-    """Return the description with canonical labels, after checking the sizes of its lists.
-
-    Raises:
-        InputError: a label is unknown or there twice, a trigger is unknown or missing, or a list
-            has another number of values than there are labels or features.
-    """
-    try:
-        labels = tuple(canonical_label(label) for label in info.labels)
-    except InputError as error:
-        raise InputError(f"{where}: labels: {error}") from error
-    if not labels or len(set(labels)) < len(labels):
-        raise InputError(
-            f"{where}: labels: found {', '.join(labels) or '[]'}; accepted are different emotions"
-        )
-    if set(info.calibration) != set(TRIGGERS):
-        raise InputError(
-            f"{where}: calibration: found {shown(list(info.calibration))}; accepted "
-            f"are {' and '.join(TRIGGERS)}"
-        )
-    n_features = 0 if isinstance(info.features, SampleConfig) else info.features.dimension
-    for name, values in (("mean", info.mean), ("std", info.std)):
-        if len(values) != n_features:
-            raise InputError(
-                f"{where}: {name}: found {len(values)} values; accepted are {n_features}, one per "
-                "feature"
-            )
-    for trigger, calibration in info.calibration.items():
-        for name, values in (("neutral", calibration.neutral), ("offset", calibration.offset)):
-            if len(values) not in (0, len(labels)):
-                raise InputError(
-                    f"{where}: calibration.{trigger}.{name}: found {len(values)} values; accepted "
-                    f"are {len(labels)}, one per label, or none"
-                )
-    _check_options(info, where)
-    _check_framing(info, where)
-    return dataclasses.replace(info, labels=labels)
-
-
-def _check_options(info: ModelInfo, where: str) -> None:
-    """Check the options that are used without the network's class, which needs torch.
-
-    Raises:
-        InputError: one of them is not accepted.
-    """
-    kinds: dict[str, Any] = {"vocabulary": tuple[str, ...], "ngram_buckets": Buckets}
-    for name, kind in kinds.items():
-        if name in info.options:
-            convert_value(info.options[name], kind, where, f"options.{name}")
-
-
-def _check_framing(info: ModelInfo, where: str) -> None:
-    """Check that hops and windows are whole steps of an accepted length.
-
-    Raises:
-        InputError: they are not.
-    """
-    framing = None if info.onnx is None else info.onnx.framing
-    if framing is None:
-        return
-    window_s = framing.window_frames * info.features.frame_s
-    hop_s = framing.hop_frames * info.features.frame_s
-    whole = framing.hop_frames % framing.frames_per_step == 0 and (
-        framing.steps_in(framing.window_frames) * framing.frames_per_step
-        == framing.window_frames - framing.step_overlap_frames
-    )
-    if not whole or not MIN_HOP_S <= hop_s <= window_s <= MAX_WINDOW_S:
-        raise InputError(
-            f"{where}: onnx.framing: found a hop of {hop_s:g} s and a window of {window_s:g} s, "
-            f"in steps of {framing.frames_per_step} frames; accepted are whole steps, and "
-            f"{MIN_HOP_S:g} s <= hop <= window <= {MAX_WINDOW_S:g} s"
-        )
+    return checked(convert(fields, ModelInfo, where), where)
