@@ -138,7 +138,8 @@ def test_an_answer_that_is_not_finite_is_withheld_and_the_network_is_opened_agai
     monkeypatch.setattr(text_scoring, "RETRY_AFTER", 0.0)
     scorer = TextScorer.load(tiny_can, "torch")
     with torch.no_grad():
-        opened[0].model.output.weight[0, 0] = float("nan")
+        for weights in opened[0].model.parameters():
+            weights.fill_(float("nan"))
     window = stream(speech)[0][-1]
     assert scorer(window, words_in(window), by_sound[-1]) is None
     assert scorer.error == "its answer holds NaN or infinite values"
