@@ -24,6 +24,7 @@ import numpy as np
 import onnxruntime
 
 from ser_stream.engines.base import Array, Outputs, State
+from ser_stream.engines.onnx_values import not_finite
 from ser_stream.engines.self_test import FAILURES, check_network, check_utterance_network
 from ser_stream.errors import InputError
 from ser_stream.features.base import StreamingFeatureConfig
@@ -217,6 +218,7 @@ class _OnnxFile:
             )
         except Exception as error:  # of types that onnxruntime does not export
             raise InputError(f"{path}: ONNX Runtime cannot load it: {_one_line(error)}") from error
+        _check_values(path, self._anew)
         self.inputs: dict[str, list[Any]] = {i.name: i.shape for i in self._session.get_inputs()}
         self.outputs: dict[str, list[Any]] = {o.name: o.shape for o in self._session.get_outputs()}
         found = self._session.get_modelmeta().custom_metadata_map.get(LABELS, "")
@@ -272,6 +274,20 @@ def _check_file(path: Path, expected: str | None) -> None:
             f"{path}: SHA-256 is {found[:12]}..., model.json has {expected[:12]}...: another or a "
             f"damaged file; {anew}"
         )
+
+
+def _check_values(path: Path, anew: str) -> None:
+    """Check that a file that ONNX Runtime has loaded holds no weights that are not finite.
+
+    Raises:
+        InputError: it does.
+    """
+    try:
+        name = not_finite(memoryview(path.read_bytes()))
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: {error}; {anew}") from error
+    if name is not None:
+        raise InputError(f"{path}: {name} holds NaN or infinite values; {anew}")
 
 
 def _one_line(error: Exception) -> str:
