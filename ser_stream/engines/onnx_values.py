@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-TYPES = {1: np.dtype("<f4"), 10: np.dtype("<f2"), 11: np.dtype("<f8")}
+TYPES: dict[int | memoryview | None, str] = {1: "<f4", 10: "<f2", 11: "<f8"}
 """Value of `data_type` -> type of the values in `raw_data`; others are whole numbers."""
 PATHS = ((7, 5), (7, 1, 5, 5))
 """Numbers of the fields that lead to tensors."""

@@ -17,9 +17,7 @@ def test_shipped_files_hold_finite_weights(path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize(
-    "path", [p for p in FILES if p.parent.name == "tiny"], ids=lambda p: p.name
-)
+@pytest.mark.parametrize("name", ["steps.onnx", "head.onnx"])
 def test_a_value_that_is_not_finite_is_found_in_any_weights(name, value):
     """In each tensor of floats, as the package onnx finds them."""
     content = (SHIPPED / "tiny" / name).read_bytes()
