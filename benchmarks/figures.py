@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 
 from benchmarks.measuring import Result
 from benchmarks.tables import Results
+from ser_stream.files import replacing
 
 MEMORY, LATENCY, TAIL = "tab:blue", "tab:orange", "tab:red"
 
@@ -74,5 +75,7 @@ def _draw_streams(axes: Axes, by_processes: Result) -> None:
 def _save(figure: plt.Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.tight_layout()
-    figure.savefig(path, dpi=100, metadata={"Software": None})  # the same data, the same file
+    with replacing(path) as file:
+        # The same data, the same file.
+        figure.savefig(file, dpi=100, format="png", metadata={"Software": None})
     plt.close(figure)

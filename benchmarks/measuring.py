@@ -61,11 +61,9 @@ def run_part(
 
 
 def save(path: Path, result: Result, quick: bool, took_s: float) -> None:
-    """Write a part's result, the machine and the duration; a stop never leaves half a file."""
-    unfinished = path.with_suffix(".part")
+    """Write a part's result, the machine and the duration."""
     content = {"machine": machine(), "quick": quick, "took_s": round(took_s, 1), **result}
-    write_json(unfinished, content)
-    unfinished.replace(path)
+    write_json(path, content)
 
 
 def load(path: Path) -> Result:

@@ -10,6 +10,7 @@ from benchmarks import comparisons, tables
 from benchmarks.figures import draw_scaling, draw_ten_hours
 from benchmarks.measuring import ROOT, load
 from benchmarks.tables import NOT_MEASURED, Results
+from ser_stream.files import write_text
 
 PAGE = ROOT / "docs" / "performance.md"
 FIGURES = ROOT / "docs" / "figures"
@@ -55,7 +56,7 @@ def write_report(folder: Path, page: Path, figures: Path) -> None:
         else:
             text = f"Not measured: {reasons[part]}." if part in reasons else f"({NOT_MEASURED})"
         content = replace_block(content, name, text)
-    page.write_text(content, encoding="utf-8")
+    write_text(page, content)
     if "long" in measured:
         draw_ten_hours(measured["long"], figures / "ten_hours.png")
     if measured.keys() & {"scaling", "streams"}:

@@ -1,41 +1,223 @@
-"""Writing of JSON that people read, and preparation of output paths before long work."""
+"""Writing of files in one step, and preparation of output paths before long work.
+
+Every file of this package is written by `replacing`: under a temporary name in its own folder,
+synced to the disk, then renamed. Whatever ends the process, a full disk or the power, the file has
+the content of before or the new one. A temporary file whose process was killed is removed when
+another file is written into its folder.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
 import json
+import os
 import re
+import secrets
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ser_stream.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows: temporary files of killed processes stay
+    fcntl = None  # type: ignore[assignment]
+
+TEMPORARY = ".ser_stream.tmp"
+"""Suffix of temporary files and folders, whose names begin with a dot."""
 
 # Matches lists in the output of `json.dumps(..., indent=1)`, which has no line breaks within
 # strings. Lists of strings with brackets are not matched, and keep a line per item.
 _PLAIN_LIST = re.compile(r"\[\n\s*([^][{}]*)\n\s*\]")
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as UTF-8 JSON, with each list of plain values on one line.
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """Yield a binary file to write; at the end it replaces `path`, or nothing where that failed.
+
+    The mode follows the umask, as that of any new file. Of a symbolic link, the file behind it is
+    replaced. What is no regular file, such as /dev/stdout or a pipe, is written directly.
+
+    Raises:
+        OSError: the file cannot be written; `filename` is `path`. The file is as it was.
+    """
+    try:
+        if _is_stream(Path(path)):
+            with open(path, "wb") as stream:
+                yield stream
+            return
+        target = Path(os.path.realpath(path))
+        remove_abandoned(target.parent)
+        temporary, descriptor = _new_file(target.parent)
+        try:
+            # Open for reading too: of such a file numpy reports why writing failed.
+            with open(descriptor, "w+b") as file:
+                yield file
+                file.flush()
+                os.fsync(descriptor)
+                os.replace(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(target.parent)
+    except OSError as error:
+        if error.filename is not None and not str(error.filename).endswith(TEMPORARY):
+            raise  # of another file
+        raise named_error(error, path) from error
+
+
+def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
+    """Write a file in one step, see `replacing`."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a file of UTF-8 text in one step, see `replacing`."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write a value as UTF-8 JSON, with each list of plain values on one line; see `replacing`.
 
     Raises:
         OSError: the file cannot be written.
         TypeError: the value cannot be represented in JSON.
+        ValueError: a number is not finite.
     """
-    text = json.dumps(value, indent=1)
+    text = json.dumps(value, indent=1, allow_nan=False)
     text = _PLAIN_LIST.sub(lambda found: "[" + re.sub(r"\n\s*", " ", found[1]) + "]", text)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_text(path, text + "\n")
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Copy the content of a file in one step; the mode follows the umask. See `replacing`."""
+    with source.open("rb") as content, replacing(path) as file:
+        shutil.copyfileobj(content, file, 1 << 20)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Yield a new folder within `parent`; it is removed at the end, if it is still there.
+
+    The folder of a process that was killed is removed when another file is written into `parent`.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    remove_abandoned(parent)
+    folder = parent / f".{secrets.token_hex(4)}{TEMPORARY}"
+    folder.mkdir()
+    descriptor = _lock(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files and folders in a folder whose processes have ended."""
+    for path in folder.glob(f".*{TEMPORARY}"):
+        with contextlib.suppress(OSError):  # of another user, or removed by another process
+            descriptor = _lock(path)
+            if descriptor is None:
+                continue
+            try:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Write a folder's names to the disk, so that a rename in it outlasts a loss of power."""
+    if os.name != "posix":  # Windows cannot open folders
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def named_error(error: OSError, path: str | Path) -> OSError:
+    """Return the error with the name of the file that could not be written."""
+    reason = error.strerror or str(error)
+    return OSError(error.errno or errno.EIO, f"{reason}; nothing there was changed", str(path))
+
+
+def _new_file(folder: Path) -> tuple[Path, int]:
+    """Create a temporary file that belongs to this process; return its path and descriptor."""
+    while True:
+        path = folder / f".{secrets.token_hex(4)}{TEMPORARY}"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        if fcntl is None:
+            return path, descriptor
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if path.exists():  # not removed before it was locked
+            return path, descriptor
+        os.close(descriptor)
+
+
+def _lock(path: Path) -> int | None:
+    """Return a descriptor that locks a temporary file; None where another process has it.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    if fcntl is None:
+        return None
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _is_stream(path: Path) -> bool:
+    """Return whether a path is no regular file, or the name of an open one."""
+    if str(path).startswith(("/dev/std", "/dev/fd/", "/proc/")):
+        return True
+    return path.exists() and not path.is_file()
 
 
 def prepare_file(path: Path) -> None:
-    """Create the file if it does not exist, and leave it as it is otherwise.
+    """Make the file's folder, and check that the file can be written into it.
 
     Raises:
         InputError: the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not _is_stream(path):
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
 
@@ -55,17 +237,3 @@ def prepare_folder(folder: Path) -> None:
             f"--output: found {folder}, where nothing can be written ({error.strerror or error}); "
             "name another folder"
         ) from error
-
-
-def prepare_model_folder(folder: Path) -> None:
-    """Create the folder if it does not exist, and check that a model may be written into it.
-
-    Raises:
-        InputError: nothing can be written into it, or it holds files but no model.
-    """
-    prepare_folder(folder)
-    if any(folder.iterdir()) and not (folder / "model.json").is_file():
-        raise InputError(
-            f"--output: found {folder}, which holds other files than a model's; accepted are a "
-            "new or empty folder, and the folder of a model, which is replaced"
-        )

@@ -61,6 +61,19 @@ def convert(content: Any, kind: type[T], where: str) -> T:
     return _dataclass(content, kind, _Place(where))
 
 
+def convert_value(value: Any, hint: Any, where: str, path: str) -> Any:
+    """Convert one value of parsed YAML or JSON to a type, as `convert` does the fields of a class.
+
+    Args:
+        hint: the type, with its range.
+        where, path: source of the value, and its place in there, for error messages.
+
+    Raises:
+        InputError: the value is not accepted; see `convert`.
+    """
+    return _value(value, hint, _Place(where, path))
+
+
 @dataclasses.dataclass(frozen=True)
 class _Place:
     """The position of a value: the source of the content and the path of the field."""
@@ -92,7 +105,7 @@ def _dataclass(content: Any, kind: type[T], place: _Place) -> T:
     if not isinstance(content, dict):
         raise place.error(f"found {shown(content)}; accepted are settings")
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = [str(name) for name in content if name not in fields]
+    unknown = [str(name)[:MAX_SHOWN] for name in content if name not in fields]
     if unknown:
         raise place.error(
             f"unknown setting {', '.join(with_suggestion(name, list(fields)) for name in unknown)}"
@@ -166,6 +179,8 @@ def _container(value: Any, hint: Any, place: _Place) -> Any:
         if not of_one_type and len(value) != len(arguments):
             raise place.not_accepted(value, hint)
         hints = itertools.repeat(arguments[0] if arguments else Any) if of_one_type else arguments
+        if of_one_type and arguments[:1] == (str,) and all(type(item) is str for item in value):
+            return tuple(value)  # a vocabulary: ten thousand words, one by one, take 60 ms
         pairs = zip(value, hints, strict=False)
         items = [_value(item, of, place.item(i)) for i, (item, of) in enumerate(pairs)]
         return items if typing.get_origin(hint) is list else tuple(items)
@@ -252,6 +267,8 @@ def _bounds(meta: msgspec.Meta) -> str:
         ("le", lambda bound: f"at most {bound:g}"),
         ("lt", lambda bound: f"below {bound:g}"),
         ("min_length", lambda _bound: "not empty"),
+        ("max_length", lambda bound: f"at most {bound:g} long"),
+        ("pattern", lambda bound: f"of the form {bound}"),
     )
     found = ((text, getattr(meta, name)) for name, text in words)
     return " and ".join(text(bound) for text, bound in found if bound is not None)

@@ -1,14 +1,31 @@
-"""Writing files: JSON that people read, and output paths that cannot be written."""
+"""Writing files: in one step, JSON that people read, and output paths that cannot be written."""
 
+import ast
+import errno
 import json
+import os
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ending import killed_at, run_apart, temporaries, with_largest_file
+from paths import ROOT
 from ser_stream.cli import main
 from ser_stream.errors import InputError
-from ser_stream.files import prepare_file, prepare_folder, prepare_model_folder, write_json
+from ser_stream.files import (
+    copy_file,
+    prepare_file,
+    prepare_folder,
+    replacing,
+    temporary_folder,
+    write_json,
+    write_text,
+)
+from ser_stream.models.folder import prepare_model_folder
 
 TEXTS = st.text(alphabet='ab "\\[]{},\n', max_size=6)
 VALUES = st.recursive(
@@ -38,16 +55,6 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path, check):
     (tmp_path / "file").write_text("a file, not a folder")
     with pytest.raises(InputError, match="file/model"):
         check(tmp_path / "file" / "model")
-
-
-def test_a_folder_of_other_files_is_refused_for_a_model(tmp_path):
-    prepare_model_folder(tmp_path / "new")
-    prepare_model_folder(tmp_path / "new")  # empty
-    (tmp_path / "new" / "README.md").write_text("mine")
-    with pytest.raises(InputError, match="new, which holds other files than a model's"):
-        prepare_model_folder(tmp_path / "new")
-    (tmp_path / "new" / "model.json").write_text("{}")
-    prepare_model_folder(tmp_path / "new")
 
 
 @pytest.mark.parametrize("output", [".", "README.md"])
@@ -81,3 +88,158 @@ def test_a_recipe_of_the_other_kind_is_named_as_such(monkeypatch, capsys, comman
     monkeypatch.chdir("config/recipes")
     assert main(command) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_file_killed_at_any_write_has_the_old_or_the_new_content(tmp_path):
+    path = tmp_path / "results.json"
+    contents, number = [], 0
+    path.write_text("old")
+    while killed_at(number, tmp_path, lambda: write_text(path, "new")):
+        contents.append(path.read_text())
+        write_text(tmp_path / "another", "")
+        assert temporaries(tmp_path) == []
+        path.write_text("old")
+        number += 1
+    assert set(contents) == {"old", "new"} and len(contents) > 3
+
+
+def test_temporary_files_of_a_running_process_are_left_alone(tmp_path):
+    with replacing(tmp_path / "a") as slow:
+        slow.write(b"content")
+        with temporary_folder(tmp_path) as scratch:
+            assert run_apart(lambda: write_text(tmp_path / "b", "")) == (0, "")
+            assert len(temporaries(tmp_path)) == 2
+            (scratch / "file").touch()
+    assert (tmp_path / "a").read_bytes() == b"content"
+    assert temporaries(tmp_path) == []
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_the_mode_follows_the_umask(tmp_path, umask):
+    def write():
+        os.umask(umask)
+        write_text(tmp_path / "new", "")
+        write_text(tmp_path / "old", "")
+        copy_file(tmp_path / "protected", tmp_path / "copy")
+
+    (tmp_path / "old").touch(0o600)
+    (tmp_path / "protected").touch(0o444)
+    assert run_apart(write) == (0, "")
+    for name in ("new", "old", "copy"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_an_array_on_a_full_disk_is_an_error_that_names_the_file(tmp_path):
+    path = tmp_path / "features.npy"
+
+    def write():
+        with replacing(path) as file:
+            np.save(file, np.zeros(100_000))
+
+    _, error = run_apart(with_largest_file(1000, write))
+    assert f"[Errno {errno.EFBIG}] File too large; nothing there was changed: '{path}'" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_errors_name_the_file_and_not_its_temporary_name(tmp_path):
+    path = tmp_path / "missing" / "a.json"
+    with pytest.raises(FileNotFoundError, match=f"'{path}'"):
+        write_text(path, "")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError, match="folder'"):
+        write_text(tmp_path / "folder", "")
+
+
+def test_the_file_behind_a_link_is_replaced(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_text(tmp_path / "link", "content")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "file").read_text() == "content"
+
+
+def test_a_pipe_and_standard_output_are_written_directly(tmp_path):
+    code = "from ser_stream.files import write_text; write_text('/dev/stdout', 'content')"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert run.stdout == "content"
+    with (tmp_path / "out").open("w") as file:
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=file, check=True)
+    assert (tmp_path / "out").read_text() == "content"
+
+
+def test_a_number_that_is_not_finite_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"loss": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+WRITING = {
+    "write_text", "write_bytes", "savefig", "save", "savez", "savez_compressed", "save_file",
+    "tofile", "dump", "copyfile", "copy", "copy2", "copytree", "move", "touch",
+    "TemporaryDirectory", "NamedTemporaryFile", "mkstemp", "mkdtemp", "write",
+}  # fmt: skip
+"""Functions of libraries that write files."""
+LIBRARIES = {"np", "numpy", "torch", "onnx", "soundfile", "shutil", "tempfile", "json", "yaml"}
+METHODS = {"write_text", "write_bytes", "savefig", "tofile", "touch"}
+"""Those of objects: paths, figures, arrays."""
+
+WRITES_OTHERWISE = {
+    "ser_stream/files.py": "`replacing` itself",
+    "ser_stream/asr/pocketsphinx.py": "its library takes words from files only, for a moment",
+    "tools/aarch64_wheels.py": "an environment for pip, in a temporary folder",
+    "tools/fuzz_models.py": "damaged models, in a temporary folder",
+    "tools/model_mutations.py": "damaged models, in a temporary folder",
+    "tools/make_demo_recordings.py": "what the synthesiser writes, in a temporary folder",
+    "tools/screenshot.py": "a picture of another library",
+    "benchmarks": "made sound and logs of measurements, in temporary folders",
+}
+"""File or folder -> why it writes without `replacing`."""
+
+
+def _bypasses(path):
+    """Yield the calls in a module that write a file by themselves."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    safe = {  # names of what `replacing` yields, and of files in memory
+        item.optional_vars.id
+        for node in ast.walk(tree) if isinstance(node, ast.With) for item in node.items
+        if isinstance(item.optional_vars, ast.Name) and "replacing" in ast.unparse(item)
+    } | {
+        node.targets[0].id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and ast.unparse(node.value) == "io.BytesIO()"
+    }  # fmt: skip
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        function = node.func
+        name = function.attr if isinstance(function, ast.Attribute) else ast.unparse(function)
+        owner = ast.unparse(function.value) if isinstance(function, ast.Attribute) else ""
+        arguments = [ast.unparse(argument) for argument in node.args]
+        into_safe = any(argument in safe for argument in arguments)
+        modes = [ast.literal_eval(a) for a in node.args if isinstance(a, ast.Constant)]
+        opened = name == "open" and any(
+            isinstance(mode, str) and len(mode) < 4 and set(mode) & set("wax+") for mode in modes
+        )
+        of_library = name in WRITING and owner in LIBRARIES
+        if opened or ((of_library or (name in METHODS and owner)) and not into_safe):
+            yield f"line {node.lineno}: {ast.unparse(node)[:80]}"
+
+
+def test_every_file_is_written_by_replacing():
+    found = {}
+    for folder in ("ser_stream", "tools", "benchmarks"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            calls = list(_bypasses(path))
+            if calls and name not in WRITES_OTHERWISE and folder not in WRITES_OTHERWISE:
+                found[name] = calls
+    assert not found
+
+
+def test_the_search_for_writers_finds_them(tmp_path):
+    module = tmp_path / "module.py"
+    module.write_text(
+        "path.write_text('')\nnp.save(path, a)\npath.open('a')\nopen(p, 'wb')\n"
+        "with replacing(p) as file:\n    np.save(file, a)\nopen(p)\nshutil.copyfile(a, b)\n"
+    )
+    assert [line.split(":")[0] for line in _bypasses(module)] == [
+        "line 1", "line 2", "line 3", "line 4", "line 8",
+    ]  # fmt: skip

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -101,8 +100,7 @@ def measure_affect(model: str | Path, recipe: Recipe, corpora: Path, part: str) 
     utterances = read_corpora(corpora, list(recipe.corpora))
     parts = recipe.split(utterances)
     pairs = _pairs_of(recipe, parts, part)
-    with tempfile.TemporaryDirectory() as cache:
-        store = load_features(parts[part], info.features, 1.0, Path(cache))
+    store = load_features(parts[part], info.features, 1.0, None)
     states, logits = _states(network, store)
     with torch.inference_mode():
         affect = network.affect(torch.from_numpy(states).float()).clamp(-1, 1).numpy()

@@ -17,6 +17,8 @@ import numpy as np
 import soundfile
 import soxr
 
+from ser_stream.files import replacing
+
 DEMO = Path(__file__).parent.parent / "ser_stream" / "demo"
 SAMPLE_RATE_HZ = 16_000
 SILENCE_S = 0.8
@@ -53,7 +55,8 @@ def main() -> None:
         silence = np.zeros(round(SILENCE_S * SAMPLE_RATE_HZ), np.float32)
         samples = np.concatenate([silence, speech, silence])
         samples += 1e-4 * rng.standard_normal(len(samples)).astype(np.float32)  # a quiet room
-        soundfile.write(DEMO / f"{name}.flac", np.clip(samples, -1, 1), SAMPLE_RATE_HZ)
+        with replacing(DEMO / f"{name}.flac") as file:
+            soundfile.write(file, np.clip(samples, -1, 1), SAMPLE_RATE_HZ, format="FLAC")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from ser_stream.evaluation.plots import draw_evaluation
 from ser_stream.evaluation.report import Report
 from ser_stream.evaluation.robustness import NO_SPEECH, conditions_table, evaluate_conditions
 from ser_stream.evaluation.streamed import IN_A_ROW
-from ser_stream.files import write_json
+from ser_stream.files import write_json, write_text
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.speech import Recipe
 from ser_stream.training.model_folder import save_report
@@ -150,7 +150,7 @@ def replace_table(docs: Path, name: str, table: str) -> Path:
         )
     content = found[0].read_text(encoding="utf-8")
     content = block.sub(lambda match: f"{match[1]}{table}\n{match[2]}", content)
-    found[0].write_text(content, encoding="utf-8")
+    write_text(found[0], content)
     return found[0]
 
 

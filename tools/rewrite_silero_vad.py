@@ -19,6 +19,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ser_stream.files import write_bytes
+
 OUT = Path(__file__).parents[1] / "ser_stream" / "weights" / "silero-vad" / "silero_vad_16k.onnx"
 
 
@@ -131,7 +133,7 @@ def main(source: str) -> None:
         ir_version=8,
     )  # fmt: skip
     onnx.checker.check_model(model)
-    OUT.write_bytes(model.SerializeToString(deterministic=True))
+    write_bytes(OUT, model.SerializeToString(deterministic=True))
     print(f"{OUT}: SHA-256: {hashlib.sha256(OUT.read_bytes()).hexdigest()}")
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
+from ser_stream.files import write_bytes
 from ser_stream.models.voice_lstm import PRETRAINED, SpeakerEncoder
 
 HIDDEN, LAYERS, BANDS = 256, 3, 40
@@ -23,7 +24,8 @@ def main(path: str) -> None:
     for name in SpeakerEncoder(BANDS, HIDDEN, LAYERS).state_dict():
         _, layer, kind = name.split(".")  # layers.1.weight_ih_l0
         named[name] = weights[f"lstm.{kind[:-1]}{layer}"].half()
-    save_file(named, PRETRAINED, {"source": "Resemblyzer 0.1.4, Apache-2.0, see NOTICE"})
+    source = {"source": "Resemblyzer 0.1.4, Apache-2.0, see NOTICE"}
+    write_bytes(PRETRAINED, save(named, source))
 
 
 if __name__ == "__main__":

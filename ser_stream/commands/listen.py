@@ -293,7 +293,7 @@ class _Tally:
 
     def __init__(self, failed: bool) -> None:
         self.failed = failed
-        self.estimates = self.utterances = self.skipped = self.gaps = 0
+        self.estimates = self.utterances = self.skipped = self.gaps = self.failed_windows = 0
         self.sound_s = 0.0
 
     def add(self, status: StreamStatus) -> None:
@@ -301,6 +301,7 @@ class _Tally:
         self.sound_s += status.position_s
         self.skipped += status.skipped
         self.gaps += status.gaps
+        self.failed_windows += status.failed_windows
 
     def line(self) -> str:
         """Return the closing line."""
@@ -308,6 +309,8 @@ class _Tally:
             "utterance": self.utterances, "estimate": self.estimates,
             "window skipped": self.skipped, "gap": self.gaps,
         }  # fmt: skip
+        if self.failed_windows:
+            counts["window without a finite answer"] = self.failed_windows
         listed = ", ".join(f"{n} {_plural(what, n)}" for what, n in counts.items())
         none = "" if self.estimates or not self.sound_s else "; no speech long enough to score"
         return f"heard {self.sound_s:.1f} s: {listed}{none}"

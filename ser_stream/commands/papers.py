@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ser_stream.commands.shared import add_training, cache_of, device_of
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
-from ser_stream.files import write_json
+from ser_stream.files import prepare_file, write_json, write_text
 
 if TYPE_CHECKING:
     from ser_stream.papers.run import Folders
@@ -74,7 +74,6 @@ def _add_figures(commands) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from ser_stream.files import prepare_file
     from ser_stream.papers.report import make_report, show, to_markdown
 
     if arguments.figures:
@@ -92,7 +91,7 @@ def _report(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     show(report)
     if arguments.markdown:
-        arguments.markdown.write_text(to_markdown(report), encoding="utf-8")
+        write_text(arguments.markdown, to_markdown(report))
     if arguments.json:
         write_json(arguments.json, report.to_dict())
     if arguments.figures:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import zlib
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import scipy.signal
-import soundfile
 
 from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
@@ -21,7 +20,6 @@ from ser_stream.data.acoustics import (
     reverberate,
     room_response,
 )
-from ser_stream.progress import progress
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels
 
 N_ROOMS = 150
@@ -33,30 +31,30 @@ NOISE_SNR_DB: tuple[Decibels, Decibels] = (5.0, 30.0)
 
 
 def simulate_noisy_rooms(
-    utterances: list[Utterance], corpora: Path, folds: tuple[int, ...], folder: Path
-) -> list[Utterance]:
-    """Write the utterances as a robot records them: through a simulated channel, with noise.
+    corpora: Path, folds: tuple[int, ...]
+) -> Callable[[Utterance], np.ndarray]:
+    """Return a function that records utterances as a robot does: in a noisy room.
+
+    It returns samples (n,) at 16 kHz of an utterance, through a simulated channel, with noise; the
+    same ones each time.
 
     Args:
         corpora: folder that holds esc10/.
         folds: folds of ESC-10 to take noises from.
-        folder: the files are written here.
 
-    Returns:
-        The same utterances, with the paths of these files.
+    Raises:
+        InputError: ESC-10 is missing.
     """
     background = BackgroundSounds(corpora, folds, [])
-    files = []
-    for utterance in progress(utterances, "simulating noisy rooms"):
+
+    def record(utterance: Utterance) -> np.ndarray:
         rng = np.random.default_rng(zlib.crc32(f"in use {utterance.key}".encode()))
         samples = simulate_channel(read_samples(utterance.path), utterance.key, 0)
         padded, power = pad_speech(samples)
         noise = background.noise(len(padded), rng)
-        path = folder / f"{utterance.key.replace('/', '-')}.wav"
-        noisy = mix(padded, noise, rng.uniform(*NOISE_SNR_DB), power)
-        soundfile.write(path, noisy, SAMPLE_RATE_HZ, subtype="FLOAT")
-        files.append(dataclasses.replace(utterance, path=path))
-    return files
+        return mix(padded, noise, rng.uniform(*NOISE_SNR_DB), power)
+
+    return record
 
 
 def simulate_channel(samples: np.ndarray, key: str, version: int) -> np.ndarray:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.channel_simulation import simulate_channel
 from ser_stream.features.log_mel import LogMelConfig, log_mel
+from ser_stream.files import replacing
 from ser_stream.progress import progress
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
@@ -69,13 +69,14 @@ def load_features(
     utterances: Sequence[Utterance],
     config: LogMelConfig,
     speed: float,
-    folder: Path,
+    folder: Path | None,
     simulation: int | None = None,
     among: Sequence[Utterance] | None = None,
 ) -> FeatureStore:
     """Return the features of utterances, from the cache `folder` if they are in it.
 
     Args:
+        folder: None: no cache. The features are computed, and nothing is written to the disk.
         simulation: number of the simulated channel, see `simulate_channel`; None: as recorded.
         among: a larger set that holds these utterances. Features of the whole set are cached, so
             that its other parts need no computation.
@@ -118,42 +119,59 @@ def cache_path(folder: Path, key: list[Any], suffix: str) -> Path:
 
 
 def load_or_compute(
-    folder: Path, key: list[Any], compute: Callable[[], Iterator[tuple[np.ndarray, int]]]
+    folder: Path | None, key: list[Any], compute: Callable[[], Iterator[tuple[np.ndarray, int]]]
 ) -> FeatureStore:
     """Return the cache entry of a key; compute and write it first where it is missing.
 
     Args:
+        folder: see `load_features`.
         compute: yields the frames of each utterance, and how many lie before its last turn's end.
     """
+    if folder is None:
+        return _store(*_computed(compute()))
     path, index_path = cache_path(folder, key, ".npy"), cache_path(folder, key, ".index.npy")
     if not index_path.is_file():  # written last, so that its presence means a complete entry
         folder.mkdir(parents=True, exist_ok=True)
-        chunks, index = [], []
-        for frames, n_speech in compute():
-            chunks.append(frames.astype(np.float16))
-            index.append((len(frames), n_speech))
-        save_array(path, np.concatenate(chunks))
-        save_array(index_path, np.array(index, np.int64))
-    lengths, speech_frames = np.load(index_path).T
+        frames, index = _computed(compute())
+        save_array(path, frames)
+        save_array(index_path, index)
+    return _store(np.load(path, mmap_mode="r"), np.load(index_path))
+
+
+def _computed(features: Iterator[tuple[np.ndarray, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return all frames, and (utterances, 2) numbers of frames: all, and before the tail."""
+    chunks, index = [], []
+    for frames, n_speech in features:
+        chunks.append(frames.astype(np.float16))
+        index.append((len(frames), n_speech))
+    return np.concatenate(chunks), np.array(index, np.int64)
+
+
+def _store(frames: np.ndarray, index: np.ndarray) -> FeatureStore:
+    lengths, speech_frames = index.T
     ends = np.cumsum(lengths)
-    return FeatureStore(np.load(path, mmap_mode="r"), ends - lengths, ends, speech_frames)
+    return FeatureStore(frames, ends - lengths, ends, speech_frames)
 
 
 def save_array(path: Path, content: np.ndarray) -> None:
     """Replace a file in one step, since another run may have mapped the earlier file."""
-    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-    with unfinished.open("wb") as file:
+    with replacing(path) as file:
         np.save(file, content)
-    unfinished.replace(path)
 
 
-def _speech_spans(utterances: Sequence[Utterance], folder: Path) -> np.ndarray:
+def _speech_spans(utterances: Sequence[Utterance], folder: Path | None) -> np.ndarray:
     """Return (utterances, 2) spans of speech in samples; cached for every speed and feature."""
+    if folder is None:
+        return _detected_spans(utterances)
     path = cache_path(folder, [[u.key for u in utterances], TURN_DETECTOR_VERSION], ".spans.npy")
     if not path.is_file():
-        spans = [speech_span(read_samples(u.path)) for u in progress(utterances, "speech spans")]
-        save_array(path, np.array(spans))
+        save_array(path, _detected_spans(utterances))
     return np.load(path)
+
+
+def _detected_spans(utterances: Sequence[Utterance]) -> np.ndarray:
+    spans = [speech_span(read_samples(u.path)) for u in progress(utterances, "speech spans")]
+    return np.array(spans)
 
 
 def _features(

@@ -14,6 +14,7 @@ from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.feature_cache import cache_path
 from ser_stream.errors import InputError
+from ser_stream.files import write_text
 from ser_stream.progress import progress
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word
@@ -43,7 +44,7 @@ def align(utterances: Sequence[Utterance], folder: Path) -> list[Utterance]:
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         found = _align(utterances)
-        path.write_text(json.dumps([[dataclasses.astuple(w) for w in words] for words in found]))
+        write_text(path, json.dumps([[dataclasses.astuple(w) for w in words] for words in found]))
     aligned = []
     for utterance, words in zip(utterances, json.loads(path.read_text()), strict=True):
         aligned.append(dataclasses.replace(utterance, words=tuple(Word(*word) for word in words)))

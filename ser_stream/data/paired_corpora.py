@@ -28,7 +28,7 @@ class PairedCorpora:
     Args:
         clips: "train", "validation", "test" -> clips; parts share no speaker.
         texts: texts of all parts, each with one label.
-        cache: folder of the feature cache.
+        cache: folder of the feature cache; None: nothing is cached.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class PairedCorpora:
         clips: Mapping[str, Sequence[Utterance]],
         texts: Sequence[LabelledText],
         encoding: PairEncoding,
-        cache: Path,
+        cache: Path | None,
     ):
         self.clips = clips
         self._encoding = encoding

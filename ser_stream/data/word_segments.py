@@ -17,6 +17,7 @@ from ser_stream.distributed import share_of_process
 from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig, segment
 from ser_stream.features.vocabulary import Vocabulary
+from ser_stream.files import replacing
 from ser_stream.models.segment_batch import SegmentBatch
 from ser_stream.progress import progress
 from ser_stream.words import Word
@@ -54,16 +55,16 @@ def load_word_clips(
             clips.append(
                 WordClip(*segment(read_samples(utterance.path), tokens(utterance), config))
             )
-        unfinished = path.with_suffix(".tmp.npz")
-        np.savez(
-            unfinished,
-            frames=np.concatenate([s for clip in clips for s in clip.segments]).astype(np.float16),
-            segment_frames=[len(s) for clip in clips for s in clip.segments],
-            clip_segments=[len(clip.segments) for clip in clips],
-            words=[word for clip in clips for word in clip.words],
-            clip_words=[len(clip.words) for clip in clips],
-        )
-        unfinished.replace(path)
+        frames = np.concatenate([s for clip in clips for s in clip.segments])
+        with replacing(path) as file:
+            np.savez(
+                file,
+                frames=frames.astype(np.float16),
+                segment_frames=[len(s) for clip in clips for s in clip.segments],
+                clip_segments=[len(clip.segments) for clip in clips],
+                words=[word for clip in clips for word in clip.words],
+                clip_words=[len(clip.words) for clip in clips],
+            )
     return _read(path)
 
 

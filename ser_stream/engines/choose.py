@@ -13,12 +13,16 @@ from pathlib import Path
 
 from ser_stream.engines.base import Network, UtteranceNetwork
 from ser_stream.engines.names import AUTO, ENGINES, ONNX, ONNX_INT8, TORCH
+from ser_stream.engines.self_test import check_network, check_utterance_network
 from ser_stream.errors import InputError
 from ser_stream.models.description import check_takes_sound, check_takes_words, describe_model
+from ser_stream.models.folder import WEIGHTS, model_file
 from ser_stream.models.info import HUGGING_FACE, ModelInfo
 from ser_stream.models.registry import ModelT
 
 logger = logging.getLogger("ser_stream")
+
+TRAIN_ANEW = "copy the whole folder again, or train the model again"
 
 
 def open_network(
@@ -43,7 +47,9 @@ def open_network(
         from ser_stream.models.base import EmotionModel
 
         loaded, info = _load_with_torch(model, EmotionModel, device, threads)
-        return TorchNetwork(loaded), info
+        network = TorchNetwork(loaded)
+        check_network(network, folder, TRAIN_ANEW)
+        return network, info
     from ser_stream.engines.onnx import OnnxNetwork
 
     return OnnxNetwork(folder, info, engine == ONNX_INT8, threads), info
@@ -64,7 +70,9 @@ def open_utterance_network(
         from ser_stream.models.base import BimodalModel
 
         loaded, info = _load_with_torch(model, BimodalModel, device, threads)
-        return TorchUtteranceNetwork(loaded), info
+        utterance_network = TorchUtteranceNetwork(loaded)
+        check_utterance_network(utterance_network, folder, TRAIN_ANEW)
+        return utterance_network, info
     from ser_stream.engines.onnx import OnnxUtteranceNetwork
 
     return OnnxUtteranceNetwork(folder, info, threads), info
@@ -100,7 +108,7 @@ def _automatic(device: str, folder: Path, info: ModelInfo) -> str:
     if device not in (AUTO, "cpu") or info.onnx is None:
         return TORCH
     # An installed package has some models as ONNX files only.
-    has_weights = (folder / "model.safetensors").is_file()
+    has_weights = model_file(folder, WEIGHTS).is_file()
     if device == AUTO and has_weights and torch_is_installed() and _has_gpu():
         return TORCH
     return ONNX

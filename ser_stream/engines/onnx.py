@@ -16,7 +16,6 @@ Inputs and outputs that a network has no use for are absent.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,16 +25,22 @@ import onnxruntime
 
 from ser_stream.engines.base import Array, Outputs, State
 from ser_stream.engines.names import ONNX, ONNX_INT8
+from ser_stream.engines.onnx_values import not_finite
+from ser_stream.engines.self_test import FAILURES, check_network, check_utterance_network
 from ser_stream.errors import InputError
 from ser_stream.features.base import StreamingFeatureConfig
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
+from ser_stream.files import sha256_of
+from ser_stream.models.folder import model_file
 from ser_stream.models.framing import Framing
 from ser_stream.models.info import ModelInfo, OnnxExport
 
 STEPS, HEAD, UTTERANCE = "steps.onnx", "head.onnx", "utterance.onnx"
 EIGHT_BIT = {"steps.onnx": "steps.int8.onnx", "head.onnx": "head.int8.onnx"}
 """File -> the same network with weights in eight bits, where the model has it."""
+MAX_BYTES = 2**30
+"""Size of the largest file that is read; the largest shipped one has 14 MiB."""
 LABELS = "labels"
 """Key of a file's metadata that holds the labels, separated by commas."""
 
@@ -73,8 +78,8 @@ class OnnxNetwork:
         self.features: StreamingFeatureConfig = info.features
         self.has_speaker_memory = info.speaker_memory
         self.remembers_statistics = export.remembers_statistics
-        self._steps = _OnnxFile(folder / steps, export, info, threads)
-        self._head = _OnnxFile(folder / head, export, info, threads)
+        self._steps = _OnnxFile(model_file(folder, steps), export, info, threads)
+        self._head = _OnnxFile(model_file(folder, head), export, info, threads)
         self._steps.check_width("frames", self.features.dimension)
         self._head.check_width("logits", len(info.labels))
         if export.remembers_statistics != ("offset" in self._head.inputs):
@@ -85,8 +90,13 @@ class OnnxNetwork:
         self._state_names = [n for n in self._steps.outputs if n.startswith("next_state_")]
         self.prior_statistics: Array = np.array(info.mean, np.float32)
         if self.remembers_statistics:
-            self.prior_statistics = self._read_prior()
-        self._check_parts()
+            try:
+                self.prior_statistics = self._read_prior()
+            except FAILURES as error:
+                raise InputError(
+                    f"{self._head.path}: {_one_line(error)}; {_anew(folder, eight_bit)}"
+                ) from error
+        check_network(self, folder, _anew(folder, eight_bit))
 
     def initial_state(self, batch: int) -> State:
         """See the protocol."""
@@ -113,20 +123,6 @@ class OnnxNetwork:
         names = [n for n in ("logits", "affect", "statistics") if n in self._head.outputs]
         found = dict(zip(names, self._head.run(names, feed), strict=True))
         return Outputs(found["logits"], found.get("affect"), found.get("statistics"))
-
-    def _check_parts(self) -> None:
-        """Check that the head takes the steps of the front end, by running both once.
-
-        Raises:
-            InputError: it does not: the files are of different models.
-        """
-        frames = np.zeros((1, self.framing.step_frames, self.features.dimension), np.float32)
-        try:
-            steps, _ = self.encode(frames, self.initial_state(1))
-            self.score(steps, None)
-        except RuntimeError as error:
-            folder = self._head.path.parent
-            raise InputError(f"model {folder}: {error}; {_anew(folder)}") from error
 
     def _read_prior(self) -> Array:
         """Return the output that does not depend on the values of the inputs."""
@@ -157,10 +153,15 @@ class OnnxUtteranceNetwork:
         self.labels: tuple[str, ...] = info.labels
         self.features: SegmentConfig = info.features
         options = info.options
-        self.vocabulary = Vocabulary(options.get("vocabulary", ()), options.get("ngram_buckets", 0))
-        self._file = _OnnxFile(folder / UTTERANCE, export, info, threads)
+        words, buckets = options.get("vocabulary", ()), options.get("ngram_buckets", 0)
+        try:
+            self.vocabulary = Vocabulary(words, buckets)
+        except InputError as error:
+            raise InputError(f"{folder / 'model.json'}: options.{error}") from error
+        self._file = _OnnxFile(model_file(folder, UTTERANCE), export, info, threads)
         self._file.check_width("frames", self.features.dimension)
         self._file.check_width("logits", len(info.labels))
+        check_utterance_network(self, folder, _anew(folder))
 
     def outputs(
         self, segments: Sequence[Array], words: Sequence[Array]
@@ -205,7 +206,7 @@ class _OnnxFile:
     def __init__(self, path: Path, export: OnnxExport, info: ModelInfo, threads: int | None):
         self.path = path
         self._anew = _anew(path.parent, "int8" in path.name)
-        _check_hash(path, export.files.get(path.name))
+        _check_file(path, export.files.get(path.name))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 0 if threads is None else threads
         options.inter_op_num_threads = 1
@@ -219,6 +220,7 @@ class _OnnxFile:
             )
         except Exception as error:  # of types that onnxruntime does not export
             raise InputError(f"{path}: ONNX Runtime cannot load it: {_one_line(error)}") from error
+        _check_values(path, self._anew)
         self.inputs: dict[str, list[Any]] = {i.name: i.shape for i in self._session.get_inputs()}
         self.outputs: dict[str, list[Any]] = {o.name: o.shape for o in self._session.get_outputs()}
         found = self._session.get_modelmeta().custom_metadata_map.get(LABELS, "")
@@ -253,12 +255,20 @@ class _OnnxFile:
             raise RuntimeError(f"{self.path.name}: {_one_line(error)}") from error
 
 
-def _check_hash(path: Path, expected: str | None) -> None:
+def _check_file(path: Path, expected: str | None) -> None:
+    """Check a file's size and SHA-256.
+
+    Raises:
+        InputError: it is another file or too large, or cannot be read.
+    """
     anew = _anew(path.parent, "int8" in path.name)
     if expected is None:
         raise InputError(f"{path.parent / 'model.json'}: onnx.files: lacks {path.name}; {anew}")
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise InputError(f"{path}: found {size} bytes; accepted are {MAX_BYTES} at most")
+        found = sha256_of(path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; model.json names it; {anew}") from error
     if found != expected:
@@ -266,6 +276,20 @@ def _check_hash(path: Path, expected: str | None) -> None:
             f"{path}: SHA-256 is {found[:12]}..., model.json has {expected[:12]}...: another or a "
             f"damaged file; {anew}"
         )
+
+
+def _check_values(path: Path, anew: str) -> None:
+    """Check that a file that ONNX Runtime has loaded holds no weights that are not finite.
+
+    Raises:
+        InputError: it does.
+    """
+    try:
+        name = not_finite(memoryview(path.read_bytes()))
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: {error}; {anew}") from error
+    if name is not None:
+        raise InputError(f"{path}: {name} holds NaN or infinite values; {anew}")
 
 
 def _one_line(error: Exception) -> str:

@@ -19,12 +19,15 @@ from ser_stream.evaluation.predictions import StreamedPredictions
 from ser_stream.evaluation.report import Report
 from ser_stream.evaluation.streamed import (
     IN_A_ROW,
+    RecordingOf,
     choose_clips,
+    recorded,
     stream_logits_per_memory,
     with_speaker_memories,
 )
+from ser_stream.models.folder import has_description
 from ser_stream.models.hugging_face_info import checkpoint_info
-from ser_stream.models.info import ModelInfo, find_model, has_description, read_info
+from ser_stream.models.info import ModelInfo, find_model, read_info
 from ser_stream.progress import progress
 from ser_stream.recipes.speech import Recipe
 
@@ -206,6 +209,7 @@ def score_stream(
     in_a_row: bool = False,
     labels: Sequence[str] | None = None,
     unreadable: list[str] | None = None,
+    recording_of: RecordingOf = recorded,
 ) -> Report:
     """Stream recordings and return the scores of their estimates, see `evaluation.report`.
 
@@ -214,6 +218,7 @@ def score_stream(
             as a conversation that a network with a speaker memory remembers.
         labels: that are scored, the utterances' labels among them; None: the model's.
         unreadable: takes a message for each recording that cannot be read; None: that is an error.
+        recording_of: returns what is streamed of an utterance.
 
     Raises:
         InputError: a recording cannot be read, or none has an utterance estimate.
@@ -225,9 +230,8 @@ def score_stream(
     ):
         try:
             # All windows at once: of an unreadable recording, no estimate is scored.
-            scored = list(
-                stream_logits_per_memory(network, info.smoothing, utterance.path, memories)
-            )
+            recording = recording_of(utterance)
+            scored = list(stream_logits_per_memory(network, info.smoothing, recording, memories))
         except InputError as error:
             if unreadable is None:
                 raise

@@ -21,6 +21,7 @@ from ser_stream.emotion import UTTERANCE
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import CALIBRATION_BINS, Scores, wilson_interval
 from ser_stream.evaluation.report import EstimateScores, Report
+from ser_stream.files import replacing
 
 COLOURS = {
     "neutral": "#000000", "calm": "#88CCEE", "happy": "#DDCC77", "excited": "#999933",
@@ -58,7 +59,8 @@ def _write(figure: Figure, path: str | Path, kind: str) -> Path:
     file = Path(f"{path}.{kind}")  # with_suffix would cut "CAT, v1.2"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(file, dpi=150)
+        with replacing(file) as content:
+            figure.savefig(content, dpi=150, format=kind)
     except OSError as error:
         raise InputError(f"figure: cannot write {path}: {error.strerror}") from error
     return file

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
+import functools
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from ser_stream.audio.speech import read_samples
 from ser_stream.corpora import esc10
@@ -22,9 +21,14 @@ from ser_stream.engines.names import AUTO
 from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import LabelledClips, by_corpus, score_stream, scored_labels
 from ser_stream.evaluation.report import EstimateScores, Report
-from ser_stream.evaluation.streamed import IN_A_ROW, MIN_SPEECH_S, stream_logits
+from ser_stream.evaluation.streamed import (
+    IN_A_ROW,
+    MIN_SPEECH_S,
+    RecordingOf,
+    changed,
+    stream_logits,
+)
 from ser_stream.models.info import ModelInfo
-from ser_stream.progress import progress
 from ser_stream.units import SAMPLE_RATE_HZ
 
 NOISE_FOLDS = (4, 5)
@@ -69,15 +73,11 @@ def evaluate_conditions(
         if name == NO_SPEECH:
             report["false_estimates"] = false_estimates(network, info, corpora)
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            simulated = [
-                _simulated(utterance, name, surroundings, Path(folder))
-                for utterance in progress(clips.utterances, name)
-            ]
-            report["conditions"][name] = {
-                corpus: _scores(network, info, members, labels)
-                for corpus, members in by_corpus(simulated).items()
-            }
+        simulated = changed(functools.partial(_simulated, condition=name, around=surroundings))
+        report["conditions"][name] = {
+            corpus: _scores(network, info, members, labels, simulated)
+            for corpus, members in by_corpus(clips.utterances).items()
+        }
     return report
 
 
@@ -95,23 +95,22 @@ def _readable(clips: LabelledClips) -> LabelledClips:
 
 
 def _scores(
-    network: Network, info: ModelInfo, utterances: list[Utterance], labels: Sequence[str]
+    network: Network,
+    info: ModelInfo,
+    utterances: list[Utterance],
+    labels: Sequence[str],
+    recording_of: RecordingOf,
 ) -> EstimateScores:
     in_a_row = network.has_speaker_memory and all(u.speaker for u in utterances)
-    report = score_stream(network, info, utterances, in_a_row, labels)
+    report = score_stream(network, info, utterances, in_a_row, labels, None, recording_of)
     scores = report["utterance"]
     return scores | {IN_A_ROW: report[IN_A_ROW]} if in_a_row else scores
 
 
-def _simulated(
-    utterance: Utterance, condition: str, surroundings: BackgroundSounds, folder: Path
-) -> Utterance:
-    """Return the utterance with a copy of its recording under the condition, in `folder`."""
+def _simulated(utterance: Utterance, condition: str, around: BackgroundSounds) -> np.ndarray:
+    """Return the samples of an utterance under the condition."""
     rng = np.random.default_rng(zlib.crc32(f"{condition} {utterance.key}".encode()))
-    samples = CONDITIONS[condition](read_samples(utterance.path), surroundings, rng)
-    path = folder / f"{utterance.key.replace('/', '-')}.wav"
-    soundfile.write(path, samples, SAMPLE_RATE_HZ, subtype="FLOAT")
-    return dataclasses.replace(utterance, path=path)
+    return CONDITIONS[condition](read_samples(utterance.path), around, rng)
 
 
 def false_estimates(network: Network, info: ModelInfo, corpora: Path) -> dict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from ser_stream.corpora.registry import read_corpora
@@ -45,12 +44,11 @@ def evaluate_speech_text(
     features = network.features
     assert isinstance(features, SegmentConfig)
     recipe.voices.require_labels(info.labels, info.name)
-    with tempfile.TemporaryDirectory() as cache:
-        pairs = read_paired_corpora(recipe, corpora, features, network.text.vocabulary, cache)
-        predictions = None
-        if first is not None:
-            predictions = audio_predictions(first, [clip.path for clip in pairs.clips[part]])
-        return score_by_error_rate(network, pairs, part, info.calibration[UTTERANCE], predictions)
+    pairs = read_paired_corpora(recipe, corpora, features, network.text.vocabulary, None)
+    predictions = None
+    if first is not None:
+        predictions = audio_predictions(first, [clip.path for clip in pairs.clips[part]])
+    return score_by_error_rate(network, pairs, part, info.calibration[UTTERANCE], predictions)
 
 
 def read_paired_corpora(
@@ -58,13 +56,14 @@ def read_paired_corpora(
     corpora: Path,
     features: SegmentConfig,
     vocabulary: Vocabulary,
-    cache: str | Path,
+    cache: Path | None,
 ) -> PairedCorpora:
     """Read the clips and texts of a recipe.
 
     Args:
         corpora: folder that holds each corpus in a folder of its name; corpora of texts may lie in
             its folder text/.
+        cache: folder of the feature cache; None: nothing is cached.
 
     Raises:
         InputError: a corpus is missing, or its layout is not understood.
@@ -73,7 +72,7 @@ def read_paired_corpora(
     folder = corpora / "text" if (corpora / "text").is_dir() else corpora
     texts = [text for text in read_texts(folder, list(recipe.texts)) if text.label]
     encoding = PairEncoding(recipe.voices.labels, vocabulary, features)
-    return PairedCorpora(clips, texts, encoding, Path(cache))
+    return PairedCorpora(clips, texts, encoding, cache)
 
 
 def score_by_error_rate(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ser_stream.audio.recording import Recording
+from ser_stream.audio.block import AudioSource
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.corpora.base import Utterance
 from ser_stream.emotion import INTERVAL, UTTERANCE
@@ -16,14 +16,32 @@ from ser_stream.engines.base import Network
 from ser_stream.features.speaker_memory import SpeakerMemory
 from ser_stream.stream.scoring import ScoringSettings, WindowScorer, new_speaker_memory
 from ser_stream.stream.settings import RecognizerSettings
+from ser_stream.stream.sources import SampleBlocks, open_source
 from ser_stream.stream.window import TurnEnd, Window, WindowSettings
 from ser_stream.stream.windowing import StreamWindower
+from ser_stream.units import SAMPLE_RATE_HZ
 
 MIN_SPEECH_S = RecognizerSettings.min_speech_s
 
+RecordingOf = Callable[[Utterance], Path | AudioSource]
+"""Returns the recording of an utterance, such as its file, or a changed one in memory."""
+
+
+def recorded(utterance: Utterance) -> Path:
+    """Return the file of an utterance."""
+    return utterance.path
+
+
+def changed(change: Callable[[Utterance], np.ndarray]) -> RecordingOf:
+    """Return a function that streams changed samples (n,) at 16 kHz from memory, see `recorded`."""
+    return lambda utterance: SampleBlocks([change(utterance)], SAMPLE_RATE_HZ)
+
 
 def stream_logits(
-    network: Network, smoothing: float, path: Path, memory: SpeakerMemory | None = None
+    network: Network,
+    smoothing: float,
+    recording: Path | AudioSource,
+    memory: SpeakerMemory | None = None,
 ) -> Iterator[tuple[Window | TurnEnd, np.ndarray]]:
     """Yield each window of a recording and its logits (labels,), as in the recogniser.
 
@@ -33,12 +51,15 @@ def stream_logits(
     Raises:
         InputError: the recording cannot be read.
     """
-    for window, (logits,) in stream_logits_per_memory(network, smoothing, path, [memory]):
+    for window, (logits,) in stream_logits_per_memory(network, smoothing, recording, [memory]):
         yield window, logits
 
 
 def stream_logits_per_memory(
-    network: Network, smoothing: float, path: Path, memories: Sequence[SpeakerMemory | None]
+    network: Network,
+    smoothing: float,
+    recording: Path | AudioSource,
+    memories: Sequence[SpeakerMemory | None],
 ) -> Iterator[tuple[Window | TurnEnd, list[np.ndarray]]]:
     """Yield each window with one array of logits (labels,) per speaker memory; see `stream_logits`.
 
@@ -48,11 +69,12 @@ def stream_logits_per_memory(
     settings = WindowSettings(
         network.features, framing.window_frames, framing.hop_frames, MIN_SPEECH_S
     )
-    source = Recording(path)
+    source = open_source(recording)
     windower = StreamWindower(settings, TurnSettings(), settle_s=source.settle_s)
     scoring = ScoringSettings(framing.window_steps, smoothing, {}, MIN_SPEECH_S)
     scorers = [WindowScorer(network, "", scoring, memory) for memory in memories]
     for block in source.blocks():
+        assert block is not None, "recordings have no interruptions"
         for window in windower.push(block):
             yield window, [scorer.logits(window) for scorer in scorers]
     for window in windower.finish():

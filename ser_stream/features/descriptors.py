@@ -16,6 +16,7 @@ import dataclasses
 
 import numpy as np
 
+from ser_stream.features.limits import HopLength, Length
 from ser_stream.features.sherman import CLIP_SAMPLES, five_seconds, load_librosa
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
@@ -49,8 +50,8 @@ class DescriptorConfig:
         ValueError: a name is unknown, no descriptor is left, or the framing is inconsistent.
     """
 
-    hop_length: int = 512
-    n_fft: int = 2048
+    hop_length: HopLength = 512
+    n_fft: Length = 2048
     leave_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ser_stream.features.limits import Bands, HopLength, Length
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Hertz, Seconds
 
 MIN_POWER = 1e-10
@@ -42,10 +43,10 @@ class LogMelConfig:
         ValueError: the settings are inconsistent or out of range.
     """
 
-    n_mels: int = 64
-    n_fft: int = 512
-    win_length: int = 400
-    hop_length: int = 160
+    n_mels: Bands = 64
+    n_fft: Length = 512
+    win_length: Length = 400
+    hop_length: HopLength = 160
     window: str = "hann"
     fmin: Hertz = 50.0
     fmax: Hertz = 8000.0

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ser_stream.features.limits import Bands
 from ser_stream.features.log_mel import LogMelConfig, log_mel
 
 
@@ -22,7 +23,7 @@ class MfccConfig(LogMelConfig):
         ValueError: the settings are inconsistent, or there are more coefficients than mel bands.
     """
 
-    n_mfcc: int = 40
+    n_mfcc: Bands = 40
 
     def __post_init__(self) -> None:
         super().__post_init__()

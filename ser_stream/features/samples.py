@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from ser_stream.features.limits import HopLength
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
 
@@ -19,7 +20,7 @@ class SampleConfig:
         ValueError: hop_length is less than 1.
     """
 
-    hop_length: int = 320
+    hop_length: HopLength = 320
 
     def __post_init__(self) -> None:
         if self.hop_length < 1:

@@ -31,6 +31,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ser_stream.errors import InputError
+from ser_stream.features.limits import Bands, Length
 from ser_stream.features.mfcc import MfccConfig, mfcc
 from ser_stream.units import SAMPLE_RATE_HZ, Hertz
 from ser_stream.words import Word
@@ -55,8 +56,8 @@ class SegmentConfig(MfccConfig):
         ValueError: a setting that is not accepted.
     """
 
-    n_mels: int = 128
-    n_fft: int = 400
+    n_mels: Bands = 128
+    n_fft: Length = 400
     window: str = "hamming"
     fmin: Hertz = 0.0
     segmentation: str = "aligned"

@@ -19,6 +19,7 @@ from types import ModuleType
 import numpy as np
 
 from ser_stream.extras import require_extra
+from ser_stream.features.limits import Bands, HopLength, Length
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Hertz, Seconds
 
 CLIP_SAMPLES = 5 * SAMPLE_RATE_HZ
@@ -58,10 +59,10 @@ class ShermanLogMelConfig:
         ValueError: the settings are inconsistent or out of range.
     """
 
-    n_mels: int = 128
-    n_fft: int = 512
-    win_length: int = 256
-    hop_length: int = 128
+    n_mels: Bands = 128
+    n_fft: Length = 512
+    win_length: Length = 256
+    hop_length: HopLength = 128
     fmax: Hertz = 4000.0
     top_db: Decibels = 80.0
 

@@ -15,7 +15,8 @@ A network that takes sound and words scores whole utterances, cut into segments:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -44,10 +45,12 @@ class NormalisingModel(nn.Module):
             training set.
         input_description: the kind of input, as a phrase for error messages.
         has_speaker_memory: whether turns are normalised by earlier turns, see `SpeakerMemory`.
+        former_names: names of tensors in the weight files of earlier versions -> their names now.
     """
 
     input_description: str
     has_speaker_memory: bool = False
+    former_names: Mapping[str, str] = MappingProxyType({})
     mean: Tensor
     std: Tensor
 
@@ -57,6 +60,13 @@ class NormalisingModel(nn.Module):
         self.features = features
         self.register_buffer("mean", torch.zeros(features.dimension), persistent=False)
         self.register_buffer("std", torch.ones(features.dimension), persistent=False)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        """Load weights of any age, see `former_names`."""
+        for before, now in self.former_names.items():
+            if prefix + before in state_dict:
+                state_dict[prefix + now] = state_dict.pop(prefix + before)
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def set_normalisation(self, mean: Tensor, std: Tensor) -> None:
         """Set the mean and standard deviation of the training set's frames.

@@ -8,6 +8,9 @@ from typing import Annotated
 import numpy as np
 from msgspec import Meta
 
+LogProbability = Annotated[float, Meta(ge=-1000, le=0)]
+Offset = Annotated[float, Meta(ge=-1000, le=1000)]
+
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
@@ -22,10 +25,10 @@ class Calibration:
         offset: (labels,) added to the logits, for the voice of one person; () for any voice.
     """
 
-    temperature: Annotated[float, Meta(gt=0)] = 1.0
-    floor: Annotated[float, Meta(ge=0)] = 0.0
-    neutral: tuple[float, ...] = ()
-    offset: tuple[float, ...] = ()
+    temperature: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
+    floor: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    neutral: tuple[LogProbability, ...] = ()
+    offset: tuple[Offset, ...] = ()
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Return the calibrated probabilities (..., labels) of logits (..., labels)."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import AttentiveStatistics, valid_steps
+from ser_stream.models.options import Share, Size
 from ser_stream.models.pooling import PoolingModel
 from ser_stream.models.recurrent import hidden_states
 from ser_stream.models.registry import register
@@ -90,10 +91,10 @@ class CausalCrnn(PoolingModel):
         self,
         labels: tuple[str, ...],
         features: LogMelConfig,
-        channels: tuple[int, ...] = (32, 64, 128, 128),
-        encoding: int = 192,
-        hidden: int = 128,
-        dropout: float = 0.4,
+        channels: tuple[Size, ...] = (32, 64, 128, 128),
+        encoding: Size = 192,
+        hidden: Size = 128,
+        dropout: Share = 0.4,
         affect: bool = False,
     ):
         super().__init__(labels, features)

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 from typing import Any, cast, overload
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save
 
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.features.samples import SampleConfig
+from ser_stream.files import write_bytes
 from ser_stream.models.base import EmotionModel, NormalisingModel
 from ser_stream.models.description import check_takes_sound, describe_model
-from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
+from ser_stream.models.eight_bit import to_eight_bit
+from ser_stream.models.folder import DESCRIPTION, WEIGHTS, model_file, replacing_model
 from ser_stream.models.hugging_face import load_checkpoint
 from ser_stream.models.info import FRAME_FEATURES, HUGGING_FACE, ModelInfo
 from ser_stream.models.registry import ModelT, build_model
+from ser_stream.models.weights import (
+    expected_hash,
+    read_weights,
+    shapes_of,
+    without_memory,
+)
 
 OPTION_ERRORS = (
     ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError,
@@ -40,15 +48,21 @@ def save_model(
     Args:
         eight_bit: round the weights to eight bits, see `to_eight_bit`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with replacing_model(folder) as written:
+        save_weights(written, model, info, eight_bit).write(written)
+
+
+def save_weights(
+    folder: Path, model: NormalisingModel, info: ModelInfo, eight_bit: bool = False
+) -> ModelInfo:
+    """Write model.safetensors; return the description with its SHA-256, and without ONNX files."""
     weights = model.state_dict()
     if eight_bit:
         weights = to_eight_bit(weights)
-    weights = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
-    for exported in folder.glob("*.onnx"):  # first: beside other weights they would be wrong
-        exported.unlink()
-    save_file(weights, folder / "model.safetensors")
-    dataclasses.replace(info, onnx=None).write(folder)
+    content = save({name: tensor.cpu().contiguous() for name, tensor in weights.items()})
+    write_bytes(folder / WEIGHTS, content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return dataclasses.replace(info, weights={WEIGHTS: sha256}, onnx=None)
 
 
 @overload
@@ -86,8 +100,18 @@ def load_model(
         return load_checkpoint(folder, info).to(device), info
     if issubclass(kind, EmotionModel):
         check_takes_sound(name_or_folder, info)
-    model = _build(info, kind, folder / "model.json")
-    _load_weights(model, info.architecture, folder / "model.safetensors")
+    description = model_file(folder, DESCRIPTION)
+    with without_memory():
+        outline = _build(info, kind, description)
+    weights = read_weights(
+        model_file(folder, WEIGHTS),
+        shapes_of(outline),
+        info.architecture,
+        expected_hash(info),
+        outline.former_names,
+    )
+    model = _build(info, kind, description)
+    model.load_state_dict(weights)
     model.set_normalisation(torch.tensor(info.mean), torch.tensor(info.std))
     model.has_speaker_memory = info.speaker_memory
     return model.to(device).eval(), info
@@ -105,29 +129,3 @@ def _build(info: ModelInfo, kind: type[ModelT], path: Path) -> ModelT:
         return build_model(info.architecture, info.labels, features, info.options, kind)
     except OPTION_ERRORS as error:
         raise InputError(f"{path}: {' '.join(str(error).split())[:MAX_REASON]}") from error
-
-
-def _load_weights(model: NormalisingModel, architecture: str, path: Path) -> None:
-    """Load a safetensors file into a network.
-
-    Raises:
-        InputError: the file does not exist, is damaged, belongs to another network, or holds
-            values that are not finite.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; a model folder holds it beside model.json")
-    try:
-        weights = from_eight_bit(load_file(path))
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: damaged, or not a safetensors file: {error}") from error
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: not the weights of {architecture} with the options of model.json: "
-            f"{reason[:MAX_REASON]}"
-        ) from error
-    bad = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
-    if bad:
-        raise InputError(f"{path}: {bad[0]} holds NaN or infinite values; train the model again")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig
+from ser_stream.models.folder import has_description
 from ser_stream.models.hugging_face_info import checkpoint_info
-from ser_stream.models.info import ModelInfo, find_model, has_description, read_info
+from ser_stream.models.info import ModelInfo, find_model, read_info
 
 
 def describe_model(name_or_folder: str | Path) -> tuple[Path, ModelInfo]:

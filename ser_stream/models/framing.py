@@ -7,8 +7,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-Positive = Annotated[int, Meta(ge=1)]
-NotNegative = Annotated[int, Meta(ge=0)]
+MAX_FRAMES = 6000
+"""A minute of frames of 10 ms."""
+Positive = Annotated[int, Meta(ge=1, le=MAX_FRAMES)]
+NotNegative = Annotated[int, Meta(ge=0, le=MAX_FRAMES)]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,11 @@ from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
 from ser_stream.features.samples import SampleConfig
 from ser_stream.models.base import EmotionModel
+from ser_stream.models.folder import UPDATE
 from ser_stream.models.hugging_face_info import require_safetensors
 from ser_stream.models.info import HUGGING_FACE, ModelInfo
+from ser_stream.models.options import Frames, checked_options
+from ser_stream.models.weights import check_files
 from ser_stream.units import SAMPLE_RATE_HZ
 
 MIN_SAMPLES = SAMPLE_RATE_HZ // 10
@@ -67,9 +70,9 @@ class HuggingFaceModel(EmotionModel):
         features: SampleConfig,
         network: nn.Module,
         extractor: Any,
-        emotions: Mapping[str, str | None],
-        window_frames: int,
-        hop_frames: int,
+        emotions: dict[str, str | None],
+        window_frames: Frames,
+        hop_frames: Frames,
     ):
         super().__init__(labels, features)
         config: Any = network.config
@@ -140,7 +143,12 @@ def load_checkpoint(folder: Path, info: ModelInfo) -> HuggingFaceModel:
             audio classifier; or `info` does not fit them.
     """
     require_safetensors(folder, str(folder))
+    if (folder / UPDATE).is_dir():
+        raise InputError(
+            f"{folder}: an update of the folder was interrupted; run the same command again"
+        )
     require_extra(f"{folder}, a Hugging Face checkpoint", "transformers")
+    check_files(folder, info)
     network, extractor = _from_transformers(folder)
     bad = [name for name, values in network.named_parameters() if not values.isfinite().all()]
     if bad:
@@ -156,7 +164,8 @@ def load_checkpoint(folder: Path, info: ModelInfo) -> HuggingFaceModel:
             "Face checkpoint takes samples"
         )
     try:
-        model = HuggingFaceModel(info.labels, info.features, network, extractor, **info.options)
+        options = checked_options(HuggingFaceModel, info.options, "options")
+        model = HuggingFaceModel(info.labels, info.features, network, extractor, **options)
     except (TypeError, InputError) as error:
         raise InputError(f"{folder / 'model.json'}: {HUGGING_FACE}: {error}") from error
     return model.eval()

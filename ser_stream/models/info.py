@@ -1,15 +1,19 @@
-"""The description of a model in model.json. No torch here: listing models must be quick."""
+"""The description of a model in model.json. No torch here: listing models must be quick.
+
+`checksum` in model.json is the SHA-256 of the fields that answers depend on. A file that was edited
+by hand is refused; without the field it is accepted, if each field is within its limits.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta
 
-from ser_stream.emotion import INTERVAL, UTTERANCE, canonical_label
 from ser_stream.errors import InputError
 from ser_stream.features.descriptors import DescriptorConfig
 from ser_stream.features.log_mel import LogMelConfig
@@ -18,9 +22,12 @@ from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.sherman import ShermanLogMelConfig
 from ser_stream.files import write_json
 from ser_stream.models.calibration import Calibration
+from ser_stream.models.consistency import TRIGGERS, checked
+from ser_stream.models.folder import DESCRIPTION, has_description, model_file
 from ser_stream.models.framing import Framing
 from ser_stream.models.hub import hub_folder, is_hub_name
-from ser_stream.validation import Tagged, convert, shown
+from ser_stream.models.strict_json import read_json
+from ser_stream.validation import Tagged, convert
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 FORMAT = 1
@@ -38,7 +45,15 @@ FEATURES: dict[str, type] = {**FRAME_FEATURES, "samples": SampleConfig}
 FrameFeatures = Annotated[LogMelConfig, Tagged(FRAME_FEATURES, default="log_mel")]
 Features = Annotated[LogMelConfig | SampleConfig, Tagged(FEATURES, default="log_mel")]
 """Settings of features; without `kind` they are those of log-mel spectrograms."""
-TRIGGERS = (INTERVAL, UTTERANCE)
+CHECKSUM = "checksum"
+ABOUT = ("name", "training_data", "results", CHECKSUM)
+"""Fields that no answer depends on: a person may edit them."""
+
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+FileName = Annotated[str, Meta(pattern=r"^[\w-][\w.-]{0,100}$")]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Mean = Annotated[float, Meta(ge=-1e6, le=1e6)]
+Deviation = Annotated[float, Meta(ge=1e-9, le=1e6)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +83,7 @@ class OnnxExport:
         remembers_statistics: see `EmotionModel`.
     """
 
-    files: dict[str, str]
+    files: dict[FileName, Sha256]
     framing: Framing | None = None
     remembers_statistics: bool = False
 
@@ -90,15 +105,16 @@ class ModelInfo:
         calibration: trigger ("interval" or "utterance") -> calibration.
         training_data: corpora and licence.
         results: metrics of evaluations, for people.
+        weights: name of each safetensors file -> its SHA-256; empty where it is not known.
         onnx: the exported network, for inference without torch; None where there is none.
     """
 
-    name: str
-    architecture: str
+    name: Name
+    architecture: Name
     labels: tuple[str, ...]
     features: Features
-    mean: tuple[float, ...]
-    std: tuple[Annotated[float, Meta(ge=0)], ...]
+    mean: tuple[Mean, ...]
+    std: tuple[Deviation, ...]
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     smoothing: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     speaker_memory: bool = False
@@ -107,14 +123,29 @@ class ModelInfo:
     )
     training_data: TrainingData = TrainingData()
     results: dict[str, Any] = dataclasses.field(default_factory=dict)
+    weights: dict[FileName, Sha256] = dataclasses.field(default_factory=dict)
     onnx: OnnxExport | None = None
 
     def write(self, folder: Path) -> None:
-        """Write model.json into a folder."""
+        """Write model.json into a folder.
+
+        Raises:
+            InputError: a field has a value that `read_info` would not accept.
+        """
         content = {"format": FORMAT, **dataclasses.asdict(self)}
         kind = next(name for name, config in FEATURES.items() if config is type(self.features))
         content["features"] = {"kind": kind, **content["features"]}
-        write_json(folder / "model.json", content)
+        content = json.loads(json.dumps(content))
+        _described(content, str(folder / DESCRIPTION))
+        content[CHECKSUM] = checksum(content)
+        write_json(folder / DESCRIPTION, content)
+
+
+def checksum(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of the fields that answers depend on, whatever their order and layout."""
+    fields = {name: value for name, value in content.items() if name not in ABOUT}
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def shipped_models() -> list[str]:
@@ -145,11 +176,6 @@ def find_model(name_or_folder: str | Path) -> Path:
     )
 
 
-def has_description(folder: Path) -> bool:
-    """Return whether a folder has a model.json; a bare Hugging Face checkpoint has none."""
-    return (folder / "model.json").is_file()
-
-
 def find_writable(name_or_folder: str | Path) -> Path:
     """Return the folder of a model whose model.json is going to be changed, see `find_model`.
 
@@ -172,54 +198,28 @@ def read_info(folder: Path) -> ModelInfo:
         InputError: the file is missing, is not JSON, or a field is unknown, missing or has a value
             that is not accepted.
     """
-    path = folder / "model.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON: {error}") from error
-    found = content.pop("format", None) if isinstance(content, dict) else None
+    path = model_file(folder, DESCRIPTION)
+    content = read_json(path)
+    found = content.get("format") if isinstance(content, dict) else None
     if type(found) is not int or found != FORMAT:
         raise InputError(f'{path}: not a model of ser_stream (expected "format": {FORMAT})')
     missing = [name for name in ("calibration", "training_data") if name not in content]
     if missing:  # a model without them could be built, but not be shipped
         raise InputError(f"{path}: settings missing: {', '.join(missing)}")
-    return _checked(convert(content, ModelInfo, str(path)), str(path))
+    info = _described(content, str(path))
+    if CHECKSUM in content and content[CHECKSUM] != checksum(content):
+        raise InputError(
+            f"{path}: its fields are not those that {CHECKSUM} stands for: the file was edited or "
+            f"damaged. Copy the whole folder again; to use it as it is, remove the line {CHECKSUM}"
+        )
+    return info
 
 
-def _checked(info: ModelInfo, where: str) -> ModelInfo:
-    """Return the description with canonical labels, after checking the sizes of its lists.
+def _described(content: dict[str, Any], where: str) -> ModelInfo:
+    """Return the description that the content of model.json stands for.
 
     Raises:
-        InputError: a label is unknown or there twice, a trigger is unknown or missing, or a list
-            has another number of values than there are labels or features.
+        InputError: see `read_info`.
     """
-    try:
-        labels = tuple(canonical_label(label) for label in info.labels)
-    except InputError as error:
-        raise InputError(f"{where}: labels: {error}") from error
-    if not labels or len(set(labels)) < len(labels):
-        raise InputError(
-            f"{where}: labels: found {', '.join(labels) or '[]'}; accepted are different emotions"
-        )
-    if set(info.calibration) != set(TRIGGERS):
-        raise InputError(
-            f"{where}: calibration: found {shown(list(info.calibration))}; accepted "
-            f"are {' and '.join(TRIGGERS)}"
-        )
-    n_features = 0 if isinstance(info.features, SampleConfig) else info.features.dimension
-    for name, values in (("mean", info.mean), ("std", info.std)):
-        if len(values) != n_features:
-            raise InputError(
-                f"{where}: {name}: found {len(values)} values; accepted are {n_features}, one per "
-                "feature"
-            )
-    for trigger, calibration in info.calibration.items():
-        for name, values in (("neutral", calibration.neutral), ("offset", calibration.offset)):
-            if len(values) not in (0, len(labels)):
-                raise InputError(
-                    f"{where}: calibration.{trigger}.{name}: found {len(values)} values; accepted "
-                    f"are {len(labels)}, one per label, or none"
-                )
-    return dataclasses.replace(info, labels=labels)
+    fields = {name: value for name, value in content.items() if name not in ("format", CHECKSUM)}
+    return checked(convert(fields, ModelInfo, where), where)

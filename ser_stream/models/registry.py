@@ -10,12 +10,12 @@ listed without importing any network::
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ser_stream.errors import InputError
 from ser_stream.features.base import FeatureConfig
+from ser_stream.models.options import checked_options, option_types
 
 if TYPE_CHECKING:
     from ser_stream.models.base import EmotionModel, NormalisingModel
@@ -134,26 +134,15 @@ def build_model(
     if not issubclass(network_class(architecture), kind):
         found = f"{architecture!r}, which takes {network_class(architecture).input_description}"
         raise _not_accepted(found, _of_kind(kind))
+    where = f"options of {architecture}"
+    checked = checked_options(network_class(architecture), options or {}, where)
     try:
-        return network(labels, features, **(options or {}))
+        return network(labels, features, **checked)
     except TypeError as error:
-        accepted = ", ".join(_option_names(network_class(architecture)))
+        accepted = ", ".join(option_types(network_class(architecture)))
         raise InputError(f"options of {architecture}: {error}; accepted are {accepted}") from error
     except ValueError as error:
         raise InputError(f"options of {architecture}: {error}") from error
-
-
-def _option_names(network: type) -> list[str]:
-    """Return the options of a network's class and, where it passes others on, of its bases."""
-    names: list[str] = []
-    for base in network.__mro__:
-        if "__init__" not in vars(base):
-            continue
-        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
-        names += [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-        if not any(p.kind == p.VAR_KEYWORD for p in parameters):
-            break
-    return [name for name in dict.fromkeys(names) if name not in ("labels", "features")]
 
 
 def _of_kind(kind: type[NormalisingModel]) -> list[str]:

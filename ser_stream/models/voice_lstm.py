@@ -17,9 +17,9 @@ The layers are unidirectional, so each frame passes them once.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +30,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import valid_steps
 from ser_stream.models.base import State
+from ser_stream.models.options import Count, Share, Size
 from ser_stream.models.pooling import PoolingModel
 from ser_stream.models.registry import register
 
@@ -42,9 +43,6 @@ STATISTICS_BATCHES = 60
 """Batches used to estimate the feature statistics."""
 MIN_POWER = 1e-8
 """Added to the mean power, so that silence is not amplified."""
-
-FORMER_NAMES = {"usual": "statistics_mean", "spread": "statistics_std"}
-"""Names of buffers in the weight files of earlier versions -> their names now."""
 
 LayerStates = tuple[Tensor, Tensor]
 """Hidden and cell states of all LSTM layers, (batch, layers, hidden) each."""
@@ -115,15 +113,18 @@ class VoiceLstm(PoolingModel):
         "VoxCeleb1 and VoxCeleb2)",
     )
     remembers_statistics = True
+    former_names: Mapping[str, str] = MappingProxyType(
+        {"usual": "statistics_mean", "spread": "statistics_std"}
+    )
 
     def __init__(
         self,
         labels: tuple[str, ...],
         features: LogMelConfig,
-        encoder_hidden: int = 256,
-        encoder_layers: int = 3,
-        hidden: int = 128,
-        dropout: float = 0.5,
+        encoder_hidden: Size = 256,
+        encoder_layers: Count = 3,
+        hidden: Size = 128,
+        dropout: Share = 0.5,
         affect: bool = False,
     ):
         super().__init__(labels, features)
@@ -137,13 +138,6 @@ class VoiceLstm(PoolingModel):
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, len(labels))
         self.affect = nn.Linear(hidden, 2) if affect else None
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
-        """Load weights of any age: the buffers had other names, which the shipped files keep."""
-        for before, now in FORMER_NAMES.items():
-            if prefix + before in state_dict:
-                state_dict[prefix + now] = state_dict.pop(prefix + before)
-        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def load_pretrained(self) -> None:
         """Load the speaker encoder of Resemblyzer.

@@ -206,6 +206,8 @@ def _facts_line(estimate: EmotionEstimate | None, status: StreamStatus) -> Text:
     facts = f"{latency}estimates {status.windows}"
     if status.skipped:
         facts += f"  skipped {status.skipped}"
+    if status.failed_windows:
+        facts += f"  failed {status.failed_windows}"
     if status.gaps:
         facts += f"  gaps {status.gaps} ({status.gap_s:.1f} s)"
     return Text(facts, style="dim")

@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.distributed import first_before_others, is_first, process_group, wait_for_all
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import Scores
+from ser_stream.files import write_bytes, write_text
 from ser_stream.models.base import NormalisingModel
 from ser_stream.papers.data import ExperimentData
 from ser_stream.progress import Steps
 from ser_stream.recipes.experiment import Experiment
 from ser_stream.recipes.protocols import Split
 from ser_stream.training.malloc import keep_freed_memory
-from ser_stream.training.model_folder import part_sizes, write_run_record
+from ser_stream.training.model_folder import STATE_FILE, part_sizes, write_run_record
 from ser_stream.training.prediction import evaluate
-from ser_stream.training.trainer import Trainer, announce_resume
+from ser_stream.training.trainer import METRICS_FILE, Trainer, announce_resume
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +113,9 @@ def run_experiment(
         for seed, split, folder in runs:
             path = folder / "result.json"
             _check_test_part(split, folder)
-            if not path.is_file():
+            if path.is_file():  # of a run that was ended before it could remove its state
+                (folder / STATE_FILE).unlink(missing_ok=True)
+            else:
                 steps.start(f"{experiment.name}, seed {seed}, {split.name}")
                 if data is None:
                     with first_before_others():
@@ -148,7 +151,7 @@ def _run_fold(
     if not is_first():
         return
     scores = evaluate(kept, parts["test"])
-    save_file(weights(kept), folder / "weights.safetensors")
+    write_bytes(folder / "weights.safetensors", save(weights(kept)))
     result = FoldResult(
         seed,
         split.name,
@@ -158,7 +161,7 @@ def _run_fold(
         sum(p.numel() for p in model.parameters()),
     )
     # The result marks the run as complete; the state to continue from is not needed any more.
-    (folder / "result.json").write_text(json.dumps(result.to_dict()) + "\n", encoding="utf-8")
+    write_text(folder / "result.json", json.dumps(result.to_dict()) + "\n")
     trainer.state_path.unlink()
 
 
@@ -178,7 +181,7 @@ def load_kept(data: ExperimentData, split: Split, folder: Path) -> NormalisingMo
 
 
 def _seconds(folder: Path) -> float:
-    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (folder / METRICS_FILE).read_text(encoding="utf-8").splitlines()
     return round(sum(json.loads(line)["seconds"] for line in lines), 1)
 
 

@@ -100,6 +100,7 @@ class Health:
             "gaps": str(status.gaps),
             "gaps (s)": f"{status.gap_s:.2f}",
             "bad samples": str(status.bad_samples),
+            "failed windows": str(status.failed_windows),
             "channel": "" if status.channel is None else str(status.channel),
             "dropped sound (s)": f"{status.dropped_s:.2f}",
             "source error": status.source,
@@ -111,6 +112,9 @@ class Health:
 
 def _losses(previous: StreamStatus, status: StreamStatus) -> tuple[int, str]:
     """Level and message for what was lost between two reports."""
+    failed = status.failed_windows - previous.failed_windows
+    if failed:
+        return ERROR, f"{failed} estimates withheld: the model's answer is NaN or infinite"
     counts = {
         "windows skipped (inference is slower than real time)": status.skipped - previous.skipped,
         "gaps in the audio": status.gaps - previous.gaps,

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 
 from ser_stream.emotion import INTERVAL
-from ser_stream.stream.session import StreamSession, TurnProgress
+from ser_stream.stream.session import StreamSession, TurnProgress, score_into
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.stream.word_fusion import Event, MakeFusion, WordFusion
 from ser_stream.units import Seconds
@@ -120,7 +120,7 @@ def live_events(session: StreamSession, make_fusion: MakeFusion) -> Generator[Ev
             if isinstance(part, TurnProgress):
                 session.encode_ahead(part)
             elif part is not None:
-                fusion.add(session.score(part))
+                score_into(fusion, session, part)
             yield from fusion.take()
 
 

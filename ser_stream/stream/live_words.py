@@ -60,7 +60,7 @@ class _PendingTurn:
         words: words of the whole turn, once they are known.
         words_done: whether the final words are known, or will never be known.
         second: scores of the whole turn by sound and words, once they are known.
-        released: whether the estimate of the whole turn has been published.
+        released: whether the estimate of the whole turn has been published, or is withheld.
     """
 
     parts: deque[_PendingPart] = dataclasses.field(
@@ -153,6 +153,14 @@ class LiveWordFusion:
                         pending.scores = scores
             self._changed.notify_all()
 
+    def withhold(self, part: Window | TurnEnd) -> None:
+        """Note that a window or turn has no estimate by sound, and so no second one."""
+        if part.trigger == UTTERANCE:
+            with self._changed:
+                self._pending_turn(part).released = True
+                self._drop_finished()
+                self._changed.notify_all()
+
     def wait_s(self) -> Seconds | None:
         with self._changed:
             waiting = [
@@ -233,9 +241,14 @@ class LiveWordFusion:
         self._wake()
 
     def _wait_for_turn_scores(self, turn: _PendingTurn) -> Scores | None:
-        """Wait until the whole turn is scored by its sound; None: the stream has ended."""
+        """Wait until the whole turn is scored by its sound.
+
+        None: the turn's estimate is withheld, or the stream has ended.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: turn.end is not None or self._closed.is_set())
+            self._changed.wait_for(
+                lambda: turn.end is not None or turn.released or self._closed.is_set()
+            )
             return turn.end
 
     def _pending_turn(self, part: Window | TurnEnd) -> _PendingTurn:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import NamedTuple
 
-from ser_stream.engines.base import Network
 from ser_stream.engines.choose import open_network
 from ser_stream.models.info import ModelInfo
+from ser_stream.stream.guarded import GuardedNetwork
 from ser_stream.stream.model_settings import scoring_settings, window_settings
 from ser_stream.stream.scoring import ScoringSettings, warm_up
 from ser_stream.stream.settings import RecognizerSettings
@@ -19,7 +19,7 @@ logger = logging.getLogger("ser_stream")
 class OpenedModel(NamedTuple):
     """A network that is ready, its description, and how its windows are cut and scored."""
 
-    network: Network
+    network: GuardedNetwork
     info: ModelInfo
     windows: WindowSettings
     scoring: ScoringSettings
@@ -31,7 +31,9 @@ def open_model(settings: RecognizerSettings) -> OpenedModel:
     Raises:
         InputError: the model cannot be used, or a setting does not fit it.
     """
-    network, info = open_network(settings.model, settings.engine, settings.device, settings.threads)
+    model = (settings.model, settings.engine, settings.device, settings.threads)
+    opened, info = open_network(*model)
+    network = GuardedNetwork(opened, lambda: open_network(*model)[0], info.name)
     windows = window_settings(network, settings)
     scoring = scoring_settings(network, info, settings, windows)
     warm_up(network, windows.window_frames)

@@ -45,7 +45,8 @@ class Pipeline:
     def __init__(self, settings: RecognizerSettings) -> None:
         self.settings = settings
         self._network, self.info, self._windows, scoring = open_model(settings)
-        self._scorer = WindowScorer(self._network, self.info.name, scoring)
+        note = self._network.note
+        self._scorer = WindowScorer(self._network, self.info.name, scoring, note=note)
         self._text_scorer: TextScorer | None = None
         if settings.text_model:
             engine = (settings.engine, settings.device, settings.threads)

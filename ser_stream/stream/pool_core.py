@@ -78,7 +78,8 @@ class PoolCore:
         source = PushedSamples(name, waits=True)
         turns, channel = self.settings.turns, self.settings.channel
         windower = StreamWindower(self._windows, turns, channel, settle_s, False, name)
-        scorer = WindowScorer(self._network, self.info.name, self._scoring)
+        note = self._network.note
+        scorer = WindowScorer(self._network, self.info.name, self._scoring, note=note)
         stream = PooledStream(name, StreamSession(source, windower, scorer), on_estimate)
         with self._lock:
             self._check_room(name)

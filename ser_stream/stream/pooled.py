@@ -104,7 +104,8 @@ class PooledStream:
         """
         if self.due:
             scores = yield from self.session.scoring(self._parts.popleft())
-            self._deliver(scores.estimate())
+            if scores is not None:
+                self._deliver(scores.estimate())
         else:
             turn = self.session.take_progress()
             if turn is not None:

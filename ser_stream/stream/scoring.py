@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
 from ser_stream.emotion import AUDIO, UTTERANCE, EmotionEstimate, valence_arousal
 from ser_stream.engines.base import Network
 from ser_stream.engines.calls import Asking, answered
+from ser_stream.errors import InputError
 from ser_stream.features.speaker_memory import FORGET_S, SpeakerMemory
 from ser_stream.models.calibration import Calibration
 from ser_stream.stream.decoding import TurnDecoder, TurnMean
 from ser_stream.stream.scores import Scores
-from ser_stream.stream.turn_encoder import TurnEncoder, WholeTurn
+from ser_stream.stream.turn_encoder import NotFiniteError, TurnEncoder, WholeTurn, is_finite
 from ser_stream.stream.window import TurnEnd, TurnFeatures, Window
 from ser_stream.units import Seconds
+
+NOT_FINITE = "model: its answer holds NaN or infinite values; train the model again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +49,7 @@ class WindowScorer:
         name: name of the model, for the estimates.
         memory: speaker memory of the turns before the stream; None: an empty one, for a model that
             has one.
+        note: called for each window that `scoring` scores: whether its answer was finite.
 
     Attributes:
         settings: may be replaced at any time.
@@ -55,8 +61,10 @@ class WindowScorer:
         name: str,
         settings: ScoringSettings,
         memory: SpeakerMemory | None = None,
+        note: Callable[[bool], None] = lambda finite: None,
     ):
         self.settings = settings
+        self._note = note
         self._network = network
         self._name = name
         self._memory = memory or new_speaker_memory(network)
@@ -69,23 +77,40 @@ class WindowScorer:
         if self._memory is not None:
             self._memory.reset()
 
-    def __call__(self, part: Window | TurnEnd) -> EmotionEstimate:
-        """Return the estimate of a window or a whole turn, without words."""
-        return self.score(part).estimate()
+    def __call__(self, part: Window | TurnEnd) -> EmotionEstimate | None:
+        """Return the estimate of a window or a whole turn, without words; see `score`."""
+        scores = self.score(part)
+        return scores.estimate() if scores else None
 
-    def score(self, part: Window | TurnEnd) -> Scores:
-        """Return the calibrated scores of a window or a whole turn."""
+    def score(self, part: Window | TurnEnd) -> Scores | None:
+        """Return the calibrated scores of a window or a whole turn.
+
+        None where the network's answer is not finite: the estimate is withheld. Nothing of it is
+        kept for later windows.
+        """
         return answered(self._network, self.scoring(part))
 
     def logits(self, part: Window | TurnEnd) -> np.ndarray:
-        """Return smoothed logits (labels,) of a window, or a whole turn's log-probabilities."""
-        return answered(self._network, self._outputs(part))[0]
+        """Return smoothed logits (labels,) of a window, or a whole turn's log-probabilities.
 
-    def scoring(self, part: Window | TurnEnd) -> Asking[Scores]:
+        Raises:
+            InputError: the network's answer is not finite.
+        """
+        try:
+            return answered(self._network, self._outputs(part))[0]
+        except NotFiniteError as error:
+            raise InputError(NOT_FINITE) from error
+
+    def scoring(self, part: Window | TurnEnd) -> Asking[Scores | None]:
         """Score as `score` does, yielding the calls of the network to whoever answers them."""
         settings = self.settings
         calibration = settings.calibration[part.trigger]
-        logits, affect = yield from self._outputs(part)
+        try:
+            logits, affect = yield from self._outputs(part)
+        except NotFiniteError:
+            self._note(False)
+            return None
+        self._note(True)
         probabilities = calibration.probabilities(logits)
         scores = dict(zip(self._network.labels, map(float, probabilities), strict=True))
         valence, arousal = valence_arousal(scores) if affect is None else map(float, affect)
@@ -112,12 +137,18 @@ class WindowScorer:
         All parts of the turns before it must have been scored: the speaker memory holds them.
         """
         encoder = self._state_of(features, turn_start_s).encoder
-        yield from encoder.encode_ahead(n_frames)
+        with contextlib.suppress(NotFiniteError):  # the next window tries again, and is counted
+            yield from encoder.encode_ahead(n_frames)
 
     def _outputs(self, part: Window | TurnEnd) -> Asking[tuple[np.ndarray, np.ndarray | None]]:
         """Return `logits`, and valence and arousal (2,) of a model that has them, else None."""
         turn = self._state_of(part.features, part.turn_start_s)
-        outputs = yield from turn.encoder.outputs(part.n_frames)
+        try:
+            outputs = yield from turn.encoder.outputs(part.n_frames)
+        except NotFiniteError:
+            if part.trigger == UTTERANCE:
+                self._turn = None
+            raise
         affect = outputs.affect
         logits = outputs.logits.astype(np.float64)
         smoothed = turn.logits.add(logits, part.weight_s, part.covers_turn)
@@ -164,6 +195,8 @@ class WindowScorer:
             entry = turn.encoder.mean_frame(part.n_frames)
         else:
             entry = statistics.astype(np.float64)
+        if not is_finite(entry):  # the memory would stay so for all later turns
+            return
         self._memory.update(entry, part.n_frames * self._network.features.frame_s)
         self._remembered_until_s = part.end_s
 
@@ -186,8 +219,15 @@ def new_speaker_memory(network: Network) -> SpeakerMemory | None:
 
 
 def warm_up(network: Network, window_frames: int) -> None:
-    """Run the network on windows of zeros, because its first calls are slow."""
+    """Run the network on windows of zeros, because its first calls are slow.
+
+    Raises:
+        InputError: an answer is not finite.
+    """
     frames = WholeTurn(np.zeros((window_frames, network.features.dimension), np.float32))
     for _ in range(2):
         encoder = TurnEncoder(network, frames, network.framing.window_steps)
-        answered(network, encoder.outputs(window_frames))
+        try:
+            answered(network, encoder.outputs(window_frames))
+        except NotFiniteError as error:
+            raise InputError(NOT_FINITE) from error

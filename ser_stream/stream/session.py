@@ -50,7 +50,7 @@ class StreamSession:
         self.source = source
         self.windower = windower
         self._scorer = scorer
-        self._scored = self._skipped = 0
+        self._scored = self._skipped = self._failed = 0
         self._scoring_since: float | None = None  # monotonic
         self._encoded = (0, 0)  # `_extent` at the last `take_progress`
         self._rejection = ""  # why the source's last block could not be used
@@ -93,15 +93,17 @@ class StreamSession:
         """End the stream and return the windows that are still held back."""
         return self.windower.finish()
 
-    def score(self, part: Window | TurnEnd) -> Scores:
-        """Score a window or a whole turn by its sound."""
-        with self._counted():
-            return self._scorer.score(part)
+    def score(self, part: Window | TurnEnd) -> Scores | None:
+        """Score a window or a whole turn by its sound; None where the network fails."""
+        with self._watched():
+            scores = self._scorer.score(part)
+        return self._counted(scores)
 
-    def scoring(self, part: Window | TurnEnd) -> Asking[Scores]:
+    def scoring(self, part: Window | TurnEnd) -> Asking[Scores | None]:
         """Do the same as `score`, by a generator that the caller drives to its end."""
-        with self._counted():
-            return (yield from self._scorer.scoring(part))
+        with self._watched():
+            scores = yield from self._scorer.scoring(part)
+        return self._counted(scores)
 
     @property
     def can_encode_ahead(self) -> bool:
@@ -159,14 +161,16 @@ class StreamSession:
             asr=asr,
             text_error=text_error,
             dropped_s=dropped_s,
+            failed_windows=self._failed,
         )
 
-    @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
-        """Note that scoring of a window has begun, and count it at the end."""
-        with self._watched():
-            yield
-        self._scored += 1
+    def _counted(self, scores: Scores | None) -> Scores | None:
+        """Count a window as scored or failed, and return its scores."""
+        if scores is None:
+            self._failed += 1
+        else:
+            self._scored += 1
+        return scores
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
@@ -195,11 +199,20 @@ def recorded_events(session: StreamSession, fusion: WordFusion) -> Generator[Eve
         yield from scored_events(session, fusion, session.finish())
 
 
+def score_into(fusion: WordFusion, session: StreamSession, part: Window | TurnEnd) -> None:
+    """Score a window or turn end, and pass on its scores, or that its estimate is withheld."""
+    scores = session.score(part)
+    if scores is None:
+        fusion.withhold(part)
+    else:
+        fusion.add(scores)
+
+
 def scored_events(
     session: StreamSession, fusion: WordFusion, parts: list[Window | TurnEnd]
 ) -> Generator[Event, None, None]:
     """Score windows and turn ends in order, and yield the events that are ready after each."""
     for part in parts:
         fusion.submit(part)
-        fusion.add(session.score(part))
+        score_into(fusion, session, part)
         yield from fusion.take()

@@ -29,6 +29,8 @@ class StreamStatus:
         asr: state of speech recognition; None where none runs.
         text_error: why there are no second estimates at present; "" while there are.
         dropped_s: seconds of sound that a `StreamPool` dropped because it could not keep up.
+        failed_windows: number of windows and turns whose estimate was withheld, because the
+            network's answer was not a finite number.
     """
 
     position_s: Seconds = 0.0
@@ -46,3 +48,4 @@ class StreamStatus:
     asr: AsrStatus | None = None
     text_error: str = ""
     dropped_s: Seconds = 0.0
+    failed_windows: int = 0

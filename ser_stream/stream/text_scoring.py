@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ser_stream.features.segments import segment
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.decoding import mean_scores
 from ser_stream.stream.scores import Scores
+from ser_stream.stream.turn_encoder import is_finite
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word, words_between
@@ -58,6 +59,7 @@ class TextScorer:
     Args:
         network, info: a network that takes sound and words, and its description.
         settings: when estimates abstain; the attribute may be replaced at any time.
+        reopen: returns the same network, loaded again: that is tried after a failure.
 
     Attributes:
         error: why there are no estimates right now; "" as long as there are.
@@ -68,7 +70,9 @@ class TextScorer:
         network: UtteranceNetwork,
         info: ModelInfo,
         settings: TextScoringSettings = TextScoringSettings(),
+        reopen: Callable[[], UtteranceNetwork] | None = None,
     ):
+        self._reopen = reopen
         self.info = info
         self.settings = settings
         self.error = ""
@@ -89,9 +93,10 @@ class TextScorer:
         Raises:
             InputError: see `open_utterance_network`, whose arguments these are.
         """
+        model = (name_or_folder, engine, device, threads)
         try:
-            opened = open_utterance_network(name_or_folder, engine, device, threads)
-            scorer = cls(*opened, settings)
+            opened = open_utterance_network(*model)
+            scorer = cls(*opened, settings, lambda: open_utterance_network(*model)[0])
         except InputError as error:
             raise InputError(f"text_model: {error}") from error
         scorer._outputs(np.zeros(SAMPLE_RATE_HZ, np.float32), [Word("", 0.0, 1.0)])
@@ -125,9 +130,14 @@ class TextScorer:
             for word in inside
         ]
         try:
+            if self.error and self._reopen is not None:
+                self._network = self._reopen()
             logits, attention = self._outputs(part.sound, tokens)
         except (RuntimeError, ValueError) as error:  # out of memory, CUDA; unordered words
             self._note_failure(error)
+            return None
+        if not is_finite(logits, *attention.values()):
+            self._note_failure(ArithmeticError("its answer holds NaN or infinite values"))
             return None
         if self.error:
             self.error = ""

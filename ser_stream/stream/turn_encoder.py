@@ -22,6 +22,25 @@ AHEAD_S: Seconds = 0.1
 """Sound in each call that computes steps before a window needs them."""
 
 
+class NotFiniteError(Exception):
+    """An answer of the network holds NaN or infinite values."""
+
+
+def require_finite(*arrays: Array | None) -> None:
+    """Check an answer of a network; None is left out.
+
+    Raises:
+        NotFiniteError: a value is not finite.
+    """
+    if not is_finite(*arrays):
+        raise NotFiniteError
+
+
+def is_finite(*arrays: Array | None) -> bool:
+    """Return whether all values are finite numbers; None is left out."""
+    return all(array is None or bool(np.isfinite(array).all()) for array in arrays)
+
+
 class Frames(Protocol):
     """The feature frames of a turn, such as `TurnFeatures`."""
 
@@ -75,9 +94,14 @@ class TurnEncoder:
         self._state: State | None = None  # of a recurrent network, behind the last step
 
     def outputs(self, n_frames: int) -> Asking[Outputs]:
-        """Return the outputs of the window that ends with frame `n_frames`, exclusive."""
+        """Return the outputs of the window that ends with frame `n_frames`, exclusive.
+
+        Raises:
+            NotFiniteError: an answer of the network is not finite; nothing of it is kept.
+        """
         steps = yield from self._window(n_frames)
-        outputs = yield Score(steps, self._statistics_offset)
+        outputs: Outputs = yield Score(steps, self._statistics_offset)
+        require_finite(*outputs)
         return outputs
 
     def encode_ahead(self, n_frames: int) -> Asking[None]:
@@ -85,6 +109,9 @@ class TurnEncoder:
 
         Each call has `AHEAD_S` of sound, so that those of several streams have the same shape and
         run as one batch. Does nothing for a network that would compute its context in each call.
+
+        Raises:
+            NotFiniteError: see `outputs`.
         """
         if self._framing.context_frames:
             return
@@ -136,6 +163,8 @@ class TurnEncoder:
         if framing.context_frames is not None:
             first_frame = max(0, first_frame - framing.context_frames)
         encoded: Encoded = yield Encode(self._read(first_frame, last_frame), self._state)
+        # Before they are kept. Not every operator passes NaN on: a head may answer nevertheless.
+        require_finite(encoded.steps, *encoded.state)
         self._state = encoded.state
         return encoded.steps[start - end :]
 
@@ -145,6 +174,7 @@ class TurnEncoder:
         frames = np.full(shape, SILENCE_DB, np.float32)
         frames[:n_frames] = self._read(0, n_frames)
         encoded: Encoded = yield Encode(frames)
+        require_finite(encoded.steps)
         return encoded.steps
 
     def _read(self, start: int, end: int) -> Array:

@@ -42,6 +42,9 @@ class WordFusion(Protocol):
     def add(self, scores: Scores) -> None:
         """Take the scores by sound of the next window or turn."""
 
+    def withhold(self, part: Window | TurnEnd) -> None:
+        """Note that the next window or turn has no estimate; its words are published."""
+
     def take(self) -> list[Event]:
         """Return the events that are ready, in order, and forget them."""
 
@@ -63,6 +66,9 @@ class _SynchronousFusion:
 
     def submit(self, part: Window | TurnEnd) -> None:
         """Do nothing: words, if any, are requested by `add`."""
+
+    def withhold(self, part: Window | TurnEnd) -> None:
+        """Do nothing: there are no words."""
 
     def take(self) -> list[Event]:
         events, self._ready = self._ready, []
@@ -115,13 +121,27 @@ class RecordedWordFusion(_SynchronousFusion):
         if scores.part.trigger == INTERVAL:
             self._ready.append(scores.estimate())
             return
-        words, language = self._wait_for_words(scores.part)
-        if words:
-            self._ready.append(speech_of(scores.part, words, len(words), True, language))
+        words = self._words_of(scores.part)
         *second, second_of_turn = (self._second(each, words) for each in self._turn_scores)
         self._turn_scores.clear()
         self._ready += [each.estimate() for each in second if each is not None]
         self._ready += turn_estimates(scores, words, second_of_turn)
+
+    def withhold(self, part: Window | TurnEnd) -> None:
+        """Publish the words of a turn without an estimate, and those of its windows with them."""
+        if part.trigger == INTERVAL:
+            return
+        words = self._words_of(part)
+        second = (self._second(each, words) for each in self._turn_scores)
+        self._ready += [each.estimate() for each in second if each is not None]
+        self._turn_scores.clear()
+
+    def _words_of(self, part: Window | TurnEnd) -> tuple[Word, ...]:
+        """Return the words of a turn, after publishing them."""
+        words, language = self._wait_for_words(part)
+        if words:
+            self._ready.append(speech_of(part, words, len(words), True, language))
+        return words
 
     def _second(self, scores: Scores, words: tuple[Word, ...]) -> Scores | None:
         return self._text_scorer.score(scores.part, words, scores) if self._text_scorer else None

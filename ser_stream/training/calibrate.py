@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +17,10 @@ from ser_stream.engines.base import Network
 from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
 from ser_stream.evaluation.streamed import (
+    RecordingOf,
+    changed,
     choose_clips,
+    recorded,
     stream_logits_per_memory,
     with_speaker_memories,
 )
@@ -26,7 +28,7 @@ from ser_stream.models.calibration import Calibration, log_softmax
 from ser_stream.models.info import ModelInfo, find_writable
 from ser_stream.progress import progress
 from ser_stream.recipes.speech import Recipe
-from ser_stream.training.model_folder import write_description
+from ser_stream.training.model_folder import replace_description
 
 LabelledLogits = dict[str, tuple[np.ndarray, np.ndarray]]
 """Trigger -> logits (estimates, labels), and indices of the true labels (estimates,)."""
@@ -37,7 +39,7 @@ def calibrate(
     info: ModelInfo,
     utterances: Sequence[Utterance],
     floor: float,
-    noisy: Sequence[Utterance] = (),
+    noisy: RecordingOf | None = None,
 ) -> dict[str, Calibration]:
     """Fit a temperature for each trigger, on streamed utterances.
 
@@ -47,11 +49,12 @@ def calibrate(
     Args:
         floor: confidence below which an estimate abstains. Since confidence is calibrated, this
             share of the estimates with that confidence is correct.
-        noisy: the same utterances in noisy rooms; temperatures are fitted to these as well.
+        noisy: returns the recording of an utterance in a noisy room; temperatures are fitted to
+            these as well.
     """
     alone, *others = _streamed_logits(network, info, utterances, network.has_speaker_memory)
-    if noisy:
-        others += _streamed_logits(network, info, noisy, in_a_row=False)
+    if noisy is not None:
+        others += _streamed_logits(network, info, utterances, False, noisy)
     calibration = {}
     for trigger, (logits, targets) in alone.items():
         temperature = fit_temperature(
@@ -64,7 +67,11 @@ def calibrate(
 
 
 def _streamed_logits(
-    network: Network, info: ModelInfo, utterances: Sequence[Utterance], in_a_row: bool
+    network: Network,
+    info: ModelInfo,
+    utterances: Sequence[Utterance],
+    in_a_row: bool,
+    recording_of: RecordingOf = recorded,
 ) -> list[LabelledLogits]:
     """Return the logits of recordings alone and, with `in_a_row`, of those in a row."""
     logits: list[dict[str, list[np.ndarray]]] = [
@@ -74,7 +81,8 @@ def _streamed_logits(
     recordings = with_speaker_memories(network, list(utterances), in_a_row)
     for utterance, memories in progress(recordings, "calibrating", len(utterances)):
         target = info.labels.index(utterance.label)
-        windows = stream_logits_per_memory(network, info.smoothing, utterance.path, memories)
+        recording = recording_of(utterance)
+        windows = stream_logits_per_memory(network, info.smoothing, recording, memories)
         for window, scored in windows:
             targets[window.trigger].append(target)
             for condition, values in zip(logits, scored, strict=True):
@@ -97,11 +105,10 @@ def calibrate_by_recipe(
     if not utterances:
         raise InputError(f"recipe {recipe.name}: it has no validation speakers")
     utterances = choose_clips(utterances, recipe.calibration_clips)
-    with tempfile.TemporaryDirectory() as folder:
-        noisy: list[Utterance] = []
-        if recipe.channel_simulations and recipe.noise_folds:
-            noisy = simulate_noisy_rooms(utterances, corpora, recipe.noise_folds, Path(folder))
-        return calibrate(network, info, utterances, recipe.confidence_floor, noisy)
+    noisy = None
+    if recipe.channel_simulations and recipe.noise_folds:
+        noisy = changed(simulate_noisy_rooms(corpora, recipe.noise_folds))
+    return calibrate(network, info, utterances, recipe.confidence_floor, noisy)
 
 
 def _mean_neutral(
@@ -127,7 +134,7 @@ def calibrate_model(model: str | Path, recipe: Recipe, corpora: Path) -> dict[st
     network, info = open_network(folder)
     recipe.require_labels(info.labels, info.name)
     calibration = calibrate_by_recipe(network, info, recipe, corpora)
-    write_description(folder, dataclasses.replace(info, calibration=calibration))
+    replace_description(folder, dataclasses.replace(info, calibration=calibration))
     return calibration
 
 

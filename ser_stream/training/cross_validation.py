@@ -21,7 +21,7 @@ from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import score_stream
 from ser_stream.evaluation.metrics import Scores, pool
 from ser_stream.evaluation.streamed import IN_A_ROW
-from ser_stream.files import write_json
+from ser_stream.files import write_json, write_text
 from ser_stream.progress import Steps
 from ser_stream.recipes.speech import Recipe
 from ser_stream.training.model_folder import check_same_run
@@ -89,7 +89,7 @@ def _score_fold(fold: Recipe, utterances: list[Utterance], folder: Path) -> None
     network, info = open_network(folder / "model")
     held_out = fold.split(utterances)["test"]
     report = score_stream(network, info, held_out, network.has_speaker_memory)
-    (folder / "scores.json").write_text(json.dumps(report) + "\n", encoding="utf-8")
+    write_text(folder / "scores.json", json.dumps(report) + "\n")
 
 
 def _with_pooled(folds: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import tempfile
+import io
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,8 +22,10 @@ from ser_stream.engines.onnx import EIGHT_BIT, HEAD, LABELS, STEPS, UTTERANCE
 from ser_stream.engines.torch import ATTENTIONS
 from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig
+from ser_stream.files import sha256_of, write_bytes
 from ser_stream.models.base import BimodalModel, EmotionModel
 from ser_stream.models.checkpoint import load_model
+from ser_stream.models.folder import WEIGHTS, model_file, replacing_model
 from ser_stream.models.info import HUGGING_FACE, ModelInfo, OnnxExport, find_writable, read_info
 from ser_stream.models.segment_batch import SegmentBatch
 from ser_stream.training.onnx_weights import QUANTISED, pack, quantise
@@ -56,20 +57,15 @@ def export_model(name_or_folder: str | Path, eight_bit: bool = False) -> ModelIn
     eight_bit = eight_bit or (info.onnx is not None and EIGHT_BIT[STEPS] in info.onnx.files)
     if with_words and eight_bit:
         raise InputError(f"model {info.name}: takes words; --int8 goes with one of sound alone")
-    # In another folder first: where the export fails, the model stays as it is.
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        written = Path(scratch)
+    with replacing_model(folder) as written:
         if with_words:
             export = _export_utterance(load_model(folder, kind=BimodalModel)[0], written)
         else:
             network = load_model(folder, kind=EmotionModel)[0]
             export = _export_streaming(network, written, eight_bit)
-        for former in folder.glob("*.onnx"):
-            former.unlink()
-        for name in export.files:
-            (written / name).replace(folder / name)
-    info = dataclasses.replace(info, onnx=export)
-    info.write(folder)
+        weights = {WEIGHTS: sha256_of(model_file(folder, WEIGHTS))}
+        info = dataclasses.replace(info, onnx=export, weights=weights)
+        info.write(written)
     return info
 
 
@@ -194,11 +190,12 @@ def _export(
     labels: tuple[str, ...],
 ) -> None:
     """Write one network with named inputs and outputs, and the labels as metadata."""
+    content = io.BytesIO()
     with _quiet(), _separate_attention_inputs(network), torch.no_grad():
         torch.onnx.export(
             network.eval(),
             tuple(inputs.values()),
-            str(path),
+            content,  # type: ignore[arg-type]  # a file in memory is accepted
             input_names=list(inputs),
             output_names=outputs,
             dynamic_axes={name: dict(named) for name, named in axes.items()},
@@ -206,9 +203,9 @@ def _export(
             dynamo=False,
             external_data=False,
         )
-    exported = onnx.load(path)
+    exported = onnx.load_model_from_string(content.getvalue())
     onnx.helper.set_model_props(exported, {LABELS: ",".join(labels)})
-    onnx.save(exported, path)
+    write_bytes(path, exported.SerializeToString())
 
 
 @contextlib.contextmanager
@@ -251,4 +248,4 @@ def _packed(folder: Path, files: list[str]) -> dict[str, str]:
     """Store the weights of the files in fewer bytes, and return each file's SHA-256."""
     for name in files:
         pack(folder / name)
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
+    return {name: sha256_of(folder / name) for name in files}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import shlex
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,9 @@ from ser_stream.errors import InputError
 from ser_stream.evaluation.evaluate import score_stream
 from ser_stream.evaluation.metrics import wilson_interval
 from ser_stream.features.log_mel import LogMelConfig
-from ser_stream.files import prepare_model_folder
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
+from ser_stream.models.folder import prepare_model_folder
 from ser_stream.models.info import ModelInfo
 from ser_stream.models.registry import architectures
 from ser_stream.models.relabel import with_labels
@@ -225,13 +224,12 @@ def _trained(
         network.step_frames,
         info.features.frame_s,
     )
-    with tempfile.TemporaryDirectory() as scratch:  # clips may change: their features are not kept
-        folder = Path(scratch)
-        stores = [load_features(utterances, info.features, speed, folder) for speed in SPEEDS]
-        training_set = training_set_for(network)(TrainingSources(utterances, stores), settings)
-        training_set = training_set.with_memory_mean(network.mean.numpy())
-        trainer = Trainer(copy.deepcopy(network), training_set, optimisation, seed, folder)
-        return to_cpu(trainer.run(None))
+    # Without a cache: features of somebody's own clips never reach the disk.
+    stores = [load_features(utterances, info.features, speed, None) for speed in SPEEDS]
+    training_set = training_set_for(network)(TrainingSources(utterances, stores), settings)
+    training_set = training_set.with_memory_mean(network.mean.numpy())
+    trainer = Trainer(copy.deepcopy(network), training_set, optimisation, seed, None)
+    return to_cpu(trainer.run(None))
 
 
 def print_report(report: dict[str, Any]) -> None:

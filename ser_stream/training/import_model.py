@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ser_stream.errors import InputError
-from ser_stream.files import prepare_model_folder
+from ser_stream.files import copy_file, sha256_of
+from ser_stream.models.folder import has_description, prepare_model_folder, replacing_model
 from ser_stream.models.hub import FILES
 from ser_stream.models.hugging_face import load_checkpoint
 from ser_stream.models.hugging_face_info import HOP_S, WINDOW_S, checkpoint_info
-from ser_stream.models.info import ModelInfo, find_model, has_description
+from ser_stream.models.info import ModelInfo, find_model
 from ser_stream.training.model_folder import write_description
 from ser_stream.units import Seconds
 
@@ -44,11 +45,14 @@ def import_model(
     info = checkpoint_info(folder, str(source), emotions, window_s, hop_s)
     prepare_model_folder(output)
     load_checkpoint(folder, info)
-    for pattern in FILES:
-        for path in folder.glob(pattern):
-            name = CARD_OF_CHECKPOINT if path.name == "README.md" else path.name
-            shutil.copyfile(path, output / name)
-    write_description(output, info)
+    with replacing_model(output) as written:
+        for pattern in FILES:
+            for path in folder.glob(pattern):
+                name = CARD_OF_CHECKPOINT if path.name == "README.md" else path.name
+                copy_file(path, written / name)
+        hashes = {path.name: sha256_of(path) for path in sorted(written.glob("*.safetensors"))}
+        info = dataclasses.replace(info, weights=hashes)
+        write_description(written, info)
     return info
 
 

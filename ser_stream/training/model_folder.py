@@ -16,9 +16,10 @@ from torch import nn
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
-from ser_stream.files import write_json
+from ser_stream.files import write_json, write_text
 from ser_stream.models.base import NormalisingModel
-from ser_stream.models.checkpoint import save_model
+from ser_stream.models.checkpoint import save_weights
+from ser_stream.models.folder import replacing_model
 from ser_stream.models.info import ModelInfo, TrainingData, find_writable, read_info
 from ser_stream.training.model_card import model_card
 from ser_stream.training.provenance import environment
@@ -31,20 +32,25 @@ STATE_FILE = "state.pt"
 def save_model_folder(
     folder: Path, network: NormalisingModel, info: ModelInfo, eight_bit: bool = False
 ) -> None:
-    """Write weights, model.json and the model card; replace files that exist.
+    """Write weights, model.json and the model card; they replace those of a model that is there.
 
     Args:
         eight_bit: whether to round the weights to eight bits.
     """
-    info = dataclasses.replace(info, onnx=None)  # of other weights; see `export_model`
-    save_model(folder, network, info, eight_bit)
-    write_description(folder, info)
+    with replacing_model(folder) as written:
+        write_description(written, save_weights(written, network, info, eight_bit))
+
+
+def replace_description(folder: Path, info: ModelInfo) -> None:
+    """Replace model.json and the model card of a folder whose weights stay as they are."""
+    with replacing_model(folder) as written:
+        write_description(written, info)
 
 
 def write_description(folder: Path, info: ModelInfo) -> None:
-    """Write model.json and the model card of a folder whose weights stay as they are."""
+    """Write model.json and the model card into the folder that `replacing_model` yields."""
     info.write(folder)
-    (folder / "README.md").write_text(model_card(info), encoding="utf-8")
+    write_text(folder / "README.md", model_card(info))
 
 
 def save_report(model: str | Path, report: dict[str, Any]) -> None:
@@ -68,7 +74,7 @@ def save_pair_scores(model: str | Path, part: str, report: dict[str, dict]) -> N
 def _save_results(model: str | Path, part: str, results: dict[str, Any]) -> None:
     folder = find_writable(model)
     info = read_info(folder)
-    write_description(folder, dataclasses.replace(info, results={**info.results, part: results}))
+    replace_description(folder, dataclasses.replace(info, results={**info.results, part: results}))
 
 
 def part_sizes(parts: Mapping[str, Sequence[Utterance]]) -> dict[str, dict[str, int]]:

@@ -13,6 +13,8 @@ import onnx.helper
 import onnx.numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from ser_stream.files import write_bytes
+
 QUANTISED = ["LSTM", "GRU", "MatMul", "Gemm"]
 """Operators whose weights become eight-bit. Convolutions stay: ONNX Runtime has no fast kernel for
 dynamically quantised ones on every CPU."""
@@ -59,7 +61,7 @@ def pack(path: Path) -> None:
         graph.initializer.remove(initializer)
         for node in reversed(_unpacking(graph, initializer.name, *parts)):
             graph.node.insert(0, node)
-    onnx.save(content, path)
+    write_bytes(path, content.SerializeToString())
 
 
 def _as_eight_bit(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

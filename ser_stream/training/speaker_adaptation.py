@@ -8,7 +8,6 @@ people's is therefore subtracted from all later logits.
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,8 +24,9 @@ from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import score
 from ser_stream.evaluation.streamed import stream_logits
-from ser_stream.files import prepare_model_folder
+from ser_stream.files import copy_file
 from ser_stream.models.calibration import log_softmax
+from ser_stream.models.folder import model_file, prepare_model_folder, replacing_model
 from ser_stream.models.info import ModelInfo, find_writable
 from ser_stream.progress import progress
 from ser_stream.recipes.speech import Recipe
@@ -75,11 +75,14 @@ def adapt(model: str, recordings: Sequence[Path], output: Path) -> Seconds:
         )
         for trigger, members in logits.items()
     }
-    shutil.copytree(folder, output, dirs_exist_ok=True)
     info = dataclasses.replace(
         info, name=output.resolve().name, calibration=calibration, results={}, speaker_memory=False
     )
-    write_description(output, info)
+    with replacing_model(output) as written:
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and not path.name.startswith("."):
+                copy_file(model_file(folder, path.name), written / path.name)
+        write_description(written, info)
     return speech_s
 
 

@@ -76,7 +76,7 @@ def train_on_texts(
     info = _describe(recipe, model, data, options, seed)
     save_model_folder(output / "model", model, info)
     for state in states:  # only needed to resume
-        state.unlink()
+        state.unlink(missing_ok=True)
     return info
 
 

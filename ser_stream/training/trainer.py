@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import io
 import json
 import math
+import pickle
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +28,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ser_stream.distributed import is_first, rank
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import score
+from ser_stream.files import write_bytes, write_text
 from ser_stream.models.base import NormalisingModel
 from ser_stream.progress import format_duration, print_line, progress
 from ser_stream.recipes.optimisation import Optimisation
@@ -35,6 +38,14 @@ from ser_stream.training.optimizers import make_optimizer, make_scheduler
 from ser_stream.training.prediction import EvaluationBatches, predict
 
 NetworkT = TypeVar("NetworkT", bound=NormalisingModel)
+
+
+METRICS_FILE = "metrics.jsonl"
+STATE_ERRORS = (
+    RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError, TypeError,
+    AttributeError,
+)  # fmt: skip
+"""Exceptions of torch for a state that is damaged, or of another network."""
 
 
 class Batches(Protocol):
@@ -77,6 +88,8 @@ class Objective(nn.Module):
 class Trainer(Generic[NetworkT]):
     """Trains a network with one seed, and saves its state in `folder` after each epoch.
 
+    Without a folder nothing is written, and an interrupted run cannot be resumed.
+
     The result has the last epoch's weights, or their moving average, or, with early stopping, those
     of the best epoch on the validation part: see `Optimisation`.
 
@@ -90,7 +103,7 @@ class Trainer(Generic[NetworkT]):
         batches: Batches,
         optimisation: Optimisation,
         seed: int,
-        folder: Path,
+        folder: Path | None,
         device: str = "cpu",
     ):
         self.device = torch.device(device)
@@ -119,6 +132,7 @@ class Trainer(Generic[NetworkT]):
     @property
     def state_path(self) -> Path:
         """File of the state that an interrupted run resumes from."""
+        assert self.folder is not None
         return self.folder / STATE_FILE
 
     def run(self, validation: EvaluationBatches | None) -> NetworkT:
@@ -139,7 +153,8 @@ class Trainer(Generic[NetworkT]):
         while self.epoch < self.optimisation.epochs and not self._has_stopped():
             record = self._run_epoch(validation)
             if is_first():
-                self._write(record)
+                if self.folder is not None:
+                    self._write(self.folder / METRICS_FILE, record)
                 elapsed_s = time.monotonic() - started
                 print_line(self._epoch_line(record, elapsed_s / (self.epoch - first_epoch)))
         return self.result()
@@ -258,9 +273,14 @@ class Trainer(Generic[NetworkT]):
             self.average.update_parameters(self.model)
         return loss.detach()
 
-    def _write(self, record: dict[str, float]) -> None:
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+    def _write(self, path: Path, record: dict[str, float]) -> None:
+        """Write the metrics up to this epoch, then the state.
+
+        The line of an epoch whose state was not written any more is replaced.
+        """
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        kept = [line for line in lines if json.loads(line)["epoch"] < record["epoch"]]
+        write_text(path, "".join(f"{line}\n" for line in [*kept, json.dumps(record)]))
         self._save()
 
     def _state(self) -> dict[str, Any]:
@@ -272,18 +292,27 @@ class Trainer(Generic[NetworkT]):
 
     def _save(self) -> None:
         best = {"epoch": self.epoch, "best": self.best, "best_weights": self._best_weights}
-        unfinished = self.state_path.with_suffix(".tmp")
-        torch.save(self._state() | best, unfinished)
-        unfinished.replace(self.state_path)  # atomic: a stop never leaves half a state
+        content = io.BytesIO()
+        torch.save(self._state() | best, content)
+        write_bytes(self.state_path, content.getbuffer())
 
     def _resume(self) -> None:
+        if self.folder is None:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.state_path.is_file():
             return
-        state = torch.load(self.state_path, map_location=self.device, weights_only=True)
-        for name in self._state():
-            getattr(self, name).load_state_dict(state[name])
-        self.epoch, self.best = state["epoch"], tuple(state["best"])
-        self._best_weights = state["best_weights"]
+        try:
+            state = torch.load(self.state_path, map_location=self.device, weights_only=True)
+            for name in self._state():
+                getattr(self, name).load_state_dict(state[name])
+            self.epoch, self.best = state["epoch"], tuple(state["best"])
+            self._best_weights = state["best_weights"]
+        except STATE_ERRORS as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"{self.state_path}: cannot be resumed from: {reason}; delete it to train from the "
+                "first epoch on"
+            ) from error
         if is_first():
             print_line(f"resuming after epoch {self.epoch}")

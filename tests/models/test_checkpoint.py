@@ -1,4 +1,5 @@
 import json
+import resource
 import shutil
 
 import pytest
@@ -17,8 +18,10 @@ def folder(tiny_model, tmp_path):
 
 
 def change(folder, **changes):
+    """Change fields of model.json as a person does who knows of the checksum."""
     path = folder / "model.json"
     content = json.loads(path.read_text())
+    content.pop("checksum")
     for name, value in changes.items():
         if value is None:
             del content[name]
@@ -66,7 +69,8 @@ def test_a_folder_without_a_model_is_refused_with_what_it_must_hold(tmp_path):
         ({"features": {"n_mels": 40}}, "mean: found 64 values; accepted are 40"),
         ({"features": {"window": "kaiser"}}, "'kaiser'; accepted are hann, hamming"),
         ({"features": {"fmax": 9000}}, "fmin < fmax <= 8000 Hz"),
-        ({"features": {"hop_length": 0}}, "hop_length <= win_length"),
+        ({"features": {"hop_length": 0}}, "hop_length: found 0; accepted is a whole number, 16 to"),
+        ({"features": {"hop_length": 500}}, "hop_length <= win_length"),
     ],
 )
 def test_a_damaged_model_json_is_refused(folder, changes, message):
@@ -117,9 +121,9 @@ def test_a_wrong_value_of_any_field_is_an_error_of_one_line(tmp_path, model, wro
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("mean", 3), "loud", r"mean\[3\]: found 'loud'; accepted is a number$"),
-        (("mean", 3), float("nan"), r"mean\[3\]: found nan; accepted is a number$"),
-        (("std", 0), -1, r"std\[0\]: found -1; accepted is a number, 0 or more$"),
+        (("mean", 3), "loud", r"mean\[3\]: found 'loud'; accepted is a number, -1e\+06 to 1e\+06$"),
+        (("mean", 3), float("nan"), r"not JSON: found NaN; accepted are finite numbers$"),
+        (("std", 0), -1, r"std\[0\]: found -1; accepted is a number, 1e-09 to 1e\+06$"),
         (("labels", 0), "smug", r"labels: emotion label: found 'smug'; accepted are neutral"),
         (("labels", 0), "sad", r"labels: found sad, .* sad, .*; accepted are different emotions$"),
         (("smoothing",), 1, r"smoothing: found 1; accepted is a number, 0 or more and below 1$"),
@@ -127,10 +131,10 @@ def test_a_wrong_value_of_any_field_is_an_error_of_one_line(tmp_path, model, wro
         (("calibration",), {}, r"calibration: found \[\]; accepted are interval and utter"),
         (
             ("calibration", "interval", "temperature"), 0,
-            r"calibration\.interval\.temperature: found 0; accepted is a number, above 0$",
+            r"calibration\.interval\.temperature: found 0; accepted is a number, 0\.01 to 100$",
         ),
         (
-            ("calibration", "interval", "neutral"), [1.0],
+            ("calibration", "interval", "neutral"), [-1.0],
             r"calibration\.interval\.neutral: found 1 values; accepted are 7, one per label, or",
         ),
         (
@@ -169,6 +173,7 @@ def test_a_wrong_value_of_an_option_is_an_error_of_one_line(folder, hidden):
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"PK\x03\x04 a pickle in a zip"])
 def test_weights_that_are_no_safetensors_are_refused(folder, content):
+    change(folder, weights={})
     (folder / "model.safetensors").write_bytes(content)
     with pytest.raises(InputError, match="damaged, or not a safetensors file"):
         load_model(folder)
@@ -177,7 +182,61 @@ def test_weights_that_are_no_safetensors_are_refused(folder, content):
 def test_truncated_weights_are_refused(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match=r"SHA-256 is \w+..., model.json has .*damaged file"):
+        load_model(folder)
+    change(folder, weights={})
+    with pytest.raises(InputError, match="damaged, or not a safetensors file"):
+        load_model(folder)
+
+
+def test_a_model_without_hashes_is_loaded_and_that_is_logged(folder, caplog):
+    change(folder, weights={})
+    load_model(folder)
+    assert "model tiny: model.json has no SHA-256 of model.safetensors" in caplog.text
+
+
+def test_an_edited_model_json_is_refused_unless_the_checksum_is_removed(folder):
+    path = folder / "model.json"
+    content = json.loads(path.read_text())
+    content["mean"][3] += 1
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"edited or damaged.* remove the line checksum"):
+        read_info(folder)
+    del content["checksum"]
+    path.write_text(json.dumps(content))
+    assert read_info(folder).mean[3] == content["mean"][3]
+
+
+@pytest.mark.parametrize("name", ["name", "results", "training_data"])
+def test_what_no_answer_depends_on_may_be_edited(folder, name):
+    path = folder / "model.json"
+    content = json.loads(path.read_text())
+    content[name] = {"name": "mine", "results": {"a": 1}, "training_data": {}}[name]
+    path.write_text(json.dumps(content, indent=4))
+    read_info(folder)
+
+
+def test_a_network_too_large_for_its_weights_is_refused_before_it_is_built(folder, monkeypatch):
+    """Its LSTM layers would take 17 GB."""
+    features = {"kind": "log_mel", "n_mels": 64}
+    change(
+        folder,
+        architecture="voice_lstm",
+        options={"encoder_hidden": 8192, "encoder_layers": 9},
+        features=features,
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match="not the weights of voice_lstm"):
+        load_model(folder)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # KiB
+
+
+@pytest.mark.parametrize("options", [{"hidden": 10**9}, {"channels": [10**9] * 4}])
+def test_sizes_beyond_the_limits_are_refused(folder, options):
+    change(folder, options=options)
+    with pytest.raises(
+        InputError, match=r"options of causal_crnn: \w+(\[0\])?: found 1000000000; "
+    ):
         load_model(folder)
 
 

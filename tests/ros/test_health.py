@@ -53,6 +53,15 @@ def test_the_error_of_a_source_is_quoted():
     ]
 
 
+def test_estimates_that_are_withheld_are_an_error():
+    failing = StreamStatus(2.0, failed_windows=2)
+    assert levels(StreamStatus(1.0), failing, StreamStatus(3.0, failed_windows=2)) == [
+        (OK, "listening"),
+        (ERROR, "2 estimates withheld: the model's answer is NaN or infinite"),
+        (OK, "listening"),
+    ]
+
+
 def test_losses_are_a_warning_once():
     lost = StreamStatus(2.0, skipped=2, gaps=1, bad_samples=3)
     _, warning, after = levels(

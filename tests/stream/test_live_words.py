@@ -263,3 +263,21 @@ def test_words_without_times_share_the_turn_equally(speech, turns):
     (told,) = events_after(turns, woken, 2)
     middle = (window.turn_start_s + window.end_s) / 2
     assert [w.end_s for w in told.words] == pytest.approx([middle, window.end_s])
+
+
+def test_a_turn_whose_estimate_is_withheld_gives_its_words_and_is_not_waited_for(
+    speech, turns, by_sound
+):
+    turns, worker, woken = turns
+    *windows, end = stream(speech)[0]
+    for window in windows:
+        turns.submit(window)
+        turns.withhold(window)
+    turns.submit(end)
+    turns.withhold(end)
+    assert turns.wait_s() is None and turns.take() == []
+    worker.answer(len(windows), "he is gone now")
+    (told,) = events_after(turns, woken, 2)  # the words, and that nothing is pending any more
+    assert (told.text, told.final) == ("he is gone now", True)
+    worker.answer(len(windows), "he is gone now")  # the turn is over
+    assert not woken.acquire(timeout=0.2)

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("torch")
 import torch
 
+from ser_stream.engines.choose import open_utterance_network
 from ser_stream.engines.torch import TorchUtteranceNetwork
 from ser_stream.features.mfcc import mfcc
 from ser_stream.features.segments import aligned_segments
@@ -121,3 +122,27 @@ def test_the_text_network_is_retried_after_an_error(
     model.forward_with_attention = explained
     assert scorer(window, words_in(window), by_sound[-1]).modality == "audio+text"
     assert scorer.error == ""
+
+
+def test_an_answer_that_is_not_finite_is_withheld_and_the_network_is_opened_again(
+    speech, tiny_can, by_sound, monkeypatch, caplog
+):
+    opened = []
+
+    def open_damaged(*model):
+        network, info = open_utterance_network(*model)
+        opened.append(network)
+        return network, info
+
+    monkeypatch.setattr(text_scoring, "open_utterance_network", open_damaged)
+    monkeypatch.setattr(text_scoring, "RETRY_AFTER", 0.0)
+    scorer = TextScorer.load(tiny_can, "torch")
+    with torch.no_grad():
+        for weights in opened[0].model.parameters():
+            weights.fill_(float("nan"))
+    window = stream(speech)[0][-1]
+    assert scorer(window, words_in(window), by_sound[-1]) is None
+    assert scorer.error == "its answer holds NaN or infinite values"
+    assert caplog.text.count("no second estimates") == 1
+    assert scorer(window, words_in(window), by_sound[-1]) is not None
+    assert scorer.error == "" and len(opened) == 2

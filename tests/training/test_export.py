@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import numpy as np
@@ -77,6 +78,17 @@ def test_other_weights_need_another_export(tmp_path):
     save_model(folder, model, info)
     assert read_info(folder).onnx is None
     assert not list(folder.glob("*.onnx"))
+
+
+def test_an_export_adds_the_hashes_that_a_folder_lacks(tmp_path, tiny_model):
+    folder = shutil.copytree(tiny_model, tmp_path / "mine")
+    path = folder / "model.json"
+    content = json.loads(path.read_text())
+    del content["checksum"], content["weights"]
+    path.write_text(json.dumps(content))
+    export_model(folder)
+    assert read_info(folder).weights == read_info(tiny_model).weights
+    assert "checksum" in json.loads(path.read_text())
 
 
 def test_eight_bits_need_matrices(tmp_path, tiny_can):

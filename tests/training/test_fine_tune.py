@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,16 @@ def test_a_model_is_fine_tuned_on_own_clips_and_scored_before_and_after(tuned, t
     assert "own clips" in info.training_data.corpora[-1]
     assert not torch.equal(model.output.weight, before.output.weight)
     assert (output / "model" / "README.md").is_file()
+
+
+def test_sound_and_features_never_reach_temporary_files(
+    own_clips, tiny_model, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    fine_tune(str(tiny_model), own_clips, tmp_path / "run", optimisation=QUICK)
+    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    names = ("", "/model.safetensors", "/model.json", "/README.md")
+    assert written == {"run", *(f"run/model{name}" for name in names)}
 
 
 def test_a_fine_tuned_shipped_model_can_be_used(own_clips, tmp_path, speech_path):

@@ -60,7 +60,6 @@ parts, for seven labels, have 1,054,741, with torch's two biases per LSTM gate::
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
@@ -72,6 +71,7 @@ from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
 from ser_stream.models.attention import valid_steps
 from ser_stream.models.base import BimodalModel
+from ser_stream.models.options import Buckets, Count, Scale, Share, Size
 from ser_stream.models.papers.can_baselines import TextModel
 from ser_stream.models.papers.cross_attention import Contexts, CrossAttention
 from ser_stream.models.papers.segment_encoders import AudioEncoder, TextEncoder
@@ -123,16 +123,16 @@ class CrossAttentionNetwork(BimodalModel):
         self,
         labels: tuple[str, ...],
         features: SegmentConfig,
-        vocabulary: Iterable[str],
-        word_dimension: int = 300,
-        hidden: int = 128,
-        heads: int = 4,
-        dropout: float = 0.3,
+        vocabulary: tuple[str, ...],
+        word_dimension: Size = 300,
+        hidden: Size = 128,
+        heads: Count = 4,
+        dropout: Share = 0.3,
         stop_gradient: bool = True,
         cross_attention: bool = True,
-        align_weight: float = 0.1,
-        ngram_buckets: int = 0,
-        word_dropout: float = 0.0,
+        align_weight: Scale = 0.1,
+        ngram_buckets: Buckets = 0,
+        word_dropout: Share = 0.0,
     ):
         super().__init__(labels, features)
         if features.segmentation == "whole":

@@ -10,7 +10,7 @@ other authors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -20,6 +20,7 @@ from ser_stream.features.spoken import spoken_words
 from ser_stream.features.vocabulary import MARKS, Vocabulary
 from ser_stream.models.attention import GlobalAttention, aggregate, valid_steps
 from ser_stream.models.base import BimodalModel
+from ser_stream.models.options import Buckets, Count, Share, Size
 from ser_stream.models.papers.segment_encoders import Blstm, TextEncoder
 from ser_stream.models.registry import register
 from ser_stream.models.segment_batch import SegmentBatch
@@ -39,13 +40,13 @@ class TextModel(BimodalModel):
         self,
         labels: tuple[str, ...],
         features: SegmentConfig,
-        vocabulary: Iterable[str],
-        word_dimension: int = 300,
-        hidden: int = 128,
-        heads: int = 1,
-        dropout: float = 0.3,
-        ngram_buckets: int = 0,
-        word_dropout: float = 0.0,
+        vocabulary: tuple[str, ...],
+        word_dimension: Size = 300,
+        hidden: Size = 128,
+        heads: Count = 1,
+        dropout: Share = 0.3,
+        ngram_buckets: Buckets = 0,
+        word_dropout: Share = 0.0,
     ):
         super().__init__(labels, features)
         words = Vocabulary(vocabulary, ngram_buckets)
@@ -93,9 +94,9 @@ class AudioModel(BimodalModel):
         self,
         labels: tuple[str, ...],
         features: SegmentConfig,
-        hidden: int = 128,
-        heads: int = 1,
-        dropout: float = 0.3,
+        hidden: Size = 128,
+        heads: Count = 1,
+        dropout: Share = 0.3,
     ):
         super().__init__(labels, features)
         if features.segmentation != "whole":

@@ -58,6 +58,7 @@ from ser_stream.models.attention import (
     mean_over_time,
     valid_steps,
 )
+from ser_stream.models.options import Count, Share, Size
 from ser_stream.models.papers.ilt_cat import CausalCnn, PaddedWindowModel, check_heads
 from ser_stream.models.recurrent import hidden_states
 from ser_stream.models.registry import register
@@ -104,12 +105,12 @@ class Cat(PaddedWindowModel):
         labels: tuple[str, ...],
         features: LogMelConfig,
         variant: str = "cat",
-        channels: tuple[int, ...] = (32, 64, 128, 256),
-        lstm_input: int = 128,
-        heads: int = 4,
-        feedforward: int = 512,
-        layers: int = 2,
-        dropout: float = 0.2,
+        channels: tuple[Size, ...] = (32, 64, 128, 256),
+        lstm_input: Size = 128,
+        heads: Count = 4,
+        feedforward: Size = 512,
+        layers: Count = 2,
+        dropout: Share = 0.2,
         positional_encoding: bool = True,
         masked: bool = False,
     ):
@@ -180,12 +181,12 @@ class LstmTransformer(PaddedWindowModel):
         self,
         labels: tuple[str, ...],
         features: LogMelConfig,
-        lstm_input: int = 128,
-        hidden: int = 128,
-        heads: int = 4,
-        feedforward: int = 512,
-        layers: int = 2,
-        dropout: float = 0.2,
+        lstm_input: Size = 128,
+        hidden: Size = 128,
+        heads: Count = 4,
+        feedforward: Size = 512,
+        layers: Count = 2,
+        dropout: Share = 0.2,
         positional_encoding: bool = True,
         masked: bool = False,
     ):

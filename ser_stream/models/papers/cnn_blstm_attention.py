@@ -66,6 +66,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import valid_steps
 from ser_stream.models.base import EmotionModel
+from ser_stream.models.options import Count, Frames, Scale, Share, Size
 from ser_stream.models.papers.convolution_blocks import ACTIVATIONS, ConvolutionBlock, FirstBlock
 from ser_stream.models.recurrent import hidden_states
 from ser_stream.models.registry import register
@@ -128,19 +129,19 @@ class CnnBlstmAttention(EmotionModel):
         self,
         labels: tuple[str, ...],
         features: LogMelConfig,
-        filters: tuple[int, ...] = (64, 64, 128, 128),
-        chunk_frames: int = 128,
-        chunk_hop: int = 64,
-        window_chunks: int = 8,
-        hidden: int = 256,
-        dropout: float = 0.2,
+        filters: tuple[Size, ...] = (64, 64, 128, 128),
+        chunk_frames: Frames = 128,
+        chunk_hop: Frames = 64,
+        window_chunks: Count = 8,
+        hidden: Size = 256,
+        dropout: Share = 0.2,
         attention: bool = True,
         activation: str = "elu",
-        first_pool: tuple[int, int] = (2, 2),
+        first_pool: tuple[Count, Count] = (2, 2),
         attention_bias: bool = False,
-        attention_std: float | None = 1.0,
+        attention_std: Scale | None = 1.0,
         attention_scaled: bool = True,
-        activity_penalty: float = 1e-3,
+        activity_penalty: Scale = 1e-3,
     ):
         super().__init__(labels, features)
         if activation not in ACTIVATIONS:

@@ -35,6 +35,7 @@ from ser_stream.models.attention import (
     mean_over_time,
     valid_steps,
 )
+from ser_stream.models.options import Count, Share, Size
 from ser_stream.models.papers.ilt_cat import CausalCnn, PaddedWindowModel, check_heads
 from ser_stream.models.recurrent import hidden_states
 from ser_stream.models.registry import register
@@ -58,11 +59,11 @@ class CnnTransformer(PaddedWindowModel):
         self,
         labels: tuple[str, ...],
         features: LogMelConfig,
-        channels: tuple[int, ...] = (32, 64, 128, 256),
-        heads: int = 4,
-        feedforward: int = 512,
-        layers: int = 2,
-        dropout: float = 0.2,
+        channels: tuple[Size, ...] = (32, 64, 128, 256),
+        heads: Count = 4,
+        feedforward: Size = 512,
+        layers: Count = 2,
+        dropout: Share = 0.2,
         positional_encoding: bool = True,
         masked: bool = False,
     ):
@@ -119,7 +120,7 @@ class Ilt(CnnTransformer):
         labels: tuple[str, ...],
         features: LogMelConfig,
         fusion: str = "trainable_plus",
-        alpha: float = 0.5,
+        alpha: Share = 0.5,
         positional_encoding: bool = False,
         **others,
     ):

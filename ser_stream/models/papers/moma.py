@@ -51,10 +51,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import mean_over_time, valid_steps
 from ser_stream.models.base import EmotionModel
+from ser_stream.models.options import Frames, Repeats, Size
 from ser_stream.models.recurrent import hidden_states
 from ser_stream.models.registry import register
 
@@ -87,9 +87,6 @@ class Moma(EmotionModel):
         hidden: LSTM units per direction.
         context: dimension in which attention compares frames.
         window_frames: frames of a window, the paper's segment.
-
-    Raises:
-        InputError: `blocks` is negative.
     """
 
     frames_per_step = 1
@@ -100,14 +97,12 @@ class Moma(EmotionModel):
         self,
         labels: tuple[str, ...],
         features: LogMelConfig,
-        blocks: int = 3,
-        hidden: int = 512,
-        context: int = 128,
-        window_frames: int = 500,
+        blocks: Repeats = 3,
+        hidden: Size = 512,
+        context: Size = 128,
+        window_frames: Frames = 500,
     ):
         super().__init__(labels, features)
-        if blocks < 0:
-            raise InputError(f"blocks: found {blocks}; accepted are 0 and more")
         self.window_frames = window_frames
         dimension = 2 * hidden
         self.blstm = nn.LSTM(

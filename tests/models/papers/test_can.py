@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -360,7 +361,7 @@ def test_a_saved_model_includes_its_vocabulary(tmp_path, architecture, features,
     model.set_normalisation(torch.tensor(info.mean), torch.tensor(info.std))
     save_model(tmp_path, model, info)
     again, info_again = load_model(tmp_path, kind=BimodalModel)
-    assert info_again == info
+    assert dataclasses.replace(info_again, weights={}) == info
     batch = SegmentBatch.pad(utterances("audio" if architecture == "can_audio" else "CAN"))
     assert torch.equal(again(batch), model(batch))
     if architecture != "can_audio":

@@ -177,7 +177,7 @@ def test_a_loaded_network_has_the_logits_of_the_saved_one(tmp_path):
 
 
 def test_a_negative_number_of_blocks_is_refused():
-    with pytest.raises(InputError, match="found -1; accepted are 0 and more"):
+    with pytest.raises(InputError, match="found -1; accepted is a whole number, 0 to 64"):
         small(blocks=-1)
 
 

@@ -1,0 +1,121 @@
+"""A network whose answers are checked while a stream runs, and that is opened again when it fails.
+
+A network gives NaN or infinite values where its memory was damaged, or a driver is at fault. Such
+an answer is withheld: it would name the first label, with a confidence that is no number.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from ser_stream.engines.base import Array, Network, Outputs, State
+from ser_stream.errors import InputError
+from ser_stream.features.base import StreamingFeatureConfig
+from ser_stream.models.framing import Framing
+from ser_stream.units import Seconds
+
+logger = logging.getLogger("ser_stream")
+
+FAILURES_BEFORE_RELOAD = 3
+"""Failed windows in a row, of all streams together, after which the model is opened again."""
+RELOAD_EVERY: Seconds = 60.0
+"""A model that still fails after it was opened again is opened once in this time."""
+
+
+class GuardedNetwork:
+    """A network and how to open it anew; see `Network`. Streams report the windows that failed.
+
+    Args:
+        network: runs until it is replaced.
+        reopen: returns the same network, loaded again.
+        name: of the model, for the log.
+    """
+
+    def __init__(self, network: Network, reopen: Callable[[], Network], name: str):
+        self.engine: str = network.engine
+        self.labels: tuple[str, ...] = network.labels
+        self.features: StreamingFeatureConfig = network.features
+        self.framing: Framing = network.framing
+        self.has_speaker_memory: bool = network.has_speaker_memory
+        self.remembers_statistics: bool = network.remembers_statistics
+        self.prior_statistics: Array = network.prior_statistics
+        self._network = network
+        self._reopen = reopen
+        self._name = name
+        self._lock = threading.Lock()
+        self._in_a_row = 0
+        self._withheld = 0  # in the present episode, up to its end
+        self._reloaded_at: float | None = None  # monotonic
+
+    def initial_state(self, batch: int) -> State:
+        """See the protocol."""
+        return self._network.initial_state(batch)
+
+    def encode(self, frames: Array, state: State) -> tuple[Array, State]:
+        """See the protocol."""
+        return self._network.encode(frames, state)
+
+    def score(self, steps: Array, offset: Array | None) -> Outputs:
+        """See the protocol."""
+        return self._network.score(steps, offset)
+
+    def note(self, finite: bool) -> None:
+        """Note whether a window's answer was finite; open the model again after several failures.
+
+        The log gets one line when the first answer is withheld, and one when answers are back.
+        """
+        with self._lock:
+            if not finite:
+                self._note_failure()
+                return
+            if self._withheld:
+                logger.info(
+                    "model %s: answers again; %d estimates were withheld",
+                    self._name, self._withheld,
+                )  # fmt: skip
+            self._in_a_row = self._withheld = 0
+
+    def _note_failure(self) -> None:
+        self._in_a_row += 1
+        self._withheld += 1
+        if self._withheld == 1:
+            logger.error(
+                "model %s: its answer holds NaN or infinite values; estimates are withheld until "
+                "it answers again", self._name,
+            )  # fmt: skip
+        if self._in_a_row >= FAILURES_BEFORE_RELOAD and self._may_reload():
+            self._reload()
+
+    def _may_reload(self) -> bool:
+        now = time.monotonic()
+        return self._reloaded_at is None or now - self._reloaded_at >= RELOAD_EVERY
+
+    def _reload(self) -> None:
+        self._in_a_row, self._reloaded_at = 0, time.monotonic()
+        try:
+            network = self._reopen()
+        except InputError as error:
+            logger.error("model %s: cannot be opened again: %s", self._name, error)
+            return
+        if not self._is_same(network):
+            logger.error(
+                "model %s: its files were replaced by another model; start again to use that",
+                self._name,
+            )
+            return
+        self._network = network
+        logger.warning(
+            "model %s: opened again after %d failures in a row", self._name, FAILURES_BEFORE_RELOAD
+        )
+
+    def _is_same(self, network: Network) -> bool:
+        same = all(
+            getattr(network, name) == getattr(self, name)
+            for name in ("labels", "features", "framing", "remembers_statistics")
+        )
+        return same and np.array_equal(network.prior_statistics, self.prior_statistics)
