@@ -184,6 +184,7 @@ METHODS = {"write_text", "write_bytes", "savefig", "tofile", "touch"}
 WRITES_OTHERWISE = {
     "ser_stream/files.py": "`replacing` itself",
     "ser_stream/asr/pocketsphinx.py": "its library takes words from files only, for a moment",
+    "ser_stream/ros/create_venv.py": "an empty file, in the environment that it makes",
     "tools/aarch64_wheels.py": "an environment for pip, in a temporary folder",
     "tools/fuzz_models.py": "damaged models, in a temporary folder",
     "tools/model_mutations.py": "damaged models, in a temporary folder",

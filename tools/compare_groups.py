@@ -28,6 +28,7 @@ from ser_stream.evaluation.evaluate import by_corpus, held_out_clips, own_clips
 from ser_stream.evaluation.metrics import score_answers, ua_interval
 from ser_stream.evaluation.predictions import StreamedPredictions
 from ser_stream.evaluation.streamed import stream_logits_per_memory, with_speaker_memories
+from ser_stream.files import write_text
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.speech import Recipe
 
@@ -70,7 +71,7 @@ def main() -> None:
                 cells = (str(each[key]) for key in ("model", "corpus", "group", "speakers", "n"))
                 percents = (_percent(each, condition) for condition in (0, 1))
                 print(f"| {' | '.join([*cells, *percents])} |", flush=True)
-    arguments.output.write_text(json.dumps(rows, indent=1) + "\n")
+    write_text(arguments.output, json.dumps(rows, indent=1) + "\n")
 
 
 def demographics(path: Path) -> dict[str, dict[str, str]]:
