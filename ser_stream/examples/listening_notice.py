@@ -1,7 +1,7 @@
 """Tells the people near a robot that it recognises emotions, before it does: a notice and a light.
 
     ros2 run ser_stream ser_node --ros-args -p enabled:=false
-    python3 -m ser_stream.examples.listening_notice --ros-args -p notice:="I recognise emotions."
+    ros2 run ser_stream listening_notice --ros-args -p notice:="I recognise emotions."
 
 The notice is published on `say` (std_msgs/String), for a node that speaks. When that has had the
 time to say it, recognition is enabled. The light `led` (std_msgs/ColorRGBA) is on while the topic
@@ -11,6 +11,7 @@ time to say it, recognition is enabled. The light `led` (std_msgs/ColorRGBA) is 
 import time
 
 import rclpy
+from rcl_interfaces.msg import ParameterEvent
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
@@ -22,6 +23,8 @@ NOTICE = "I recognise emotions in the voices around me. Nothing that you say is 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 LIGHT_ON, LIGHT_OFF = ColorRGBA(r=1.0, g=0.5, a=1.0), ColorRGBA()
 
+PARAMETER_EVENTS = "/parameter_events"
+
 WAITING, ANNOUNCING, ANNOUNCED = "waiting", "announcing", "announced"
 """States: no notice yet, the notice is being spoken, it was spoken."""
 
@@ -29,7 +32,7 @@ WAITING, ANNOUNCING, ANNOUNCED = "waiting", "announcing", "announced"
 class ListeningNotice(Node):
     """Speaks a notice, then enables recognition, each time that the recognising node has started.
 
-    It does not enable what somebody has disabled since.
+    What somebody disables after that start, even while the notice is spoken, stays disabled.
 
     Parameters:
         notice: what is said; "" = nothing: the light alone, and a subscriber of `led` is needed.
@@ -43,13 +46,17 @@ class ListeningNotice(Node):
         self._notice_s = self.declare_parameter("notice_s", 6.0).value
         name = self.declare_parameter("node", "ser_stream").value
         self._state, self._spoken_at = WAITING, 0.0
-        self._known: set[bytes] = set()  # of `listening`
+        self._known: set[bytes] = set()  # publishers of the node
+        self._disabled = False  # by somebody else, since the node has started
+        self._waiting_for = ""  # what was logged
         self._recognising = False
         self._say = self.create_publisher(String, "say", 10)
         self._led = self.create_publisher(ColorRGBA, "led", LATCHED)
         self._led.publish(LIGHT_OFF)
         self._enable = self.create_client(SetBool, f"{name}/enable")
+        self._node_name = self.resolve_service_name(f"{name}/enable").rpartition("/")[0]
         self._listening = self.create_subscription(Bool, "listening", self.on_listening, LATCHED)
+        self.create_subscription(ParameterEvent, PARAMETER_EVENTS, self.on_parameters, 100)
         # Simulated time may stand still.
         self.create_timer(0.1, self.update, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -58,28 +65,51 @@ class ListeningNotice(Node):
         self._recognising = message.data
         self._led.publish(LIGHT_ON if message.data else LIGHT_OFF)
 
+    def on_parameters(self, event: ParameterEvent) -> None:
+        """Note whether somebody enables or disables recognition."""
+        for parameter in event.changed_parameters if event.node == self._node_name else ():
+            if parameter.name == "enabled":
+                self._disabled = not parameter.value.bool_value
+
     def update(self) -> None:
         """Go on to the next state if it is time."""
-        found = self.get_publishers_info_by_topic(self._listening.topic_name)
-        publishers = {bytes(info.endpoint_gid) for info in found}
-        if self._recognising and not publishers:  # the node was killed, and could not say so
-            self.on_listening(Bool(data=False))
+        if self._recognising and not self.count_publishers("listening"):
+            self.on_listening(Bool(data=False))  # the node was killed, and could not say so
+        publishers = self._publishers_of_node()
         if publishers - self._known:  # the node has started, perhaps again
-            self._state = WAITING
+            self._state, self._disabled = WAITING, False
         self._known = publishers
-        if self._state == WAITING and publishers and self._has_audience():
+        if self._disabled:
+            if self._state == ANNOUNCING:
+                self.get_logger().info("somebody has disabled recognition: it stays disabled")
+                self._state = ANNOUNCED
+        elif self._state == WAITING and publishers and self._has_audience():
             self._announce()
         elif self._state == ANNOUNCING and time.monotonic() >= self._spoken_at:
-            self._state = ANNOUNCED
-            if self._enable.service_is_ready():
-                enabled = self._enable.call_async(SetBool.Request(data=True))
-                enabled.add_done_callback(self._on_enabled)
+            self._enable_recognition()
+
+    def _publishers_of_node(self) -> set[bytes]:
+        """What identifies the process of the node: its publishers of a topic of all nodes."""
+        namespace, _, name = self._node_name.rpartition("/")
+        return {
+            bytes(info.endpoint_gid)
+            for info in self.get_publishers_info_by_topic(PARAMETER_EVENTS)
+            if (info.node_namespace, info.node_name) == (namespace or "/", name)
+        }
 
     def _has_audience(self) -> bool:
         """Whether somebody can be told, and recognition can be enabled or has begun."""
         told_by = self._say if self._notice else self._led
-        can_begin = self._enable.service_is_ready() or self._recognising
-        return can_begin and told_by.get_subscription_count() > 0
+        missing = ""
+        if not self._enable.service_is_ready() and not self._recognising:
+            missing = f"the service {self._node_name}/enable"
+        elif told_by.get_subscription_count() == 0:
+            missing = f"a subscriber of {told_by.topic_name}"
+        if missing != self._waiting_for:
+            self._waiting_for = missing
+            if missing:
+                self.get_logger().info(f"waiting for {missing}")
+        return not missing
 
     def _announce(self) -> None:
         self._state, self._spoken_at = ANNOUNCING, time.monotonic()
@@ -91,6 +121,13 @@ class ListeningNotice(Node):
             self._spoken_at += self._notice_s
             self._say.publish(String(data=self._notice))
             self.get_logger().info(f"notice: {self._notice}")
+
+    def _enable_recognition(self) -> None:
+        """Enable recognition, or do nothing while the service is not ready."""
+        if self._enable.service_is_ready():
+            self._state = ANNOUNCED
+            enabled = self._enable.call_async(SetBool.Request(data=True))
+            enabled.add_done_callback(self._on_enabled)
 
     def _on_enabled(self, future: rclpy.Future) -> None:
         response = future.result()

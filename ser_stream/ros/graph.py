@@ -164,6 +164,7 @@ class GraphPublisher:
             self._source_has_ros_time = has_ros_time
             self._frame_id = frame_id or str
             self._streaming = True
+            self._health = Health()
             self._publish_listening()
             if self._voice_id:
                 stamp = to_stamp(self._transport.now_ns())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
 import numpy as np
@@ -10,6 +11,7 @@ from ser_stream.asr.worker import READY, RESTARTING, SLOW, STARTING, AsrStatus
 from ser_stream.emotion import AUDIO, INTERVAL, EmotionEstimate
 from ser_stream.ros.messages import Report
 from ser_stream.stream.status import StreamStatus
+from ser_stream.units import Seconds
 
 OK, WARN, ERROR, STALE = 0, 1, 2, 3
 """Levels of diagnostic_msgs/msg/DiagnosticStatus."""
@@ -36,7 +38,7 @@ class Health:
 
     def __init__(self) -> None:
         self._latencies_ms: deque[float] = deque(maxlen=self.MAX_LATENCIES)
-        self._last_result = ""
+        self._last_estimate: tuple[str, Seconds] | None = None  # its trigger and when it came
         self._previous: StreamStatus | None = None
         self._reports_without_sound = 0
         self._muted_reports = 0
@@ -46,8 +48,7 @@ class Health:
         # The latency of other estimates includes waiting for words or for the end of the turn.
         if estimate.modality == AUDIO and estimate.trigger == INTERVAL:
             self._latencies_ms.append(estimate.latency_ms)
-        name = estimate.expression or "unsure"
-        self._last_result = f"{name} ({estimate.confidence:.2f}, {estimate.trigger})"
+        self._last_estimate = estimate.trigger, time.monotonic()
 
     def report(self, status: StreamStatus, problem: str = "") -> Report:
         """Return level, message and values for the status of the stream.
@@ -106,8 +107,15 @@ class Health:
             "source error": status.source,
             "latency p50 (ms)": p50,
             "latency p99 (ms)": p99,
-            "last result": self._last_result,
+            "last estimate": self._last_estimate_text(),
         }
+
+    def _last_estimate_text(self) -> str:
+        """When the last estimate came. Not the emotion: diagnostics are for operators."""
+        if self._last_estimate is None:
+            return "none yet"
+        trigger, at = self._last_estimate
+        return f"{trigger}, {time.monotonic() - at:.0f} s ago"
 
 
 def _losses(previous: StreamStatus, status: StreamStatus) -> tuple[int, str]:

@@ -94,3 +94,17 @@ def test_what_somebody_has_disabled_stays_disabled(observer, tmp_path):
         observer.wait(lambda: not lights[-1].a)
         observer.spin(1.5)
         assert not lights[-1].a
+
+
+def test_what_is_disabled_while_the_notice_is_spoken_stays_disabled(observer, tmp_path):
+    from std_msgs.msg import ColorRGBA, String
+
+    lights = observer.subscribe("led", ColorRGBA)
+    notices = observer.subscribe("say", String)
+    parameters = dict(source="topic", audio_type=audio_kinds()[-1], model="tiny", enabled=False)
+    with notice(tmp_path, notice_s=5.0), node(tmp_path, **parameters):
+        observer.wait(lambda: notices)
+        assert set_parameter(observer, "enabled", False).successful
+        observer.wait(lambda: "it stays disabled" in (tmp_path / "notice").read_text())
+        observer.spin(6.0)
+        assert not any(light.a for light in lights)
