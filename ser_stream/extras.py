@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from importlib.util import find_spec
 
 from ser_stream.errors import InputError
@@ -49,7 +51,10 @@ def missing_extra(what: str, error: ModuleNotFoundError) -> InputError | None:
 
 
 def _error(what: str, package: str) -> InputError:
-    return InputError(
-        f"{what}: needs {package}, which is not installed: "
-        f"pip install 'ser_stream[{EXTRAS[package]}]'"
-    )
+    extra = EXTRAS[package]
+    if "rclpy" in sys.modules:  # the node's environment is made by create_venv
+        folder = shlex.quote(sys.prefix) if sys.prefix != sys.base_prefix else "FOLDER"
+        remedy = f"ros2 run ser_stream create_venv {folder} --extra {extra}"
+    else:
+        remedy = f"pip install 'ser_stream[{extra}]'"
+    return InputError(f"{what}: needs {package}, which is not installed: {remedy}")

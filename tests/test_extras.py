@@ -128,3 +128,10 @@ def test_a_command_without_its_extra_ends_with_one_line_that_names_it(tmp_path, 
         rf"pip install 'ser_stream\[{extra}\]'\n",
         done.stderr,
     ), done.stderr
+
+
+def test_where_the_node_runs_the_error_names_create_venv(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rclpy", None)
+    monkeypatch.setattr(sys, "prefix", "/home/anna/ser venv")
+    with pytest.raises(InputError, match=r"create_venv '/home/anna/ser venv' --extra asr$"):
+        raise missing_extra("asr", ModuleNotFoundError(name="pocketsphinx"))

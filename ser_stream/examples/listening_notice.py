@@ -1,6 +1,6 @@
 """Tells the people near a robot that it recognises emotions, before it does: a notice and a light.
 
-    ros2 run ser_stream ser_node --ros-args -p enabled:=false
+    ros2 launch ser_stream ser.launch.py venv:=ser_venv enabled:=false
     ros2 run ser_stream listening_notice --ros-args -p notice:="I recognise emotions."
 
 The notice is published on `say` (std_msgs/String), for a node that speaks. When that has had the

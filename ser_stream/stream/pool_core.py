@@ -124,7 +124,7 @@ class PoolCore:
         if len(self._streams) >= self._max_streams:
             raise InputError(
                 f"stream {name!r}: found {len(self._streams)} open streams; this pool accepts "
-                f"{self._max_streams}: close one, or raise max_streams"
+                f"{self._max_streams}: raise max_streams, or let one end"
             )
 
     def _remove_finished(self) -> None:

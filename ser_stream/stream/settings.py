@@ -88,7 +88,7 @@ class RecognizerSettings:
         if self.text_model and self.asr.backend == NONE:
             raise InputError(
                 f"text_model: found {str(self.text_model)!r}, but asr is {NONE}: no words; choose "
-                "a speech recogniser, such as asr=AsrSettings('pocketsphinx')"
+                "a speech recogniser, such as pocketsphinx"
             )
 
     def _check_types(self) -> None:
