@@ -1,26 +1,49 @@
 """Launches the node on a microphone, a recording, or topics of audio messages."""
 
+import atexit
+import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+import yaml
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction
 from launch.events import matches_action
 from launch.events.process import ProcessExited, ShutdownProcess
+from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
+from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 
 from ser_stream.errors import InputError
-from ser_stream.ros.launch_arguments import check_names, read_arguments
+from ser_stream.ros.launch_arguments import (
+    ParameterArgument,
+    Value,
+    check_names,
+    check_node_keys,
+    is_launched_directly,
+    read_arguments,
+)
+from ser_stream.ros.main import CONFIGURATION_ERROR
 from ser_stream.ros.venv import absolute, venv_python
 
-FILES = ("ser.launch.py", "replay.launch.py")
-"""The launch files of this package: one of them includes the other."""
+NAME = "ser_stream"
 
 PARAMETERS = read_arguments(Path(__file__).with_name("parameters.json"))
+
+USE_SIM_TIME = ParameterArgument(
+    "use_sim_time", "bool", "Whether the node's time is that of /clock. Accepted: true or false."
+)
+RESPAWN = ParameterArgument(
+    "respawn",
+    "bool",
+    "Restart the node if it dies. Not after a configuration error. Accepted: true or false.",
+)
 
 ARGUMENTS = [
     *(
@@ -30,7 +53,7 @@ ARGUMENTS = [
             choices=["", *parameter.choices] if parameter.choices else None,
             description=f"{parameter.description} Not given: as in params_file.",
         )
-        for parameter in PARAMETERS
+        for parameter in (*PARAMETERS, USE_SIM_TIME)
     ),
     DeclareLaunchArgument(
         "params_file",
@@ -48,12 +71,6 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument("namespace", default_value="", description="Namespace, one per robot."),
     DeclareLaunchArgument(
-        "use_sim_time",
-        default_value="",
-        choices=["", "true", "false"],
-        description="Whether the node's time is that of /clock. Not given: as in params_file.",
-    ),
-    DeclareLaunchArgument(
         "log_level",
         default_value="info",
         choices=["debug", "info", "warn", "error", "fatal"],
@@ -65,12 +82,7 @@ ARGUMENTS = [
         description="Folder of the virtual environment that create_venv has made. Not given: "
         "ROS's own Python runs the node.",
     ),
-    DeclareLaunchArgument(
-        "respawn",
-        default_value="true",
-        choices=["true", "false"],
-        description="Restart the node if it dies. Not after a configuration error.",
-    ),
+    DeclareLaunchArgument(RESPAWN.name, default_value="true", description=RESPAWN.description),
 ]
 
 
@@ -88,39 +100,79 @@ def _node(context: LaunchContext) -> list[Node]:
     given = {
         argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS
     }
-    if any(Path(argument).name in FILES for argument in sys.argv):  # nobody includes this file
+    directly = is_launched_directly(sys.argv, Path(__file__).parent)
+    if directly:
         names = (argument.partition(":=")[0] for argument in context.argv)
         check_names(names, list(given))
-    parameters = {p.name: p.value(given[p.name]) for p in PARAMETERS if given[p.name]}
-    if given["use_sim_time"]:
-        parameters["use_sim_time"] = given["use_sim_time"] == "true"
+    parameters = {
+        p.name: p.value(given[p.name]) for p in (*PARAMETERS, USE_SIM_TIME) if given[p.name]
+    }
+    base = context.launch_configurations.get("ros_namespace")
+    namespace = make_namespace_absolute(prefix_namespace(base, given["namespace"]))
+    full_name = prefix_namespace(namespace, NAME)
+    files = [_params_file(given["params_file"], full_name, directly)]
+    if parameters:
+        files.append(_write_parameters(parameters, full_name))
     remappings = [("audio", given["audio_topic"])]
     if given["audio_info"]:
         remappings.append(("audio_info", given["audio_info"]))
     node = Node(
-        package="ser_stream",
+        package=NAME,
         executable="ser_node",
         exec_name="ser_node",  # in the log, not the first word of the prefix
-        name="ser_stream",
+        name=NAME,
         namespace=given["namespace"],
-        parameters=[_params_file(given["params_file"]), *([parameters] if parameters else [])],
+        parameters=files,
         remappings=remappings,
         arguments=["--ros-args", "--log-level", given["log_level"]],
         prefix=[LaunchConfiguration("launch-prefix", default=""), " ", _prefix(given["venv"])],
         output="screen",
-        respawn=given["respawn"] == "true",
+        respawn=RESPAWN.value(given["respawn"]),
         respawn_delay=2.0,
         on_exit=_after_exit,
     )
     return [node]
 
 
-def _params_file(path: str) -> str:
-    """Return the path of the file with parameters; without it, launch would only warn."""
+def _params_file(path: str, node: str, directly: bool) -> str:
+    """Return the path of the file with parameters; without it, launch would only warn.
+
+    Args:
+        node: full name of the node.
+        directly: the argument is meant for this launch file, not handed down by one that includes
+            it. A file for other nodes is an error in the first case, and a warning in the second.
+
+    Raises:
+        InputError: there is no such file, or it is for other nodes.
+    """
     file = absolute(path)
     if not file.is_file():
         raise InputError(f"params_file: found no file {file}; accepted is a YAML file")
+    try:
+        check_node_keys(file, yaml.safe_load(file.read_bytes()), node)
+    except OSError as error:
+        raise InputError(f"params_file: {file} cannot be read: {error.strerror}") from None
+    except InputError as error:
+        if directly:
+            raise
+        get_logger("launch").warning(str(error))
+    except yaml.YAMLError:  # rcl refuses it, and the node says so
+        pass
     return str(file)
+
+
+def _write_parameters(parameters: Mapping[str, Value], node: str) -> str:
+    """Return the path of a new file with parameters, which is removed when launch ends.
+
+    The file that launch itself would write has texts without quotes, of which rcl takes some, such
+    as 1e3, for numbers.
+    """
+    with NamedTemporaryFile(
+        "w", encoding="utf-8", prefix="ser_stream_", suffix=".yaml", delete=False
+    ) as file:  # the node reads it at every restart
+        json.dump({node: {"ros__parameters": parameters}}, file, ensure_ascii=False)
+    atexit.register(Path(file.name).unlink, missing_ok=True)
+    return file.name
 
 
 def _prefix(venv: str) -> str:
@@ -152,8 +204,8 @@ def _python(venv: str) -> str:
 def _after_exit(event: ProcessExited, context: LaunchContext) -> EmitEvent | None:
     """Keep launch from restarting a node that was ended, or whose configuration is wrong.
 
-    Launch restarts whatever its exit code is, unless the action is shut down meanwhile.
+    Launch restarts a process after any exit code. Shutting the action down prevents that.
     """
-    if event.returncode in (0, 2):
+    if event.returncode in (0, CONFIGURATION_ERROR):
         return EmitEvent(event=ShutdownProcess(process_matcher=matches_action(event.action)))
     return None

@@ -21,6 +21,7 @@ from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 from ser_stream.errors import InputError
+from ser_stream.ros.main import REQUIRED
 from ser_stream.ros.venv import absolute, venv_python
 
 PACKAGE = "ser_stream"
@@ -28,11 +29,25 @@ DEFAULT_FOLDER = "ser_venv"
 EXTRA = re.compile(r"""extra == ["']([\w-]+)["']""")
 """What the metadata of a distribution says of a requirement that is an extra's."""
 
-NO_INDEX = re.compile(
+INDEX_UNREACHABLE = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|"
     r"Failed to establish a new connection|Temporary failure in name resolution"
 )
 """What pip prints where it reaches no package index."""
+
+ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
+"""Variables that make pip install outside of the environment."""
+
+IMPORTS = """\
+import sys
+from importlib import import_module
+for name in sys.argv[1:]:
+    try:
+        import_module(name)
+    except Exception as error:
+        print(name + ": " + (str(error).strip() or repr(error)).splitlines()[0])
+"""
+"""Code for another Python: prints which modules it cannot import, and why."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = absolute(arguments.folder)
         _make(folder)
         _install(folder, requirements)
+        _check_imports(folder)
     except InputError as error:
         print(f"create_venv: {error}", file=sys.stderr)
         return 2
@@ -154,18 +170,38 @@ def _install(folder: Path, requirements: Sequence[str]) -> None:
     command += ["--disable-pip-version-check", "--retries", "2", *requirements]
     # Only what the environment itself and the system have counts as installed: not what this shell
     # or this user has besides.
-    environment = {n: text for n, text in os.environ.items() if n not in ("PYTHONPATH", "PIP_USER")}
-    environment["PYTHONNOUSERSITE"] = "1"
+    left_out = ("PYTHONPATH", *ELSEWHERE)
+    environment = {n: text for n, text in os.environ.items() if n not in left_out}
+    environment |= {"PYTHONNOUSERSITE": "1", "PIP_USER": "0"}  # before `user = true` of pip.conf
     pip = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True)
     if pip.returncode == 0:
         return
-    if NO_INDEX.search(pip.stderr):
+    if INDEX_UNREACHABLE.search(pip.stderr):
         raise InputError(
             "pip reaches no package index; docs/installation.md says how to install without a "
             "network"
         )
     errors = [line for line in pip.stderr.splitlines() if line.startswith("ERROR: ")]
     raise InputError(f"pip: {errors[-1].removeprefix('ERROR: ') if errors else pip.stderr.strip()}")
+
+
+def _check_imports(folder: Path) -> None:
+    """Import what the node needs in an environment: pip.conf can make pip install elsewhere.
+
+    Raises:
+        InputError: a module cannot be imported.
+    """
+    python = folder / "bin" / "python3"
+    command = [str(python), "-I", "-c", IMPORTS, *REQUIRED]
+    run = subprocess.run(command, capture_output=True, text=True)
+    problems = run.stdout.splitlines()
+    if run.returncode:  # such as a module that ends the process by a signal
+        problems.append((run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1])
+    if problems:
+        raise InputError(
+            f"{python} cannot import {'; '.join(problems)}. If pip has installed it elsewhere, "
+            "remove target, prefix and root from its settings: pip config list"
+        )
 
 
 if __name__ == "__main__":

@@ -10,15 +10,22 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import json
-from collections.abc import Callable, Iterable, Sequence
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ser_stream.errors import InputError
 
 Value = bool | int | float | str
 
-LAUNCH_OWN = (
+PACKAGE = "ser_stream"
+FILES = ("ser.launch.py", "replay.launch.py")
+"""The launch files of this package: one of them includes the other."""
+
+ROS2_LAUNCH_ARGUMENTS = (
     "emulate_tty", "launch-prefix", "launch-prefix-filter", "sigkill_timeout", "sigterm_timeout",
 )  # fmt: skip
 """Names that `ros2 launch` itself reads."""
@@ -30,8 +37,14 @@ def _bool(text: str) -> bool:
     return text.lower() == "true"
 
 
+def _number(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
+
+
 CONVERSIONS: dict[str, Callable[[str], Value]] = {
-    "bool": _bool, "int": int, "float": float, "str": str,
+    "bool": _bool, "int": int, "float": _number, "str": str,
 }  # fmt: skip
 """Type of a parameter -> the conversion of a text; ValueError: it has another type."""
 
@@ -77,10 +90,72 @@ def check_names(given: Iterable[str], accepted: Sequence[str]) -> None:
         InputError: there is no such launch argument; the message names the nearest.
     """
     for name in given:
-        if name not in accepted and name not in LAUNCH_OWN:
+        if name not in accepted and name not in ROS2_LAUNCH_ARGUMENTS:
             nearest = difflib.get_close_matches(name, accepted, n=1)
             hint = f"did you mean {nearest[0]}?" if nearest else "see --show-args"
             raise InputError(f"launch argument {name} does not exist; {hint}")
+
+
+def is_launched_directly(argv: Sequence[str], folder: Path) -> bool:
+    """Return whether `ros2 launch` was told to launch a file of this package.
+
+    Otherwise another launch file includes it, whatever that is called, and has its own arguments.
+
+    Args:
+        argv: the command line of `ros2 launch`.
+        folder: that of this package's launch files.
+    """
+    files = [(folder / name).resolve() for name in FILES]
+    words = [text for text in argv if text and not text.startswith("-")]
+    by_package = any(
+        package == PACKAGE and name in FILES for package, name in itertools.pairwise(words)
+    )
+    return by_package or any(Path(text).resolve() in files for text in words)
+
+
+def check_node_keys(file: Path, content: object, node: str) -> None:
+    """Check that a file of parameters has some for the node. rcl ignores all others silently.
+
+    Args:
+        content: of the file. What is no such file is left to rcl, which refuses it.
+        node: full name of the node, such as /robot1/ser_stream.
+
+    Raises:
+        InputError: none of the file's keys applies to the node.
+    """
+    keys = [key for key in _node_keys(content) if key]
+    if keys and not any(_applies(key, node) for key in keys):
+        found = ", ".join(keys)
+        raise InputError(
+            f"params_file: found only keys of other nodes in {file}: {found}; accepted is {node}, "
+            "or /** for every node"
+        )
+
+
+def _node_keys(content: object, parents: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield the keys that have parameters, nested ones joined as rcl does."""
+    if not isinstance(content, dict):
+        return
+    for key, value in content.items():
+        if key == "ros__parameters":
+            yield "/".join(parents)
+        else:
+            yield from _node_keys(value, (*parents, str(key)))
+
+
+def _applies(key: str, node: str) -> bool:
+    """Return whether rclpy gives the parameters of a key to a node.
+
+    `/*` stands for one name, `/**` for any number of names.
+
+    >>> _applies("/*/ser_stream", "/robot1/ser_stream"), _applies("ser_stream", "/r/ser_stream")
+    (True, False)
+    """
+    pattern = f"/{key.removeprefix('/')}".replace("/*", r"(/\w+)")
+    try:
+        return re.fullmatch(pattern, node) is not None
+    except re.error:  # not a name that rcl accepts
+        return False
 
 
 def to_json() -> str:
@@ -90,7 +165,7 @@ def to_json() -> str:
     arguments = []
     for parameter in PARAMETERS:
         is_switch = isinstance(parameter.default, bool)
-        choices = ("true", "false") if is_switch else parameter.choices
+        choices = () if is_switch else parameter.choices  # those of launch are case-sensitive
         accepted = "" if choices else f" Accepted: {parameter.accepted}."
         description = f"{parameter.description}{accepted}"
         kind = type(parameter.default).__name__

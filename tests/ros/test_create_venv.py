@@ -15,6 +15,7 @@ import pytest
 from paths import ROOT
 from ser_stream.errors import InputError
 from ser_stream.ros.create_venv import selected
+from ser_stream.ros.main import REQUIRED
 
 PYTHON = "{}.{}".format(*sys.version_info)
 
@@ -35,6 +36,8 @@ def wheel(folder, name, version="1.0"):
 class Program:
     """Runs the program of a package `ser_stream` that requires other packages than ours.
 
+    The modules that the node imports are empty ones, except those that this Python has already.
+
     Args:
         folder: working directory, and home of the user.
     """
@@ -46,12 +49,15 @@ class Program:
         (self.installed / "ser_stream-0.1.0.dist-info").mkdir(parents=True)
         wheel(self._wheels, "serbase")
         wheel(self._wheels, "serextra")
+        for module in REQUIRED:
+            wheel(self._wheels, module)
 
     def run(self, *arguments, needed="serbase>=1.0", **variables):
         (self.installed / "ser_stream-0.1.0.dist-info" / "METADATA").write_text(
             "Metadata-Version: 2.1\nName: ser_stream\nVersion: 0.1.0\n"
             f"Requires-Dist: {needed}\nProvides-Extra: asr\n"
-            'Requires-Dist: serextra; sys_platform != "nothing" and extra == "asr"\n'
+            + "".join(f"Requires-Dist: {module}\n" for module in REQUIRED)
+            + 'Requires-Dist: serextra; sys_platform != "nothing" and extra == "asr"\n'
         )
         path = os.pathsep.join([str(self.installed), str(ROOT)])
         environment = {
@@ -99,6 +105,30 @@ def test_it_makes_an_environment_for_a_workspace_and_updates_it(program):
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_NO_INDEX": "0"}
     line = program.refused("my venv", needed="missing>=1.0", PIP_FIND_LINKS="", **nowhere)
     assert line.startswith("pip reaches no package index; docs/installation.md")
+
+
+def test_settings_of_pip_install_nothing_outside_of_the_folder(program):
+    settings = program.folder / "pip.conf"
+    settings.write_text("[install]\nuser = true\n")
+    variables = {"PIP_CONFIG_FILE": str(settings), "PIP_TARGET": str(program.folder / "elsewhere")}
+    made = program.run(**variables)
+    assert made.returncode == 0, made.stderr
+    assert has(program.folder / "ser_venv", "serbase")
+    assert not (program.folder / "elsewhere").exists()
+    assert not (program.folder / ".local").exists()
+
+
+def test_an_environment_without_what_the_node_imports_is_not_ready(program):
+    settings = program.folder / "pip.conf"
+    settings.write_text(f"[install]\ntarget = {program.folder}/elsewhere\n")
+    run = program.run(PIP_CONFIG_FILE=str(settings))
+    assert run.returncode == 2
+    assert "is ready" not in run.stdout
+    line = run.stderr.splitlines()[-1]
+    python = program.folder / "ser_venv" / "bin" / "python3"
+    assert line.startswith(f"create_venv: {python} cannot import ")
+    assert ": No module named " in line
+    assert "pip config list" in line
 
 
 def test_it_refuses_a_folder_that_holds_something_else(program):

@@ -27,9 +27,15 @@ pytestmark = pytest.mark.ros
 
 PARAMETERS = read_arguments(ROOT / "launch" / "parameters.json")
 
-OF_TYPE = {"str": "a1", "int": "7", "float": "1"}
-EXAMPLES = {"channel": "1", "audio_rate": "44100", "smoothing": "0.5", "autostart": "false"}
-"""Launch argument -> a value that is not its default, unless it has choices or any will do."""
+OF_TYPE = {"str": "1e3", "int": "7", "float": "1", "bool": "False"}
+EXAMPLES = {
+    "channel": "1", "device": "2", "audio_rate": "44100", "smoothing": "0.5", "streams": "a1",
+    "voice_id": "a1",
+}  # fmt: skip
+"""Launch argument -> a value that is not its default, unless it has choices or any will do.
+
+Texts that look like numbers stay texts: rcl takes 1e3 for one, and YAML takes 2 for one.
+"""
 
 INCLUDING = """\
 from launch import LaunchDescription
@@ -108,7 +114,7 @@ def test_every_launch_argument_reaches_the_node(observer, workspace):
 
     texts = {a.name: a.choices[-1] if a.choices else OF_TYPE[a.type] for a in PARAMETERS} | EXAMPLES
     arguments = [f"{name}:={text}" for name, text in texts.items()]
-    with launched(workspace, *arguments, "use_sim_time:=true", file="ser.launch.py") as process:
+    with launched(workspace, *arguments, "use_sim_time:=True", file="ser.launch.py") as process:
         request = GetParameters.Request(names=[*texts, "use_sim_time"])
         values = observer.call(GetParameters, "/ser_stream/get_parameters", request).values
         assert "process has died" not in process.log()
@@ -126,6 +132,23 @@ def test_topics_of_audio_are_remapped(observer, workspace):
             observer.wait(lambda: observer.node.count_subscribers("/mic/format") == 1)
 
 
+@pytest.mark.parametrize(
+    ("topic", "audio", "audio_info"),
+    [
+        ("/mic/audio", "/mic/audio", "/mic/audio_info"),
+        ("audio_stamped", "/robot1/audio_stamped", "/robot1/audio_info"),
+        ("mic/audio", "/robot1/mic/audio", "/robot1/mic/audio_info"),
+    ],
+)
+def test_the_format_is_announced_beside_the_topic(observer, workspace, topic, audio, audio_info):
+    if "AudioDataStamped" not in audio_kinds():
+        pytest.skip("the installed audio_common_msgs holds the format in every message")
+    arguments = ("source:=topic", f"audio_topic:={topic}", "namespace:=robot1", "model:=tiny")
+    with launched(workspace, *arguments, file="ser.launch.py"):
+        observer.wait(lambda: observer.node.count_subscribers(audio) == 1, timeout_s=60)
+        observer.wait(lambda: observer.node.count_subscribers(audio_info) == 1)
+
+
 def test_a_launch_argument_that_does_not_exist_is_refused_with_the_nearest_name(workspace):
     line = failed(workspace, "engin:=onnx")
     assert line == "launch argument engin does not exist; did you mean engine?"
@@ -136,12 +159,14 @@ def test_a_launch_argument_that_does_not_exist_is_refused_with_the_nearest_name(
 def test_a_launch_argument_of_a_wrong_type_is_refused(workspace):
     line = failed(workspace, "audio_rate:=fast")
     assert line == "launch argument audio_rate: found 'fast'; accepted are whole numbers"
+    line = failed(workspace, "respawn:=yes")
+    assert line == "launch argument respawn: found 'yes'; accepted are true and false"
     line = failed(workspace, "params_file:=~/nothing.yaml", environment={"HOME": "/home/anna"})
     assert line == "params_file: found no file /home/anna/nothing.yaml; accepted is a YAML file"
 
 
 def test_a_launch_file_that_includes_ours_has_arguments_of_its_own(observer, workspace, tmp_path):
-    file = tmp_path / "robot.launch.py"
+    file = tmp_path / "ser.launch.py"  # the name is not reserved
     file.write_text(INCLUDING)
     with launched(workspace, "engin:=diesel", file=file) as process:
         observer.wait(lambda: "model tiny is ready" in process.log(), timeout_s=60)
@@ -233,6 +258,16 @@ def test_arguments_that_are_not_given_are_taken_from_the_params_file(
     with launched(workspace, *arguments, file="ser.launch.py") as process:
         observer.wait(lambda: emotions, timeout_s=60)
         assert "model tiny is ready" in process.log()
+
+
+def test_a_params_file_of_other_nodes_is_one_line(workspace, tmp_path):
+    params = tmp_path / "params.yaml"
+    params.write_text("ser_stream: {ros__parameters: {model: tiny}}")
+    line = failed(workspace, f"params_file:={params}", "namespace:=robot1")
+    assert line == (
+        f"params_file: found only keys of other nodes in {params}: ser_stream; accepted is "
+        "/robot1/ser_stream, or /** for every node"
+    )
 
 
 def test_one_launched_node_serves_several_robots(observer, workspace):
