@@ -16,7 +16,7 @@ from ser_stream.engines.names import AUTO, ENGINES
 from ser_stream.ros.audio_messages import AUDIO_TYPES, SAMPLE_FORMATS
 from ser_stream.ros.messages import published_topics
 from ser_stream.ros.parameter_values import ALWAYS, NEVER, Parameter
-from ser_stream.ros.stream_names import ACCEPTED, StreamNames, listed
+from ser_stream.ros.stream_names import ACCEPTED, StreamNames, stream_entries
 from ser_stream.stream.settings import RANGES, RecognizerSettings
 
 PARAMETERS = (
@@ -61,7 +61,7 @@ PARAMETERS = (
         "streams", "",
         "Several robots in one process, with source topic: namespaces such as robot1, whose topic "
         "is /robot1/audio, and patterns of topics such as /*/audio; empty: one stream.",
-        may_be_list=True, form=ACCEPTED, check=lambda value: StreamNames(listed(value)),
+        may_be_list=True, form=ACCEPTED, check=lambda value: StreamNames(stream_entries(value)),
     ),
     Parameter(
         "max_streams", 100, "Streams that are served at the same time, with streams.",

@@ -28,8 +28,6 @@ from ser_stream.ros.source_log import LoggedSource, announced_text, format_text
 
 logger = logging.getLogger("ser_stream.ros")
 
-logger = logging.getLogger("ser_stream.ros")
-
 JOIN_TIMEOUT_S = 5.0
 
 

@@ -73,7 +73,7 @@ class StreamNames:
         return None
 
 
-def listed(value: object) -> tuple[str, ...]:
+def stream_entries(value: object) -> tuple[str, ...]:
     """Return the entries of the parameter: a list, or text that spaces or commas divide.
 
     The texts of a list are not divided: one with a space is no name, and `StreamNames` refuses it.
@@ -81,9 +81,9 @@ def listed(value: object) -> tuple[str, ...]:
     Raises:
         InputError: it is neither.
 
-    >>> listed("robot1, robot2")
+    >>> stream_entries("robot1, robot2")
     ('robot1', 'robot2')
-    >>> listed(["robot1", "/*/audio"])
+    >>> stream_entries(["robot1", "/*/audio"])
     ('robot1', '/*/audio')
     """
     if value is None:  # rclpy leaves a parameter unset where a file says []
