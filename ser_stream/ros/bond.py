@@ -70,6 +70,7 @@ class Bond:
 
         Raises:
             InputError: the package bond is not installed.
+        RuntimeError: SROS2 does not permit the topic; nothing is left open.
         """
         self.close()  # an earlier bond whose end the manager has not confirmed
         if timeout_s == 0:
@@ -81,9 +82,13 @@ class Bond:
         self._instance_id = str(uuid.uuid4())
         self._wait_for_manager()
         self._publisher = self._node.create_publisher(self._status, TOPIC, 5)
-        self._subscription = self._node.create_subscription(
-            self._status, TOPIC, self._on_status, 100
-        )
+        try:
+            self._subscription = self._node.create_subscription(
+                self._status, TOPIC, self._on_status, 100
+            )
+        except BaseException:
+            self.close()
+            raise
         self._publish(active=True)
 
     def update(self) -> None:
@@ -109,6 +114,7 @@ class Bond:
         """Destroy the publisher and the subscription."""
         if self._publisher is not None:
             self._node.destroy_publisher(self._publisher)
+        if self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
         self._publisher = self._subscription = None
 

@@ -100,9 +100,13 @@ class EmotionNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Open the audio source, or serve the streams."""
         assert self._serving is not None  # it is configured
-        self._serving.start()
-        self._bond.start(self._value("bond_timeout"))
-        return super().on_activate(state)
+        try:
+            self._serving.start()
+            self._bond.start(self._value("bond_timeout"))
+            return super().on_activate(state)
+        except BaseException:  # the node stays inactive, and nobody would stop it
+            self._stop()
+            raise
 
     @log_errors
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -39,7 +39,9 @@ def check_dds(environment: Mapping[str, str]) -> None:
         )
 
 
-def explain_error(error: Exception, environment: Mapping[str, str], arguments: Sequence[str]) -> str:
+def explain_error(
+    error: Exception, environment: Mapping[str, str], arguments: Sequence[str]
+) -> str:
     """Return an error of rclpy as one line, which names the enclave if security is enabled.
 
     rclpy does not say why a node, a publisher or a service was not permitted: "error not set",
