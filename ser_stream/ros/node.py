@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
@@ -37,6 +38,10 @@ from ser_stream.ros.rclpy_transport import LogForwarder, RclpyTransport
 from ser_stream.ros.security import explain_error
 from ser_stream.ros.single_stream import SingleStream
 from ser_stream.ros.transitions import current_state, refuse_impossible_transitions
+
+START_ERRORS = (RuntimeError, ParameterException, TypeError)
+"""What rclpy raises at the start: at arguments, parameter files, variables and keys of SROS2; at a
+wrong type of one of its own parameters; and at a QoS override that is too large for an integer."""
 
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
@@ -212,7 +217,7 @@ def main() -> int:
         # rclpy's own handlers would shut the graph down before the last `is_speaking: false`.
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = EmotionNode()
-    except RuntimeError as error:  # arguments, parameter files, variables, keys of SROS2
+    except START_ERRORS as error:
         reason = explain_error(error, os.environ, sys.argv)
         print(f"ser_node: ROS does not start: {type(error).__name__}: {reason}", file=sys.stderr)
         rclpy.try_shutdown()
