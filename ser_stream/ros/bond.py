@@ -31,6 +31,9 @@ TOPIC = "bond"
 HEARTBEAT_PERIOD_S: Seconds = 0.1
 """How often `Bond.update` is called: as often as the nodes of Nav2 publish."""
 
+TIMEOUTS_S: tuple[Seconds, Seconds] = (0.5, 60.0)
+"""Shortest and longest silence that is reported; a shorter one is normal between heartbeats."""
+
 CONNECT_TIMEOUT_S: Seconds = 10.0
 """A manager that has not answered for so long is reported."""
 

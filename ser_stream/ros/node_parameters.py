@@ -39,9 +39,9 @@ def descriptor(parameter: Parameter) -> ParameterDescriptor:
         # accepted, and at start it is a traceback.
         dynamic_typing=True,
     )
-    if parameter.range is None:
+    if parameter.outer_range is None:
         return declared
-    lowest, highest = parameter.range
+    lowest, highest = parameter.outer_range
     if isinstance(parameter.default, int):
         limits = IntegerRange(from_value=int(lowest), to_value=int(highest))
         declared.integer_range = [limits]

@@ -55,6 +55,12 @@ class StreamNames:
         for entry in entries:
             if not ENTRY.fullmatch(entry):
                 raise InputError(f"streams: found {entry!r}; accepted are {ACCEPTED}")
+            if "*" not in entry and entry.rpartition("/")[2] == "audio":
+                namespace = entry.rpartition("/")[0]
+                hint = f"; did you mean {namespace}?" if namespace else ""
+                raise InputError(
+                    f"streams: found {entry!r}, a topic; accepted are {ACCEPTED}{hint}"
+                )
         self.entries = tuple(entries)
         names = [full_name(entry, node_namespace.strip("/")) for entry in entries]
         self.named = tuple(

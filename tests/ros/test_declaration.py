@@ -168,7 +168,7 @@ def test_every_parameter_is_described_with_its_values(observer, tmp_path):
         assert described.read_only == (parameter.name == "autostart")
         limits = [*described.floating_point_range, *described.integer_range]
         assert [(r.from_value, r.to_value) for r in limits] == (
-            [parameter.range] if parameter.range else []
+            [parameter.outer_range] if parameter.outer_range else []
         )
 
 

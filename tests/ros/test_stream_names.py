@@ -71,3 +71,19 @@ def test_what_is_no_text_is_refused(value):
 def test_what_cannot_be_a_name_is_refused(entry):
     with pytest.raises(InputError, match=f"streams: found '{entry}'; accepted are namespaces"):
         StreamNames([entry])
+
+
+@pytest.mark.parametrize(
+    ("entry", "hint"),
+    [
+        ("/r1/audio", "; did you mean /r1?"),
+        ("lab/r1/audio", "; did you mean lab/r1?"),
+        ("audio", "/*/audio"),
+        ("/audio", "/*/audio"),
+    ],
+)
+def test_a_topic_in_place_of_a_namespace_is_refused_with_a_hint(entry, hint):
+    with pytest.raises(InputError) as error:
+        StreamNames([entry])
+    assert str(error.value).startswith(f"streams: found '{entry}', a topic; accepted are namespa")
+    assert str(error.value).endswith(hint)
