@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
 
+from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word
 
@@ -17,6 +19,13 @@ BACKENDS = (NONE, POCKETSPHINX, FASTER_WHISPER)
 DEFAULT_WHISPER = "tiny"
 SMALLEST_WHISPERS = ("", "tiny", "tiny.en")
 """Values of `AsrSettings.model` than which faster-whisper has nothing faster."""
+
+LANGUAGE = "([A-Za-z]{2,3}([-_]([A-Za-z]{2}|[0-9]{3}))?)?"
+"""Regular expression of languages: ISO 639 codes with or without a region, or empty."""
+
+ACCEPTED_LANGUAGES = (
+    'language codes as text, such as "en", or "en_GB" with its region; or empty text'
+)
 
 MIN_WORD_S: Seconds = 0.01
 """Shortest word; faster-whisper returns words that end where they begin."""
@@ -31,12 +40,15 @@ class AsrSettings:
             own that takes these settings and returns a `SpeechRecognizer`.
         model: model of faster-whisper: a size (tiny, base, small...), a repository of the Hugging
             Face Hub, or a CTranslate2 folder; "" means tiny. PocketSphinx has only its own.
-        language: ISO 639-1 code, with or without a region: "en", "en_GB"; "" to detect it in each
+        language: ISO 639 code, with or without a region: "en", "en_GB"; "" to detect it in each
             segment, where the model can.
         device, compute_type: settings of faster-whisper, as CTranslate2 names them. The compute
             type auto is the fastest that the device supports: on a CPU, int8.
         grammar: sentences that PocketSphinx accepts: a grammar that comes with the package, such
             as robot-commands, or a file, see `ser_stream.asr.pocketsphinx`; "" for open dictation.
+
+    Raises:
+        InputError: the language is no such code.
     """
 
     backend: str = NONE
@@ -45,6 +57,12 @@ class AsrSettings:
     device: str = "auto"
     compute_type: str = "auto"
     grammar: str = ""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(LANGUAGE, self.language):
+            raise InputError(
+                f"asr language: found {self.language!r}; accepted are {ACCEPTED_LANGUAGES}"
+            )
 
     @property
     def language_code(self) -> str:

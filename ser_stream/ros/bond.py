@@ -31,6 +31,9 @@ TOPIC = "bond"
 HEARTBEAT_PERIOD_S: Seconds = 0.1
 """How often `Bond.update` is called: as often as the nodes of Nav2 publish."""
 
+TIMEOUTS_S: tuple[Seconds, Seconds] = (0.5, 60.0)
+"""Shortest and longest silence that is reported; a shorter one is normal between heartbeats."""
+
 CONNECT_TIMEOUT_S: Seconds = 10.0
 """A manager that has not answered for so long is reported."""
 
@@ -70,6 +73,7 @@ class Bond:
 
         Raises:
             InputError: the package bond is not installed.
+        RuntimeError: SROS2 does not permit the topic; nothing is left open.
         """
         self.close()  # an earlier bond whose end the manager has not confirmed
         if timeout_s == 0:
@@ -81,9 +85,13 @@ class Bond:
         self._instance_id = str(uuid.uuid4())
         self._wait_for_manager()
         self._publisher = self._node.create_publisher(self._status, TOPIC, 5)
-        self._subscription = self._node.create_subscription(
-            self._status, TOPIC, self._on_status, 100
-        )
+        try:
+            self._subscription = self._node.create_subscription(
+                self._status, TOPIC, self._on_status, 100
+            )
+        except BaseException:
+            self.close()
+            raise
         self._publish(active=True)
 
     def update(self) -> None:
@@ -109,6 +117,7 @@ class Bond:
         """Destroy the publisher and the subscription."""
         if self._publisher is not None:
             self._node.destroy_publisher(self._publisher)
+        if self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
         self._publisher = self._subscription = None
 

@@ -14,10 +14,10 @@ from ser_stream.ros.parameter_values import ALWAYS, Parameter
 from ser_stream.ros.parameters import BY_NAME, PARAMETERS
 from ser_stream.validation import with_suggestion
 
-OF_RCLPY = ("use_sim_time", "start_type_description_service")
+RCLPY_PARAMETERS = ("use_sim_time", "start_type_description_service")
 """Parameters of rclpy. `qos_overrides.*` are declared later, when topics are opened."""
 
-FIRST = {
+STEPS_BEFORE_CHANGE = {
     "active": "deactivate and clean up first: ros2 lifecycle set {node} deactivate; "
     "ros2 lifecycle set {node} cleanup",
     "inactive": "clean up first: ros2 lifecycle set {node} cleanup",
@@ -55,7 +55,7 @@ def declare_parameters(node: Any) -> None:
 
 def unknown_name_warning(name: str) -> str:
     """Return the line for a name that the node was started with; "" if it is a parameter."""
-    if name in BY_NAME or name in OF_RCLPY or name.startswith("qos_overrides."):
+    if name in BY_NAME or name in RCLPY_PARAMETERS or name.startswith("qos_overrides."):
         return ""
     return f"unknown parameter {with_suggestion(name, list(BY_NAME))}: ignored"
 
@@ -71,7 +71,7 @@ def change_error(parameter: Parameter, value: object, state: str, node_name: str
         return f"{parameter.name}: cannot be deleted"
     if error := parameter.error(value):
         return error
-    if parameter.changeable == ALWAYS or state not in FIRST:
+    if parameter.changeable == ALWAYS or state not in STEPS_BEFORE_CHANGE:
         return ""
-    first = FIRST[state].format(node=node_name)
+    first = STEPS_BEFORE_CHANGE[state].format(node=node_name)
     return f"{parameter.name}: cannot change while the node is {state}; {first}"

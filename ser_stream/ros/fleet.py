@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
+import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -25,6 +27,7 @@ from ser_stream.ros.messages import DIAGNOSTICS, Report, diagnostics_message
 from ser_stream.ros.node_parameters import FleetSettings
 from ser_stream.ros.node_transport import NodeTransport
 from ser_stream.ros.robot_stream import STREAM_TOPICS, RobotStream
+from ser_stream.ros.security import explain_error
 from ser_stream.ros.source_log import announced_text
 from ser_stream.ros.stamps import to_stamp
 from ser_stream.ros.stream_names import StreamTopic
@@ -224,6 +227,9 @@ class Fleet:
             )
         except InputError as error:
             return str(error)
+        except Exception as error:  # of rclpy: SROS2, QoS overrides, a name that is too long
+            reason = explain_error(error, os.environ, sys.argv)
+            return f"{type(error).__name__}: {reason}"
         self._streams[stream.namespace] = robot
         self._seen_s[stream.namespace] = self._clock()
         logger.info("%s: served, results in %s", stream.topic, stream.namespace)

@@ -166,9 +166,7 @@ class GraphPublisher:
             self._streaming = True
             self._health = Health()
             self._publish_listening()
-            if self._voice_id:
-                stamp = to_stamp(self._transport.now_ns())
-                self._publish(TRACKED_VOICES, tracked_message([self._voice_id], stamp))
+            self._publish_tracked([self._voice_id])
 
     def on_estimate(self, estimate: EmotionEstimate) -> None:
         """Publish an estimate.
@@ -219,14 +217,16 @@ class GraphPublisher:
                     self._next_diagnostics_s = now_s + DIAGNOSTICS_PERIOD_S
 
     def on_end(self) -> None:
-        """End the stream, and publish that nobody speaks and that nothing is recognised.
+        """End the stream, and publish that nobody speaks and that nothing is recognised or tracked.
 
         Call it before the first stream too: `is_speaking` and `listening` have a value then.
         """
         with self._lock:
-            self._streaming = False
+            was_streaming, self._streaming = self._streaming, False
             self._publish_flag(IS_SPEAKING, False)
             self._publish_listening()
+            if was_streaming:
+                self._publish_tracked([])  # it is latched: late subscribers get the last one
 
     @property
     def _listening(self) -> bool:
@@ -250,6 +250,11 @@ class GraphPublisher:
 
     def _publish_listening(self) -> None:
         self._publish_flag(LISTENING, self._listening)
+
+    def _publish_tracked(self, voice_ids: list[str]) -> None:
+        if self._voice_id:
+            stamp = to_stamp(self._transport.now_ns())
+            self._publish(TRACKED_VOICES, tracked_message(voice_ids, stamp))
 
     def _publish_flag(self, topic: Topic, value: bool) -> None:
         """Publish a value if it has changed."""

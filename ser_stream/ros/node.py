@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
@@ -34,14 +35,18 @@ from ser_stream.ros.main import CONFIGURATION_ERROR
 from ser_stream.ros.node_parameters import fleet_settings, open_pool
 from ser_stream.ros.parameters import BY_NAME
 from ser_stream.ros.rclpy_transport import LogForwarder, RclpyTransport
-from ser_stream.ros.security import explained
+from ser_stream.ros.security import explain_error
 from ser_stream.ros.single_stream import SingleStream
 from ser_stream.ros.transitions import current_state, refuse_impossible_transitions
+
+START_ERRORS = (RuntimeError, ParameterException, TypeError)
+"""What rclpy raises at the start: at arguments, parameter files, variables and keys of SROS2; at a
+wrong type of one of its own parameters; and at a QoS override that is too large for an integer."""
 
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
-def logged(transition: Callable) -> Callable:
+def log_errors(transition: Callable) -> Callable:
     """Log the errors of a lifecycle transition, which rclpy swallows otherwise."""
 
     @functools.wraps(transition)
@@ -51,7 +56,7 @@ def logged(transition: Callable) -> Callable:
         except InputError as error:
             self.get_logger().error(str(error))
         except RuntimeError as error:  # also of SROS2, which rclpy does not explain
-            reason = explained(error, os.environ, sys.argv)
+            reason = explain_error(error, os.environ, sys.argv)
             self.get_logger().error(f"{transition.__name__}: {type(error).__name__}: {reason}")
         except Exception as error:
             self.get_logger().error(f"{transition.__name__}: {error!r}")
@@ -87,7 +92,7 @@ class EmotionNode(LifecycleNode):
 
     # Lifecycle
 
-    @logged
+    @log_errors
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and create the publishers."""
         if timeout_s := self._value("bond_timeout"):
@@ -96,27 +101,31 @@ class EmotionNode(LifecycleNode):
         self.get_logger().info(f"model {self._serving.model} is ready")
         return super().on_configure(state)
 
-    @logged
+    @log_errors
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Open the audio source, or serve the streams."""
         assert self._serving is not None  # it is configured
-        self._serving.start()
-        self._bond.start(self._value("bond_timeout"))
-        return super().on_activate(state)
+        try:
+            self._serving.start()
+            self._bond.start(self._value("bond_timeout"))
+            return super().on_activate(state)
+        except BaseException:  # the node stays inactive, and nobody would stop it
+            self._stop()
+            raise
 
-    @logged
+    @log_errors
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Close the audio source, or end the streams."""
         self._stop()
         return super().on_deactivate(state)
 
-    @logged
+    @log_errors
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the model and the publishers."""
         self._free()
         return super().on_cleanup(state)
 
-    @logged
+    @log_errors
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Do the same as deactivate and cleanup."""
         self._stop()
@@ -208,8 +217,8 @@ def main() -> int:
         # rclpy's own handlers would shut the graph down before the last `is_speaking: false`.
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = EmotionNode()
-    except RuntimeError as error:  # arguments, parameter files, variables, keys of SROS2
-        reason = explained(error, os.environ, sys.argv)
+    except START_ERRORS as error:
+        reason = explain_error(error, os.environ, sys.argv)
         print(f"ser_node: ROS does not start: {type(error).__name__}: {reason}", file=sys.stderr)
         rclpy.try_shutdown()
         return CONFIGURATION_ERROR

@@ -13,7 +13,7 @@ from ser_stream.audio.block import Channel, parse_channel
 from ser_stream.errors import InputError
 from ser_stream.ros.audio_messages import AudioFormat
 from ser_stream.ros.parameter_values import NEVER, Parameter
-from ser_stream.ros.stream_names import StreamNames, listed
+from ser_stream.ros.stream_names import StreamNames, stream_entries
 from ser_stream.stream.pool import StreamPool
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.settings import RecognizerSettings
@@ -39,9 +39,9 @@ def descriptor(parameter: Parameter) -> ParameterDescriptor:
         # accepted, and at start it is a traceback.
         dynamic_typing=True,
     )
-    if parameter.range is None:
+    if parameter.outer_range is None:
         return declared
-    lowest, highest = parameter.range
+    lowest, highest = parameter.outer_range
     if isinstance(parameter.default, int):
         limits = IntegerRange(from_value=int(lowest), to_value=int(highest))
         declared.integer_range = [limits]
@@ -76,7 +76,7 @@ def fleet_settings(value: Values, node_namespace: str) -> FleetSettings | None:
     Raises:
         InputError: an entry of `streams`, or a parameter that cannot be used with it.
     """
-    entries = listed(value("streams"))
+    entries = stream_entries(value("streams"))
     if not entries:
         return None
     for name, accepted in (

@@ -32,6 +32,7 @@ class Parameter:
         description: shown by `ros2 param describe`.
         choices: the values that are accepted; empty = any.
         range: the lowest and the highest number that are accepted; None = any.
+        special: a number outside of the range that is accepted, too; None = none.
         pattern: the regular expression of accepted texts; "" = any. `form` says it in words.
         form: the accepted texts in words, where they follow a pattern or pass a check.
         check: raises InputError, with the whole line, for a value that is not accepted.
@@ -44,6 +45,7 @@ class Parameter:
     description: str
     choices: tuple[str, ...] = ()
     range: tuple[float, float] | None = None
+    special: float | None = None
     pattern: str = ""
     form: str = ""
     check: Callable[[Any], object] | None = None
@@ -70,7 +72,7 @@ class Parameter:
         if self.choices:
             return ", ".join(f"`{choice}`" for choice in self.choices)
         if self.range is not None:
-            return f"{self.range[0]:g} to {self.range[1]:g}"
+            return self._range_text
         if self.may_be_list:
             return "list of texts, or text with spaces"
         if self.form:
@@ -78,6 +80,19 @@ class Parameter:
         return {bool: "true, false", str: "text", int: "whole number", float: "number"}[
             type(self.default)
         ]
+
+    @property
+    def outer_range(self) -> tuple[float, float] | None:
+        """The range, widened to the special number; None = any."""
+        if self.range is None or self.special is None:
+            return self.range
+        return min(self.special, self.range[0]), max(self.special, self.range[1])
+
+    @property
+    def _range_text(self) -> str:
+        assert self.range is not None
+        special = "" if self.special is None else f"{self.special:g}, or "
+        return f"{special}{self.range[0]:g} to {self.range[1]:g}"
 
     def _has_type(self, value: object) -> bool:
         if self.may_be_list and (value is None or isinstance(value, list | tuple | array.array)):
@@ -88,7 +103,8 @@ class Parameter:
         if self.choices and value not in self.choices:
             return False
         if self.range is not None and isinstance(value, int | float):
-            return self.range[0] <= value <= self.range[1]  # false for NaN, too
+            # False for NaN, too.
+            return value == self.special or self.range[0] <= value <= self.range[1]
         return not (self.pattern and isinstance(value, str)) or bool(
             re.fullmatch(self.pattern, value)
         )
@@ -105,7 +121,11 @@ class Parameter:
             in_quotes = "" if found is None else f" in quotes{self._example(found)}"
             return f"is text{in_quotes}"
         kind = "whole numbers" if isinstance(self.default, int) else "numbers with a decimal point"
-        limits = f" from {self.range[0]:g} to {self.range[1]:g}" if self.range else ""
+        limits = ""
+        if self.range:
+            limits = (
+                f" from {self._range_text}" if self.special is None else f": {self._range_text}"
+            )
         return f"are {kind}{limits}{self._example(found)}"
 
     def _example(self, found: object) -> str:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 import sys
 
-from ser_stream.asr.base import BACKENDS, NONE
+from ser_stream.asr.base import ACCEPTED_LANGUAGES, BACKENDS, LANGUAGE, NONE
 from ser_stream.engines.names import AUTO, ENGINES
 from ser_stream.ros.audio_messages import AUDIO_TYPES, SAMPLE_FORMATS
+from ser_stream.ros.bond import TIMEOUTS_S as BOND_TIMEOUTS_S
 from ser_stream.ros.messages import published_topics
 from ser_stream.ros.parameter_values import ALWAYS, NEVER, Parameter
-from ser_stream.ros.stream_names import ACCEPTED, StreamNames, listed
+from ser_stream.ros.stream_names import ACCEPTED, StreamNames, stream_entries
 from ser_stream.stream.settings import RANGES, RecognizerSettings
 
 PARAMETERS = (
@@ -33,7 +34,7 @@ PARAMETERS = (
         "channel", "mix",
         "Channel to listen to: its number, from 0; mix: the mean of all; auto: the channel with "
         "the clearest speech.",
-        pattern="mix|auto|[0-9]+",
+        pattern="mix|auto|[0-9]{1,2}",
         form='mix, auto, or a channel\'s number as text, such as "0"',
     ),
     Parameter(
@@ -61,7 +62,7 @@ PARAMETERS = (
         "streams", "",
         "Several robots in one process, with source topic: namespaces such as robot1, whose topic "
         "is /robot1/audio, and patterns of topics such as /*/audio; empty: one stream.",
-        may_be_list=True, form=ACCEPTED, check=lambda value: StreamNames(listed(value)),
+        may_be_list=True, form=ACCEPTED, check=lambda value: StreamNames(stream_entries(value)),
     ),
     Parameter(
         "max_streams", 100, "Streams that are served at the same time, with streams.",
@@ -91,12 +92,12 @@ PARAMETERS = (
     Parameter(
         "min_confidence", -1.0,
         "Estimates with a lower confidence (0 to 1) abstain; -1: the model's own threshold.",
-        range=(-1.0, 1.0), changeable=ALWAYS,
+        range=(0.0, 1.0), special=-1.0, changeable=ALWAYS,
     ),
     Parameter(
         "smoothing", -1.0,
         "Weight (0 to 0.99) of earlier windows in interval estimates; -1: the model's own.",
-        range=(-1.0, 0.99), changeable=ALWAYS,
+        range=(0.0, 0.99), special=-1.0, changeable=ALWAYS,
     ),
     Parameter(
         "asr", NONE, "Speech recogniser; its words are published on speech and in the estimates.",
@@ -109,7 +110,9 @@ PARAMETERS = (
     ),
     Parameter(
         "asr_language", "",
-        "Language code such as en; empty: faster_whisper detects it in each segment.",
+        "Language code, such as en, or en_GB with its region; empty: faster_whisper detects it in "
+        "each segment.",
+        pattern=LANGUAGE, form=ACCEPTED_LANGUAGES,
     ),
     Parameter("asr_device", "auto", "Device of faster_whisper: cpu, cuda, or auto."),
     Parameter(
@@ -135,7 +138,7 @@ PARAMETERS = (
         "voice_id", "",
         "Publish under ROS4HRI's /humans/voices/VOICE_ID/ too, such as anonymous_speaker; empty: "
         "do not.",
-        check=published_topics,
+        check=published_topics, form="letters, digits and _, and no digit first; or empty",
     ),
     Parameter(
         "autostart", True, "Configure and activate at start, without a lifecycle manager.",
@@ -145,7 +148,7 @@ PARAMETERS = (
         "bond_timeout", 0.0,
         "Form a bond with Nav2's lifecycle manager while active, and report a manager that has "
         "been silent for so many seconds; 0: no bond.",
-        range=(0.0, 60.0),
+        range=BOND_TIMEOUTS_S, special=0.0,
     ),
 )  # fmt: skip
 

@@ -99,13 +99,17 @@ class RclpyTransport:
         self._reader.add(subscription, audio.push_message, lambda: audio.due_at)
         if audio_type not in ANNOUNCED:  # each message holds its format
             return [subscription]
-        info = self._node.create_subscription(
-            info_class(),
-            self._info_topic(topic),
-            audio.push_info,
-            10,
-            event_callbacks=self._subscription_events(),
-        )
+        try:
+            info = self._node.create_subscription(
+                info_class(),
+                self._info_topic(topic),
+                audio.push_info,
+                10,
+                event_callbacks=self._subscription_events(),
+            )
+        except BaseException:
+            self.unsubscribe([subscription])
+            raise
         return [subscription, info]
 
     def subscribe_to_flag(self, topic: str, on_flag: OnFlag) -> list[Any]:

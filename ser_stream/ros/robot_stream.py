@@ -70,6 +70,7 @@ class RobotStream:
 
     Raises:
         InputError: the pool has no room for another stream.
+        Exception: rclpy cannot create a publisher or a subscription; nothing is left open.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class RobotStream:
         self._robot_speaks = False
         self._pooled = pool.open(stream.namespace, self._on_estimate, self._audio.settle_s)
         self._subscriptions: list[Any] = []
+        self._opened = False  # whether all topics have a publisher
         try:
             self._open()
         except BaseException:
@@ -111,6 +113,7 @@ class RobotStream:
 
     def _open(self) -> None:
         self._transport.open(self._topics)
+        self._opened = True
         self.enable(self._enabled)
         self._graph.on_source(self._audio.name, True, frame_id=lambda: self._audio.frame_id)
         self._subscriptions += self._transport.subscribe_to_flag(
@@ -164,7 +167,8 @@ class RobotStream:
 
     def publish_end(self) -> None:
         """Publish that nobody speaks and that nothing is recognised any more."""
-        self._graph.on_end()
+        if self._opened:
+            self._graph.on_end()
 
     def _problem(self) -> str:
         """What is wrong with the topic; "" while its first message may still be on its way."""

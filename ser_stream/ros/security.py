@@ -39,7 +39,9 @@ def check_dds(environment: Mapping[str, str]) -> None:
         )
 
 
-def explained(error: Exception, environment: Mapping[str, str], arguments: Sequence[str]) -> str:
+def explain_error(
+    error: Exception, environment: Mapping[str, str], arguments: Sequence[str]
+) -> str:
     """Return an error of rclpy as one line, which names the enclave if security is enabled.
 
     rclpy does not say why a node, a publisher or a service was not permitted: "error not set",
@@ -50,7 +52,7 @@ def explained(error: Exception, environment: Mapping[str, str], arguments: Seque
         environment: environment variables.
         arguments: of the program; `--enclave` names the enclave.
 
-    >>> explained(RuntimeError("failed to initialize rcl: no, at rcl/init.c:7"), {}, [])
+    >>> explain_error(RuntimeError("failed to initialize rcl: no, at rcl/init.c:7"), {}, [])
     'failed to initialize rcl: no'
     """
     lines = str(error).splitlines() or [repr(error)]

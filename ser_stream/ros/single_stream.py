@@ -28,8 +28,6 @@ from ser_stream.ros.source_log import LoggedSource, announced_text, format_text
 
 logger = logging.getLogger("ser_stream.ros")
 
-logger = logging.getLogger("ser_stream.ros")
-
 JOIN_TIMEOUT_S = 5.0
 
 
@@ -91,6 +89,8 @@ class SingleStream:
     def start(self) -> None:
         """Open the audio source. A microphone that is missing is no failure: it is retried.
 
+        Where it raises, everything is as before the call.
+
         Raises:
             InputError: the source cannot be used any more.
         """
@@ -99,7 +99,14 @@ class SingleStream:
         self._ended = False
         self._robot_speaks = False
         self._enable(self._value("enabled"))
-        source = self._open_source()
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        source = self._source = self._open_source()
         self._subscriptions += self._transport.subscribe_to_flag(
             "robot_speaking", self._on_robot_speaking
         )
@@ -108,11 +115,11 @@ class SingleStream:
             self._graph.on_source(topic.name, True, frame_id=lambda: topic.frame_id)
         else:
             self._graph.on_source(source.name)
-        self._source = source
-        self._worker = threading.Thread(
+        worker = threading.Thread(
             target=self._recognize, args=(source,), name="ser_stream-recognize", daemon=True
         )
-        self._worker.start()
+        worker.start()
+        self._worker = worker
         logger.info(
             "active: %s, model %s, engine %s",
             self._source_text(source), self.model, self._recognizer.engine,
@@ -169,12 +176,7 @@ class SingleStream:
             InputError: the file cannot be read, or the message type is not installed.
         """
         if self._value("source") == "file":
-            if not self._value("file"):
-                raise InputError("file: found ''; accepted with source file is a recording's path")
-            try:
-                Recording(self._value("file"))
-            except InputError as error:
-                raise InputError(f"file: {error}") from error
+            self._open_recording()
         elif self._value("source") == "topic":
             self._transport.check_audio_type(self._value("audio_type"))
 
@@ -197,10 +199,24 @@ class SingleStream:
         if kind == "microphone":
             return Microphone(self._value("device") or None, channel(self._value), wait=True)
         if kind == "file":
-            return Recording(self._value("file"), realtime=True)
+            return self._open_recording()
         topic = AudioTopic(audio_format(self._value), now_s=lambda: self._transport.now_ns() * 1e-9)
         self._subscriptions += self._transport.subscribe_to_audio(topic, self._value("audio_type"))
         return topic
+
+    def _open_recording(self) -> Recording:
+        """Open the file, which may have vanished since the node was configured.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        path, accepted = self._value("file"), "accepted with source file is a recording's path"
+        if not path:
+            raise InputError(f"file: found ''; {accepted}")
+        try:
+            return Recording(path, realtime=True)
+        except InputError as error:
+            raise InputError(f"file: {error}; {accepted}") from error
 
     def _enable(self, enabled: bool) -> None:
         self._graph.enable(enabled)

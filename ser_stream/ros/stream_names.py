@@ -55,6 +55,12 @@ class StreamNames:
         for entry in entries:
             if not ENTRY.fullmatch(entry):
                 raise InputError(f"streams: found {entry!r}; accepted are {ACCEPTED}")
+            if "*" not in entry and entry.rpartition("/")[2] == "audio":
+                namespace = entry.rpartition("/")[0]
+                hint = f"; did you mean {namespace}?" if namespace else ""
+                raise InputError(
+                    f"streams: found {entry!r}, a topic; accepted are {ACCEPTED}{hint}"
+                )
         self.entries = tuple(entries)
         names = [full_name(entry, node_namespace.strip("/")) for entry in entries]
         self.named = tuple(
@@ -73,7 +79,7 @@ class StreamNames:
         return None
 
 
-def listed(value: object) -> tuple[str, ...]:
+def stream_entries(value: object) -> tuple[str, ...]:
     """Return the entries of the parameter: a list, or text that spaces or commas divide.
 
     The texts of a list are not divided: one with a space is no name, and `StreamNames` refuses it.
@@ -81,9 +87,9 @@ def listed(value: object) -> tuple[str, ...]:
     Raises:
         InputError: it is neither.
 
-    >>> listed("robot1, robot2")
+    >>> stream_entries("robot1, robot2")
     ('robot1', 'robot2')
-    >>> listed(["robot1", "/*/audio"])
+    >>> stream_entries(["robot1", "/*/audio"])
     ('robot1', '/*/audio')
     """
     if value is None:  # rclpy leaves a parameter unset where a file says []

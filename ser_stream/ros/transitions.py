@@ -1,8 +1,8 @@
 """The state of a lifecycle node, and transitions that are not possible in it.
 
-rclpy raises RCLError at a request for such a transition, which would end the process. It has no
-public way to the state and to the service; the names used here are the same from Humble on. Needs
-no rclpy.
+rclpy raises RCLError at a request for such a transition, which would end the process. rclpy has no
+public API for the state and the service; the names used here are the same from Humble on. Needs no
+rclpy.
 """
 
 from __future__ import annotations

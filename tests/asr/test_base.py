@@ -1,6 +1,7 @@
 import pytest
 
 from ser_stream.asr.base import AsrSettings, remedy, within_segment
+from ser_stream.errors import InputError
 from ser_stream.words import Word
 
 
@@ -29,3 +30,18 @@ def test_words_are_cut_to_their_segment():
 )
 def test_the_remedy_for_slow_recognition_is_something_faster(settings, expected):
     assert expected in remedy(settings)
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [("", ""), ("en", "en"), ("en-GB", "en"), ("YUE", "yue"), ("es_419", "es")],
+)
+def test_a_language_may_have_a_region(language, code):
+    assert AsrSettings(language=language).language_code == code
+
+
+@pytest.mark.parametrize("language", ["english", "e", "en_US.UTF-8", "zh-Hans-CN", "en-", "en\n"])
+def test_what_is_no_language_code_is_refused(language):
+    with pytest.raises(InputError) as error:
+        AsrSettings("faster_whisper", language=language)
+    assert str(error.value).startswith(f"asr language: found {language!r}; accepted are language")

@@ -109,6 +109,33 @@ def test_values_that_do_not_fit_get_the_documented_line_on_configure(
 
 
 @pytest.mark.ros
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("use_sim_time", "abc", "InvalidParameterTypeException: Trying to set parameter"),
+        ("start_type_description_service", 7, "InvalidParameterTypeException: Trying to set"),
+        ("qos_overrides./diagnostics.publisher.depth", "abc", "InvalidParameterTypeException: "),
+        ("qos_overrides./diagnostics.publisher.depth", 10**14, "TypeError: "),
+        ("qos_overrides./diagnostics.publisher.depth", -1, "RCLError: Failed to create publisher"),
+        ("qos_overrides./diagnostics.publisher.reliability", "abc", "RuntimeError: Unexpected QoS"),
+    ],
+)
+def test_a_parameter_of_rclpy_with_a_wrong_value_gets_one_line_and_exit_code_2(
+    tmp_path, name, value, expected
+):
+    if name == "start_type_description_service":
+        pytest.importorskip("rclpy.type_description_service", reason="rclpy of Humble lacks it")
+    with node(tmp_path, autostart=False, **{name: value}) as process:
+        assert process.wait(timeout=60) == 2
+    log = (tmp_path / "log").read_text()
+    (line,) = [line for line in log.splitlines() if line.startswith("ser_node: ")]
+    assert line.startswith(f"ser_node: ROS does not start: {expected}")
+    if "Trying to set" in expected:
+        assert f"'{name}' to '{value}'" in line
+    assert "Traceback" not in log
+
+
+@pytest.mark.ros
 def test_unknown_names_are_warnings_and_the_node_goes_on(observer, tmp_path, tiny_model):
     parameters = params_file(
         tmp_path, "max_stream: 3", "robot: {radius: 0.3}", "unused: []", "use_sim_time: false",
@@ -141,7 +168,7 @@ def test_every_parameter_is_described_with_its_values(observer, tmp_path):
         assert described.read_only == (parameter.name == "autostart")
         limits = [*described.floating_point_range, *described.integer_range]
         assert [(r.from_value, r.to_value) for r in limits] == (
-            [parameter.range] if parameter.range else []
+            [parameter.outer_range] if parameter.outer_range else []
         )
 
 

@@ -376,3 +376,42 @@ def test_a_stream_that_fails_ends_the_process(graph, serve, speech, failures, ca
     graph.play("/robot1/audio", speech[: RATE_HZ // 10])
     assert failures and "recognition failed: stream /robot1" in failures[0]
     assert listening(graph, "/robot1")[-1] is False
+
+
+class ForbiddingGraph(FakeGraph):
+    """A graph in which one robot's topics may not be published or subscribed to, as with SROS2."""
+
+    def __init__(self, action):
+        super().__init__()
+        self._action = action
+
+    def _check(self, action, names):
+        if action == self._action and any(name.startswith("/robot2/") for name in names):
+            raise RuntimeError("error creating it: error not set, at ./src/rcl.c:252\nmore")
+
+    def open(self, topics):
+        self._check("publish", [topic.name for topic in topics])
+        super().open(topics)
+
+    def subscribe_to_audio(self, audio, audio_type, topic="audio"):
+        self._check("subscribe", [topic])
+        return super().subscribe_to_audio(audio, audio_type, topic)
+
+
+@pytest.mark.parametrize("graph", [ForbiddingGraph("publish"), ForbiddingGraph("subscribe")])
+def test_a_robot_whose_topics_are_not_permitted_is_refused_and_the_others_go_on(
+    graph, serve, clock, speech, caplog
+):
+    fleet = serve("robot1", "robot2")
+    poll(fleet, clock, 3)
+    assert {name for name in graph.subscribed if name.startswith("/robot2")} == set()
+    assert {name for name in graph.opened if name.startswith("/robot2")} == set()
+    line = "/robot2/audio: not served: RuntimeError: error creating it: error not set"
+    assert caplog.messages.count(line) == 1
+    level, message, values = graph.reports(POOL)[-1]
+    reason = line.partition("not served: ")[2]
+    assert (level, message) == (ERROR, f"1 not served: /robot2/audio: {reason}")
+    assert values["streams open"] == "1"
+    graph.play("/robot1/audio", speech)
+    fleet.stop()
+    assert_estimates(graph.details("/robot1"), alone(speech))

@@ -338,6 +338,17 @@ def test_a_voice_is_tracked_and_has_topics_of_its_own(transport, clock):
     assert set(transport.messages) <= {topic.name for topic in topics}
 
 
+def test_after_the_end_of_a_stream_no_voice_is_tracked(transport, clock):
+    graph = GraphPublisher(transport, "/ser_stream", voice_id="anna", clock=clock)
+    graph.on_end()  # before the first stream
+    for _ in range(2):
+        graph.on_source("microphone")
+        graph.on_end()
+        graph.on_end()
+    tracked = [message["ids"] for message in transport.on("/humans/voices/tracked")]
+    assert tracked == [["anna"], [], ["anna"], []]
+
+
 def test_without_a_voice_id_no_voice_is_published(graph, transport):
     graph.on_estimate(estimate())
     assert not [name for name in transport.messages if name.startswith("/humans")]

@@ -419,3 +419,26 @@ def test_without_speech_recognition_the_node_continues_with_audio_alone(
     (line,) = [line for line in log.splitlines() if "goes on with sound alone" in line]
     assert message in line
     assert "Traceback" not in log
+
+
+def test_an_activation_that_fails_leaves_the_node_inactive_and_nothing_listens(
+    observer, lifecycle, tmp_path, tiny_model
+):
+    """The topic of the bond gets a name that rcl refuses, in place of a policy that forbids it."""
+    pytest.importorskip("bond")
+    kind = audio_kinds()[-1]
+    boolean = types()[3]
+    listening = observer.subscribe("listening", boolean, latched=True)
+    log = tmp_path / "log"
+    parameters = dict(source="topic", audio_type=kind, model=str(tiny_model), bond_timeout=1.0)
+    with node(tmp_path, f"bond:=/{'b' * 300}", **parameters) as process:
+        observer.wait(lambda: "on_activate: " in log.read_text())
+        for n_failed in (1, 2):
+            assert log.read_text().count("on_activate: ") == n_failed
+            assert lifecycle.state() == "inactive"
+            observer.wait(lambda: observer.node.count_subscribers("audio") == 0)
+            assert observer.node.count_subscribers("robot_speaking") == 0
+            observer.wait(lambda: listening and not listening[-1].data)
+            assert lifecycle.change("activate") is False
+        assert process.poll() is None
+    assert "Traceback" not in log.read_text()

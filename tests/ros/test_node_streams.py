@@ -177,3 +177,27 @@ def test_parameters_that_do_not_fit_are_named_in_one_line(observer, tmp_path, wr
     (line,) = [line for line in log.splitlines() if "[ERROR]" in line]
     assert message in line
     assert "Traceback" not in log
+
+
+def test_a_robot_whose_publishers_cannot_be_created_is_refused_and_the_others_go_on(
+    observer, tmp_path
+):
+    details = details_of(observer, "robot1")
+    reports = observer.subscribe("/diagnostics", types()[-1])
+    happy = sentence("2-happy.flac")
+    player = robot(observer, "robot1", happy)
+    wrong = {"qos_overrides./robot2/emotion/scores.publisher.depth": "many"}
+    with serving(tmp_path, "robot1", "robot2", **wrong) as process:
+        player.play()
+        observer.wait(lambda: has_utterance(details))
+        level, message, values = status(reports, "ser_stream: streams")
+        assert (level, values["streams open"]) == (2, "1")
+        assert "not served: /robot2/audio: InvalidParameterTypeException: Trying to set" in message
+        assert observer.node.count_publishers("/robot2/emotion") == 0
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+    assert_heard(details, happy)
+    log = (tmp_path / "log").read_text()
+    assert log.count("/robot2/audio: not served: ") == 1
+    assert "Traceback" not in log

@@ -17,6 +17,7 @@ def refuse_odd(value):
 
 CHOICE = Parameter("color", "red", "", choices=("red", "green"))
 NUMBER = Parameter("length", 0.5, "", range=(0.0, 60.0))
+SPECIAL = Parameter("weight", -1.0, "", range=(0.0, 0.99), special=-1.0)
 COUNT = Parameter("count", 1, "", range=(1, 9))
 FLAG = Parameter("flag", True, "")
 TEXT = Parameter("name", "", "")
@@ -25,6 +26,7 @@ LIST = Parameter("names", "", "", may_be_list=True, form="names")
 CHECKED = Parameter("even", 0, "", check=refuse_odd)
 
 DECIMALS = "numbers with a decimal point from 0 to 60"
+SPECIAL_DECIMALS = "numbers with a decimal point: -1, or 0 to 0.99"
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,12 @@ DECIMALS = "numbers with a decimal point from 0 to 60"
         (NUMBER, 1, f"length: found 1 (integer); accepted are {DECIMALS}, such as 1.0"),
         (NUMBER, 61, f"length: found 61 (integer); accepted are {DECIMALS}"),
         (NUMBER, "1.0", f"length: found '1.0' (text); accepted are {DECIMALS}"),
+        (SPECIAL, -1.0, ""),
+        (SPECIAL, 0.0, ""),
+        (SPECIAL, -0.5, f"weight: found -0.5; accepted are {SPECIAL_DECIMALS}"),
+        (SPECIAL, -1.1, f"weight: found -1.1; accepted are {SPECIAL_DECIMALS}"),
+        (SPECIAL, float("nan"), f"weight: found nan; accepted are {SPECIAL_DECIMALS}"),
+        (SPECIAL, -1, f"weight: found -1 (integer); accepted are {SPECIAL_DECIMALS}, such as -1.0"),
         (COUNT, 9, ""),
         (COUNT, 0, "count: found 0; accepted are whole numbers from 1 to 9"),
         (COUNT, True, "count: found true (boolean); accepted are whole numbers from 1 to 9"),
@@ -80,6 +88,7 @@ def test_a_long_value_is_cut():
     [
         (CHOICE, "`red`, `green`"),
         (NUMBER, "0 to 60"),
+        (SPECIAL, "-1, or 0 to 0.99"),
         (FLAG, "true, false"),
         (TEXT, "text"),
         (FORMED, "lower-case letters"),
@@ -88,3 +97,9 @@ def test_a_long_value_is_cut():
 )
 def test_the_documentation_says_what_is_accepted(parameter, accepted):
     assert parameter.accepted == accepted
+
+
+def test_the_outer_range_includes_the_special_number():
+    assert SPECIAL.outer_range == (-1.0, 0.99)
+    assert NUMBER.outer_range == (0.0, 60.0)
+    assert TEXT.outer_range is None

@@ -26,7 +26,7 @@ from ros_graph import ENVIRONMENT, TIMEOUT_S, AudioPublisher, audio_kinds, node
 from ser_stream.errors import InputError
 from ser_stream.ros import messages
 from ser_stream.ros.messages import full_name, voice_topics
-from ser_stream.ros.security import check_dds, explained
+from ser_stream.ros.security import check_dds, explain_error
 from sros2_policy import POLICY, Policy
 
 NODE, READER, OPERATOR = ENCLAVES = "/ser_stream", "/dialogue_manager", "/operator"
@@ -68,10 +68,10 @@ def test_security_is_off_for_every_value_but_true(value):
 def test_an_error_of_rclpy_names_the_enclave(arguments, variables, enclave):
     error = RuntimeError("error creating node: error not set, at ./src/rcl/node.c:252\nmore")
     variables = {**variables, "ROS_SECURITY_KEYSTORE": "/keys", "ROS_DOMAIN_ID": "7"}
-    text = explained(error, variables | {"ROS_SECURITY_ENABLE": "true"}, arguments)
+    text = explain_error(error, variables | {"ROS_SECURITY_ENABLE": "true"}, arguments)
     assert text.startswith("error creating node: error not set. Security is enabled")
     assert f"ROS_SECURITY_KEYSTORE /keys, enclave {enclave}, ROS_DOMAIN_ID 7:" in text
-    assert explained(error, variables, arguments) == "error creating node: error not set"
+    assert explain_error(error, variables, arguments) == "error creating node: error not set"
 
 
 # The policy

@@ -16,6 +16,7 @@ from ser_stream.ros.single_stream import SingleStream
 
 RATE_HZ = 16_000
 NODE = "/robot1/ser_stream"
+MISSING = "No such file or directory; accepted with source file is a recording's path"
 TEXT_TOPIC, SPEECH_TOPIC = "emotion/multimodal", "speech"
 
 
@@ -256,7 +257,7 @@ def test_activation_logs_the_rate_and_the_channels_of_a_recording(configure, cap
     ("changes", "error"),
     [
         ({"source": "file"}, "file: found ''; accepted with source file is a recording's path"),
-        ({"source": "file", "file": "none.wav"}, "file: none.wav: No such file or directory"),
+        ({"source": "file", "file": "none.wav"}, f"file: none.wav: {MISSING}"),
         ({"source": "topic", "audio_type": "AudioStamped"}, "audio_type: found AudioStamped"),
         ({"model": "nonsense"}, "'nonsense': no such folder"),
         ({"engine": "onnx", "torch_device": "cuda"}, "torch_device: found 'cuda'; engine onnx"),
@@ -265,3 +266,43 @@ def test_activation_logs_the_rate_and_the_channels_of_a_recording(configure, cap
 def test_what_cannot_be_used_is_an_error_on_configure(configure, changes, error):
     with pytest.raises(InputError, match=error):
         configure(**changes)
+
+
+def test_a_file_that_has_vanished_since_configure_is_named_on_activate(
+    graph, configure, short_path
+):
+    stream, _ = configure(source="file", file=str(short_path))
+    short_path.unlink()
+    with pytest.raises(InputError, match=f"^file: {short_path}: {MISSING}$"):
+        stream.start()
+    assert graph.subscribed == set()
+    assert flags(graph, "listening") == [False]
+
+
+class ForbiddingGraph(FakeGraph):
+    """A graph in which a topic may not be subscribed to, as with SROS2, while `forbids` is true."""
+
+    forbids = True
+
+    def subscribe_to_flag(self, topic, on_flag):
+        if self.forbids:
+            raise RuntimeError("error not set")
+        return super().subscribe_to_flag(topic, on_flag)
+
+
+def test_an_activation_that_fails_leaves_nothing_open_and_can_be_repeated(speech):
+    graph = ForbiddingGraph()
+    values = {parameter.name: parameter.default for parameter in PARAMETERS}
+    values |= {"model": "tiny", "source": "topic"}
+    stream = SingleStream(graph, values.__getitem__, NODE, pytest.fail)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="error not set"):
+            stream.start()
+        assert graph.subscribed == set()
+        assert flags(graph, "listening") == [False]
+    graph.forbids = False
+    stream.start()
+    graph.play("audio", speech, start_s=2000.0)
+    wait(stream, lambda: graph.received("emotion/details"))
+    stream.stop()
+    stream.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ser_stream.errors import InputError
-from ser_stream.ros.stream_names import StreamNames, StreamTopic, listed
+from ser_stream.ros.stream_names import StreamNames, StreamTopic, stream_entries
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from ser_stream.ros.stream_names import StreamNames, StreamTopic, listed
     ],
 )
 def test_a_list_and_text_give_the_same_entries(value, entries):
-    assert listed(value) == entries
+    assert stream_entries(value) == entries
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,26 @@ def test_the_namespace_of_a_pattern_ends_with_its_last_asterisk(pattern, topic, 
 @pytest.mark.parametrize("value", [3, True, [1, 2], ["robot1", 2]])
 def test_what_is_no_text_is_refused(value):
     with pytest.raises(InputError, match=r"streams: found .*; accepted are namespaces"):
-        listed(value)
+        stream_entries(value)
 
 
 @pytest.mark.parametrize("entry", ["1robot", "robot 1", "robot1/", "//robot1", "robot-1", "/", "~"])
 def test_what_cannot_be_a_name_is_refused(entry):
     with pytest.raises(InputError, match=f"streams: found '{entry}'; accepted are namespaces"):
         StreamNames([entry])
+
+
+@pytest.mark.parametrize(
+    ("entry", "hint"),
+    [
+        ("/r1/audio", "; did you mean /r1?"),
+        ("lab/r1/audio", "; did you mean lab/r1?"),
+        ("audio", "/*/audio"),
+        ("/audio", "/*/audio"),
+    ],
+)
+def test_a_topic_in_place_of_a_namespace_is_refused_with_a_hint(entry, hint):
+    with pytest.raises(InputError) as error:
+        StreamNames([entry])
+    assert str(error.value).startswith(f"streams: found '{entry}', a topic; accepted are namespa")
+    assert str(error.value).endswith(hint)
