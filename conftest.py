@@ -8,8 +8,12 @@ NEEDED = {
         "ser_stream/examples/py_trees_dialogue.py",
     ],
     "rclpy": [
+        "benchmarks/ros_start.py",
         "ser_stream/examples/dialogue_manager.py",
+        "ser_stream/examples/listening_notice.py",
         "ser_stream/examples/py_trees_dialogue.py",
+        "ser_stream/ros/audio_reader.py",
+        "ser_stream/ros/enable_service.py",
         "ser_stream/ros/node.py",
         "ser_stream/ros/rclpy_transport.py",
     ],

@@ -21,7 +21,7 @@ from cyclonedds.topic import Topic as DdsTopic
 
 from ser_stream.ros.dds import MessageClasses, qos_policies
 from ser_stream.ros.dds_network import domain_id, network_configuration
-from ser_stream.ros.messages import MESSAGE_TYPES, TOPICS
+from ser_stream.ros.messages import MESSAGE_TYPES, published_topics
 
 
 class Ages(Listener):
@@ -47,7 +47,7 @@ def main() -> None:
     configured = Domain(domain, network_configuration(os.environ))  # ends with its last reference
     participant = DomainParticipant(domain)
     classes = MessageClasses(MESSAGE_TYPES)
-    published = {topic.name: topic for topic in TOPICS}
+    published = {topic.name: topic for topic in published_topics(asr=True, text_model=True)}
     ages, readers = {}, []
     for name, kind in requested.items():
         ages[name] = Ages()

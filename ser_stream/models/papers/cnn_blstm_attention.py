@@ -132,7 +132,7 @@ class CnnBlstmAttention(EmotionModel):
         filters: tuple[Size, ...] = (64, 64, 128, 128),
         chunk_frames: Frames = 128,
         chunk_hop: Frames = 64,
-        window_chunks: Count = 8,
+        window_chunks: Frames = 8,
         hidden: Size = 256,
         dropout: Share = 0.2,
         attention: bool = True,
