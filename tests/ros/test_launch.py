@@ -30,7 +30,7 @@ PARAMETERS = read_arguments(ROOT / "launch" / "parameters.json")
 OF_TYPE = {"str": "1e3", "int": "7", "float": "1", "bool": "False"}
 EXAMPLES = {
     "channel": "1", "device": "2", "audio_rate": "44100", "smoothing": "0.5", "streams": "a1",
-    "voice_id": "a1",
+    "voice_id": "a1", "asr_language": "en_GB",
 }  # fmt: skip
 """Launch argument -> a value that is not its default, unless it has choices or any will do.
 
