@@ -12,6 +12,7 @@ NEEDED = {
         "ser_stream/examples/dialogue_manager.py",
         "ser_stream/examples/listening_notice.py",
         "ser_stream/examples/py_trees_dialogue.py",
+        "ser_stream/examples/running.py",
         "ser_stream/ros/audio_reader.py",
         "ser_stream/ros/enable_service.py",
         "ser_stream/ros/node.py",

@@ -7,12 +7,11 @@ Run it beside `ros2 launch ser_stream ser.launch.py`.
 
 from __future__ import annotations
 
-import rclpy
 from hri_msgs.msg import Expression
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
 from ser_stream.examples.decisions import DialogueManager
+from ser_stream.examples.running import run
 
 
 class DialogueNode(Node):
@@ -43,15 +42,7 @@ class DialogueNode(Node):
 
 
 def main() -> None:
-    rclpy.init()
-    node = DialogueNode()
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
+    run(DialogueNode)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,12 @@ import time
 import rclpy
 from rcl_interfaces.msg import ParameterEvent
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Bool, ColorRGBA, String
 from std_srvs.srv import SetBool
+
+from ser_stream.examples.running import run
 
 NOTICE = "I recognise emotions in the voices around me. Nothing that you say is recorded."
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -138,15 +139,7 @@ class ListeningNotice(Node):
 
 
 def main() -> None:
-    rclpy.init()
-    node = ListeningNotice()
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
+    run(ListeningNotice)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,13 @@ would start speaking or moving.
 
 from __future__ import annotations
 
-import rclpy
 from hri_msgs.msg import Expression
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 
 from ser_stream.examples.decisions import DialogueManager
+from ser_stream.examples.running import run
 
 try:
     from ser_stream.examples.emotion_tree import EmotionTree
@@ -60,15 +59,7 @@ class TreeNode(Node):
 
 
 def main() -> None:
-    rclpy.init()
-    node = TreeNode()
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
+    run(TreeNode)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 
 import numpy as np
 import pytest
 import soundfile
 
-from fake_graph import AUDIO_TYPE, FakeGraph
+from fake_graph import AUDIO_TYPE, FakeGraph, wait
 from paths import DEMO
 from ser_stream import Recognizer, StreamPool
 from ser_stream.errors import InputError
@@ -74,15 +73,6 @@ def serve(graph, clock, failures):
 @pytest.fixture
 def angry():
     return soundfile.read(DEMO / "4-angry.flac", dtype="float32")[0]
-
-
-def wait(fleet, condition):
-    """Update the fleet as the node does until the condition is true."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        fleet.update()
-        time.sleep(0.02)
 
 
 def poll(fleet, clock, seconds=1.0):

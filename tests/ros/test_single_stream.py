@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 
 import pytest
 import soundfile
 
-from fake_graph import FakeGraph
+from fake_graph import FakeGraph, wait
 from ser_stream.errors import InputError
 from ser_stream.ros.health import ERROR, OK
 from ser_stream.ros.parameters import PARAMETERS
@@ -61,15 +60,6 @@ def short_path(tmp_path, speech):
     path = tmp_path / "short.wav"
     soundfile.write(path, speech[round(0.8 * RATE_HZ) : round(2.4 * RATE_HZ)], RATE_HZ)
     return path
-
-
-def wait(stream, condition):
-    """Update the stream as the node does until the condition is true."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        stream.update()
-        time.sleep(0.02)
 
 
 def flags(graph, topic):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 
@@ -116,3 +117,12 @@ class FakeGraph:
             for status in message["status"]
             if status["name"] == name
         ]
+
+
+def wait(served, condition):
+    """Update a stream or a fleet as the node does, until the condition is true."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        served.update()
+        time.sleep(0.02)
