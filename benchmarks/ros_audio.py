@@ -90,7 +90,7 @@ def measure(player: Player, arguments: argparse.Namespace, rate_hz: int, channel
         "source": "topic", "audio_rate": rate_hz, "audio_channels": channels,
         "channel": json.dumps(arguments.channel),
     }  # fmt: skip
-    command = [sys.executable, "-m", "ser_stream.ros.node", "--ros-args"]
+    command = [sys.executable, str(arguments.source / "scripts" / "ser_node"), "--ros-args"]
     command += [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
     environment = child_environment()
     paths = [str(arguments.source), environment["PYTHONPATH"]]
