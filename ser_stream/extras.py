@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 from ser_stream.errors import InputError
 
@@ -52,7 +53,7 @@ def missing_extra(what: str, error: ModuleNotFoundError) -> InputError | None:
 
 def _error(what: str, package: str) -> InputError:
     extra = EXTRAS[package]
-    if "rclpy" in sys.modules:  # the node's environment is made by create_venv
+    if Path(sys.argv[0]).name == "ser_node":  # create_venv made its environment
         folder = shlex.quote(sys.prefix) if sys.prefix != sys.base_prefix else "FOLDER"
         remedy = f"ros2 run ser_stream create_venv {folder} --extra {extra}"
     else:

@@ -131,7 +131,7 @@ def test_a_command_without_its_extra_ends_with_one_line_that_names_it(tmp_path, 
 
 
 def test_where_the_node_runs_the_error_names_create_venv(monkeypatch):
-    monkeypatch.setitem(sys.modules, "rclpy", None)
+    monkeypatch.setattr(sys, "argv", ["/ws/install/ser_stream/lib/ser_stream/ser_node"])
     monkeypatch.setattr(sys, "prefix", "/home/anna/ser venv")
     with pytest.raises(InputError, match=r"create_venv '/home/anna/ser venv' --extra asr$"):
         raise missing_extra("asr", ModuleNotFoundError(name="pocketsphinx"))

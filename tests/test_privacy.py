@@ -27,6 +27,9 @@ WRITES = re.compile(r"O_WRONLY|O_RDWR|O_CREAT")
 NO_FILES = ("/dev/null", "/dev/tty", "/dev/shm/")
 """Devices, and shared memory: semaphores, and messages of Fast DDS between processes."""
 LISTEN = ("-m", "ser_stream.cli", "listen", "--input", str(RECORDING), "--json")
+CHANGED_BY_TESTS = ("CI", "ORT_DISABLE_TELEMETRY", "COVERAGE_PROCESS_CONFIG")
+"""Variables with which onnxruntime sends nothing by itself, or coverage stores what was run."""
+
 TIMEOUT_S = 120.0
 
 
@@ -48,7 +51,7 @@ class Trace:
     def __init__(self, folder, *arguments, **environment):
         self.folder = folder
         self._log = folder.parent / "strace"
-        kept = {k: v for k, v in os.environ.items() if k not in ("CI", "ORT_DISABLE_TELEMETRY")}
+        kept = {name: value for name, value in os.environ.items() if name not in CHANGED_BY_TESTS}
         kept |= {
             "HOME": str(folder),
             "XDG_CACHE_HOME": str(folder / "cache"),
