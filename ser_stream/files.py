@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ser_stream.errors import InputError
+from ser_stream.text import valid_texts
 
 try:
     import fcntl
@@ -90,7 +91,7 @@ def write_json(path: str | Path, value: Any) -> None:
         TypeError: the value cannot be represented in JSON.
         ValueError: a number is not finite.
     """
-    text = json.dumps(value, indent=1, allow_nan=False)
+    text = json.dumps(valid_texts(value), indent=1, allow_nan=False)
     text = _PLAIN_LIST.sub(lambda found: "[" + re.sub(r"\n\s*", " ", found[1]) + "]", text)
     write_text(path, text + "\n")
 

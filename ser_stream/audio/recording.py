@@ -17,6 +17,7 @@ import soundfile
 
 from ser_stream.audio.block import AudioBlock, check_format
 from ser_stream.errors import InputError
+from ser_stream.text import valid_text
 from ser_stream.units import Seconds
 
 FORMATS = "WAV, FLAC, Ogg Vorbis, Ogg Opus and MP3"
@@ -56,7 +57,8 @@ class Recording:
 
     def __init__(self, path: str | Path, realtime: bool = False, block_s: Seconds = 0.032) -> None:
         self.live = realtime
-        self.name = str(path)
+        self.name = valid_text(str(path))
+        self._path = path
         self._block_s = block_s
         self._closed = threading.Event()
         with self._open() as (_, file):
@@ -108,8 +110,8 @@ class Recording:
     @contextmanager
     def _open(self) -> Iterator[tuple[BufferedReader, soundfile.SoundFile]]:
         """Open the file twice: as bytes and as samples."""
-        with _open_bytes(self.name) as raw:
-            source: _OpenEndedWav | str = self.name
+        with _open_bytes(self._path, self.name) as raw:
+            source: _OpenEndedWav | bytes = os.fsencode(self._path)
             if _wav_data(raw)[1] == 0:
                 source = _OpenEndedWav(raw)
             try:
@@ -162,17 +164,17 @@ class _OpenEndedWav:
         return count
 
 
-def _open_bytes(name: str) -> BufferedReader:
+def _open_bytes(path: str | Path, name: str) -> BufferedReader:
     """Open a file that has content. Raises InputError, clearer than libsndfile's messages."""
     try:
-        status = os.stat(name)
+        status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
             raise InputError(f"{name}: is a directory, not a sound file")
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
             raise InputError(f"{name}: is not a regular file")
         if status.st_size == 0:
             raise InputError(f"{name}: is empty (0 bytes)")
-        return open(name, "rb")
+        return open(path, "rb")
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}") from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from ser_stream.commands.shared import add_corpora
 from ser_stream.errors import InputError
+from ser_stream.text import json_line
 
 Commands = Any
 """The subparsers of `argparse`, whose type is private."""
@@ -144,7 +144,7 @@ def _adapt(arguments: argparse.Namespace) -> int:
     recipe = load_recipe(arguments.recipe, Recipe)
     report = measure_gain(arguments.model, recipe, arguments.corpora, arguments.part)
     if arguments.json:
-        print(json.dumps(report))
+        print(json_line(report))
     else:
         print_gain(report)
     return 0
