@@ -68,7 +68,7 @@ class StandardOutput(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data) -> int:  # type: ignore[no-untyped-def] # a buffer
+    def write(self, data) -> int:  # a buffer
         if self.loss is None:
             try:
                 return self._write(data)
@@ -97,7 +97,7 @@ class StandardOutput(io.RawIOBase):
             os.close(self._descriptor)
             self._descriptor = STDOUT
 
-    def _write(self, data) -> int:  # type: ignore[no-untyped-def]
+    def _write(self, data) -> int:
         while True:
             try:
                 return os.write(self._descriptor, data)
@@ -124,7 +124,7 @@ class StandardError(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data) -> int:  # type: ignore[no-untyped-def] # a buffer
+    def write(self, data) -> int:  # a buffer
         was_unread = self._unread
         self._unread = not is_writable(STDERR, 0.0 if was_unread else UNREAD_AFTER)
         if self._unread:

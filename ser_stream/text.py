@@ -6,7 +6,9 @@ import json
 import re
 from typing import Any
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""A byte that is not UTF-8, or half of a pair."""
+_ESCAPED_BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
@@ -19,7 +21,7 @@ def valid_text(text: str) -> str:
     >>> print(valid_text(b"caf\xe9.wav".decode("utf-8", "surrogateescape")))
     caf\xe9.wav
     """
-    return _SURROGATE.sub(lambda found: _escaped_surrogate(found[0]), text)
+    return SURROGATE.sub(lambda found: _escaped_surrogate(found[0]), text)
 
 
 def one_line(text: str) -> str:
@@ -30,9 +32,8 @@ def one_line(text: str) -> str:
     >>> print(one_line("a\nb.wav: is empty"))
     a\nb.wav: is empty
     """
-    return _CONTROL.sub(
-        lambda found: _NAMED.get(found[0]) or f"\\x{ord(found[0]):02x}", valid_text(text)
-    )
+    text = _ESCAPED_BYTE.sub(r"\\x\1", valid_text(text))  # as `repr` has written it
+    return _CONTROL.sub(lambda found: _NAMED.get(found[0]) or f"\\x{ord(found[0]):02x}", text)
 
 
 def valid_texts(value: Any) -> Any:

@@ -131,13 +131,11 @@ def _view(arguments: argparse.Namespace, recognizer: Recognizer) -> Iterator[Out
             yield JsonLines(file, with_source=several)
         return
     console = Console()
-    view: LiveView | PlainView
     if console.is_terminal:
-        view = LiveView(console, recognizer.info.labels)
+        with LiveView(console, recognizer.info.labels) as live_view:
+            yield live_view
     else:
-        view = PlainView(console)
-    with view:
-        yield view
+        yield PlainView(console)
 
 
 class _Tally:

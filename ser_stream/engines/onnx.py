@@ -31,7 +31,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.base import StreamingFeatureConfig
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
-from ser_stream.files import sha256_of
+from ser_stream.files import plain_name, sha256_of
 from ser_stream.models.folder import model_file
 from ser_stream.models.framing import Framing
 from ser_stream.models.info import ModelInfo, OnnxExport
@@ -215,9 +215,10 @@ class _OnnxFile:
         options.enable_mem_pattern = False
         options.log_severity_level = 3  # what matters is raised
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
+            with plain_name(path) as name:
+                self._session = onnxruntime.InferenceSession(
+                    str(name), options, providers=["CPUExecutionProvider"]
+                )
         except Exception as error:  # of types that onnxruntime does not export
             raise InputError(f"{path}: ONNX Runtime cannot load it: {_one_line(error)}") from error
         _check_values(path, self._anew)

@@ -33,6 +33,7 @@ from ser_stream.models.registry import architectures
 from ser_stream.models.relabel import with_labels
 from ser_stream.progress import Steps
 from ser_stream.recipes.optimisation import Optimisation
+from ser_stream.text import valid_text
 from ser_stream.training.calibrate import calibrate
 from ser_stream.training.devices import to_cpu
 from ser_stream.training.malloc import keep_freed_memory
@@ -109,7 +110,7 @@ def fine_tune(
     clips = f"{table.name}, {len(train_clips)} own clips"
     info = dataclasses.replace(
         info,
-        name=output.resolve().name,
+        name=valid_text(output.resolve().name),
         training_data=with_own_clips(info.training_data, clips, seed),
     )
     info = _calibrated(trained, info, held_out)
