@@ -74,6 +74,9 @@ class StandardOutput(io.RawIOBase):
                 return self._write(data)
             except OSError as error:
                 self.lose(error)
+            except KeyboardInterrupt:  # it was waiting for a reader that does not read
+                self.lose(BrokenPipeError())
+                raise
         if not self._raised and threading.current_thread() is threading.main_thread():
             self._raised = True
             raise OutputLost
