@@ -15,10 +15,13 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ser_stream.text import valid_text
 from ser_stream.units import Seconds
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 STDOUT, STDERR = 1, 2
 UNREAD_AFTER: Seconds = 1.0
@@ -68,7 +71,7 @@ class StandardOutput(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data) -> int:  # a buffer
+    def write(self, data: ReadableBuffer) -> int:
         if self.loss is None:
             try:
                 return self._write(data)
@@ -80,7 +83,7 @@ class StandardOutput(io.RawIOBase):
         if not self._raised and threading.current_thread() is threading.main_thread():
             self._raised = True
             raise OutputLost
-        return len(data)
+        return memoryview(data).nbytes
 
     def lose(self, error: OSError) -> None:
         """Write nothing any more."""
@@ -100,7 +103,7 @@ class StandardOutput(io.RawIOBase):
             os.close(self._descriptor)
             self._descriptor = STDOUT
 
-    def _write(self, data) -> int:
+    def _write(self, data: ReadableBuffer) -> int:
         while True:
             try:
                 return os.write(self._descriptor, data)
@@ -127,16 +130,16 @@ class StandardError(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data) -> int:  # a buffer
+    def write(self, data: ReadableBuffer) -> int:
         was_unread = self._unread
         self._unread = not is_writable(STDERR, 0.0 if was_unread else UNREAD_AFTER)
         if self._unread:
-            return len(data)
+            return memoryview(data).nbytes
         with contextlib.suppress(OSError):  # closed, full, or its reader has gone
             if was_unread:
                 os.write(STDERR, b"(messages were lost here: standard error was not read)\n")
-            return os.write(STDERR, data[:PIPE_BUF])
-        return len(data)
+            return os.write(STDERR, memoryview(data)[:PIPE_BUF])
+        return memoryview(data).nbytes
 
 
 class StandardStreams:

@@ -21,7 +21,10 @@ def valid_text(text: str) -> str:
     >>> print(valid_text(b"caf\xe9.wav".decode("utf-8", "surrogateescape")))
     caf\xe9.wav
     """
-    return SURROGATE.sub(lambda found: _escaped_surrogate(found[0]), text)
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a pair that is no byte
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def one_line(text: str) -> str:
@@ -50,8 +53,3 @@ def valid_texts(value: Any) -> Any:
 def json_line(value: Any) -> str:
     """Return a value as one line of ASCII JSON whose texts are all valid text."""
     return json.dumps(valid_texts(value))
-
-
-def _escaped_surrogate(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
