@@ -35,8 +35,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             code = _run(argv, termination)
         except SystemExit as ended:  # of argparse
-            raise SystemExit(streams.exit_code(int(ended.code or 0))) from None
-        return streams.exit_code(code, hurried=termination.number is not None)
+            raise SystemExit(_ended(int(ended.code or 0), streams)) from None
+        except Terminated as ended:
+            code = ended.exit_code
+        except KeyboardInterrupt:  # where signals are not ours to handle
+            code = 128 + signal.SIGINT
+        except OutputLost:
+            code = 0  # for `_ended` to change
+        return _ended(code, streams, hurried=termination.number is not None)
+
+
+def _ended(code: int, streams: StandardStreams, hurried: bool = False) -> int:
+    """Write what is still buffered; return the exit code, 1 if it could not be written."""
+    loss = streams.finish(hurried)
+    if loss is None:
+        return code
+    print_message(f"error: standard output: {loss.strerror}")
+    return 1
 
 
 def _run(argv: Sequence[str] | None, termination: Termination) -> int:
@@ -53,12 +68,6 @@ def _run(argv: Sequence[str] | None, termination: Termination) -> int:
             raise
         print_error(missing)
         return 2
-    except Terminated as error:
-        return error.exit_code
-    except KeyboardInterrupt:  # where signals are not ours to handle
-        return 128 + signal.SIGINT
-    except OutputLost:  # `StandardStreams.exit_code` decides
-        return 0
     except OSError as error:  # a file that cannot be read or written
         if error.filename is None:
             raise

@@ -44,6 +44,7 @@ class StandardOutput(io.RawIOBase):
 
     Attributes:
         loss: why it cannot be written any more; None while it can.
+        raises: whether `OutputLost` is still to be raised.
         on_loss: called once, in any thread, when `loss` has been set.
     """
 
@@ -51,7 +52,7 @@ class StandardOutput(io.RawIOBase):
         self.loss: OSError | None = None
         self.on_loss: Callable[[], None] = lambda: None
         self._descriptor = STDOUT
-        self._raised = False
+        self.raises = True
 
     @property
     def reader_left(self) -> bool:
@@ -80,8 +81,8 @@ class StandardOutput(io.RawIOBase):
             except KeyboardInterrupt:  # it was waiting for a reader that does not read
                 self.lose(BrokenPipeError())
                 raise
-        if not self._raised and threading.current_thread() is threading.main_thread():
-            self._raised = True
+        if self.raises and threading.current_thread() is threading.main_thread():
+            self.raises = False
             raise OutputLost
         return memoryview(data).nbytes
 
@@ -164,28 +165,27 @@ class StandardStreams:
             sys.stderr = _text_stream(StandardError(), sys.__stderr__, line_buffering=True)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._flush()
-        sys.stdout, sys.stderr = self._before
+        sys.stdout = self._before[0]
+        if kind is None or not issubclass(kind, Exception):  # otherwise a traceback will be printed
+            sys.stderr = self._before[1]
 
-    def exit_code(self, code: int, hurried: bool = False) -> int:
-        """Write what is still buffered; return the exit code, 1 if something could not be written.
-
-        A pipe's reader that has left has got what it wanted: the code stays as it is.
+    def finish(self, hurried: bool = False) -> OSError | None:
+        """Write what is still buffered.
 
         Args:
-            code: the exit code otherwise.
             hurried: give up at once where the reader does not read.
+
+        Returns:
+            Why something could not be written. None where all was, and where a pipe's reader has
+            left: it has got what it wanted.
         """
         if hurried and not is_writable(self.output.fileno(), 0.0):
             self.output.lose(BrokenPipeError())
-            return code
+            return None
         self._flush()
-        if self.output.loss is None or self.output.reader_left:
-            return code
-        reason = self.output.loss.strerror
-        print(f"ser-stream: error: standard output: {reason}", file=sys.stderr)
-        return 1
+        return None if self.output.reader_left else self.output.loss
 
     def _flush(self) -> None:
         with contextlib.suppress(OutputLost):

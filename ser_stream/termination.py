@@ -117,14 +117,16 @@ class Termination:
     def calling(
         self, stop: Callable[[], None], at_worst: Callable[[], None] = lambda: None
     ) -> Iterator[None]:
-        """Let a signal, and the loss of standard output, call a function while the context lasts.
+        """Let a signal, or the loss of standard output, call a function while the context lasts.
+
+        They raise nothing then: what runs can come to its usual end.
 
         Args:
             stop: makes the context end soon; called once, in another thread. `Terminated` is raised
                 where that takes longer than `STOP_WITHIN`.
             at_worst: called in another thread where the process ends without leaving the context.
         """
-        self._raises = False
+        self._raises = self._output.raises = False
         self._stop, self._at_worst = stop, at_worst
         self._look()
         try:
@@ -133,6 +135,7 @@ class Termination:
             with self._state:
                 self._stop, self._at_worst = None, lambda: None
                 self._raises = self.number is None
+                self._output.raises = True
             self._look()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:

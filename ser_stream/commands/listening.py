@@ -75,10 +75,11 @@ class Listening:
         for output in self._outputs:
             output.on_source(source.name)
         try:
-            for estimate in self._recognizer.stream(source, self._on_speech):
-                self._tally.count(estimate)
-                for output in self._outputs:
-                    output.on_estimate(estimate)
+            with contextlib.closing(self._recognizer.stream(source, self._on_speech)) as estimates:
+                for estimate in estimates:
+                    self._tally.count(estimate)
+                    for output in self._outputs:
+                        output.on_estimate(estimate)
         except InputError as error:  # the other files can still be used
             print_error(error)
             self._tally.failed = True

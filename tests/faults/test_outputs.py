@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -194,6 +195,17 @@ def test_a_socket_whose_other_end_has_gone_is_an_error(speech_path):
     _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert err.splitlines()[-1] == "ser-stream: error: standard output: Broken pipe"
+
+
+def test_a_terminal_that_has_gone_is_an_error(speech_path):
+    """Its reader has not chosen to leave; it got SIGHUP only if it leads the session."""
+    master, slave = pty.openpty()
+    command = [sys.executable, *LISTEN[:-1], "--realtime", "--input", *[speech_path] * 9]
+    with subprocess.Popen(command, env=environment(), stdout=slave, stderr=slave) as process:
+        os.close(slave)
+        assert os.read(master, 4096)
+        os.close(master)
+        assert process.wait(timeout=PATIENCE_S) == 1
 
 
 def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything(speech_path, expected):
