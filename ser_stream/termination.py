@@ -77,14 +77,15 @@ class Termination:
         self._since: float | None = None  # monotonic time of the first signal, or of the loss
         self._stopping = self._forced = False
         self._own_signals = 0  # sent by `_act`, not noted yet
+        self._thread: threading.Thread | None = None  # None: signals are left alone
+        self._received, self._sending = socket.socketpair()
+        self._received.setblocking(False)
+        self._sending.setblocking(False)
         self._state = threading.Lock()  # `calling` does not end while the watching thread acts
 
     def __enter__(self) -> Termination:
         if os.name != "posix" or threading.current_thread() is not threading.main_thread():
             return self
-        self._received, self._sending = socket.socketpair()
-        self._received.setblocking(False)
-        self._sending.setblocking(False)
         self._wakeup_before = signal.set_wakeup_fd(
             self._sending.fileno(), warn_on_full_buffer=False
         )
@@ -101,15 +102,10 @@ class Termination:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not hasattr(self, "_thread"):
-            return
-        self._raises = False
-        signal.set_wakeup_fd(self._wakeup_before)
-        for number, before in self._handlers.items():
-            signal.signal(number, before)  # type: ignore[arg-type]
-        self._output.on_loss = lambda: None
-        self._send(_LEAVE)
-        self._thread.join()
+        if self._thread is not None:
+            self._restore()
+            self._send(_LEAVE)
+            self._thread.join()
         self._received.close()
         self._sending.close()
 
@@ -135,8 +131,16 @@ class Termination:
             with self._state:
                 self._stop, self._at_worst = None, lambda: None
                 self._raises = self.number is None
-                self._output.raises = True
+                self._output.raises = self._output.loss is None
             self._look()
+
+    def _restore(self) -> None:
+        """Give the signals back to those who had them before."""
+        self._raises = False
+        signal.set_wakeup_fd(self._wakeup_before)
+        for number, before in self._handlers.items():
+            signal.signal(number, before)  # type: ignore[arg-type]
+        self._output.on_loss = lambda: None
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         """Python's handler, which runs in the main thread when that gets to it."""
@@ -149,9 +153,8 @@ class Termination:
         self._send(_LOOK)
 
     def _send(self, byte: int) -> None:
-        if hasattr(self, "_sending"):
-            with contextlib.suppress(BlockingIOError):  # it has enough to look at
-                self._sending.send(bytes([byte]))
+        with contextlib.suppress(BlockingIOError):  # it has enough to look at
+            self._sending.send(bytes([byte]))
 
     def _watch(self) -> None:
         """Act on signals, on the loss of standard output, and on what takes too long."""

@@ -23,6 +23,7 @@ import numpy as np
 from ser_stream.asr.factory import open_recognizer
 from ser_stream.errors import InputError
 from ser_stream.standard_streams import STDERR, STDOUT, open_missing_descriptors
+from ser_stream.termination import SIGNALS
 from ser_stream.units import Seconds
 
 READY, WORDS, FAILED = "ready", "words", "failed"
@@ -33,7 +34,8 @@ NICENESS = 5
 def main() -> None:
     """Recognise segments until the parent process ends."""
     open_missing_descriptors()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends us
+    for number in SIGNALS:  # sent to the whole group, they end the parent, which ends us
+        signal.signal(number, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     replies = os.fdopen(os.dup(STDOUT), "wb")

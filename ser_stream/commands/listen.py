@@ -53,15 +53,10 @@ def _listen(arguments: argparse.Namespace) -> int:
         recognizer = stack.enter_context(_recognizer(arguments, asr))
         for dds in published:
             dds.on_model(recognizer.info.name)
-
-        def leave_graph() -> None:
-            for dds in published:
-                dds.close()
-
         try:
             with _view(arguments, recognizer) as view:
                 listening = Listening(recognizer, [*published, view], tally)
-                with termination.calling(listening.stop, at_worst=leave_graph):
+                with termination.calling(listening.stop, at_worst=listening.end_outputs):
                     listening.run(sources)
         finally:
             print(tally.line(), file=sys.stderr)

@@ -56,6 +56,11 @@ class Listening:
         if (source := self._source) is not None:
             source.close()
 
+    def end_outputs(self) -> None:
+        """End all outputs, where the process ends although `run` does not return."""
+        for output in self._outputs:
+            output.__exit__(None, None, None)
+
     def run(self, sources: list[AudioSource]) -> None:
         """Pass on the results of the sources, one after the other.
 

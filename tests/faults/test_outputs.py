@@ -185,10 +185,7 @@ def test_head_is_a_success(listen, speech_path):
 def test_a_socket_whose_other_end_has_gone_is_an_error(speech_path):
     """A log service that has crashed has not got what it wanted."""
     ours, theirs = socket.socketpair()
-    process = subprocess.Popen(
-        [sys.executable, *LISTEN, "--realtime", "--input", speech_path],
-        env=environment(), stdout=theirs, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = start("listen", "--json", "--realtime", "--input", speech_path, stdout=theirs)
     theirs.close()
     ours.recv(1)
     ours.close()
@@ -200,8 +197,8 @@ def test_a_socket_whose_other_end_has_gone_is_an_error(speech_path):
 def test_a_terminal_that_has_gone_is_an_error(speech_path):
     """Its reader has not chosen to leave; it got SIGHUP only if it leads the session."""
     master, slave = pty.openpty()
-    command = [sys.executable, *LISTEN[:-1], "--realtime", "--input", *[speech_path] * 9]
-    with subprocess.Popen(command, env=environment(), stdout=slave, stderr=slave) as process:
+    command = ["listen", "--realtime", "--input", *[speech_path] * 9]
+    with start(*command, stdout=slave, stderr=slave) as process:
         os.close(slave)
         assert os.read(master, 4096)
         os.close(master)
@@ -212,10 +209,7 @@ def test_a_slow_reader_of_a_pipe_that_does_not_block_gets_everything(speech_path
     reading, writing = os.pipe()
     fcntl.fcntl(writing, 1031, 4096)  # F_SETPIPE_SZ
     os.set_blocking(writing, False)
-    process = subprocess.Popen(
-        [sys.executable, *LISTEN, "--input", speech_path, speech_path],
-        env=environment(), stdout=writing, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = start("listen", "--json", "--input", speech_path, speech_path, stdout=writing)
     os.close(writing)
     with open(reading) as pipe:
         found = [json.loads(line) for line in pipe]

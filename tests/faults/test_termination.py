@@ -74,12 +74,13 @@ def test_recordings_that_were_not_read_to_the_end_are_no_success(number, speech_
 
 def test_signals_that_are_ignored_stay_ignored(speech_path):
     """`nohup` ignores SIGHUP, and a shell SIGINT in the background."""
-    ignoring = ["env", "--ignore-signal=HUP,INT", sys.executable, "-m", "ser_stream.cli", "listen"]
-    process = subprocess.Popen(
-        [*ignoring, "--json", "--realtime", "--input", *[speech_path] * 9],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+
+    def ignore():
+        for number in (signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+
+    arguments = ["listen", "--json", "--realtime", "--input", *[speech_path] * 9]
+    process = start(*arguments, preexec_fn=ignore)
     process.stdout.readline()
     for number in (signal.SIGHUP, signal.SIGINT):
         process.send_signal(number)
@@ -222,13 +223,16 @@ def child_of(process):
 
 @pytest.mark.parametrize("number", SIGNALS, ids=NAMES)
 def test_speech_recognition_ends_too(number, speech_path):
+    """Also where all processes get the signal: from a terminal, or a supervisor of a group."""
     options = ["--asr", "pocketsphinx", "--grammar", "demo", "--realtime", "--json"]
-    process = start("listen", *options, "--input", speech_path)
+    process = start("listen", *options, "--input", speech_path, start_new_session=True)
     process.stdout.readline()
     with waiting_for(child_of(process)) as child_has_ended:
-        process.send_signal(number)
-        assert ended(process)[0] == 0
+        os.killpg(process.pid, number)
+        code, _, err = ended(process)
+        assert code == 0
         assert child_has_ended()
+    assert not [line for line in err if "killed by signal" in line]  # it did not fail
 
 
 def test_other_commands_end_by_the_same_signals(corpora, recipe_path, tmp_path):
