@@ -42,6 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = 128 + signal.SIGINT
         except OutputLost:
             code = 0  # for `_ended` to change
+        except Exception:
+            if termination.raised is None:
+                raise
+        if termination.raised is not None:
+            code = termination.raised.exit_code
         return _ended(code, streams, hurried=termination.number is not None)
 
 

@@ -65,10 +65,13 @@ class Termination:
 
     Attributes:
         number: number of the first signal; None before.
+        raised: the exception that was raised; None before. Who catches it may raise another one:
+            the import of a module of C code makes it an ImportError.
     """
 
     def __init__(self, output: StandardOutput):
         self.number: int | None = None
+        self.raised: Terminated | None = None
         self._output = output
         self._handlers: dict[int, object] = {}
         self._raises = True
@@ -146,7 +149,8 @@ class Termination:
         """Python's handler, which runs in the main thread when that gets to it."""
         if self._raises:
             self._raises = False
-            raise Terminated(self.number or number)
+            self.raised = Terminated(self.number or number)
+            raise self.raised
 
     def _look(self) -> None:
         """Let the watching thread look at what has changed."""
