@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import Any
 
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -37,6 +38,18 @@ def one_line(text: str) -> str:
     """
     text = _ESCAPED_BYTE.sub(r"\\x\1", valid_text(text))  # as `repr` has written it
     return _CONTROL.sub(lambda found: _NAMED.get(found[0]) or f"\\x{ord(found[0]):02x}", text)
+
+
+def shell_word(text: str) -> str:
+    r"""Return the text as one word of a shell's command line; bash reads bytes in `$'...'`.
+
+    >>> print(shell_word("my model"), shell_word(b"caf\xe9".decode("utf-8", "surrogateescape")))
+    'my model' $'caf\xe9'
+    """
+    if valid_text(text) == text:
+        return shlex.quote(text)
+    escaped = text.replace("\\", r"\\").replace("'", r"\'")
+    return f"$'{one_line(escaped)}'"
 
 
 def valid_texts(value: Any) -> Any:

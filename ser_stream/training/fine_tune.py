@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from ser_stream.models.registry import architectures
 from ser_stream.models.relabel import with_labels
 from ser_stream.progress import Steps
 from ser_stream.recipes.optimisation import Optimisation
-from ser_stream.text import valid_text
+from ser_stream.text import shell_word, valid_text
 from ser_stream.training.calibrate import calibrate
 from ser_stream.training.devices import to_cpu
 from ser_stream.training.malloc import keep_freed_memory
@@ -257,7 +256,7 @@ def print_report(report: dict[str, Any]) -> None:
             "present one, or train again with more clips"
         )
     # Not by rich, which would break a long path.
-    print(f"listen with the new model: ser-stream listen --model {shlex.quote(report['output'])}")
+    print(f"listen with the new model: ser-stream listen --model {shell_word(report['output'])}")
 
 
 def correct(scores: dict[str, Any]) -> int:
