@@ -272,7 +272,6 @@ def test_words_are_recognised_for_a_program_without_standard_error(two_turns_pat
 ENCODINGS = {
     "C locale": {"LC_ALL": "C"},
     "C locale, no UTF-8 mode": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    "ascii": {"PYTHONIOENCODING": "ascii"},
     "latin-1": {"PYTHONIOENCODING": "latin-1"},
     "utf-16": {"PYTHONIOENCODING": "utf-16"},
     "ascii:strict": {"PYTHONIOENCODING": "ascii:strict"},
