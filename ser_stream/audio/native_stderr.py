@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 
@@ -45,6 +46,35 @@ def redirect_native_stderr(show: Callable[[str], None] | None = None) -> Iterato
             thread.join(timeout=1.0)
     else:
         yield
+
+
+@contextlib.contextmanager
+def filtered_native_stderr(is_noise: Callable[[str], bool]) -> Iterator[list[str]]:
+    """Take lines out of what is written to file descriptor 2 while the context lasts.
+
+    For short calls, at whose end the other lines are passed on.
+
+    Args:
+        is_noise: whether a line is taken out.
+
+    Returns:
+        The lines taken out, complete after the context.
+    """
+    taken: list[str] = []
+    with tempfile.TemporaryFile() as file:
+        try:
+            with _lock, _restored():
+                _point_at(os.dup(file.fileno()))
+                yield taken
+        finally:
+            if file.seek(0, os.SEEK_END):
+                file.seek(0)
+                for line in file.read().decode(errors="replace").splitlines(keepends=True):
+                    if is_noise(line):
+                        taken.append(line)
+                    else:
+                        with contextlib.suppress(OSError):  # it is closed, as in daemons
+                            os.write(_STDERR, line.encode())
 
 
 @contextlib.contextmanager
