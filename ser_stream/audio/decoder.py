@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import numpy as np
 import soundfile
 
 from ser_stream.audio.containers.part import FileBytes, Part, PartFile
-from ser_stream.audio.native_stderr import filtered_native_stderr
+from ser_stream.audio.native_stderr import NativeStderrFilter
 
 UNKNOWN_LENGTH = 2**58
 """libsndfile reports at least this many samples where a file does not give its length."""
@@ -44,7 +45,12 @@ class PartDecoder:
         self.damaged = False
         self._part = part
         self._bytes = PartFile(file, part)
-        self._file: soundfile.SoundFile = self._open()
+        self._stderr = NativeStderrFilter(_is_of_mpg123) if part.mpeg else None
+        try:
+            self._file: soundfile.SoundFile = self._open()
+        except UndecodableError:
+            self._close_messages()
+            raise
         self.sample_rate_hz: int = self._file.samplerate
         self.channels: int = self._file.channels
 
@@ -53,6 +59,7 @@ class PartDecoder:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        self._close_messages()
 
     def blocks(self, block_length: int) -> Iterator[np.ndarray]:
         """Yield samples (n, channels) float32, where n is at most `block_length`."""
@@ -91,21 +98,25 @@ class PartDecoder:
 
     def _open(self) -> soundfile.SoundFile:
         try:
-            if not self._part.mpeg:
-                return _ForwardFile(self._bytes)
-            with filtered_native_stderr(_is_of_mpg123):
+            with self._messages():
                 return _ForwardFile(self._bytes)
         except soundfile.LibsndfileError as error:
             reason = self._bytes.error.strerror if self._bytes.error else _reason(error)
             raise UndecodableError(reason) from error
 
     def _read(self, n: int) -> np.ndarray:
-        if not self._part.mpeg:
-            return self._file.read(n, dtype="float32", always_2d=True)
-        with filtered_native_stderr(_is_of_mpg123) as messages:
+        with self._messages() as messages:
             samples = self._file.read(n, dtype="float32", always_2d=True)
         self.damaged |= any(not line.startswith(HARMLESS) for line in messages)
         return samples
+
+    def _close_messages(self) -> None:
+        if self._stderr is not None:
+            self._stderr.close()
+
+    def _messages(self) -> contextlib.AbstractContextManager[list[str]]:
+        """Take the messages of mpg123 off standard error, where it may be what decodes."""
+        return contextlib.nullcontext([]) if self._stderr is None else self._stderr.taken()
 
 
 class _ForwardFile(soundfile.SoundFile):

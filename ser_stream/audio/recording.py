@@ -8,8 +8,8 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -92,10 +92,12 @@ class Recording:
             InputError: there is none, for the reason that holds for the first part.
         """
         error: InputError | None = None
+        reason = ""
         with _open_bytes(self.name) as raw:
             file = FileBytes(raw)
             for part in find_parts(file):
                 if not isinstance(part, Part):
+                    reason = reason or part.what
                     continue
                 try:
                     with self._decoder(file, part) as decoder:
@@ -108,7 +110,7 @@ class Recording:
                     error = error or self._not_audio(str(failure))
                 except InputError as failure:
                     error = error or failure
-        raise error or self._not_audio("no beginning of a sound file")
+        raise error or self._not_audio(reason)
 
     def _samples(self, losses: Losses) -> Iterator[tuple[np.ndarray, int, Seconds]]:
         """Yield samples, their rate, and the time at their end; note what is skipped."""
@@ -150,7 +152,7 @@ class Recording:
         )
 
 
-def _open_bytes(name: str) -> BinaryIO:
+def _open_bytes(name: str) -> FileIO:
     """Open a file that has content. Raises InputError, clearer than libsndfile's messages."""
     try:
         status = os.stat(name)
@@ -160,6 +162,6 @@ def _open_bytes(name: str) -> BinaryIO:
             raise InputError(f"{name}: is not a regular file")
         if status.st_size == 0:
             raise InputError(f"{name}: is empty (0 bytes)")
-        return open(name, "rb", buffering=0)
+        return FileIO(name)
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}") from error

@@ -13,7 +13,7 @@ from ser_stream.audio.containers.chunks import (
     chunked_parts,
 )
 from ser_stream.audio.containers.flac import FLAC, flac_parts
-from ser_stream.audio.containers.mp3 import is_chain, mp3_parts, next_chain, next_sound, tag_length
+from ser_stream.audio.containers.mp3 import NO_FRAME, is_chain, is_frame_start, mp3_parts, next_chain, next_sound, tag_length
 from ser_stream.audio.containers.ogg import CAPTURE, ogg_parts
 from ser_stream.audio.containers.part import FileBytes, Part, Piece, Skipped
 
@@ -28,7 +28,11 @@ def find_parts(file: FileBytes) -> Iterator[Piece]:
     """
     position = _behind_tags(file, 0)
     if not is_beginning(file, position) and not _is_mp3(file, position):
-        yield Part([(0, file.size)], is_whole_file=True)
+        if is_frame_start(file, position):
+            # The decoder would take a single one for a file, and noise for sound.
+            yield Skipped((0, file.size), NO_FRAME)
+        else:
+            yield Part([(0, file.size)], is_whole_file=True, mpeg=True)
         return
     while position < file.size:
         header = file.at(position, HEADER_BYTES)

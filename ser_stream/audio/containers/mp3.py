@@ -37,8 +37,8 @@ _HEADER = re.compile(
 """Three bytes as a frame may begin with them."""
 
 CONFIRMING_FRAMES = 3
-"""A frame counts as one where so many others follow it in a chain: only one before the file's end
-or a tag."""
+"""A frame counts as one where so many others follow it in a chain: two before the file's end or a
+tag."""
 
 ID3V1_BYTES = 128
 NO_FRAME = "no frames of MPEG audio"
@@ -100,6 +100,11 @@ def _frame(header: int) -> Frame | None:
     return Frame(length, samples, (version, layer, rate, mono), rate_hz, info)
 
 
+def is_frame_start(file: FileBytes, position: int) -> bool:
+    """Return whether the eleven bits that begin a frame are at a position."""
+    return int.from_bytes(file.at(position, 2), "big") >> 5 == 0x7FF
+
+
 def is_chain(file: FileBytes, position: int) -> bool:
     """Return whether a chain of frames begins at a position, confirmed by what follows."""
     first = frame_at(file, position)
@@ -108,7 +113,7 @@ def is_chain(file: FileBytes, position: int) -> bool:
     for number in range(CONFIRMING_FRAMES):
         position += first.length if number == 0 else frame.length
         if position >= file.size or tag_length(file, position):
-            return number > 0 and position <= file.size
+            return number > 1 and position <= file.size
         frame = frame_at(file, position)
         if frame is None or frame.kind != first.kind:
             return False

@@ -156,14 +156,13 @@ def ogg_parts(file: FileBytes, start: int) -> Generator[Piece, None, int]:
     for found in _pages(file, start):
         if not isinstance(found, Page):
             is_cut = found[1] == file.size and file.at(found[0], 4) == CAPTURE
-            if found[1] == file.size and not is_cut:
-                break  # something behind the last page
-            if link is not None and not link.last:
+            is_behind = link is None or link.last or (found[1] == file.size and not is_cut)
+            if found[0] > start and is_behind:
+                break  # this is something else
+            if link is not None:
                 link.cut = is_cut
                 link.add_damage(found)
             else:
-                yield from _finished(link, strays)
-                link = strays = None
                 yield Skipped(found, "no page of an Ogg file")
         elif found.flags & FIRST and (link is None or not link.only_first):
             yield from _finished(link, strays)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from io import FileIO
 
 from ser_stream.units import Seconds
 
@@ -101,7 +101,7 @@ class FileBytes:
 
     BUFFER = 1 << 17
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: FileIO) -> None:
         self.raw = raw
         self.size = raw.seek(0, os.SEEK_END)
         self._start = 0
@@ -167,29 +167,30 @@ class PartFile:
 
     def _read(self, buffer: memoryview) -> int:
         """Fill the buffer from the current position on; return the number of bytes."""
-        content = self._part.prefix[self._position : self._position + len(buffer)]
-        buffer[: len(content)] = content
-        n, first = len(content), len(self._part.prefix)
+        view = memoryview(buffer)
+        prefix = self._part.prefix[self._position : self._position + len(view)]
+        n, first = len(prefix), len(self._part.prefix)
+        view[:n] = prefix
         for start, stop in self._part.spans:
             # `first` is the position in the part of the span's first byte.
             offset = self._position + n - first
             first += stop - start
             if offset >= stop - start:
                 continue
-            wanted = min(len(buffer) - n, stop - start - offset)
+            wanted = min(len(view) - n, stop - start - offset)
             if wanted == 0:
                 break
             self._raw.seek(start + offset)
-            content = self._patched(start + offset, self._raw.read(wanted))
-            buffer[n : n + len(content)] = content
-            n += len(content)
-            if len(content) < wanted:  # the file has become shorter
+            count = self._raw.readinto(view[n : n + wanted])
+            self._patch(view[n : n + count], start + offset)
+            n += count
+            if count < wanted:  # the file has become shorter
                 break
         return n
 
-    def _patched(self, start: int, content: bytes) -> bytes:
+    def _patch(self, view: memoryview, start: int) -> None:
+        """Apply the patches to bytes that begin at position `start` of the file."""
         for place, patch in self._part.patches.items():
             for offset, value in enumerate(patch, place - start):
-                if 0 <= offset < len(content):
-                    content = content[:offset] + bytes([value]) + content[offset + 1 :]
-        return content
+                if 0 <= offset < len(view):
+                    view[offset] = value
