@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_stream.commands.shared import add_engine, print_error
+from ser_stream.commands.tally import Tally
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
 
@@ -158,7 +159,7 @@ def _listen(arguments: argparse.Namespace) -> int:
         recognizer = stack.enter_context(_recognizer(arguments, asr))
         for dds in published:
             dds.on_model(recognizer.info.name)
-        tally = _Tally(failed)
+        tally = Tally(failed)
         view = _view(arguments.json, recognizer, several=len(arguments.input or ()) > 1)
         outputs = [*published, view]
         with contextlib.suppress(KeyboardInterrupt), view, _reporting(recognizer, outputs):
@@ -266,7 +267,7 @@ def _reporting(recognizer: Recognizer, outputs: list[Output]) -> Iterator[None]:
 
 
 def _recognise(
-    recognizer: Recognizer, sources: list[AudioSource], outputs: list[Output], tally: _Tally
+    recognizer: Recognizer, sources: list[AudioSource], outputs: list[Output], tally: Tally
 ) -> None:
     def on_speech(speech: Speech) -> None:
         for output in outputs:
@@ -286,41 +287,3 @@ def _recognise(
             tally.failed = True
         finally:
             tally.add(recognizer.status)
-
-
-class _Tally:
-    """Counts over all sources, for the closing line and the exit code."""
-
-    def __init__(self, failed: bool) -> None:
-        self.failed = failed
-        self.estimates = self.utterances = self.skipped = self.gaps = self.failed_windows = 0
-        self.sound_s = 0.0
-
-    def add(self, status: StreamStatus) -> None:
-        """Add a source that has ended."""
-        self.sound_s += status.position_s
-        self.skipped += status.skipped
-        self.gaps += status.gaps
-        self.failed_windows += status.failed_windows
-
-    def line(self) -> str:
-        """Return the closing line."""
-        counts = {
-            "utterance": self.utterances, "estimate": self.estimates,
-            "window skipped": self.skipped, "gap": self.gaps,
-        }  # fmt: skip
-        if self.failed_windows:
-            counts["window without a finite answer"] = self.failed_windows
-        listed = ", ".join(f"{n} {_plural(what, n)}" for what, n in counts.items())
-        none = "" if self.estimates or not self.sound_s else "; no speech long enough to score"
-        return f"heard {self.sound_s:.1f} s: {listed}{none}"
-
-
-def _plural(what: str, n: int) -> str:
-    """Return the plural of a phrase's first word, unless there is exactly one.
-
-    >>> _plural("window skipped", 2)
-    'windows skipped'
-    """
-    first, *rest = what.split()
-    return " ".join([first if n == 1 else f"{first}s", *rest])
