@@ -126,9 +126,7 @@ def _cut_short(file: SoundFile, _: list[SoundFile], rng: random.Random) -> Mutat
 
 def _range_removed(file: SoundFile, _: list[SoundFile], rng: random.Random) -> Mutation:
     start, n = _range(file, rng)
-    return Mutation(
-        "range removed", file.format, file.content[:start] + file.content[start + n :]
-    )
+    return Mutation("range removed", file.format, file.content[:start] + file.content[start + n :])
 
 
 def _range_zeroed(file: SoundFile, _: list[SoundFile], rng: random.Random) -> Mutation:
@@ -172,7 +170,9 @@ def _appended_damaged(file: SoundFile, files: list[SoundFile], rng: random.Rando
 
 
 def _noise(file: SoundFile, _: list[SoundFile], rng: random.Random) -> Mutation:
-    return Mutation("noise", file.format, file.content[: rng.choice([0, 12])] + rng.randbytes(20_000))
+    return Mutation(
+        "noise", file.format, file.content[: rng.choice([0, 12])] + rng.randbytes(20_000)
+    )
 
 
 def _range(file: SoundFile, rng: random.Random) -> tuple[int, int]:

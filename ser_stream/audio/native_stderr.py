@@ -61,10 +61,10 @@ class NativeStderrFilter:
     def __init__(self, is_noise: Callable[[str], bool]) -> None:
         self._is_noise = is_noise
         # In memory where that is possible: there may be no place for temporary files.
-        in_memory = hasattr(os, "memfd_create")
-        self._file: BinaryIO = (
-            os.fdopen(os.memfd_create("stderr"), "w+b") if in_memory else tempfile.TemporaryFile()
-        )
+        if hasattr(os, "memfd_create"):
+            self._file: BinaryIO = os.fdopen(os.memfd_create("stderr"), "w+b")
+        else:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
 
     def close(self) -> None:
         """Release the file that holds the lines."""

@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # imported in functions: --help must answer at once
     from ser_stream.outputs.base import Output
     from ser_stream.ros.dds import DdsPublisher
     from ser_stream.stream.recognizer import Recognizer
-    from ser_stream.stream.status import StreamStatus
     from ser_stream.words import Speech
 
 STATUS_EVERY_S = 0.1

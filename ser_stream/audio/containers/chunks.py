@@ -20,13 +20,15 @@ W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 """A chunk's name in W64: four letters and these bytes."""
 
-AFTER_SAMPLES = frozenset({
-    b"LIST", b"INFO", b"JUNK", b"junk", b"PAD ", b"FLLR", b"fact", b"cue ", b"plst", b"labl", b"note",
-    b"ltxt", b"smpl", b"inst", b"acid", b"bext", b"iXML", b"axml", b"chna", b"id3 ", b"ID3 ", b"PEAK",
-    b"DISP", b"_PMX", b"afsp", b"umid", b"minf", b"elm1", b"regn", b"levl", b"SNDM", b"COMM", b"MARK",
-    b"INST", b"MIDI", b"AESD", b"APPL", b"NAME", b"AUTH", b"(c) ", b"ANNO", b"COMT", b"FVER", b"free",
-    b"info", b"strg", b"mark", b"kuki", b"pakt", b"chan", b"user", b"uuid", b"edct", b"fmt ", b"desc",
-})  # fmt: skip
+AFTER_SAMPLES = frozenset(
+    name.ljust(4)
+    for name in (
+        b"LIST INFO JUNK junk PAD FLLR fact cue plst labl note ltxt smpl inst acid bext iXML axml "
+        b"chna id3 ID3 PEAK DISP _PMX afsp umid minf elm1 regn levl SNDM COMM MARK INST MIDI AESD "
+        b"APPL NAME AUTH (c) ANNO COMT FVER free info strg mark kuki pakt chan user uuid edct fmt "
+        b"desc"
+    ).split()
+)
 """Names of chunks that are no loss where the end of the file cuts them."""
 
 FILES = frozenset({b"RIFF", b"RF64", b"BW64", b"RIFX", b"FORM", b"riff"})
@@ -158,9 +160,7 @@ def _samples(
         else:
             patches[content - 4] = struct.pack(f"{order}I", min(n, 0xFFFFFFFF))
             patches[start + 4] = struct.pack(f"{order}I", min(end - start - 8, 0xFFFFFFFF))
-    yield Part(
-        [(start, end)], patches=patches, bytes_present=end - first, bytes_declared=declared
-    )
+    yield Part([(start, end)], patches=patches, bytes_present=end - first, bytes_declared=declared)
     return end
 
 

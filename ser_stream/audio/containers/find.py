@@ -13,7 +13,14 @@ from ser_stream.audio.containers.chunks import (
     chunked_parts,
 )
 from ser_stream.audio.containers.flac import FLAC, flac_parts
-from ser_stream.audio.containers.mp3 import NO_FRAME, is_chain, is_frame_start, mp3_parts, next_chain, next_sound, tag_length
+from ser_stream.audio.containers.mp3 import NO_FRAME, mp3_parts
+from ser_stream.audio.containers.mpeg import (
+    is_chain,
+    is_frame_start,
+    next_chain,
+    next_sound,
+    tag_length,
+)
 from ser_stream.audio.containers.ogg import CAPTURE, ogg_parts
 from ser_stream.audio.containers.part import FileBytes, Part, Piece, Skipped
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from ser_stream.audio.containers.mp3 import next_sound
+from ser_stream.audio.containers.mpeg import next_sound
 from ser_stream.audio.containers.part import FileBytes, Part, Piece
 
 FLAC = b"fLaC"
