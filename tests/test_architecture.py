@@ -88,6 +88,8 @@ WITHOUT_A_MODULE = {
     "test_installation.py": "setup.py: what it installs, and with which versions that works",
     "test_privacy.py": "what the program and the node store and send",
     "test_telemetry.py": "programs, their child processes and scripts, with onnxruntime",
+    "faults/test_lost_sound.py": "what is said of sound that a microphone loses",
+    "faults/test_recordings.py": "damaged recordings in all commands",
     "golden/test_golden.py": "estimates of the program from end to end",
     "ros/test_launch.py": "the launch files and the built package",
     "ros/test_node_audio.py": "the audio of ros/node.py, apart for its length",

@@ -69,6 +69,9 @@ class Losses:
     def add_part(self, part: Part, start_s: Seconds, end_s: Seconds, decoder: PartDecoder) -> None:
         """Add what is missing of a part that was read from `start_s` to `end_s`, if anything is."""
         self._read_s = end_s
+        if decoder.unread_bytes:
+            text = f"at least {decoder.unread_bytes} bytes after {end_s:.2f} s (no sound)"
+            self._add(_Loss(end_s, text))
         missing_s = (decoder.whole_length - decoder.length) / decoder.sample_rate_hz
         reason = decoder.failure or part.damage or ("damaged frames" if decoder.damaged else "")
         if not missing_s and not reason:
@@ -84,9 +87,6 @@ class Losses:
         place = f"after {end_s:.2f} s" if is_cut else f"between {start_s:.2f} s and {end_s:.2f} s"
         text = f"{length} {place} ({reason})"
         self._add(_Loss(end_s, text, end_s + missing_s if is_cut else 0.0, reason))
-        if decoder.unread_bytes:
-            text = f"at least {decoder.unread_bytes} bytes after {end_s:.2f} s (no sound)"
-            self._add(_Loss(end_s, text))
 
     def _add(self, loss: _Loss) -> None:
         self._n += 1

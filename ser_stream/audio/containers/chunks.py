@@ -247,5 +247,8 @@ def au_parts(file: FileBytes, start: int) -> Generator[Piece, None, int]:
     if declared == 0xFFFFFFFF or _is_unknown(declared, present):
         declared = present
     end = min(file.size, start + offset + declared)
-    yield Part([(start, end)], bytes_present=min(present, declared), bytes_declared=declared)
+    if declared > present or (end < file.size and not is_beginning(file, end)):
+        # Another file may have been appended to one that was cut off.
+        end = next_beginning(file, start + offset, end)
+    yield Part([(start, end)], bytes_present=end - start - offset, bytes_declared=declared)
     return end

@@ -11,6 +11,7 @@ from ser_stream.audio.containers.mpeg import (
     Frame,
     frame_at,
     is_chain,
+    next_chain,
     next_sound,
     parse_header,
     tag_length,
@@ -42,6 +43,11 @@ class _Chain:
             self.spans.append((position, stop))
         self.n += 1
 
+    @property
+    def lacks_frames(self) -> bool:
+        """Whether there are less frames than described."""
+        return self.declared is not None and self.n < self.declared
+
     def describe(self, file: FileBytes, position: int, frame: Frame) -> None:
         """Read the description in the first frame; that frame has no sound."""
         content = file.at(position, frame.length)[frame.info :]
@@ -70,7 +76,7 @@ class _Chain:
         elif self.frame.layer == 3:
             prefix = _description(file.at(self.spans[0][0], 4), self.n, length)
         n, damage = max(self.n, self.declared or 0), self.damage
-        if not damage and (self.cut or n > self.n):
+        if not damage and (self.cut or self.lacks_frames):
             damage = CUT_OFF
         return Part(
             self.spans,
@@ -121,13 +127,15 @@ def mp3_parts(file: FileBytes, start: int) -> Generator[Piece, None, int]:
     while position < file.size:
         frame = frame_at(file, position)
         follows = frame is not None and chain is not None and frame.kind == chain.frame.kind
+        if frame is not None and follows and _is_cut(file, position, frame):
+            frame = None
         if frame is not None and (follows or is_chain(file, position)):
             if position + frame.length > file.size:
                 chain = chain or _Chain(frame)
                 chain.cut = True
                 position = file.size
                 break
-            described = file.at(position + frame.info, 4) in (b"Xing", b"Info")
+            described = _is_description(file, position)
             if chain is None or not follows or described:
                 yield from _finished(file, chain)
                 chain = _Chain(frame)
@@ -143,16 +151,31 @@ def mp3_parts(file: FileBytes, start: int) -> Generator[Piece, None, int]:
             end = next_sound(file, position + 1)
             if chain is not None and end - position < 4 and end == file.size:
                 chain.cut = True  # within the header of a frame
-            elif chain is None or end == file.size:
+            elif chain is None or end == file.size or _is_description(file, end):
                 yield from _finished(file, chain)
+                if chain is None or not chain.lacks_frames:  # else they are the rest of a frame
+                    yield Skipped((position, end), NO_FRAME)
                 chain = None
-                yield Skipped((position, end), NO_FRAME)
             else:
                 damage = f"{end - position} bytes from byte {position} on are {NO_FRAME}"
                 chain.damage = chain.damage or damage
             position = end
     yield from _finished(file, chain)
     return min(position, file.size)
+
+
+def _is_description(file: FileBytes, position: int) -> bool:
+    """Return whether a frame begins at a position that describes the file behind it."""
+    frame = frame_at(file, position)
+    return frame is not None and file.at(position + frame.info, 4) in (b"Xing", b"Info")
+
+
+def _is_cut(file: FileBytes, position: int, frame: Frame) -> bool:
+    """Return whether the chain of another file begins before the end of a frame."""
+    end = position + frame.length
+    if end >= file.size or frame_at(file, end) is not None or tag_length(file, end):
+        return False
+    return next_chain(file, position + 4, end) < end
 
 
 def _finished(file: FileBytes, chain: _Chain | None) -> Iterator[Part]:
