@@ -73,6 +73,8 @@ class Losses:
             text = f"at least {decoder.unread_bytes} bytes after {end_s:.2f} s (no sound)"
             self._add(_Loss(end_s, text))
         missing_s = (decoder.whole_length - decoder.length) / decoder.sample_rate_hz
+        if decoder.failure and not missing_s:
+            missing_s = math.inf
         reason = decoder.failure or part.damage or ("damaged frames" if decoder.damaged else "")
         if not missing_s and not reason:
             return

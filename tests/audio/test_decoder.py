@@ -46,7 +46,7 @@ def test_a_file_that_becomes_shorter_while_it_is_read_is_cut_off(tmp_path):
     path = tmp_path / "sound.wav"
     path.write_bytes(encoded(noise(30), 16_000, "wav"))
     recording, read_s = Recording(path), 0.0
-    with pytest.raises(InputError, match="breaks off after"):
+    with pytest.raises(InputError, match=r"breaks off after .* s \(the file has become shorter\)"):
         for block in recording.blocks():
             read_s = block.time_s
             if read_s > 5.0:

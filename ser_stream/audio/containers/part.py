@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -184,7 +185,8 @@ class PartFile:
             count = self._raw.readinto(view[n : n + wanted])
             self._patch(view[n : n + count], start + offset)
             n += count
-            if count < wanted:  # the file has become shorter
+            if count < wanted:
+                self.error = OSError(errno.EIO, "the file has become shorter")
                 break
         return n
 
