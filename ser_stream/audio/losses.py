@@ -66,6 +66,11 @@ class Losses:
         at = part.spans[0][0]
         self._add(_Loss(after_s, f"{length} after {after_s:.2f} s, from byte {at} on ({reason})"))
 
+    def add_gap(self, length_s: Seconds, after_s: Seconds, reason: str) -> None:
+        """Add sound of a known length that is missing behind `after_s` seconds of sound."""
+        self._read_s = after_s
+        self._add(_Loss(after_s, f"{length_s:.2f} s after {after_s:.2f} s ({reason})"))
+
     def add_part(self, part: Part, start_s: Seconds, end_s: Seconds, decoder: PartDecoder) -> None:
         """Add what is missing of a part that was read from `start_s` to `end_s`, if anything is."""
         self._read_s = end_s

@@ -15,6 +15,7 @@ import numpy as np
 
 from ser_stream.audio.block import AudioBlock, check_format
 from ser_stream.audio.containers.find import find_parts
+from ser_stream.audio.containers.flac import rest_of_part
 from ser_stream.audio.containers.part import FileBytes, Part
 from ser_stream.audio.decoder import PartDecoder, UndecodableError
 from ser_stream.audio.losses import Losses
@@ -31,8 +32,8 @@ class Recording:
     another, with sample rates and channels of their own. What cannot be read is left out, the sound
     on both sides of it is joined, and at the end an InputError says what was skipped: the rest of a
     file that was cut off (full disk, interrupted download), damaged parts, and bytes that are no
-    sound. Where damage shows as a decoding error (FLAC), the rest of that part is lost, and the
-    last `block_s` before it. Damage within the samples of an uncompressed file does not show.
+    sound. Damage of a FLAC file also takes the last `block_s` before it. Damage within the samples
+    of an uncompressed file does not show.
 
     `time_s` is exact, counted from the first sample that was read.
 
@@ -93,8 +94,7 @@ class Recording:
         """
         error: InputError | None = None
         reason = ""
-        with _open_bytes(self.name) as raw:
-            file = FileBytes(raw)
+        with _open_bytes(self.name) as file:
             for part in find_parts(file):
                 if not isinstance(part, Part):
                     reason = reason or part.what
@@ -114,25 +114,42 @@ class Recording:
 
     def _samples(self, losses: Losses) -> Iterator[tuple[np.ndarray, int, Seconds]]:
         """Yield samples, their rate, and the time at their end; note what is skipped."""
-        start_s = time_s = 0.0
-        with _open_bytes(self.name) as raw:
-            file = FileBytes(raw)
+        time_s = 0.0
+        with _open_bytes(self.name) as file:
             for part in find_parts(file):
-                if not isinstance(part, Part):
+                if isinstance(part, Part):
+                    decoded = self._decoded(file, part, time_s, losses)
+                    for samples, rate_hz, time_s in decoded:
+                        yield samples, rate_hz, time_s
+                else:
                     losses.add_bytes(part, time_s)
-                    continue
-                try:
-                    with self._decoder(file, part) as decoder:
-                        rate_hz = decoder.sample_rate_hz
-                        for samples in decoder.blocks(max(1, round(self._block_s * rate_hz))):
-                            if self._closed.is_set():
-                                return
-                            time_s = start_s + decoder.length / rate_hz
-                            yield samples, rate_hz, time_s
-                        losses.add_part(part, start_s, time_s, decoder)
-                except (UndecodableError, InputError) as error:
-                    losses.add_undecoded(part, time_s, str(error).removeprefix(f"{self.name}: "))
-                start_s = time_s
+                if self._closed.is_set():
+                    return
+
+    def _decoded(
+        self, file: FileBytes, part: Part, start_s: Seconds, losses: Losses
+    ) -> Iterator[tuple[np.ndarray, int, Seconds]]:
+        """Yield the samples of a part that begins at `start_s`, as `_samples` does."""
+        rest: Part | None = part
+        time_s = start_s
+        while rest is not None:
+            part, rest, start_s = rest, None, time_s
+            try:
+                with self._decoder(file, part) as decoder:
+                    rate_hz = decoder.sample_rate_hz
+                    for samples in decoder.blocks(max(1, round(self._block_s * rate_hz))):
+                        if self._closed.is_set():
+                            return
+                        time_s = start_s + decoder.length / rate_hz
+                        yield samples, rate_hz, time_s
+                found = rest_of_part(file, part, decoder.length) if decoder.failure else None
+                if found is None:
+                    losses.add_part(part, start_s, time_s, decoder)
+                else:
+                    rest, n_lost = found
+                    losses.add_gap(n_lost / rate_hz, time_s, decoder.failure)
+            except (UndecodableError, InputError) as error:
+                losses.add_undecoded(part, time_s, str(error).removeprefix(f"{self.name}: "))
 
     @contextlib.contextmanager
     def _decoder(self, file: FileBytes, part: Part) -> Iterator[PartDecoder]:
@@ -152,8 +169,13 @@ class Recording:
         )
 
 
-def _open_bytes(name: str) -> FileIO:
-    """Open a file that has content. Raises InputError, clearer than libsndfile's messages."""
+@contextlib.contextmanager
+def _open_bytes(name: str) -> Iterator[FileBytes]:
+    """Open a file that has content.
+
+    Raises:
+        InputError: it has none, or it cannot be read. Clearer than libsndfile's messages.
+    """
     try:
         status = os.stat(name)
         if stat.S_ISDIR(status.st_mode):
@@ -162,6 +184,7 @@ def _open_bytes(name: str) -> FileIO:
             raise InputError(f"{name}: is not a regular file")
         if status.st_size == 0:
             raise InputError(f"{name}: is empty (0 bytes)")
-        return FileIO(name)
+        with FileIO(name) as raw:
+            yield FileBytes(raw)
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}") from error

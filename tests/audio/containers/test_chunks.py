@@ -18,8 +18,12 @@ HEADER = 44
 
 def with_lengths(riff: int, data: int, content: bytes = WAV) -> bytes:
     """The WAV file with other lengths in its header."""
-    return content[:4] + struct.pack("<I", riff) + content[8:40] + struct.pack("<I", data) + (
-        content[44:]
+    return (
+        content[:4]
+        + struct.pack("<I", riff)
+        + content[8:40]
+        + struct.pack("<I", data)
+        + (content[44:])
     )
 
 
@@ -105,7 +109,7 @@ def test_other_codecs_are_read_and_their_cuts_seen(tmp_path, ending, subtype, sh
 @pytest.mark.parametrize("ending", ["rf64", "w64", "aiff", "caf", "au"])
 def test_formats_other_than_wav_say_where_they_break_off(tmp_path, ending):
     content = encoded(SOUND, 16_000, ending)
-    sound, error = read(tmp_path / f"sound.{ending}", content[:-N_BYTES // 2])
+    sound, error = read(tmp_path / f"sound.{ending}", content[: -N_BYTES // 2])
     assert len(sound[0]) / 16_000 == pytest.approx(1.0, abs=0.01)
     assert error.startswith(f"breaks off after {len(sound[0]) / 16_000:.2f} s of 2.00 s")
 

@@ -86,7 +86,9 @@ def test_a_link_that_is_cut_off_does_not_hide_the_next(links, tmp_path):
 def test_a_last_link_that_is_cut_off_is_said(links, tmp_path):
     sound, error = read(tmp_path / "sound", links[0] + links[2][: len(links[2]) * 2 // 3])
     np.testing.assert_allclose(sound[0], decoded(links[0]), atol=1e-4)
-    assert error.startswith(f"breaks off after {5 + len(sound[1]) / len(decoded(links[2])) * 3:.2f}")
+    assert error.startswith(
+        f"breaks off after {5 + len(sound[1]) / len(decoded(links[2])) * 3:.2f}"
+    )
 
 
 def test_a_link_without_its_first_page_is_said(links, tmp_path):
