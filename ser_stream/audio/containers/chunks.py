@@ -24,7 +24,7 @@ AFTER_SAMPLES = frozenset(
     name.ljust(4)
     for name in (
         b"LIST INFO JUNK junk PAD FLLR fact cue plst labl note ltxt smpl inst acid bext iXML axml "
-        b"chna id3 ID3 PEAK DISP _PMX afsp umid minf elm1 regn levl SNDM COMM MARK INST MIDI AESD "
+        b"chna id3 ID3 PEAK DISP _PMX afsp umid minf elm1 regn SNDM COMM MARK INST MIDI AESD "
         b"APPL NAME AUTH (c) ANNO COMT FVER free info strg mark kuki pakt chan user uuid edct fmt "
         b"desc"
     ).split()
