@@ -112,7 +112,7 @@ def chunked_parts(file: FileBytes, start: int) -> Generator[Piece, None, int]:
     assert chunks is not None
     large: int | None = None  # position of RF64's lengths
     position = start + chunks.first
-    while (chunk := chunks.read(file, position)) is not None:
+    while (chunk := chunks.read(file, position)) is not None and _is_name(chunk[0], chunks):
         name, content, length = chunk
         if name == b"ds64":
             large = content

@@ -25,6 +25,8 @@ def flac_parts(file: FileBytes, start: int) -> Generator[Piece, None, int]:
     position, last = start + len(FLAC), False
     # Metadata may hold the headers of a WAV file that was encoded.
     while not last and len(header := file.at(position, 4)) == 4:
+        if header[0] & ~LAST == 0 and position > start + len(FLAC):
+            break  # only the first block describes the stream: this is no metadata
         last = bool(header[0] & LAST)
         position += 4 + int.from_bytes(header[1:], "big")
     end = next_sound(file, position)

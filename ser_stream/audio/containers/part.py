@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import errno
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -142,6 +144,9 @@ class PartFile:
         self._part = part
         self._size = len(part.prefix) + part.n_bytes
         self._position = self._furthest = 0
+        lengths = (stop - start for start, stop in part.spans)
+        # Position in the part of each span's first byte, and of the end.
+        self._firsts = list(itertools.accumulate(lengths, initial=len(part.prefix)))
 
     def tell(self) -> int:
         return self._position
@@ -170,17 +175,16 @@ class PartFile:
         """Fill the buffer from the current position on; return the number of bytes."""
         view = memoryview(buffer)
         prefix = self._part.prefix[self._position : self._position + len(view)]
-        n, first = len(prefix), len(self._part.prefix)
+        n = len(prefix)
         view[:n] = prefix
-        for start, stop in self._part.spans:
-            # `first` is the position in the part of the span's first byte.
-            offset = self._position + n - first
-            first += stop - start
-            if offset >= stop - start:
-                continue
+        number = max(0, bisect.bisect_right(self._firsts, self._position + n) - 1)
+        while n < len(view) and number < len(self._part.spans):
+            start, stop = self._part.spans[number]
+            offset = self._position + n - self._firsts[number]
             wanted = min(len(view) - n, stop - start - offset)
-            if wanted == 0:
-                break
+            number += 1
+            if wanted <= 0:
+                continue
             self._raw.seek(start + offset)
             count = self._raw.readinto(view[n : n + wanted])
             self._patch(view[n : n + count], start + offset)

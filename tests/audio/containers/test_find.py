@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ser_stream.audio.recording import Recording
+from ser_stream.errors import InputError
 from sound_files import FORMATS, decoded, encoded, noise, read
 
 
@@ -92,3 +94,14 @@ def test_a_file_without_its_beginning_is_no_sound(files, tmp_path, ending):
     sound, error = read(tmp_path / f"sound.{ending}", content)
     assert sound == []
     assert error.startswith("not audio")
+
+
+@pytest.mark.parametrize("ending", ["wav", "aiff", "caf", "w64", "flac", "ogg", "mp3"])
+def test_a_beginning_before_nothing_but_zeros_is_refused(files, tmp_path, ending):
+    """What a file system leaves after a loss of power: the length is there, the content is not."""
+    path = tmp_path / f"sound.{ending}"
+    path.write_bytes(files[ending][0][: 24 if ending != "w64" else 40])
+    with path.open("r+b") as file:
+        file.truncate(1 << 26)
+    with pytest.raises(InputError, match=r"not audio|no samples"):
+        Recording(path)
