@@ -81,7 +81,10 @@ def rows() -> Iterator[tuple[int, str, str, str]]:
 
 def table() -> str:
     """Return a row for each run of kills with the same result."""
-    lines = ["| killed before change | model in the folder | after the next save |", "|---|---|---|"]
+    lines = [
+        "| killed before change | model in the folder | after the next save |",
+        "|---|---|---|",
+    ]
     for (after, saved), group in groupby(rows(), key=lambda row: row[2:]):
         found = list(group)
         lines.append(f"| {_name(found[0])} to {_name(found[-1])} | {after} | {saved} |")

@@ -64,10 +64,32 @@ def repeats(result: Result) -> str:
     return "\n".join(lines)
 
 
+def privacy(result: Result) -> str:
+    """Return the block "privacy": what the kernel was asked for in an hour."""
+    sockets = ", ".join(f"{n} of {kind}" for kind, n in result["sockets"].items())
+    return "\n".join(
+        [
+            "| | |",
+            "|---|---|",
+            f"| time; estimates | {result['minutes']:g} minutes; {result['estimates']:,} |",
+            f"| sockets | {sockets or 'none'} |",
+            f"| addresses of this machine | {_listed(result['local_addresses'])} |",
+            f"| addresses of a network, names resolved | {_listed(result['network_addresses'])} |",
+            f"| files opened for writing | {_listed(result['written'])} |",
+            f"| files left in the home directory | {_listed(result['files_left'])} |",
+        ]
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "none"
+
+
 BLOCKS = {
     "soak": ("soak", totals),
     "soak faults": ("soak", by_kind),
     "repeats": ("repeats", repeats),
+    "privacy": ("privacy", privacy),
 }
 """Name of a block on the page -> the result that it shows, and what makes it."""
 
@@ -75,7 +97,7 @@ BLOCKS = {
 def main() -> None:
     """Replace the blocks of the page, and draw the figure."""
     content = PAGE.read_text(encoding="utf-8")
-    found = {name: load(RESULTS / f"{name}.json") for name in ("soak", "repeats")}
+    found = {name: load(RESULTS / f"{name}.json") for name in ("soak", "repeats", "privacy")}
     for block, (name, render) in BLOCKS.items():
         content = replace_block(content, block, render(found[name]), command="make soak")
     write_text(PAGE, content)
