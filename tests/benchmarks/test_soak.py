@@ -11,7 +11,7 @@ def fault(kind, recovered_s):
 
 
 def test_recovery_is_counted_by_kind_and_what_never_recovered_is_not_hidden(tmp_path):
-    lost, none = list(KINDS)[1], list(KINDS)[0]
+    none, lost, *_ = KINDS
     line = {"rss_mb": 90.0, "minute": 0, "cpu_s": 1.0, "estimates_ms": [2.0, 4.0], "threads": 2}
     line |= {"files": 5, "streams": 1, "faults": [fault(lost, 1.5), fault(lost, None)]}
     last = {**line, "minute": 59, "files": 6, "faults": [fault(lost, 2.5), fault(none, 1.0)]}
