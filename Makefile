@@ -15,8 +15,8 @@ PYTHON ?=
 ARGS ?=
 WORKERS ?= auto
 
-.PHONY: help demo test test-lowest fuzz lint mypy screenshot results bench bench-long clean \
-    distclean \
+.PHONY: help demo test test-lowest fuzz lint mypy screenshot results bench bench-long soak \
+    clean distclean \
     portaudio sound-server
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make results    measure the shipped models on the corpora again: CORPORA=DIR"
 	@echo "make bench      measure speed, latency, memory and size again; ONLY='features listen' for parts"
 	@echo "make bench-long measure ten hours of sound again"
+	@echo "make soak       measure a day of sound with faults, and 200 repetitions of each fault"
 	@echo "make clean      remove caches and builds; make distclean removes $(VENV) too"
 
 demo: $(BASE)
@@ -105,6 +106,15 @@ bench: $(INSTALLED) portaudio sound-server
 
 bench-long: $(INSTALLED)
 	@$(IN_VENV)/python -m benchmarks.bench --only long
+
+# Measure the tables of docs/reliability.md: a day of sound with faults in an hour, 200 repetitions of
+# each fault in half an hour, and an hour of listening under strace.
+soak: $(INSTALLED) portaudio sound-server
+	@for part in $(or $(ONLY),soak repeats privacy); do \
+	    OMP_NUM_THREADS=1 PYTHONPATH=tests/support $(IN_VENV)/python -m benchmarks.$$part \
+	        --output benchmarks/results/$$part.json || exit 1; \
+	done
+	@PYTHONPATH=tests/support $(IN_VENV)/python -m benchmarks.reliability
 
 clean:
 	rm -rf build dist install log *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .coverage*
