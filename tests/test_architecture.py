@@ -93,6 +93,8 @@ WITHOUT_A_MODULE = {
     "test_telemetry.py": "programs, their child processes and scripts, with onnxruntime",
     "faults/test_outputs.py": "broken output streams, encodings and file names, of whole processes",
     "faults/test_termination.py": "every end of a process",
+    "faults/test_lost_sound.py": "what is said of sound that a microphone loses",
+    "faults/test_recordings.py": "damaged recordings in all commands",
     "golden/test_golden.py": "estimates of the program from end to end",
     "ros/test_launch.py": "the launch files and the built package",
     "ros/test_node_audio.py": "the audio of ros/node.py, apart for its length",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ser_stream.commands.listen_options import add_options, asr_settings, check_options
 from ser_stream.commands.listening import Listening
 from ser_stream.commands.shared import print_error
+from ser_stream.commands.tally import Tally
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
 from ser_stream.standard_streams import reserved_stdout
@@ -19,11 +20,9 @@ from ser_stream.termination import Terminated, Termination
 if TYPE_CHECKING:  # imported in functions: --help must answer at once
     from ser_stream.asr.base import AsrSettings
     from ser_stream.audio.block import AudioSource
-    from ser_stream.emotion import EmotionEstimate
     from ser_stream.outputs.base import Output
     from ser_stream.ros.dds import DdsPublisher
     from ser_stream.stream.recognizer import Recognizer
-    from ser_stream.stream.status import StreamStatus
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,7 +44,7 @@ def _listen(arguments: argparse.Namespace) -> int:
     sources, failed = _sources(arguments)
     if not sources:
         return 2
-    tally = _Tally(failed)
+    tally = Tally(failed)
     termination: Termination = arguments.termination
     with contextlib.ExitStack() as stack:
         # DDS starts before the model is loaded: subscribers find it by the first estimate.
@@ -131,46 +130,3 @@ def _view(arguments: argparse.Namespace, recognizer: Recognizer) -> Iterator[Out
             yield live_view
     else:
         yield PlainView(console)
-
-
-class _Tally:
-    """Counts over all sources, for the closing line and the exit code."""
-
-    def __init__(self, failed: bool) -> None:
-        self.failed = failed
-        self.estimates = self.utterances = self.skipped = self.gaps = self.failed_windows = 0
-        self.sound_s = 0.0
-
-    def count(self, estimate: EmotionEstimate) -> None:
-        """Count an estimate."""
-        self.estimates += 1
-        self.utterances += estimate.trigger == "utterance" and estimate.decisive
-
-    def add(self, status: StreamStatus) -> None:
-        """Add a source that has ended."""
-        self.sound_s += status.position_s
-        self.skipped += status.skipped
-        self.gaps += status.gaps
-        self.failed_windows += status.failed_windows
-
-    def line(self) -> str:
-        """Return the closing line."""
-        counts = {
-            "utterance": self.utterances, "estimate": self.estimates,
-            "window skipped": self.skipped, "gap": self.gaps,
-        }  # fmt: skip
-        if self.failed_windows:
-            counts["window without a finite answer"] = self.failed_windows
-        listed = ", ".join(f"{n} {_plural(what, n)}" for what, n in counts.items())
-        none = "" if self.estimates or not self.sound_s else "; no speech long enough to score"
-        return f"heard {self.sound_s:.1f} s: {listed}{none}"
-
-
-def _plural(what: str, n: int) -> str:
-    """Return the plural of a phrase's first word, unless there is exactly one.
-
-    >>> _plural("window skipped", 2)
-    'windows skipped'
-    """
-    first, *rest = what.split()
-    return " ".join([first if n == 1 else f"{first}s", *rest])

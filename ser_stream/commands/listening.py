@@ -5,34 +5,21 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ser_stream.commands.shared import print_error
+from ser_stream.commands.tally import Tally
+from ser_stream.emotion import UTTERANCE
 from ser_stream.errors import InputError
 from ser_stream.units import Seconds
 
 if TYPE_CHECKING:  # imported in functions: --help must answer at once
     from ser_stream.audio.block import AudioSource
-    from ser_stream.emotion import EmotionEstimate
     from ser_stream.outputs.base import Output
     from ser_stream.stream.recognizer import Recognizer
-    from ser_stream.stream.status import StreamStatus
     from ser_stream.words import Speech
 
 STATUS_EVERY: Seconds = 0.1
-
-
-class Tally(Protocol):
-    """Counts what comes."""
-
-    failed: bool
-    """Whether a source could not be used."""
-
-    def count(self, estimate: EmotionEstimate) -> None:
-        """Count an estimate."""
-
-    def add(self, status: StreamStatus) -> None:
-        """Add a source that has ended."""
 
 
 class Listening:
@@ -82,7 +69,9 @@ class Listening:
         try:
             with contextlib.closing(self._recognizer.stream(source, self._on_speech)) as estimates:
                 for estimate in estimates:
-                    self._tally.count(estimate)
+                    whole_turn = estimate.trigger == UTTERANCE and estimate.decisive
+                    self._tally.estimates += 1
+                    self._tally.utterances += whole_turn
                     for output in self._outputs:
                         output.on_estimate(estimate)
         except InputError as error:  # the other files can still be used

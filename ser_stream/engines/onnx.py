@@ -213,6 +213,8 @@ class _OnnxFile:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Lengths vary from call to call: a plan of the memory per length would be kept for each.
         options.enable_mem_pattern = False
+        # An arena keeps the memory of the largest call, and is no quicker here.
+        options.enable_cpu_mem_arena = False
         options.log_severity_level = 3  # what matters is raised
         try:
             with plain_name(path) as name:
