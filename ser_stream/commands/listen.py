@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_stream.commands.shared import add_engine, print_error
-from ser_stream.errors import InputError
+from ser_stream.errors import InferenceError, InputError
 from ser_stream.extras import require_extra
 
 if TYPE_CHECKING:  # imported in functions: --help must answer at once
@@ -142,6 +142,8 @@ def _channel(text: str) -> Channel:
 
 
 def _listen(arguments: argparse.Namespace) -> int:
+    from ser_stream.commands.supervision import Supervision
+
     if arguments.realtime and not arguments.input:
         raise InputError("--realtime: goes with --input; a microphone is always in real time")
     for name in ("domain", "namespace"):
@@ -160,16 +162,22 @@ def _listen(arguments: argparse.Namespace) -> int:
             dds.on_model(recognizer.info.name)
         tally = _Tally(failed)
         view = _view(arguments.json, recognizer, several=len(arguments.input or ()) > 1)
-        outputs = [*published, view]
-        with contextlib.suppress(KeyboardInterrupt), view, _reporting(recognizer, outputs):
-            _recognise(recognizer, sources, outputs, tally)
+        supervision = Supervision(view)
+        outputs = [*published, view, supervision]
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            view,
+            supervision,
+            _reporting(recognizer, outputs),
+        ):
+            _recognise(recognizer, sources, outputs, tally, live=not arguments.input)
         print(tally.line(), file=sys.stderr)
-    return 2 if tally.failed else 0
+    return tally.exit_code
 
 
 def _asr_settings(arguments: argparse.Namespace) -> AsrSettings:
     from ser_stream.asr.base import AsrSettings
-    from ser_stream.asr.factory import check_settings
+    from ser_stream.asr.factory import check_backend, check_settings
 
     if not arguments.asr:
         for name in ("asr_model", "language", "grammar", "text_model"):
@@ -182,7 +190,8 @@ def _asr_settings(arguments: argparse.Namespace) -> AsrSettings:
         language=arguments.language or "",
         grammar=arguments.grammar or "",
     )
-    check_settings(settings)
+    # Live recognition goes on where the model, the language or the grammar cannot be used.
+    check_settings(settings) if arguments.input else check_backend(settings)
     return settings
 
 
@@ -266,7 +275,11 @@ def _reporting(recognizer: Recognizer, outputs: list[Output]) -> Iterator[None]:
 
 
 def _recognise(
-    recognizer: Recognizer, sources: list[AudioSource], outputs: list[Output], tally: _Tally
+    recognizer: Recognizer,
+    sources: list[AudioSource],
+    outputs: list[Output],
+    tally: _Tally,
+    live: bool,
 ) -> None:
     def on_speech(speech: Speech) -> None:
         for output in outputs:
@@ -276,16 +289,37 @@ def _recognise(
         for output in outputs:
             output.on_source(source.name)
         try:
+            if not live:
+                recognizer.wait_for_words()
+            asr_error = ""
             for estimate in recognizer.stream(source, on_speech):
+                asr_error = estimate.asr_error or asr_error
                 tally.estimates += 1
                 tally.utterances += estimate.trigger == "utterance" and estimate.decisive
                 for output in outputs:
                     output.on_estimate(estimate)
+            if not live:
+                _check_complete(source.name, asr_error, recognizer.status.failed_windows)
         except InputError as error:  # the other files can still be used
             print_error(error)
             tally.failed = True
+        except InferenceError as error:
+            print_error(InputError(str(error)))
+            tally.failed, tally.must_restart = True, live
         finally:
             tally.add(recognizer.status)
+
+
+def _check_complete(name: str, asr_error: str, failed_windows: int) -> None:
+    """Check that nothing of a recording is missing.
+
+    Raises:
+        InputError: words of a turn, or estimates of windows.
+    """
+    if asr_error:
+        raise InputError(f"{name}: speech recognition: {asr_error}; words are missing")
+    if failed_windows:
+        raise InputError(f"{name}: the model failed in {failed_windows} windows; see above")
 
 
 class _Tally:
@@ -293,8 +327,17 @@ class _Tally:
 
     def __init__(self, failed: bool) -> None:
         self.failed = failed
+        self.must_restart = False
         self.estimates = self.utterances = self.skipped = self.gaps = self.failed_windows = 0
+        self.dropped_turns = 0
         self.sound_s = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0; 2 where an input cannot be used; 1 where a new process may help."""
+        if self.must_restart:
+            return 1
+        return 2 if self.failed else 0
 
     def add(self, status: StreamStatus) -> None:
         """Add a source that has ended."""
@@ -302,6 +345,7 @@ class _Tally:
         self.skipped += status.skipped
         self.gaps += status.gaps
         self.failed_windows += status.failed_windows
+        self.dropped_turns += status.dropped_turns
 
     def line(self) -> str:
         """Return the closing line."""
@@ -310,7 +354,9 @@ class _Tally:
             "window skipped": self.skipped, "gap": self.gaps,
         }  # fmt: skip
         if self.failed_windows:
-            counts["window without a finite answer"] = self.failed_windows
+            counts["window in which the model failed"] = self.failed_windows
+        if self.dropped_turns:
+            counts["turn dropped"] = self.dropped_turns
         listed = ", ".join(f"{n} {_plural(what, n)}" for what, n in counts.items())
         none = "" if self.estimates or not self.sound_s else "; no speech long enough to score"
         return f"heard {self.sound_s:.1f} s: {listed}{none}"

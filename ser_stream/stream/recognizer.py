@@ -70,7 +70,9 @@ class Recognizer:
             on_speech: called in the caller's thread, between estimates.
 
         Raises:
-            InputError: the source cannot be used, or another stream is running.
+            InputError: the source cannot be used, or another stream is running; or the words of a
+                recording cannot be recognised.
+            InferenceError: the network fails at every window, also after it was opened again.
         """
         opened = open_source(source, self.settings.channel)
         return self._estimates(opened, on_speech, threading.Event())
@@ -145,6 +147,14 @@ class Recognizer:
         async with contextlib.aclosing(iterate_in_thread(estimates, interrupt)) as found:
             async for estimate in found:
                 yield estimate
+
+    def wait_for_words(self) -> None:
+        """Wait until speech recognition, where it is to run, has been loaded.
+
+        Raises:
+            InputError: its model, language or grammar cannot be used, or its process dies.
+        """
+        self._pipeline.wait_for_words(threading.Event())
 
     def change(self, **settings: float | None) -> None:
         """Change settings while a stream runs, from the next window on.

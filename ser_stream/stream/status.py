@@ -30,7 +30,12 @@ class StreamStatus:
         text_error: why there are no second estimates at present; "" while there are.
         dropped_s: seconds of sound that a `StreamPool` dropped because it could not keep up.
         failed_windows: number of windows and turns whose estimate was withheld, because the
-            network's answer was not a finite number.
+            network failed or its answer was not a finite number.
+        dropped_turns: number of turns without an estimate, because newer ones were waiting.
+        inference: the current problem of inference, as a line for people: no result for seconds, or
+            slower than sound; "" for none.
+        text_skipped: number of second estimates that were not computed, because newer words were
+            waiting.
     """
 
     position_s: Seconds = 0.0
@@ -49,3 +54,6 @@ class StreamStatus:
     text_error: str = ""
     dropped_s: Seconds = 0.0
     failed_windows: int = 0
+    dropped_turns: int = 0
+    inference: str = ""
+    text_skipped: int = 0
