@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,12 +12,9 @@ import pytest
 from command import estimates
 from faulty import HangingNetwork
 from paths import ROOT
-from pulse import PulseServer
 from ser_stream.engines.choose import open_network
-from ser_stream.errors import InputError
 from ser_stream.stream import opening
 from ser_stream.stream.recognizer import Recognizer
-from sources import Hurried
 
 PATIENCE_S = 120.0
 """For what is certain to come; only a failing test waits so long."""
