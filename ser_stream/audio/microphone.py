@@ -33,6 +33,10 @@ MAX_PENDING_S: Seconds = 10.0
 SILENT_CALLBACK_S: Seconds = 3.0
 """Time without a block after which the device is lost. PulseAudio's first may take 2 s."""
 
+LINGER_S: Seconds = 7.0
+"""Further time that a device without blocks stays open where PortAudio calls it active. A server
+that was stopped for a moment goes on with the same stream at once; a new one takes 2 s."""
+
 CLOSE_S: Seconds = 1.0
 """A device that takes longer to be closed is reported: its sound server does not respond."""
 
@@ -132,8 +136,8 @@ class Microphone:
                 self._note_loss(str(error))
             else:
                 try:
-                    yield from self._capture(device)
-                    if not self._closed.is_set():
+                    yield from self._capture(device, stream)
+                    if self.connected and not self._closed.is_set():
                         self._note_loss(f"microphone {device.name!r}: delivers no more sound")
                         yield None
                 except BaseException:  # the reader has ended; nobody waits for the sound server
@@ -150,18 +154,28 @@ class Microphone:
         self._closed.set()
         self._pending.put(None)
 
-    def _capture(self, device: Device) -> Iterator[AudioBlock]:
-        """Yield blocks until the stream ends, fails or is closed."""
+    def _capture(self, device: Device, stream: Any) -> Iterator[AudioBlock | None]:
+        """Yield blocks until the stream ends, fails or is closed; None where they stay away."""
         pending = self._pending
+        patience_s = SILENT_CALLBACK_S
         while not self._closed.is_set():
             try:
-                block = pending.get(timeout=SILENT_CALLBACK_S)
+                block = pending.get(timeout=patience_s)
             except queue.Empty:
-                return
+                if patience_s == LINGER_S or not stream.active:
+                    return
+                patience_s = LINGER_S
+                self._note_loss(
+                    f"microphone {device.name!r}: no sound for {SILENT_CALLBACK_S:g} s; the sound "
+                    "server may not respond"
+                )
+                yield None
+                continue
             if block is None:
                 return
             if not self.connected:
                 self._note_connection(device)
+                patience_s = SILENT_CALLBACK_S
             yield block
 
     def _release(self, stream: Any, within_s: Seconds) -> PortAudioCall[None]:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
+import contextlib
+import dataclasses
+import gc
 import os
+import signal
+import socket
 import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 
+import command
 from command import estimates
-from faulty import HangingNetwork
+from faulty import FaultyNetwork, HangingNetwork
 from paths import ROOT
+from pulse import PulseServer
+from ser_stream import cli
 from ser_stream.engines.choose import open_network
-from ser_stream.stream import opening
+from ser_stream.errors import InputError
+from ser_stream.stream import guarded, opening
 from ser_stream.stream.recognizer import Recognizer
+from ser_stream.stream.waiting import MAX_WAITING_TURNS
+from sources import Hurried
 
 PATIENCE_S = 120.0
 """For what is certain to come; only a failing test waits so long."""
@@ -98,3 +112,291 @@ def test_the_status_says_that_there_is_no_result(monkeypatch, speech_path):
     opened[0].go_on.set()
     listening.join(PATIENCE_S)
     assert found[-1].trigger == "utterance" and recognizer.status.scoring_s == 0
+
+
+def test_a_live_stream_whose_network_cannot_be_revived_ends_with_code_1(
+    capfd, monkeypatch, speech_path
+):
+    def open_failing(*arguments):
+        network, info = open_network(*arguments)
+        return FaultyNetwork(network, encodes=lambda n: n >= 4, error=RuntimeError("lost")), info
+
+    microphone = "ser_stream.audio.microphone.Microphone"
+    monkeypatch.setattr(microphone, lambda device, channel: Hurried(speech_path))
+    monkeypatch.setattr(guarded, "FAILURES_BEFORE_RELOAD", 1)
+    monkeypatch.setattr(guarded.GuardedNetwork, "_reload", lambda network: None)
+    monkeypatch.setattr(opening, "open_network", open_failing)
+    assert cli.main(["listen", "--json", "--model", "tiny", "--engine", "onnx"]) == 1
+    err = capfd.readouterr().err
+    (line,) = [line for line in err.splitlines() if "error:" in line]
+    assert "model tiny: RuntimeError: lost; 2 estimates in a row were withheld" in line
+
+
+# Inference that falls behind
+
+
+class SlowNetwork:
+    """A real network whose `score` waits for the test, for each window anew."""
+
+    def __init__(self, network, warm_up):
+        self._network = network
+        self._warm_up = warm_up
+        self.asked, self.go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    def __getattr__(self, name):
+        return getattr(self._network, name)
+
+    def score(self, steps, offset):
+        if self._warm_up > 0:
+            self._warm_up -= 1
+        else:
+            self.asked.release()
+            assert self.go_on.acquire(timeout=PATIENCE_S)
+        return self._network.score(steps, offset)
+
+
+def test_turns_that_wait_for_a_slow_network_are_few_and_dropped_ones_are_counted_and_reported(
+    monkeypatch, speech_path, caplog
+):
+    """Five turns are spoken while the first window is scored."""
+    opened = []
+
+    def open_slow(*arguments):
+        network, info = open_network(*arguments)
+        opened.append(SlowNetwork(network, warm_up=2))
+        return opened[-1], info
+
+    monkeypatch.setattr(opening, "open_network", open_slow)
+    recognizer = Recognizer("tiny", engine="onnx")
+    source, found = Repeated(speech_path, times=5), []
+    listening = threading.Thread(target=lambda: found.extend(recognizer.stream(source)))
+    listening.start()
+    assert opened[0].asked.acquire(timeout=PATIENCE_S)
+    assert source.over.wait(PATIENCE_S)
+    status = recognizer.status
+    assert (status.dropped_turns, status.windows) == (5 - MAX_WAITING_TURNS, 0)
+    assert status.inference.startswith("falls behind: slower than sound; use the model tiny")
+    opened[0].go_on.release(100)
+    listening.join(PATIENCE_S)
+    assert [e.turn for e in found if e.trigger == "utterance"] == [4, 5]
+    lines = [record.getMessage() for record in caplog.records if "falls behind" in record.message]
+    assert len(lines) == 1 and lines[0].startswith("hurried: inference falls behind")
+
+
+class Repeated(Hurried):
+    """A live source that delivers a recording several times, as fast as it can be taken."""
+
+    def __init__(self, path, times):
+        super().__init__(path)
+        self._times = times
+        self.over = threading.Event()
+
+    def blocks(self):
+        start_s = 0.0
+        for _ in range(self._times):
+            for block in super().blocks():
+                yield dataclasses.replace(block, time_s=start_s + block.time_s)
+            start_s += block.time_s
+        self.over.set()
+
+
+# A sound server that stops responding
+
+
+@pytest.mark.microphone
+def test_a_sound_server_that_stops_is_reported_and_goes_on_when_it_is_back(speech_path):
+    with PulseServer() as server:
+        server.add_sink("ears")
+        process = start_listening(server)
+        with ended(process), server.stopped():
+            wait_for(process, "no sound for 3 s; the sound server may not respond")
+            server.go_on()
+            wait_for(process, "connected")
+            server.play(speech_path)
+            assert any('"utterance"' in line for line in process.stdout)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE_S) == 0
+
+
+@pytest.mark.microphone
+def test_listening_ends_although_the_sound_server_does_not_respond():
+    with PulseServer() as server:
+        server.add_sink("ears")
+        process = start_listening(server)
+        with ended(process), server.stopped():
+            wait_for(process, "no sound for 3 s")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE_S) == 0
+            assert process.stderr.read().splitlines()[-1].startswith("heard ")
+
+
+@pytest.mark.microphone
+@pytest.mark.parametrize("name", ["listen", "devices"])
+def test_a_sound_server_that_does_not_respond_at_the_start_is_an_error(name):
+    program = (
+        "import sys\nfrom ser_stream import cli\nfrom ser_stream.audio import portaudio\n"
+        "portaudio.SLOW_S, portaudio.GIVE_UP_S = 1.0, 2.0\nsys.exit(cli.main(sys.argv[1:]))"
+    )
+    with PulseServer() as server, server.stopped():
+        process = start(program, name, env=server.env)
+        out, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, out) == (2, ""), err
+    assert "ser-stream: the sound server does not respond: no answer for 1 s\n" in err
+    assert "ser-stream: error: PortAudio: the sound server does not respond; is it stopped?" in err
+    assert "Traceback" not in err
+
+
+def start_listening(server):
+    process = command.start("listen", "--json", "--model", "tiny", env=server.env)
+    wait_for(process, "connected")
+    return process
+
+
+def wait_for(process, text):
+    """Read what the program logs up to a line with that text."""
+    assert any(text in line for line in process.stderr), f"{text!r} was not logged"
+
+
+@contextlib.contextmanager
+def ended(process):
+    """End the program with the context, also where a test fails or waits for too long."""
+    timer = threading.Timer(PATIENCE_S, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        process.kill()
+        process.communicate()
+
+
+# A second stream
+
+
+def ways(path):
+    """Ways to use a recogniser: each begins a stream and returns a function that ends it."""
+
+    def push(recognizer):
+        recognizer.push(np.zeros(16_000, np.float32), 16_000)
+        return recognizer.finish
+
+    def stream(recognizer):
+        found = recognizer.stream(path)
+        next(found)
+        return found.close
+
+    def astream(recognizer):
+        loop = asyncio.new_event_loop()
+        found = recognizer.astream(path)
+        try:
+            loop.run_until_complete(anext(found))
+        except BaseException:
+            loop.close()
+            raise
+        return lambda: (loop.run_until_complete(found.aclose()), loop.close())
+
+    return {"push": push, "stream": stream, "astream": astream}
+
+
+@pytest.mark.parametrize("thread", ["same thread", "another thread"])
+@pytest.mark.parametrize("second", ["push", "stream", "astream"])
+@pytest.mark.parametrize("first", ["push", "stream", "astream"])
+def test_a_second_stream_of_one_recogniser_is_refused(
+    tiny_model, speech_path, first, second, thread
+):
+    begin = ways(speech_path)
+    recognizer = Recognizer(tiny_model)
+    end = begin[first](recognizer)
+
+    def attempt():
+        with pytest.raises(InputError, match="this recogniser is listening to "):
+            begin[second](recognizer)
+
+    if (first, second) == ("push", "push"):  # the same stream goes on
+        begin[second](recognizer)
+    elif thread == "same thread":
+        attempt()
+    else:
+        with concurrent.futures.ThreadPoolExecutor(1) as others:
+            others.submit(attempt).result(PATIENCE_S)
+    end()
+    begin[second](recognizer)()  # and now there is none
+
+
+def test_a_generator_that_was_not_started_or_was_abandoned_holds_nothing(tiny_model, speech_path):
+    recognizer = Recognizer(tiny_model)
+    not_started = recognizer.stream(speech_path)
+    abandoned = recognizer.stream(speech_path)
+    next(abandoned)
+    with pytest.raises(InputError, match="end that stream first"):
+        next(recognizer.stream(speech_path))
+    del abandoned
+    gc.collect()
+    expected = [e.scores for e in recognizer.stream(speech_path)]
+    assert [e.scores for e in not_started] == expected
+
+
+def test_a_push_from_another_thread_during_a_push_is_refused(monkeypatch, speech):
+    opened = []
+
+    def open_hanging(*arguments):
+        network, info = open_network(*arguments)
+        opened.append(HangingNetwork(network, after=2))
+        return opened[-1], info
+
+    monkeypatch.setattr(opening, "open_network", open_hanging)
+    recognizer = Recognizer("tiny", engine="onnx")
+    pushing = threading.Thread(target=recognizer.push, args=(speech, 16_000))
+    pushing.start()
+    assert opened[0].hangs.wait(PATIENCE_S)
+    for call in (lambda: recognizer.push(speech, 16_000), recognizer.finish):
+        with pytest.raises(InputError, match="another thread is pushing"):
+            call()
+    opened[0].go_on.set()
+    pushing.join(PATIENCE_S)
+    assert recognizer.status.windows > 0
+    recognizer.finish()
+    assert recognizer.push(speech, 16_000)[-1].trigger == "utterance"
+
+
+# systemd
+
+
+@contextlib.contextmanager
+def supervisor(path):
+    """Receive what a program with these variables tells its supervisor: the variables, a list."""
+    received = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(path))
+
+        def receive():
+            while (message := notify.recv(4096).decode()) != "END":
+                received.append(message)
+
+        receiving = threading.Thread(target=receive, daemon=True)
+        receiving.start()
+        yield {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "200000"}, received
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
+            own.sendto(b"END", str(path))
+        receiving.join(PATIENCE_S)
+
+
+def test_a_supervisor_is_told_that_the_program_is_ready_and_alive_and_ends(speech_path, tmp_path):
+    arguments = ("listen", "--model", "tiny", "--json", "--input", speech_path, "--realtime")
+    with supervisor(tmp_path / "notify") as (variables, received):
+        process = command.start(*arguments, env=os.environ | variables)
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert (received[0], received[-1]) == ("READY=1", "STOPPING=1")
+    assert received.count("WATCHDOG=1") > 10
+    assert any(message.startswith(f"STATUS={speech_path}: listening, ") for message in received)
+
+
+def test_where_inference_hangs_the_heartbeats_end(speech_path, tmp_path):
+    arguments = ("listen", "--model", "tiny", "--json", "--input", speech_path)
+    with supervisor(tmp_path / "notify") as (variables, received):
+        process = start(PROGRAM.format(double=HANGS), *arguments, env=os.environ | variables)
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    assert any("no result for " in message for message in received)
+    assert received.count("WATCHDOG=1") > 0 and received[-1] != "STOPPING=1"
