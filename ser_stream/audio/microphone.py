@@ -137,7 +137,7 @@ class Microphone:
             else:
                 try:
                     yield from self._capture(device, stream)
-                    if self.connected and not self._closed.is_set():
+                    if not self._closed.is_set():
                         self._note_loss(f"microphone {device.name!r}: delivers no more sound")
                         yield None
                 except BaseException:  # the reader has ended; nobody waits for the sound server
