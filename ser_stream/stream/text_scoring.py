@@ -31,7 +31,7 @@ logger = logging.getLogger("ser_stream")
 RETRY_AFTER: Seconds = 60.0
 """A network that has failed is tried again after this time: a GPU's memory may be free again."""
 
-REMEDY = "give it fewer cores' worth of other work, or leave the text model out"
+REMEDY = "use a faster computer, or leave the text model out"
 """What to do where second estimates take longer than speech."""
 
 
