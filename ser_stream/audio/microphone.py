@@ -126,10 +126,7 @@ class Microphone:
         for attempt in itertools.count():
             at_once = False
             try:
-                if attempt > 0:
-                    rescan()
-                device = find_device(self._device)
-                stream = self._open(device)
+                device, stream = self._open(again=attempt > 0)
             except InputError as error:
                 if attempt == 0 and not self.waits:
                     raise
@@ -203,16 +200,27 @@ class Microphone:
                 return False
         return True
 
-    def _open(self, device: Device) -> Any:
-        """Return a running stream of the device, with as many channels as possible.
+    def _open(self, again: bool) -> tuple[Device, Any]:
+        """Return the device and a running stream of it, with as many channels as possible.
+
+        Args:
+            again: PortAudio is restarted first, so that it sees the devices that there are now.
 
         Raises:
-            InputError: the device cannot be opened, or its sound server does not respond.
+            InputError: the device is missing or cannot be opened, or its sound server does not
+                respond.
         """
+
+        def find_and_open() -> tuple[Device, Any]:
+            if again:
+                rescan()
+            device = find_device(self._device)
+            return device, self._opened(device)
+
         return run_call(
-            lambda: self._opened(device),
-            on_slow=lambda error: self._note_loss(f"microphone {device.name!r}: {error}"),
-            discard=lambda stream: stream.close(),
+            find_and_open,
+            on_slow=lambda error: self._note_loss(f"{self.name}: {error}"),
+            discard=lambda opened: opened[1].close(),
             ended=self._closed,
         )
 

@@ -241,7 +241,7 @@ def test_a_sound_server_that_does_not_respond_at_the_start_is_an_error(name):
         process = start(program, name, env=server.env)
         _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2, err
-    assert "ser-stream: the sound server does not respond: no answer for 1 s\n" in err
+    assert "the sound server does not respond: no answer for 1 s" in err
     assert "ser-stream: error: PortAudio: the sound server does not respond; is it stopped?" in err
     assert "Traceback" not in err
 
