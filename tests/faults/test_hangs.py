@@ -9,7 +9,6 @@ import dataclasses
 import gc
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from command import estimates
 from faulty import FaultyNetwork, HangingNetwork
 from paths import ROOT
 from pulse import PulseServer
+from ros_graph import ENVIRONMENT
 from ser_stream import cli
 from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
@@ -29,6 +29,7 @@ from ser_stream.stream import guarded, opening
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.waiting import MAX_WAITING_TURNS
 from sources import Hurried
+from supervisor import supervisor
 
 PATIENCE_S = 120.0
 """For what is certain to come; only a failing test waits so long."""
@@ -53,10 +54,11 @@ FAILS = "FaultyNetwork(network, scores=lambda n: n >= 3, error=RuntimeError('GPU
 
 
 def start(program, *arguments, env=None):
-    paths = [str(ROOT), str(ROOT / "tests" / "support")]
+    env = env or os.environ
+    paths = [str(ROOT), str(ROOT / "tests" / "support"), env.get("PYTHONPATH", "")]
     return subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)],
-        env=(env or os.environ) | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+        env=env | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -130,6 +132,18 @@ def test_a_live_stream_whose_network_cannot_be_revived_ends_with_code_1(
     err = capfd.readouterr().err
     (line,) = [line for line in err.splitlines() if "error:" in line]
     assert "model tiny: RuntimeError: lost; 2 estimates in a row were withheld" in line
+
+
+@pytest.mark.ros
+def test_inference_that_hangs_ends_the_node(speech_path):
+    program = PROGRAM.format(double=HANGS).replace("cli.main(sys.argv[1:])", "main.main()")
+    parameters = {"source": "file", "file": speech_path, "model": "tiny"}
+    arguments = [each for item in parameters.items() for each in ("-p", "{}:={}".format(*item))]
+    program = program.replace("from ser_stream import cli", "from ser_stream.ros import main")
+    process = start(program, "--ros-args", *arguments, env=os.environ | ENVIRONMENT)
+    out, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1, err
+    assert "inference hangs: no result for 2 s: ending" in out + err
 
 
 # Inference that falls behind
@@ -360,25 +374,6 @@ def test_a_push_from_another_thread_during_a_push_is_refused(monkeypatch, speech
 
 
 # systemd
-
-
-@contextlib.contextmanager
-def supervisor(path):
-    """Receive what a program with these variables tells its supervisor: the variables, a list."""
-    received = []
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.bind(str(path))
-
-        def receive():
-            while (message := notify.recv(4096).decode()) != "END":
-                received.append(message)
-
-        receiving = threading.Thread(target=receive, daemon=True)
-        receiving.start()
-        yield {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "200000"}, received
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
-            own.sendto(b"END", str(path))
-        receiving.join(PATIENCE_S)
 
 
 def test_a_supervisor_is_told_that_the_program_is_ready_and_alive_and_ends(speech_path, tmp_path):
