@@ -162,7 +162,7 @@ def _listen(arguments: argparse.Namespace) -> int:
             dds.on_model(recognizer.info.name)
         tally = _Tally(failed)
         view = _view(arguments.json, recognizer, several=len(arguments.input or ()) > 1)
-        supervision = Supervision(view)
+        supervision = Supervision(view, live=not arguments.input)
         outputs = [*published, view, supervision]
         with (
             contextlib.suppress(KeyboardInterrupt),
@@ -191,7 +191,8 @@ def _asr_settings(arguments: argparse.Namespace) -> AsrSettings:
         grammar=arguments.grammar or "",
     )
     # Live recognition goes on where the model, the language or the grammar cannot be used.
-    check_settings(settings) if arguments.input else check_backend(settings)
+    check = check_settings if arguments.input else check_backend
+    check(settings)
     return settings
 
 

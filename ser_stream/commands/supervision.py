@@ -12,7 +12,7 @@ from ser_stream.commands.shared import print_error
 from ser_stream.errors import InputError
 from ser_stream.outputs.base import Output
 from ser_stream.stream.status import StreamStatus
-from ser_stream.stream.watchdog import INFERENCE_FAILED, InferenceWatchdog
+from ser_stream.stream.watchdog import INFERENCE_FAILED, CaptureWatchdog, InferenceWatchdog
 from ser_stream.systemd import SystemdNotifier
 from ser_stream.units import Seconds
 
@@ -25,11 +25,13 @@ class Supervision(Output):
 
     Args:
         view: the output that owns the terminal.
+        live: whether sound comes at its own pace.
     """
 
-    def __init__(self, view: Output) -> None:
+    def __init__(self, view: Output, live: bool) -> None:
         self._view = view
         self._watchdog = InferenceWatchdog()
+        self._capture = CaptureWatchdog() if live else None
         self._systemd = SystemdNotifier()
         self._source = ""
 
@@ -46,7 +48,8 @@ class Supervision(Output):
             self._end(self._watchdog.message)
         problem = status.source or status.inference
         state = f"{self._source}: {problem or 'listening'}, {status.windows} windows"
-        self._systemd.update(state, alive=True)
+        alive = self._capture is None or self._capture.update(status)
+        self._systemd.update(state, alive)
 
     def _end(self, reason: str) -> NoReturn:
         """End the process at once: a thread that hangs cannot be ended."""

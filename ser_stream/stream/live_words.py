@@ -261,9 +261,8 @@ class LiveWordFusion:
         with self._changed:
             if result.final:
                 turn.words_done, turn.second = True, second
-            late = turn.released
-            if second is not None and (late or not result.final):
-                self._ready.append(second.estimate(decisive=not late, late=late))
+            if second is not None and (turn.released or not result.final):
+                self._ready.append(second.estimate(decisive=not turn.released, late=turn.late))
             elif result.final and words and turn.late and turn.end is not None:
                 # Who reads estimates alone, such as JSON lines, gets the words by this one.
                 self._ready.append(turn.end.estimate(dicts_of(words), decisive=False, late=True))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from ser_stream.stream.session import late
+from ser_stream.stream.status import StreamStatus
 from ser_stream.units import Seconds
 
 logger = logging.getLogger("ser_stream")
@@ -20,6 +21,9 @@ INFERENCE_TIMEOUT_S: Seconds = 10.0
 
 INFERENCE_FAILED = 1
 """Exit code of a process whose inference hangs or fails: its supervisor starts a new one."""
+
+CAPTURE_TIMEOUT_S: Seconds = 10.0
+"""A live source that gives no sound reports why well within this time."""
 
 LONGEST_PERIOD_S: Seconds = 1.0
 """Time between two looks at inference; where it is longer, the process was stopped meanwhile."""
@@ -92,3 +96,22 @@ class InferenceWatchdog:
         is_new = not self.message
         self.message = f"inference hangs: no result for {running_s:.0f} s"
         return is_new
+
+
+class CaptureWatchdog:
+    """Detects that the thread that captures live sound hangs: no sound, and no report why.
+
+    Args:
+        clock: monotonic time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], Seconds] = time.monotonic) -> None:
+        self._clock = clock
+        self._alive_at_s = clock()
+        self._position_s: Seconds = 0.0
+
+    def update(self, status: StreamStatus) -> bool:
+        """Take the state of the stream into account; return whether capture goes on."""
+        if status.position_s != self._position_s or status.source:
+            self._position_s, self._alive_at_s = status.position_s, self._clock()
+        return self._clock() - self._alive_at_s <= CAPTURE_TIMEOUT_S

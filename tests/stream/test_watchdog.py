@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ser_stream.stream.watchdog import INFERENCE_TIMEOUT_S, InferenceWatchdog
+from ser_stream.stream.status import StreamStatus
+from ser_stream.stream.watchdog import (
+    CAPTURE_TIMEOUT_S,
+    INFERENCE_TIMEOUT_S,
+    CaptureWatchdog,
+    InferenceWatchdog,
+)
 
 
 class Watched:
@@ -52,3 +58,19 @@ def test_time_in_which_the_process_was_stopped_does_not_count(watched):
 
 def test_many_short_windows_are_no_hang(watched):
     assert not any(watched.look(0.1, 0.05) for _ in range(1000))
+
+
+def test_capture_is_alive_while_sound_comes_or_its_absence_is_reported():
+    now_s = [100.0]
+    watchdog = CaptureWatchdog(clock=lambda: now_s[0])
+
+    def alive(after_s, position_s, source=""):
+        now_s[0] += after_s
+        return watchdog.update(StreamStatus(position_s, source=source))
+
+    assert alive(CAPTURE_TIMEOUT_S, 0.0)
+    assert alive(0.1, 0.032)
+    assert not alive(CAPTURE_TIMEOUT_S + 0.1, 0.032)
+    assert alive(0.1, 0.032, source="microphone: unplugged")
+    assert alive(3600.0, 0.032, source="microphone: unplugged")
+    assert alive(0.1, 0.064)
