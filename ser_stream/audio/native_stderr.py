@@ -11,32 +11,46 @@ _STDERR = 2
 NOISE = ("Expression '", "ALSA lib ", "PaAlsaStream")
 """Prefixes of the lines in which PortAudio and ALSA report a lost device; the log says so too."""
 
+_lock = threading.Lock()
+"""Held while file descriptor 2 refers to something else for a short call."""
+
 
 class SilentStderr:
     """A context in which everything that the process writes to file descriptor 2 is discarded.
 
-    It is for short calls, and for one at a time.
+    It is for short calls; those of other threads wait.
     """
 
     def __init__(self) -> None:
         self._before: int | None = None
+        self._state_lock = threading.Lock()
+        self._silent = False
 
     def __enter__(self) -> SilentStderr:
+        _lock.acquire()
+        self._silent = True
         with contextlib.suppress(OSError):  # it is closed, as in daemons
             self._before = os.dup(_STDERR)
         _point_at(os.open(os.devnull, os.O_WRONLY))
         return self
 
     def show_again(self) -> None:
-        """Discard nothing any more: the call has turned out to be long."""
-        before = self._before
-        if before is not None:
-            os.dup2(before, _STDERR)
+        """Discard nothing any more: the call has turned out to be long. Called from any thread."""
+        with self._state_lock:
+            if self._silent and self._before is not None:
+                os.dup2(self._before, _STDERR)
+            self._let_others()
 
     def __exit__(self, *_: object) -> None:
-        # Also after `show_again`: the library may itself have redirected and restored it meanwhile.
-        before, self._before = self._before, None
-        _restore(before)
+        with self._state_lock:
+            # Also after `show_again`: the library may have redirected and restored it meanwhile.
+            _restore(self._before)
+            self._let_others()
+
+    def _let_others(self) -> None:
+        if self._silent:
+            self._silent = False
+            _lock.release()
 
 
 @contextlib.contextmanager
