@@ -130,6 +130,10 @@ class EmotionEstimate:
             weight as the mean over the network's heads. Weights of each kind sum to 1.
         decisive: whether this is the one estimate that represents its turn: the estimate by sound
             and words if it was in time and does not abstain. Not in the JSON.
+        late: whether the words came after an estimate of the turn had been published without them:
+            this one follows it, for the words. In the JSON where it is true.
+        asr_error: why speech recognition, which is to run, gave no words for this estimate; "" for
+            no problem. In the JSON where there is one.
     """
 
     turn: int
@@ -149,6 +153,8 @@ class EmotionEstimate:
     latency_ms: float
     words: tuple[dict[str, Any], ...] = ()
     decisive: bool = True
+    late: bool = False
+    asr_error: str = ""
 
     @property
     def abstains(self) -> bool:
@@ -159,6 +165,9 @@ class EmotionEstimate:
         """Return one line of JSON: the attributes in the order above, numbers rounded."""
         fields = dataclasses.asdict(self)
         del fields["decisive"]
+        for name in ("late", "asr_error"):
+            if not fields[name]:
+                del fields[name]
         for name, digits in _JSON_DIGITS.items():
             fields[name] = round(fields[name], digits)
         fields["scores"] = {label: round(p, 4) for label, p in self.scores.items()}

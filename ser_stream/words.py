@@ -53,6 +53,8 @@ class Speech:
         start_s, end_s: the time span that was recognised, from the beginning of the turn.
         latency_ms: milliseconds from the capture of the last sample to these words.
         language: code of the language, where the recogniser says it; else "".
+        late: whether the words came after the estimate of their turn had been published without
+            them.
     """
 
     words: tuple[Word, ...]
@@ -62,6 +64,7 @@ class Speech:
     end_s: Seconds
     latency_ms: float
     language: str = ""
+    late: bool = False
 
     @property
     def text(self) -> str:

@@ -39,6 +39,7 @@ LAYERS = (
     {"features", "audio"},
     {
         "emotion",
+        "systemd",
         "words",
         "errors",
         "extras",
@@ -95,6 +96,8 @@ WITHOUT_A_MODULE = {
     "faults/test_termination.py": "every end of a process",
     "faults/test_lost_sound.py": "what is said of sound that a microphone loses",
     "faults/test_recordings.py": "damaged recordings in all commands",
+    "faults/test_asr_errors.py": "speech recognition that cannot be used, or dies",
+    "faults/test_hangs.py": "inference and sound servers that hang, from end to end",
     "golden/test_golden.py": "estimates of the program from end to end",
     "ros/test_launch.py": "the launch files and the built package",
     "ros/test_node_audio.py": "the audio of ros/node.py, apart for its length",

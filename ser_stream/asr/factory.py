@@ -17,11 +17,11 @@ from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
 
 
-def check_settings(settings: AsrSettings) -> None:
-    """Check everything that needs no import and no loading.
+def check_backend(settings: AsrSettings) -> None:
+    """Check that there is such a recogniser.
 
     Raises:
-        InputError: the backend is unknown, its package is missing, or it does not take a setting.
+        InputError: the backend is unknown, or its package is missing.
     """
     if ":" in settings.backend or settings.backend == NONE:
         return
@@ -31,6 +31,15 @@ def check_settings(settings: AsrSettings) -> None:
             "of a function that returns a recogniser"
         )
     require_extra(f"asr {settings.backend}", settings.backend)
+
+
+def check_settings(settings: AsrSettings) -> None:
+    """Check everything that needs no import and no loading.
+
+    Raises:
+        InputError: see `check_backend`; or the recogniser does not take a setting.
+    """
+    check_backend(settings)
     if settings.backend == POCKETSPHINX:
         if settings.language_code not in ("", "en"):
             raise InputError(f"asr language: found {settings.language!r}; pocketsphinx has only en")
@@ -38,7 +47,7 @@ def check_settings(settings: AsrSettings) -> None:
             raise InputError(f"asr model: found {settings.model!r}; pocketsphinx has only its own")
         if settings.grammar:
             find_grammar(settings.grammar)
-    elif settings.grammar:
+    elif settings.backend == FASTER_WHISPER and settings.grammar:
         raise InputError(f"asr grammar: found {settings.grammar}; only pocketsphinx takes one")
 
 

@@ -67,10 +67,11 @@ class FasterWhisper:
                 )
             # Missing CUDA libraries show only when they are used.
             self._model.encode(self._model.feature_extractor(np.zeros(SAMPLE_RATE_HZ, np.float32)))
-        except (RuntimeError, ValueError) as error:
+        except Exception as error:  # of types that CTranslate2 and tokenizers do not export
+            reason = " ".join(str(error).split()) or repr(error)
             raise InputError(
                 f"asr model {folder}: cannot be used on device {settings.device!r} with compute "
-                f"type {settings.compute_type!r}: {error}"
+                f"type {settings.compute_type!r}: {reason}"
             ) from error
         self.language = ""
         self._language = settings.language_code or None

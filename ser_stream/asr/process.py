@@ -33,6 +33,10 @@ class NoAnswer(ProcessFailed):
     """The process did not answer in time and was killed: it hangs, or is far too slow."""
 
 
+class RecognizerRefused(ProcessFailed):
+    """The recogniser cannot be loaded: its model, language or grammar cannot be used."""
+
+
 class RecognizerProcess:
     """A speech recognition process, usable when `wait_until_ready` has returned.
 
@@ -82,8 +86,8 @@ class RecognizerProcess:
                 continue
 
     def wait_until_ready(self, within: Seconds) -> None:
-        """Wait until the recogniser is loaded. Raises ProcessFailed."""
-        self._request(self._settings, within)
+        """Wait until the recogniser is loaded. Raises ProcessFailed, or RecognizerRefused."""
+        self._request(self._settings, within, refusal=RecognizerRefused)
 
     def recognize(
         self, samples: np.ndarray, start_s: Seconds, within: Seconds
@@ -95,10 +99,15 @@ class RecognizerProcess:
         _, words, language, took_s = self._request((samples, start_s), within)
         return words, language, took_s
 
-    def _request(self, message: object, within: Seconds) -> tuple:
+    def _request(
+        self, message: object, within: Seconds, refusal: type[ProcessFailed] = ProcessFailed
+    ) -> tuple:
         """Send the message and wait for its reply; kill the process after the deadline.
 
         Killing ends the wait even where the process does not read its messages.
+
+        Args:
+            refusal: raised where the process replies that it has failed.
         """
         late = threading.Event()
 
@@ -122,7 +131,7 @@ class RecognizerProcess:
         finally:
             deadline.cancel()
         if reply[0] == FAILED:
-            raise ProcessFailed(reply[1])
+            raise refusal(reply[1])
         return reply
 
     def exit_reason(self) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Hashable
 
 from ser_stream.words import Word
 
-STARTING, READY, SLOW, RESTARTING, CLOSED = "starting", "ready", "slow", "restarting", "closed"
+STARTING, READY, SLOW, CLOSED = "starting", "ready", "slow", "closed"
+RESTARTING, UNUSABLE = "restarting", "unusable"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +40,10 @@ class AsrStatus:
     """The state of speech recognition.
 
     Attributes:
-        state: "starting", "ready", "slow" (results are late), "restarting", or "closed".
-        reason: why it is slow, restarting or not ready yet; "" when all is well.
+        state: "starting", "ready", "slow" (results are late), "restarting" (the process has died),
+            "unusable" (its model, language or grammar cannot be used; that is tried again), or
+            "closed".
+        reason: why it is slow, restarting, unusable or not ready yet; "" when all is well.
         rtf: real-time factor of recent passes, above 1 where recognition is slower than speech; 0
             where it is not known.
         restarts: number of times that the process was started again.
@@ -52,3 +55,8 @@ class AsrStatus:
     rtf: float = 0.0
     restarts: int = 0
     skipped: int = 0
+
+    @property
+    def error(self) -> str:
+        """Why there are no words at present, as a line for people; "" where there may be some."""
+        return self.reason if self.state in (RESTARTING, UNUSABLE) else ""

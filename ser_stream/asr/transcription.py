@@ -9,6 +9,7 @@ import numpy as np
 
 from ser_stream.asr.base import SpeechRecognizer
 from ser_stream.audio.speech import speech_span, turn_spans
+from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word
 
@@ -36,10 +37,17 @@ def transcribe(samples: np.ndarray, recognizer: SpeechRecognizer) -> Iterator[Sp
     """Yield the turns of samples (n,) float32 at 16 kHz, each recognised as a whole.
 
     Turns without recognised words are included.
+
+    Raises:
+        InputError: the recogniser fails, after the turns before.
     """
     for start, end in turn_spans(samples):
         start_s = start / SAMPLE_RATE_HZ
-        words = recognizer.recognize(samples[start:end], start_s)
+        try:
+            words = recognizer.recognize(samples[start:end], start_s)
+        except Exception as error:  # of whatever type the recogniser raises
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InputError(f"speech recognition failed at {start_s:.1f} s: {reason}") from error
         yield SpokenTurn(start_s, end / SAMPLE_RATE_HZ, words)
 
 

@@ -20,12 +20,13 @@ import numpy as np
 
 from ser_stream.asr.agreement import LocalAgreement
 from ser_stream.asr.base import NONE, AsrSettings, remedy
-from ser_stream.asr.factory import check_settings
+from ser_stream.asr.factory import check_backend
 from ser_stream.asr.pace import Pace
 from ser_stream.asr.process import (
     NoAnswer,
     ProcessFailed,
     RecognizerProcess,
+    RecognizerRefused,
     RequestNotReceived,
 )
 from ser_stream.asr.results import (
@@ -34,9 +35,11 @@ from ser_stream.asr.results import (
     RESTARTING,
     SLOW,
     STARTING,
+    UNUSABLE,
     AsrResult,
     AsrStatus,
 )
+from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word
 
@@ -50,6 +53,8 @@ MAX_BACKOFF_S: Seconds = 30.0
 """Longest pause before the process is started again."""
 ON_TIME_TURNS = 3
 """Whole turns to recognise in a row before recognition keeps up again, after one was dropped."""
+MAX_FAILED_STARTS = 2
+"""Processes that may die in a row before a recording is not read any more."""
 MAX_RESULTS = 256
 """Results that are kept until `poll`; beyond that the oldest are dropped."""
 
@@ -84,13 +89,13 @@ class AsrWorker:
             answers a request.
 
     Raises:
-        InputError: see `check_settings`. Errors of loading, such as a missing model, are reported
-            in `status`; loading is retried, since a network may come back.
+        InputError: see `check_backend`. A model, language or grammar that cannot be used is
+            reported in `status`; loading is retried, since a network or a file may come back.
         ValueError: the backend is "none".
     """
 
     def __init__(self, settings: AsrSettings, deadline_s: Seconds = 20.0, backoff_s: Seconds = 0.5):
-        check_settings(settings)
+        check_backend(settings)
         if settings.backend == NONE:
             raise ValueError("asr: the backend is none: there is nothing to run")
         self._settings = settings
@@ -163,6 +168,20 @@ class AsrWorker:
             self._results.clear()
             return results
 
+    def wait_until_ready(self, stopping: threading.Event) -> None:
+        """Wait until the recogniser is loaded, until `stopping` is set, or until `close`.
+
+        Raises:
+            InputError: its model, language or grammar cannot be used, or its process dies.
+        """
+        with self._changed:
+            while self._state in (STARTING, RESTARTING) and not stopping.is_set():
+                if self._failures >= MAX_FAILED_STARTS:
+                    break
+                self._changed.wait(0.1)
+            if self._state in (RESTARTING, UNUSABLE):
+                raise InputError(f"speech recognition: {self._reason}")
+
     @property
     def status(self) -> AsrStatus:
         """The current state. May be read from any thread."""
@@ -192,27 +211,31 @@ class AsrWorker:
     def _run(self) -> None:
         """Run one process after the other until the worker is closed; the worker's thread."""
         while True:
+            state, reason = RESTARTING, ""
             try:
                 self._use_one_process()
-                reason = ""
+            except RecognizerRefused as error:
+                state, reason = UNUSABLE, str(error)
             except Exception as error:  # reported in `status`; the thread continues
                 reason = str(error) if isinstance(error, ProcessFailed) else repr(error)
             with self._changed:
                 if self._state == CLOSED:
                     return
-                pause_s = self._note_failure(reason)
+                pause_s = self._note_failure(state, reason)
                 self._changed.wait_for(lambda: self._state == CLOSED, pause_s)
                 self._restarts += 1
 
-    def _note_failure(self, reason: str) -> Seconds:
+    def _note_failure(self, state: str, reason: str) -> Seconds:
         """Report that the process has failed; return the pause before the next one starts."""
         repeated = self._failures > 0 and reason == self._reason
-        self._state, self._reason = RESTARTING, reason
+        self._state, self._reason = state, reason
         lost, self._in_progress = self._in_progress, None
         self._give_up(lost, reason)
         self._failures += 1
+        self._changed.notify_all()
         pause_s = min(MAX_BACKOFF_S, self._backoff_s * 2 ** (self._failures - 1))
-        level = logging.DEBUG if repeated else logging.WARNING
+        # Who reads a recording raises a refusal, and a live stream logs it.
+        level = logging.DEBUG if repeated or state == UNUSABLE else logging.WARNING
         log.log(level, "speech recognition: %s; starts again in %.1f s", reason, pause_s)
         return pause_s
 
@@ -233,6 +256,7 @@ class AsrWorker:
                 if self._state == CLOSED:
                     return
                 self._state = READY
+                self._changed.notify_all()
             while (request := self._next_request(process)) is not None:
                 self._answer(request, process)
         finally:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
-import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
-from ser_stream.audio.native_stderr import redirect_native_stderr
+from ser_stream.audio.portaudio import load_portaudio, run_call
 from ser_stream.errors import InputError
-
-log = logging.getLogger("ser_stream.audio")
-
 
 NO_DEVICE = (
     "no microphone found. In a container, pass the sound cards (--device /dev/snd) or PulseAudio's "
@@ -49,8 +43,12 @@ def list_devices() -> list[Device]:
     PortAudio looks for devices when it starts; `rescan` finds those plugged in later.
 
     Raises:
-        InputError: PortAudio is not installed or cannot be started.
+        InputError: PortAudio is not installed, cannot be started or does not respond.
     """
+    return run_call(_listed)
+
+
+def _listed() -> list[Device]:
     sounddevice = load_portaudio()
     default = sounddevice.default.device[0]
     host_apis = sounddevice.query_hostapis()
@@ -99,42 +97,25 @@ def find_device(query: str | int | None = None) -> Device:
     return found[0]
 
 
-def load_portaudio() -> ModuleType:
-    """Import sounddevice, which starts PortAudio.
-
-    Raises:
-        InputError: that fails; the message says what to install.
-    """
-    try:
-        with redirect_native_stderr():
-            import sounddevice
-    except ImportError as error:
-        raise InputError("no Python package sounddevice: pip install sounddevice") from error
-    except OSError as error:  # raised by sounddevice where the library is missing
-        raise InputError("no PortAudio library: apt install libportaudio2") from error
-    except Exception as error:  # sounddevice.PortAudioError, which cannot be named yet
-        raise InputError(f"PortAudio cannot be started: {error}") from error
-    with suppress(OSError):  # not Linux
-        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_log_alsa)
-    return sounddevice
-
-
 def rescan() -> None:
     """Let PortAudio look for devices again.
 
     It does so only when it starts, so it is stopped first, which ends all streams of this process.
 
     Raises:
-        InputError: PortAudio cannot be started again.
+        InputError: PortAudio cannot be started again, or does not respond.
     """
+    run_call(_restart)
+
+
+def _restart() -> None:
     sounddevice = load_portaudio()
-    with redirect_native_stderr():
-        with suppress(sounddevice.PortAudioError):  # not running, where its last start failed
-            sounddevice._terminate()
-        try:
-            sounddevice._initialize()
-        except sounddevice.PortAudioError as error:
-            raise InputError(f"PortAudio cannot be started: {error}") from error
+    with suppress(sounddevice.PortAudioError):  # not running, where its last start failed
+        sounddevice._terminate()
+    try:
+        sounddevice._initialize()
+    except sounddevice.PortAudioError as error:
+        raise InputError(f"PortAudio cannot be started: {error}") from error
 
 
 def sound_cards() -> str:
@@ -143,12 +124,3 @@ def sound_cards() -> str:
         return Path("/proc/asound/cards").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-@ctypes.CFUNCTYPE(
-    None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
-)
-def _log_alsa(file: bytes, line: int, function: bytes, error: int, text: bytes) -> None:
-    """Log ALSA's messages, mostly overruns, which it would write to the terminal."""
-    # ctypes cannot access the variable arguments that belong into the text.
-    log.debug("ALSA, %s: %s", function.decode(), text.decode())

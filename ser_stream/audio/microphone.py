@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import logging
 import queue
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,8 +14,14 @@ from types import ModuleType
 from typing import Any
 
 from ser_stream.audio.block import AUTO, MAX_CHANNELS, MIX, AudioBlock, Channel
-from ser_stream.audio.devices import Device, find_device, load_portaudio, rescan, sound_cards
-from ser_stream.audio.native_stderr import redirect_native_stderr
+from ser_stream.audio.devices import Device, find_device, rescan, sound_cards
+from ser_stream.audio.portaudio import (
+    NOT_RESPONDING,
+    PortAudioCall,
+    load_portaudio,
+    run_call,
+    start_call,
+)
 from ser_stream.errors import InputError
 from ser_stream.units import Seconds
 
@@ -25,6 +32,13 @@ MAX_PENDING_S: Seconds = 10.0
 
 SILENT_CALLBACK_S: Seconds = 3.0
 """Time without a block after which the device is lost. PulseAudio's first may take 2 s."""
+
+LINGER_S: Seconds = 7.0
+"""Further time that a device without blocks stays open where PortAudio calls it active. A server
+that was stopped for a moment goes on with the same stream at once; a new one takes 2 s."""
+
+CLOSE_S: Seconds = 1.0
+"""A device that takes longer to be closed is reported: its sound server does not respond."""
 
 FREQUENT_RETRY_S: Seconds = 60.0
 """Time after a loss during which the device is looked for every `reopen_every_s`."""
@@ -49,6 +63,9 @@ class Microphone:
     `RARE_RETRY_EVERY_S`, and when the kernel's list of sound cards changes: each attempt leaks
     13 KiB in PortAudio or below. An attempt restarts PortAudio, which ends every other stream of
     this process: use one Microphone.
+
+    A sound server that stops responding is reported like a lost device, within 5 s. Nothing waits
+    for it for ever: when it responds again, the device is opened anew.
 
     With PulseAudio or PipeWire there is one device ("default" or "pulse"), and the server selects
     its source; the environment variable PULSE_SOURCE names another (`pactl list short sources`).
@@ -109,26 +126,26 @@ class Microphone:
         """
         self._started = time.monotonic()
         for attempt in itertools.count():
+            at_once = False
             try:
-                if attempt > 0:
-                    rescan()
-                device = find_device(self._device)
-                stream = self._open(device)
+                device, stream = self._open(again=attempt > 0)
             except InputError as error:
                 if attempt == 0 and not self.waits:
                     raise
                 self._note_loss(str(error))
             else:
                 try:
-                    yield from self._capture(device)
-                finally:
-                    self.connected = False
-                    with redirect_native_stderr():
-                        stream.close()
-                if not self._closed.is_set():
-                    self._note_loss(f"microphone {device.name!r}: delivers no more sound")
-                    yield None
-            if self._closed_before_next_attempt():
+                    yield from self._capture(device, stream)
+                    if not self._closed.is_set():
+                        self._note_loss(f"microphone {device.name!r}: delivers no more sound")
+                        yield None
+                except BaseException:  # the reader has ended; nobody waits for the sound server
+                    self._release(stream, CLOSE_S)
+                    raise
+                at_once = self._release_patiently(stream, device)
+            if not at_once and self._closed_before_next_attempt():
+                return
+            if self._closed.is_set():
                 return
 
     def close(self) -> None:
@@ -136,39 +153,92 @@ class Microphone:
         self._closed.set()
         self._pending.put(None)
 
-    def _capture(self, device: Device) -> Iterator[AudioBlock]:
-        """Yield blocks until the stream ends, fails or is closed."""
+    def _capture(self, device: Device, stream: Any) -> Iterator[AudioBlock | None]:
+        """Yield blocks until the stream ends, fails or is closed; None where they stay away."""
         pending = self._pending
+        patience_s = SILENT_CALLBACK_S
         while not self._closed.is_set():
             try:
-                block = pending.get(timeout=SILENT_CALLBACK_S)
+                block = pending.get(timeout=patience_s)
             except queue.Empty:
-                return
+                if patience_s == LINGER_S or not stream.active:
+                    return
+                patience_s = LINGER_S
+                self._note_loss(
+                    f"microphone {device.name!r}: no sound for {SILENT_CALLBACK_S:g} s; the sound "
+                    "server may not respond"
+                )
+                yield None
+                continue
             if block is None:
                 return
             if not self.connected:
                 self._note_connection(device)
+                patience_s = SILENT_CALLBACK_S
             yield block
 
-    def _open(self, device: Device) -> Any:
-        """Return a running stream of the device, with as many channels as possible.
+    def _release(self, stream: Any, within_s: Seconds) -> PortAudioCall[None]:
+        """Begin to close a stream, and wait for it, but not long."""
+        self.connected = False
+        closing: PortAudioCall[None] = start_call(stream.close)
+        if not sys.is_finalizing():  # no other thread runs any more then
+            closing.wait(within_s)
+        return closing
+
+    def _release_patiently(self, stream: Any, device: Device) -> bool:
+        """Close a stream, and wait until that has been done, or until `close()`.
+
+        Returns:
+            Whether it was long held up by a sound server that did not respond, and now responds.
+        """
+        closing = self._release(stream, CLOSE_S)
+        if closing.wait(0.0):
+            return False
+        if not self._closed.is_set():
+            self.last_error = f"microphone {device.name!r}: {NOT_RESPONDING}"
+            log.warning("%s; waiting for it", self.last_error)
+        while not closing.wait(0.1):
+            if self._closed.is_set():
+                return False
+        return True
+
+    def _open(self, again: bool) -> tuple[Device, Any]:
+        """Return the device and a running stream of it, with as many channels as possible.
+
+        Args:
+            again: PortAudio is restarted first, so that it sees the devices that there are now.
 
         Raises:
-            InputError: the device cannot be opened.
+            InputError: the device is missing or cannot be opened, or its sound server does not
+                respond.
         """
+
+        def find_and_open() -> tuple[Device, Any]:
+            if again:
+                rescan()
+            device = find_device(self._device)
+            return device, self._opened(device)
+
+        return run_call(
+            find_and_open,
+            on_slow=lambda error: self._note_loss(f"{self.name}: {error}"),
+            discard=lambda opened: opened[1].close(),
+            ended=self._closed,
+        )
+
+    def _opened(self, device: Device) -> Any:
         sounddevice = load_portaudio()
         n_channels = channels_to_open(device, self._channel)
         for channels in sorted({n_channels, min(n_channels, 2), 1}, reverse=True):
             stream = None
-            with redirect_native_stderr():
-                try:
-                    stream = self._new_stream(sounddevice, device, channels)
-                    stream.start()
-                    return stream
-                except sounddevice.PortAudioError as failure:
-                    error = failure
-                    if stream is not None:
-                        stream.close()
+            try:
+                stream = self._new_stream(sounddevice, device, channels)
+                stream.start()
+                return stream
+            except sounddevice.PortAudioError as failure:
+                error = failure
+                if stream is not None:
+                    stream.close()
         raise InputError(f"microphone {device.name!r}: cannot be opened ({error})") from error
 
     def _new_stream(self, sounddevice: ModuleType, device: Device, channels: int) -> Any:
@@ -223,6 +293,7 @@ class Microphone:
             self.reconnects += 1
 
     def _note_loss(self, error: str) -> None:
+        self.connected = False
         self.last_error = error
         if not self._loss_reported:  # once, not at every attempt
             self._loss_reported = True

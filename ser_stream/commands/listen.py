@@ -38,6 +38,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _listen(arguments: argparse.Namespace) -> int:
+    from ser_stream.commands.supervision import Supervision
+
     check_options(arguments)
     asr = asr_settings(arguments)
     # Before the model is loaded: unusable files are reported at once.
@@ -53,15 +55,19 @@ def _listen(arguments: argparse.Namespace) -> int:
         for dds in published:
             dds.on_model(recognizer.info.name)
         try:
-            with _view(arguments, recognizer) as view:
-                listening = Listening(recognizer, [*published, view], tally)
+            with (
+                _view(arguments, recognizer) as view,
+                Supervision(view, live=not arguments.input) as supervision,
+            ):
+                outputs = [*published, view, supervision]
+                listening = Listening(recognizer, outputs, tally, live=not arguments.input)
                 with termination.calling(listening.stop, at_worst=listening.end_outputs):
                     listening.run(sources)
         finally:
             print(tally.line(), file=sys.stderr)
     if termination.number is not None and not sources[0].live:  # the results are incomplete
         raise Terminated(termination.number)
-    return 2 if tally.failed else 0
+    return tally.exit_code
 
 
 def _recognizer(arguments: argparse.Namespace, asr: AsrSettings) -> Recognizer:

@@ -142,7 +142,7 @@ def asr_settings(arguments: argparse.Namespace) -> AsrSettings:
         InputError: an option goes with --asr, which is missing, or cannot be used.
     """
     from ser_stream.asr.base import AsrSettings
-    from ser_stream.asr.factory import check_settings
+    from ser_stream.asr.factory import check_backend, check_settings
 
     if not arguments.asr:
         for name in ("asr_model", "language", "grammar", "text_model"):
@@ -155,5 +155,7 @@ def asr_settings(arguments: argparse.Namespace) -> AsrSettings:
         language=arguments.language or "",
         grammar=arguments.grammar or "",
     )
-    check_settings(settings)
+    # Live recognition goes on where the model, the language or the grammar cannot be used.
+    check = check_settings if arguments.input else check_backend
+    check(settings)
     return settings

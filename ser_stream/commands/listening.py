@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ser_stream.commands.shared import print_error
 from ser_stream.commands.tally import Tally
 from ser_stream.emotion import UTTERANCE
-from ser_stream.errors import InputError
+from ser_stream.errors import InferenceError, InputError
 from ser_stream.units import Seconds
 
 if TYPE_CHECKING:  # imported in functions: --help must answer at once
@@ -28,12 +28,14 @@ class Listening:
     Args:
         outputs: receive the results, in this order.
         tally: counts the results.
+        live: whether the source is a microphone.
     """
 
-    def __init__(self, recognizer: Recognizer, outputs: list[Output], tally: Tally):
+    def __init__(self, recognizer: Recognizer, outputs: list[Output], tally: Tally, live: bool):
         self._recognizer = recognizer
         self._outputs = outputs
         self._tally = tally
+        self._live = live
         self._stopped = threading.Event()
         self._source: AudioSource | None = None
 
@@ -66,17 +68,26 @@ class Listening:
     def _recognise(self, source: AudioSource) -> None:
         for output in self._outputs:
             output.on_source(source.name)
+        asr_error = ""
         try:
+            if not self._live:
+                self._recognizer.wait_for_words()
             with contextlib.closing(self._recognizer.stream(source, self._on_speech)) as estimates:
                 for estimate in estimates:
+                    asr_error = estimate.asr_error or asr_error
                     whole_turn = estimate.trigger == UTTERANCE and estimate.decisive
                     self._tally.estimates += 1
                     self._tally.utterances += whole_turn
                     for output in self._outputs:
                         output.on_estimate(estimate)
+            if not self._live:
+                _check_complete(source.name, asr_error, self._recognizer.status.failed_windows)
         except InputError as error:  # the other files can still be used
             print_error(error)
             self._tally.failed = True
+        except InferenceError as error:
+            print_error(InputError(str(error)))
+            self._tally.failed, self._tally.must_restart = True, self._live
         finally:
             self._tally.add(self._recognizer.status)
 
@@ -113,3 +124,15 @@ class Listening:
             thread.join()
         if failures:
             raise failures[0]
+
+
+def _check_complete(name: str, asr_error: str, failed_windows: int) -> None:
+    """Check that nothing of a recording is missing.
+
+    Raises:
+        InputError: words of a turn, or estimates of windows.
+    """
+    if asr_error:
+        raise InputError(f"{name}: speech recognition: {asr_error}; words are missing")
+    if failed_windows:
+        raise InputError(f"{name}: the model failed in {failed_windows} windows; see above")

@@ -11,7 +11,8 @@ ALWAYS = {"skipped": "window skipped", "gaps": "gap"}
 """Count of `StreamStatus` -> what it counts; the closing line has these even where they are 0."""
 
 LOSSES = {
-    "failed_windows": "window without a finite answer",
+    "failed_windows": "window in which the model failed",
+    "dropped_turns": "turn dropped (the computer is too slow)",
     "bad_samples": "sample replaced by silence (NaN, infinite or absurdly large)",
     "dropped_blocks": "block dropped (the computer is too slow)",
     "overflows": "overflow of the microphone",
@@ -25,14 +26,23 @@ class Tally:
 
     Attributes:
         failed: whether an input could not be used, or not all of it.
+        must_restart: whether inference has failed in a way that a new process may mend.
         estimates, utterances: number of estimates; of those, decisive ones of whole turns.
     """
 
     def __init__(self, failed: bool) -> None:
         self.failed = failed
+        self.must_restart = False
         self.estimates = self.utterances = 0
         self._sound_s = 0.0
         self._counts = dict.fromkeys([*ALWAYS, *LOSSES], 0)
+
+    @property
+    def exit_code(self) -> int:
+        """0; 2 where an input cannot be used; 1 where a new process may help."""
+        if self.must_restart:
+            return 1
+        return 2 if self.failed else 0
 
     def add(self, status: StreamStatus) -> None:
         """Add a source that has ended."""

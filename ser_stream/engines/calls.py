@@ -9,7 +9,7 @@ collects the calls of many streams and answers those of the same shape as one ba
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +17,13 @@ import numpy as np
 from ser_stream.engines.base import Array, Network, Outputs, State
 
 T = TypeVar("T")
+
+MAX_REASON = 300
+"""Characters of an engine's error that are reported."""
+
+
+class NoAnswerError(Exception):
+    """The network gave no answer that can be used; the message says why, as a phrase."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,32 +67,66 @@ Asking = Generator[Call, Any, T]
 
 
 def answered(network: Network, asking: Asking[T]) -> T:
-    """Run a generator, answering each of its calls at once, and return its result."""
+    """Run a generator, answering each of its calls at once, and return its result.
+
+    Where the network fails at a call, `NoAnswerError` is raised inside the generator.
+    """
     try:
         call = next(asking)
         while True:
-            call = asking.send(answer(network, call))
+            call = proceed(asking, answer_together(network, [call])[0])
     except StopIteration as stop:
         return stop.value
 
 
+def proceed(asking: Asking[Any], answer: Answer | NoAnswerError) -> Call:
+    """Send a generator the answer of its call, or raise the failure in it; return the next call."""
+    if isinstance(answer, NoAnswerError):
+        return asking.throw(answer)
+    return asking.send(answer)
+
+
 def answer(network: Network, call: Call) -> Answer:
-    """Return the answer of one call."""
-    return answer_together(network, [call])[0]
+    """Return the answer of one call.
+
+    Raises:
+        NoAnswerError: the network failed.
+    """
+    found = answer_together(network, [call])[0]
+    if isinstance(found, NoAnswerError):
+        raise found
+    return found
 
 
-def answer_together(network: Network, calls: Sequence[Call]) -> list[Answer]:
-    """Return the answers of calls in their order; calls of the same shape run as one batch."""
+def answer_together(network: Network, calls: Sequence[Call]) -> list[Answer | NoAnswerError]:
+    """Return the answers of calls in their order; calls of the same shape run as one batch.
+
+    A batch at which the network fails is answered call by call, so that a call of one stream takes
+    no answer from the others. The answer of a call that fails alone, too, is the error.
+    """
     groups: dict[tuple[type, tuple[int, ...]], list[int]] = {}
     for place, call in enumerate(calls):
         array = call.frames if isinstance(call, Encode) else call.steps
         groups.setdefault((type(call), array.shape), []).append(place)
-    answers: dict[int, Answer] = {}
+    answers: dict[int, Answer | NoAnswerError] = {}
     for (kind, _), places in groups.items():
         members: list[Any] = [calls[place] for place in places]
         run = _encode_together if kind is Encode else _score_together
-        answers.update(zip(places, run(network, members), strict=True))
+        answers.update(zip(places, _tried(run, network, members), strict=True))
     return [answers[place] for place in range(len(calls))]
+
+
+def _tried(
+    run: Callable[[Network, Any], list[Answer]], network: Network, calls: Sequence[Any]
+) -> list[Answer | NoAnswerError]:
+    """Run a batch; where that fails, run its calls one by one."""
+    try:
+        return [*run(network, calls)]
+    except Exception as error:  # of whatever type the engine raises; reported with the window
+        if len(calls) == 1:
+            text = " ".join(str(error).split())[:MAX_REASON]
+            return [NoAnswerError(f"{type(error).__name__}: {text}")]
+    return [each for call in calls for each in _tried(run, network, [call])]
 
 
 def _encode_together(network: Network, calls: Sequence[Encode]) -> list[Answer]:

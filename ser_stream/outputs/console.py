@@ -194,14 +194,23 @@ def _scores_table(labels: tuple[str, ...], estimate: EmotionEstimate | None) -> 
 
 def _facts_line(estimate: EmotionEstimate | None, status: StreamStatus) -> Text:
     if estimate is None:
-        return Text("waiting for someone to speak", style="dim")
+        return _with_problem(Text("waiting for someone to speak", style="dim"), status)
     # The latency of a whole turn includes the pause that ended it, and is no measure of load.
     latency = f"latency {estimate.latency_ms:.1f} ms  " if estimate.trigger == INTERVAL else ""
     facts = f"{latency}estimates {status.windows}"
     if status.skipped:
         facts += f"  skipped {status.skipped}"
+    if status.dropped_turns:
+        facts += f"  dropped turns {status.dropped_turns}"
     if status.failed_windows:
         facts += f"  failed {status.failed_windows}"
     if status.gaps:
         facts += f"  gaps {status.gaps} ({status.gap_s:.1f} s)"
-    return Text(facts, style="dim")
+    return _with_problem(Text(facts, style="dim"), status)
+
+
+def _with_problem(line: Text, status: StreamStatus) -> Text:
+    """Append what is wrong with inference."""
+    if status.inference:
+        line.append(f"  inference: {status.inference}", style="bold red")
+    return _cut(line)

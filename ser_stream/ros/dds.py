@@ -75,7 +75,11 @@ class DdsPublisher(Output):
     ) -> None:
         topics = published_topics(asr=asr, text_model=text_model)
         self._transport = DdsTransport(domain_id(domain, os.environ), namespace, node_name, topics)
-        self._graph = GraphPublisher(self._transport, self._transport.node_name, language)
+        name = self._transport.node_name
+        # The program, which sees the same status, ends itself where inference hangs.
+        self._graph = GraphPublisher(
+            self._transport, name, language, on_inference_timeout=lambda message: None
+        )
         self._model = ""
         self._graph.on_end()
 

@@ -42,8 +42,8 @@ from ser_stream.ros.messages import (
     voice_topics,
 )
 from ser_stream.ros.stamps import MonotonicStamps, to_ns, to_stamp
-from ser_stream.ros.watchdog import InferenceWatchdog, ProblemLog
 from ser_stream.stream.status import StreamStatus
+from ser_stream.stream.watchdog import InferenceWatchdog, ProblemLog
 from ser_stream.units import Seconds
 from ser_stream.words import Speech
 
@@ -107,7 +107,7 @@ class GraphPublisher:
         language: language that is spoken, for `speech`; "": what speech recognition says.
         voice_id: publish under `/humans/voices/<voice_id>/` too; "" = do not.
         on_inference_timeout: called with an error message when inference is regarded as hung, after
-            the end of the stream was published.
+            the end of the stream and an error in diagnostics were published.
         clock: monotonic time in seconds.
 
     Raises:
@@ -140,7 +140,7 @@ class GraphPublisher:
         self._health = Health()
         self._next_diagnostics_s = clock()
         self._problems = ProblemLog()
-        self._watchdog = InferenceWatchdog(self._on_timeout)
+        self._watchdog = InferenceWatchdog(clock)
         self._on_inference_timeout = on_inference_timeout
 
     def on_source(
@@ -205,16 +205,22 @@ class GraphPublisher:
         """
         now_s = self._clock()
         with self._lock:
+            hangs = False
             if state.active and state.status is not None:
                 self._publish_flag(IS_SPEAKING, self._streaming and state.status.speaking)
                 problem = state.problem or state.status.source
                 self._problems.update(problem, now_s, self._source_name)
-                self._watchdog.update(state.status.scoring_s)
+                hangs = self._watchdog.update(state.status.scoring_s)
+            if hangs:
+                self.on_end()
+                self._next_diagnostics_s = now_s  # for the process may end below
             if now_s >= self._next_diagnostics_s:
                 self._publish_diagnostics(state)
                 self._next_diagnostics_s += DIAGNOSTICS_PERIOD_S
                 if self._next_diagnostics_s <= now_s:  # the process was stopped for a while
                     self._next_diagnostics_s = now_s + DIAGNOSTICS_PERIOD_S
+            if hangs:
+                self._on_inference_timeout(self._watchdog.message)
 
     def on_end(self) -> None:
         """End the stream, and publish that nobody speaks and that nothing is recognised or tracked.
@@ -231,10 +237,6 @@ class GraphPublisher:
     @property
     def _listening(self) -> bool:
         return self._streaming and self._enabled
-
-    def _on_timeout(self, message: str) -> None:
-        self.on_end()
-        self._on_inference_timeout(message)
 
     def _sound(self, result: EmotionEstimate | Speech, *kind: str) -> Sound:
         """The sound of a result; `kind` identifies the sequence of its stamps."""

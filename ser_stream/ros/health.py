@@ -102,6 +102,8 @@ class Health:
             "gaps (s)": f"{status.gap_s:.2f}",
             "bad samples": str(status.bad_samples),
             "failed windows": str(status.failed_windows),
+            "dropped turns": str(status.dropped_turns),
+            "inference": status.inference or "keeps up",
             "channel": "" if status.channel is None else str(status.channel),
             "dropped sound (s)": f"{status.dropped_s:.2f}",
             "dropped blocks": str(status.dropped_blocks),
@@ -125,9 +127,12 @@ def _losses(previous: StreamStatus, status: StreamStatus) -> tuple[int, str]:
     """Level and message for what was lost between two reports."""
     failed = status.failed_windows - previous.failed_windows
     if failed:
-        return ERROR, f"{failed} estimates withheld: the model's answer is NaN or infinite"
+        return ERROR, f"{failed} estimates withheld: the model fails; the log says how"
     counts = {
         "windows skipped (inference is slower than real time)": status.skipped - previous.skipped,
+        "turns dropped (inference is slower than real time)": (
+            status.dropped_turns - previous.dropped_turns
+        ),
         "gaps in the audio": status.gaps - previous.gaps,
         "samples that are NaN or infinite": status.bad_samples - previous.bad_samples,
         "blocks of sound dropped (the computer is too slow)": (
@@ -137,7 +142,9 @@ def _losses(previous: StreamStatus, status: StreamStatus) -> tuple[int, str]:
         "reconnects of the microphone": status.reconnects - previous.reconnects,
     }
     lost = [f"{count} {what}" for what, count in counts.items() if count]
-    return (WARN, ", ".join(lost)) if lost else (OK, "listening")
+    if lost:
+        return WARN, ", ".join(lost)
+    return (WARN, f"inference: {status.inference}") if status.inference else (OK, "listening")
 
 
 def asr_report(status: AsrStatus, text_error: str = "") -> Report:

@@ -38,6 +38,8 @@ from ser_stream.ros.rclpy_transport import LogForwarder, RclpyTransport
 from ser_stream.ros.security import explain_error
 from ser_stream.ros.single_stream import SingleStream
 from ser_stream.ros.transitions import current_state, refuse_impossible_transitions
+from ser_stream.stream.watchdog import INFERENCE_FAILED
+from ser_stream.systemd import SystemdNotifier
 
 START_ERRORS = (RuntimeError, ParameterException, TypeError)
 """What rclpy raises at the start: at arguments, parameter files, variables and keys of SROS2; at a
@@ -83,6 +85,7 @@ class EmotionNode(LifecycleNode):
         self._unconfigured = GraphPublisher(self._transport, self.get_fully_qualified_name())
         self._serving: SingleStream | Fleet | None = None  # while configured
         self._bond = Bond(self)
+        self._systemd = SystemdNotifier()
         self.add_on_set_parameters_callback(self._on_parameters)
         create_enable_service(self)
         # Simulated time may stand still; diagnostics and the watchdog must go on.
@@ -139,8 +142,13 @@ class EmotionNode(LifecycleNode):
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
+    def ready(self) -> None:
+        """Tell systemd that the node has started."""
+        self._systemd.ready()
+
     def close(self) -> None:
         """Stop and free everything, whatever the state of the node is."""
+        self._systemd.stopping()
         self._stop()
         self._free()
         self._bond.close()
@@ -168,7 +176,7 @@ class EmotionNode(LifecycleNode):
     def _end_process(self, reason: str) -> NoReturn:
         """End the process, so that launch starts it again: a hung thread cannot be ended."""
         self.get_logger().fatal(f"{reason}: ending")
-        os._exit(1)
+        os._exit(INFERENCE_FAILED)
 
     def _update(self) -> None:
         self._bond.update()
@@ -176,6 +184,12 @@ class EmotionNode(LifecycleNode):
             self._unconfigured.update(NodeState())
         else:
             self._serving.update()
+        self._systemd.update(self._state_text(), alive=True)  # the executor's thread goes on
+
+    def _state_text(self) -> str:
+        if self._serving is None:
+            return "not configured"
+        return f"{current_state(self)}, model {self._serving.model}"
 
     # Parameters
 
@@ -232,6 +246,7 @@ def main() -> int:
             if signal.getsignal(number) != signal.SIG_IGN:  # set by nohup
                 signal.signal(number, interrupt)
         node.start()
+        node.ready()
         while not interrupted.is_set():
             executor.spin_once()  # the node's timer ends it within 0.1 s
     except (KeyboardInterrupt, ExternalShutdownException):

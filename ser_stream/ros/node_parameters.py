@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ser_stream.asr.base import NONE, AsrSettings
+from ser_stream.asr.factory import check_settings
 from ser_stream.audio.block import Channel, parse_channel
 from ser_stream.errors import InputError
 from ser_stream.ros.audio_messages import AudioFormat
@@ -123,6 +124,7 @@ def open_recognizer(value: Values) -> tuple[Recognizer, str]:
     audio_alone = _settings_without_words(value)
     try:
         words = {"asr": asr_settings(value), "text_model": value("text_model")}
+        check_settings(words["asr"])  # the recogniser would only report it
         return Recognizer(audio_alone.replace(**words)), ""
     except InputError as error:
         with _named_as_parameters():  # raises the same error if it does not concern words

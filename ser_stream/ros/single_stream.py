@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -234,7 +235,8 @@ class SingleStream:
         estimates = 0
         try:
             for estimate in self._recognizer.stream(LoggedSource(source), self._graph.on_speech):
-                self._graph.on_estimate(estimate)
+                error = estimate.asr_error or self._asr_problem
+                self._graph.on_estimate(dataclasses.replace(estimate, asr_error=error))
                 estimates += 1
         except InputError as error:  # a file or channel that cannot be used: no retry changes it
             self._failure = str(error)

@@ -1,7 +1,8 @@
 """A network whose answers are checked while a stream runs, and that is opened again when it fails.
 
-A network gives NaN or infinite values where its memory was damaged, or a driver is at fault. Such
-an answer is withheld: it would name the first label, with a confidence that is no number.
+A network gives NaN or infinite values, or its engine raises an error, where its memory was damaged
+or a driver is at fault. The estimate is then withheld: of NaN it would name the first label, with a
+confidence that is no number.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ser_stream.engines.base import Array, Network, Outputs, State
-from ser_stream.errors import InputError
+from ser_stream.errors import InferenceError
 from ser_stream.features.base import StreamingFeatureConfig
 from ser_stream.models.framing import Framing
 from ser_stream.units import Seconds
@@ -22,9 +23,10 @@ from ser_stream.units import Seconds
 logger = logging.getLogger("ser_stream")
 
 FAILURES_BEFORE_RELOAD = 3
-"""Failed windows in a row, of all streams together, after which the model is opened again."""
+"""Failed windows in a row, of all streams together, after which the model is opened again. Where
+as many fail after that, recognition ends."""
 RELOAD_EVERY: Seconds = 60.0
-"""A model that still fails after it was opened again is opened once in this time."""
+"""A model that fails again within this time after it was opened again is given up."""
 
 
 class GuardedNetwork:
@@ -64,14 +66,18 @@ class GuardedNetwork:
         """See the protocol."""
         return self._network.score(steps, offset)
 
-    def note(self, finite: bool) -> None:
-        """Note whether a window's answer was finite; open the model again after several failures.
+    def note(self, problem: str) -> None:
+        """Note why a window has no answer, "" if it has one.
 
-        The log gets one line when the first answer is withheld, and one when answers are back.
+        After several failures in a row, the model is opened again. The log gets one line when the
+        first answer is withheld, and one when answers are back.
+
+        Raises:
+            InferenceError: the model fails although it was opened again.
         """
         with self._lock:
-            if not finite:
-                self._note_failure()
+            if problem:
+                self._note_failure(problem)
                 return
             if self._withheld:
                 logger.info(
@@ -80,26 +86,28 @@ class GuardedNetwork:
                 )  # fmt: skip
             self._in_a_row = self._withheld = 0
 
-    def _note_failure(self) -> None:
+    def _note_failure(self, problem: str) -> None:
         self._in_a_row += 1
         self._withheld += 1
         if self._withheld == 1:
             logger.error(
-                "model %s: its answer holds NaN or infinite values; estimates are withheld until "
-                "it answers again", self._name,
-            )  # fmt: skip
-        if self._in_a_row >= FAILURES_BEFORE_RELOAD and self._may_reload():
-            self._reload()
-
-    def _may_reload(self) -> bool:
+                "model %s: %s; estimates are withheld until it answers again", self._name, problem
+            )
+        if self._in_a_row < FAILURES_BEFORE_RELOAD:
+            return
         now = time.monotonic()
-        return self._reloaded_at is None or now - self._reloaded_at >= RELOAD_EVERY
+        if self._reloaded_at is not None and now - self._reloaded_at < RELOAD_EVERY:
+            raise InferenceError(
+                f"model {self._name}: {problem}; {self._withheld} estimates in a row were "
+                "withheld, and opening the model again did not help"
+            )
+        self._in_a_row, self._reloaded_at = 0, now
+        self._reload()
 
     def _reload(self) -> None:
-        self._in_a_row, self._reloaded_at = 0, time.monotonic()
         try:
             network = self._reopen()
-        except InputError as error:
+        except Exception as error:  # also of an engine: no memory, a lost GPU
             logger.error("model %s: cannot be opened again: %s", self._name, error)
             return
         if not self._is_same(network):

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 
-from ser_stream.emotion import INTERVAL
 from ser_stream.errors import InputError
 from ser_stream.stream.session import StreamSession, TurnProgress, score_into
+from ser_stream.stream.waiting import WaitingParts
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.stream.word_fusion import Event, MakeFusion, WordFusion
 from ser_stream.units import Seconds
@@ -25,16 +24,15 @@ JOIN_TIMEOUT: Seconds = 5.0
 class WindowQueue:
     """Hands windows and turn ends from the thread that captures sound to the one that scores it.
 
-    A window that has not been taken yet is replaced by the next window or turn end. A turn end is
-    never replaced.
+    A window that has not been taken yet is replaced by the next window or turn end; of turn ends,
+    the newest wait, see `WaitingParts`.
 
     Args:
-        on_skip: called for each window that is replaced.
+        on_drop: called with each part that will not be taken.
     """
 
-    def __init__(self, on_skip: Callable[[], None] = lambda: None) -> None:
-        self._on_skip = on_skip
-        self._parts: deque[Window | TurnEnd] = deque()
+    def __init__(self, on_drop: Callable[[Window | TurnEnd], None] = lambda part: None) -> None:
+        self._parts = WaitingParts(on_drop)
         self._progress: TurnProgress | None = None
         self._changed = threading.Condition()
         self._woken = False
@@ -44,10 +42,7 @@ class WindowQueue:
     def put(self, part: Window | TurnEnd) -> None:
         """Append a window or turn end."""
         with self._changed:
-            if self._parts and self._parts[-1].trigger == INTERVAL:
-                self._parts.pop()
-                self._on_skip()
-            self._parts.append(part)
+            self._parts.put([part])
             self._progress = None  # the part needs all steps that it was about
             self._changed.notify()
 
@@ -93,7 +88,7 @@ class WindowQueue:
                 woken, self._woken = self._woken, False
                 part: Window | TurnEnd | TurnProgress | None
                 if self._parts:
-                    part = self._parts.popleft()
+                    part = self._parts.take()
                 else:
                     part, self._progress = self._progress, None
                 if part is None and not woken and self._is_over(wait_s):
@@ -112,7 +107,12 @@ def live_events(session: StreamSession, make_fusion: MakeFusion) -> Generator[Ev
     Raises:
         BaseException: the error that ended the capturing thread, after the windows before it.
     """
-    queue = WindowQueue(session.note_skipped)
+
+    def leave_out(part: Window | TurnEnd) -> None:
+        session.note_unscored(part)
+        fusion.withhold(part)
+
+    queue = WindowQueue(leave_out)
     with (
         contextlib.closing(make_fusion(queue.wake)) as fusion,
         _capturing(session, queue, fusion),

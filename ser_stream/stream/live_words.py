@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable
 
-from ser_stream.asr.worker import CLOSED, READY, SLOW, AsrResult, AsrWorker
+from ser_stream.asr.worker import CLOSED, READY, SLOW, UNUSABLE, AsrResult, AsrWorker
 from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.stream.scores import Scores
 from ser_stream.stream.text_scoring import TextScorer
@@ -20,6 +20,7 @@ from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.stream.word_fusion import (
     POLL_EVERY,
     Event,
+    dicts_of,
     speech_of,
     turn_estimates,
     turn_key,
@@ -31,6 +32,10 @@ log = logging.getLogger("ser_stream.asr")
 
 MAX_TURN_WAIT: Seconds = 1.0
 """Longest time that the estimate of a whole turn waits for its words and its second estimate."""
+MAX_SCORED_TURNS = 2
+"""Turns whose second estimates are computed where the words of several are waiting: the newest."""
+JOIN_TIMEOUT: Seconds = 5.0
+"""Longest time that the end of a stream waits for a second estimate that is being computed."""
 MAX_KEPT_WINDOWS, MAX_KEPT_EVENTS = 256, 256
 """Windows of a turn, and events, that are kept until they are taken; older ones are dropped."""
 NICENESS = 5
@@ -61,6 +66,8 @@ class _PendingTurn:
         words_done: whether the final words are known, or will never be known.
         second: scores of the whole turn by sound and words, once they are known.
         released: whether the estimate of the whole turn has been published, or is withheld.
+        told: whether the words were known when it was published.
+        error: why there are no words.
     """
 
     parts: deque[_PendingPart] = dataclasses.field(
@@ -73,6 +80,8 @@ class _PendingTurn:
     words_done: bool = False
     second: Scores | None = None
     released: bool = False
+    told: bool = False
+    error: str = ""
 
     def take_covered(self, result: AsrResult) -> list[_PendingPart]:
         """Remove and return the parts whose sound the result covers to its end, in order.
@@ -88,6 +97,11 @@ class _PendingTurn:
                 break
             covered.append(self.parts.popleft())
         return covered
+
+    @property
+    def late(self) -> bool:
+        """Whether words that come now were not known when the turn's estimate was published."""
+        return self.released and self.end is not None and not self.told
 
 
 class LiveWordFusion:
@@ -139,15 +153,16 @@ class LiveWordFusion:
 
         The estimate of a whole turn is kept until the turn's words are known, or time is up.
         """
+        status = self._worker.status
         with self._changed:
             turn = self._pending_turn(scores.part)
             if scores.part.trigger == UTTERANCE:
                 turn.end = scores
                 # Words that cannot come are not waited for.
-                running = self._worker.status.state in (READY, SLOW)
+                running = status.state in (READY, SLOW)
                 turn.release_at = time.monotonic() + (MAX_TURN_WAIT if running else 0.0)
             else:
-                self._ready.append(scores.estimate())
+                self._ready.append(scores.estimate(asr_error=status.error))
                 for pending in turn.parts:
                     if pending.part is scores.part:
                         pending.scores = scores
@@ -171,6 +186,7 @@ class LiveWordFusion:
         return max(0.0, min(waiting) - time.monotonic()) if waiting else None
 
     def take(self) -> list[Event]:
+        asr_error = self._worker.status.error
         with self._changed:
             events = list(self._ready)
             self._ready.clear()
@@ -178,26 +194,43 @@ class LiveWordFusion:
                 if turn.end is None or turn.released:
                     continue
                 if turn.words_done or time.monotonic() >= turn.release_at:
-                    turn.released = True
-                    events += turn_estimates(turn.end, turn.words or (), turn.second)
+                    turn.released, turn.told = True, turn.words is not None
+                    error = turn.error or ("" if turn.words else asr_error)
+                    events += turn_estimates(turn.end, turn.words or (), turn.second, error)
             self._drop_finished()
             return events
+
+    def finish(self) -> None:
+        """Do nothing: a live stream does not wait for its last words."""
 
     def close(self) -> None:
         """End the thread. Speech recognition keeps running, for the next stream."""
         with self._changed:
             self._closed.set()
             self._changed.notify_all()
-        self._thread.join()
+            missing = sum(t.late and not t.words_done for t in self._turns.values())
+        if missing:
+            log.warning("the stream has ended before the words of %d turns were known", missing)
+        self._thread.join(JOIN_TIMEOUT)
 
     def _run(self) -> None:
         _lower_priority()
-        while not self._closed.is_set() and self._worker.status.state != CLOSED:
+        refusal = ""
+        while not self._closed.is_set() and (status := self._worker.status).state != CLOSED:
+            if status.state == UNUSABLE and status.reason != refusal:
+                refusal = status.reason
+                log.error(
+                    "speech recognition: %s; goes on with sound alone, and tries it again", refusal
+                )
             results = self._worker.poll(POLL_EVERY)
             newest = {result.turn_id: result for result in results}
+            scored = [*newest.values()][-MAX_SCORED_TURNS:]
             for result in results:
+                is_newest = any(each is result for each in scored)
+                if result.final and result.words and not is_newest and self._text_scorer:
+                    self._text_scorer.note_skipped()
                 try:
-                    self._use(result, newest[result.turn_id] is result)
+                    self._use(result, is_newest)
                 except Exception:  # logged; the next words may still be usable
                     log.exception("words of a turn cannot be used")
                     self._give_up(result)
@@ -213,10 +246,12 @@ class LiveWordFusion:
             words = with_times(result.words, part.turn_start_s, part.end_s)
             if words or turn.words_published:  # the final words may remove earlier ones
                 turn.words_published = True
-                speech = speech_of(part, words, result.stable, result.final, result.language)
+                speech = speech_of(
+                    part, words, result.stable, result.final, result.language, turn.late
+                )
                 self._ready.append(speech)
             if result.final:
-                turn.words = words
+                turn.words, turn.error = words, result.error
         self._wake()
         second = None
         if is_newest and self._text_scorer is not None:
@@ -227,7 +262,10 @@ class LiveWordFusion:
             if result.final:
                 turn.words_done, turn.second = True, second
             if second is not None and (turn.released or not result.final):
-                self._ready.append(second.estimate(decisive=not turn.released))
+                self._ready.append(second.estimate(decisive=not turn.released, late=turn.late))
+            elif result.final and words and turn.late and turn.end is not None:
+                # Who reads estimates alone, such as JSON lines, gets the words by this one.
+                self._ready.append(turn.end.estimate(dicts_of(words), decisive=False, late=True))
             self._drop_finished()
         self._wake()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 import weakref
 from collections.abc import Callable, Generator
@@ -22,7 +23,7 @@ from ser_stream.stream.model_settings import (
 from ser_stream.stream.opening import log_licence, open_model
 from ser_stream.stream.pushed import PushedSamples, PushedStream
 from ser_stream.stream.scoring import WindowScorer
-from ser_stream.stream.session import StreamSession, recorded_events
+from ser_stream.stream.session import StreamSession, late, recorded_events
 from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.status import StreamStatus
 from ser_stream.stream.text_scoring import TextScorer
@@ -92,10 +93,11 @@ class Pipeline:
     def status(self) -> StreamStatus:
         """The state of the running stream, or of the last one. May be read from any thread."""
         asr = self._asr.status if self._asr else None
-        text_error = self._text_scorer.error if self._text_scorer else ""
         if self._newest is None:
-            return StreamStatus(muted=self._muted, asr=asr, text_error=text_error)
-        return self._newest.status(asr, text_error)
+            status = StreamStatus(muted=self._muted, asr=asr)
+        else:
+            status = self._newest.status(asr)
+        return status if self._text_scorer is None else _with_text(status, self._text_scorer)
 
     def change(self, settings: RecognizerSettings) -> None:
         """Replace the settings that may be changed while a stream runs.
@@ -120,19 +122,31 @@ class Pipeline:
             stopping: when it is set, the words of a recording are not waited for.
 
         Raises:
-            InputError: the source cannot be used, or another stream is running.
+            InputError: the source cannot be used, or another stream is running; or the words of a
+                recording cannot be recognised.
+            InferenceError: the network fails again and again.
         """
-        session = self._start(source)
-        if source.live:
-            stream = self._n_streams
-            events = live_events(session, lambda wake: self._live_fusion(stream, wake))
-        else:
-            events = recorded_events(session, self._recorded_fusion(stopping))
+        session, stream = self._start(source)
         try:
-            with contextlib.closing(source), contextlib.closing(events):
-                yield from events
+            with contextlib.closing(source):
+                if source.live:
+                    events = live_events(session, lambda wake: self._live_fusion(stream, wake))
+                else:
+                    self.wait_for_words(stopping)
+                    events = recorded_events(session, self._recorded_fusion(stream, stopping))
+                with contextlib.closing(events):
+                    yield from events
         finally:
-            self._running = None
+            self._end(session)
+
+    def wait_for_words(self, stopping: threading.Event) -> None:
+        """Wait until speech recognition, where it is to run, has been loaded.
+
+        Raises:
+            InputError: see `AsrWorker.wait_until_ready`.
+        """
+        if self._asr is not None:
+            self._asr.wait_until_ready(stopping)
 
     def start_pushed(self) -> PushedStream:
         """Start a stream whose samples are pushed; `end_pushed` ends it.
@@ -140,23 +154,33 @@ class Pipeline:
         Raises:
             InputError: another stream is running.
         """
-        session = self._start(PushedSamples())
-        stream = self._n_streams
-        return PushedStream(session, lambda wake: self._live_fusion(stream, wake))
+        session, stream = self._start(PushedSamples())
+        try:
+            return PushedStream(session, lambda wake: self._live_fusion(stream, wake))
+        except BaseException:
+            self._end(session)
+            raise
 
     def end_pushed(self, stream: PushedStream) -> list[Event]:
         """End a stream of pushed samples and return its last events."""
         try:
             return stream.finish()
         finally:
-            self._running = None
+            self._end(stream.session)
 
     def close(self) -> None:
         """End speech recognition and its process; also done when the object is no longer used."""
         self._close_asr()
 
-    def _start(self, source: AudioSource) -> StreamSession:
-        """Make a stream of the source the running one, with empty turn and speaker memory."""
+    def _start(self, source: AudioSource) -> tuple[StreamSession, int]:
+        """Make a stream of the source the running one, with empty turn and speaker memory.
+
+        Returns:
+            The stream, and its number, from 1.
+
+        Raises:
+            InputError: another stream is running.
+        """
         settings = self.settings
         keep_sound = self._asr is not None
         windower = StreamWindower(
@@ -179,17 +203,35 @@ class Pipeline:
             self._n_streams += 1
             self._scorer.reset()
             windower.muted = self._muted
-            return session
+            return session, self._n_streams
 
-    def _recorded_fusion(self, stopping: threading.Event) -> WordFusion:
+    def _end(self, session: StreamSession) -> None:
+        """Note that a stream has ended: another one may start."""
+        with self._lock:
+            if self._running is session:
+                self._running = None
+
+    def _recorded_fusion(self, stream: int, stopping: threading.Event) -> WordFusion:
         if self._asr is None:
             return WithoutWords()
-        return RecordedWordFusion(self._asr, self._text_scorer, self._n_streams, stopping)
+        return RecordedWordFusion(self._asr, self._text_scorer, stream, stopping)
 
     def _live_fusion(self, stream: int, wake: Callable[[], None]) -> WordFusion:
         if self._asr is None:
             return WithoutWords()
         return LiveWordFusion(self._asr, self._text_scorer, stream, wake)
+
+
+def _with_text(status: StreamStatus, scorer: TextScorer) -> StreamStatus:
+    """Return the status with the state of second estimates: their network may hang, too."""
+    scoring_s = max(status.scoring_s, scorer.scoring_s)
+    return dataclasses.replace(
+        status,
+        text_error=scorer.problem,
+        text_skipped=scorer.skipped,
+        scoring_s=scoring_s,
+        inference=late(scoring_s) or status.inference,
+    )
 
 
 def _close_asr(asr: AsrWorker | None) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ser_stream.audio.block import AudioBlock, check_format
-from ser_stream.errors import InputError
+from ser_stream.errors import InferenceError, InputError
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.pool_core import PoolCore
 from ser_stream.stream.pooled import OnEstimate, PooledStream
@@ -144,6 +144,9 @@ class StreamPool:
                 self._work.clear()
                 while self._core.run_once():
                     pass
+        except InferenceError as error:
+            logger.error("%s; the pool ends, with all of its streams", error)
+            self._core.abandon()
         except BaseException:  # whatever it is, nobody must wait for streams that do not end
             logger.exception("the pool ends, with all of its streams")
             self._core.abandon()

@@ -9,7 +9,7 @@ from typing import Any
 
 from ser_stream.asr.base import NONE
 from ser_stream.audio.voice_activity import detect_together
-from ser_stream.engines.calls import answer_together
+from ser_stream.engines.calls import answer_together, proceed
 from ser_stream.errors import InputError
 from ser_stream.stream.opening import open_model
 from ser_stream.stream.pooled import OnEstimate, PooledStream
@@ -110,7 +110,7 @@ class PoolCore:
         run_together((s.analysis() for s in streams if s.has_sound), detect_together)
         due = sorted((s for s in streams if s.due), key=lambda s: s.captured_at)
         ahead = [s for s in streams if s.session.can_encode_ahead and not s.due]
-        run_together((s.scoring() for s in (due + ahead)[:MAX_BATCH]), self._answer)
+        run_together((s.scoring() for s in (due + ahead)[:MAX_BATCH]), self._answer, proceed)
         self._remove_finished()
         return any(s.has_work for s in self.streams)
 
@@ -135,23 +135,33 @@ class PoolCore:
 
 
 def run_together(
-    asking: Iterable[Generator[Any, Any, None]], answer: Callable[[list[Any]], Sequence[Any]]
+    asking: Iterable[Generator[Any, Any, None]],
+    answer: Callable[[list[Any]], Sequence[Any]],
+    proceed: Callable[[Generator[Any, Any, None], Any], Any] = lambda each, found: each.send(found),
 ) -> None:
-    """Run generators side by side; the calls that they yield are answered together, in rounds."""
+    """Run generators side by side; the calls that they yield are answered together, in rounds.
+
+    Args:
+        proceed: gives a generator its answer, and returns its next call.
+    """
     calls = [(each, call) for each in asking if (call := next(each, None)) is not None]
     while calls:
         answers = answer([call for _, call in calls])
         calls = [
             (each, call)
             for (each, _), found in zip(calls, answers, strict=True)
-            if (call := _send(each, found)) is not None
+            if (call := _next_call(proceed, each, found)) is not None
         ]
 
 
-def _send(asking: Generator[Any, Any, None], answer: Any) -> Any | None:
-    """Send a generator the answer of its call and return the next call; None at its end."""
+def _next_call(
+    proceed: Callable[[Generator[Any, Any, None], Any], Any],
+    asking: Generator[Any, Any, None],
+    answer: Any,
+) -> Any | None:
+    """Give a generator the answer of its call and return the next call; None at its end."""
     try:
-        return asking.send(answer)
+        return proceed(asking, answer)
     except StopIteration:
         return None
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 
-from ser_stream.emotion import INTERVAL, EmotionEstimate
+from ser_stream.emotion import EmotionEstimate
 from ser_stream.engines.calls import Asking
 from ser_stream.stream.pending import Interruption, PendingSound
 from ser_stream.stream.session import StreamSession
 from ser_stream.stream.status import StreamStatus
-from ser_stream.stream.window import TurnEnd, Window
+from ser_stream.stream.waiting import WaitingParts
 from ser_stream.stream.windowing import Detecting
 from ser_stream.units import Seconds
 
@@ -41,7 +40,7 @@ class PooledStream:
         self.session = session
         self.sound = PendingSound()
         self._on_estimate = on_estimate
-        self._parts: deque[Window | TurnEnd] = deque()  # not scored yet, oldest first
+        self._parts = WaitingParts(session.note_unscored)
         self._finished = False  # whether the last part is known
         self._over = threading.Event()
 
@@ -53,7 +52,7 @@ class PooledStream:
     @property
     def due(self) -> bool:
         """Whether a window or turn end is to be scored."""
-        return bool(self._parts)
+        return len(self._parts) > 0
 
     @property
     def has_work(self) -> bool:
@@ -68,7 +67,7 @@ class PooledStream:
     @property
     def over(self) -> bool:
         """Whether the last estimate has been delivered."""
-        return self._finished and not self._parts
+        return self._finished and not self.due
 
     def wait(self, timeout_s: Seconds | None = None) -> None:
         """Wait until the pool has let go of the stream, but not longer than the timeout."""
@@ -91,10 +90,10 @@ class PooledStream:
             heard = None if isinstance(block, Interruption) else block
             parts = yield from self.session.analyse_or_skip(heard)
             if parts:
-                return self._put(parts)
+                return self._parts.put(parts)
         if self.sound.exhausted and not self._finished:
             self._finished = True
-            self._put(self.session.finish())
+            self._parts.put(self.session.finish())
         return None
 
     def scoring(self) -> Asking[None]:
@@ -103,20 +102,13 @@ class PooledStream:
         Where none is due, compute the newest steps of the turn in progress.
         """
         if self.due:
-            scores = yield from self.session.scoring(self._parts.popleft())
+            scores = yield from self.session.scoring(self._parts.take())
             if scores is not None:
                 self._deliver(scores.estimate())
         else:
             turn = self.session.take_progress()
             if turn is not None:
                 yield from self.session.encoding_ahead(turn)
-
-    def _put(self, parts: list[Window | TurnEnd]) -> None:
-        """Queue parts; they replace a window that has not been scored since an earlier run."""
-        if parts and self._parts and self._parts[-1].trigger == INTERVAL:
-            self._parts.pop()
-            self.session.note_skipped()
-        self._parts += parts
 
     def _deliver(self, estimate: EmotionEstimate) -> None:
         try:

@@ -42,10 +42,14 @@ class PushedSamples:
 
 
 class PushedStream:
-    """A stream that the caller feeds: every window is scored before `push` returns."""
+    """A stream that the caller feeds: every window is scored before `push` returns.
+
+    Attributes:
+        session: the stream's state.
+    """
 
     def __init__(self, session: StreamSession, make_fusion: MakeFusion):
-        self._session = session
+        self.session = session
         self._woken = threading.Event()
         self._fusion = make_fusion(self._woken.set)
         self._blocks = BlockAssembler()
@@ -58,9 +62,9 @@ class PushedStream:
         """
         events: list[Event] = []
         for block in self._blocks.push(samples, rate_hz):
-            events += scored_events(self._session, self._fusion, self._session.push(block))
-            if (turn := self._session.take_progress()) is not None:
-                self._session.encode_ahead(turn)
+            events += scored_events(self.session, self._fusion, self.session.push(block))
+            if (turn := self.session.take_progress()) is not None:
+                self.session.encode_ahead(turn)
         return events + self._fusion.take()
 
     def finish(self) -> list[Event]:
@@ -68,8 +72,8 @@ class PushedStream:
         events: list[Event] = []
         try:
             for block in self._blocks.flush():
-                events += scored_events(self._session, self._fusion, self._session.push(block))
-            events += scored_events(self._session, self._fusion, self._session.finish())
+                events += scored_events(self.session, self._fusion, self.session.push(block))
+            events += scored_events(self.session, self._fusion, self.session.finish())
             while (wait_s := self._fusion.wait_s()) is not None:
                 self._woken.wait(wait_s)
                 self._woken.clear()

@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+)
 from pathlib import Path
 from typing import Any
 
 from ser_stream.audio.block import AudioSource
 from ser_stream.emotion import EmotionEstimate
+from ser_stream.errors import InputError
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.asynchronous import iterate_in_thread
 from ser_stream.stream.pipeline import Pipeline
@@ -53,6 +61,7 @@ class Recognizer:
             model, settings = RecognizerSettings(), {"model": model, **settings}
         self._pipeline = Pipeline(model.replace(**settings))
         self._pushed: PushedStream | None = None
+        self._push_lock = threading.Lock()
 
     def stream(
         self,
@@ -70,7 +79,9 @@ class Recognizer:
             on_speech: called in the caller's thread, between estimates.
 
         Raises:
-            InputError: the source cannot be used, or another stream is running.
+            InputError: the source cannot be used, or another stream is running; or the words of a
+                recording cannot be recognised.
+            InferenceError: the network fails at every window, also after it was opened again.
         """
         opened = open_source(source, self.settings.channel)
         return self._estimates(opened, on_speech, threading.Event())
@@ -93,22 +104,25 @@ class Recognizer:
 
         Raises:
             InputError: the samples or the rate are not accepted, and are left out; or a stream of
-                another source is running.
+                another source is running, or another thread is pushing.
+            InferenceError: see `stream`.
         """
         array, rate_hz = checked_samples(samples, rate)
-        if self._pushed is None:
-            self._pushed = self._pipeline.start_pushed()
-        return _estimates_of(self._pushed.push(array, rate_hz), on_speech)
+        with self._pushing():
+            if self._pushed is None:
+                self._pushed = self._pipeline.start_pushed()
+            events = self._pushed.push(array, rate_hz)
+        return _estimates_of(events, on_speech)
 
     def finish(self, on_speech: OnSpeech = _ignore) -> list[EmotionEstimate]:
         """End the stream of `push` and return its last estimates; the next `push` starts another.
 
         Waits for the words of the last turn, a second at most.
         """
-        pushed, self._pushed = self._pushed, None
-        if pushed is None:
-            return []
-        return _estimates_of(self._pipeline.end_pushed(pushed), on_speech)
+        with self._pushing():
+            pushed, self._pushed = self._pushed, None
+            events = [] if pushed is None else self._pipeline.end_pushed(pushed)
+        return _estimates_of(events, on_speech)
 
     async def astream(
         self,
@@ -145,6 +159,14 @@ class Recognizer:
         async with contextlib.aclosing(iterate_in_thread(estimates, interrupt)) as found:
             async for estimate in found:
                 yield estimate
+
+    def wait_for_words(self) -> None:
+        """Wait until speech recognition, where it is to run, has been loaded.
+
+        Raises:
+            InputError: its model, language or grammar cannot be used, or its process dies.
+        """
+        self._pipeline.wait_for_words(threading.Event())
 
     def change(self, **settings: float | None) -> None:
         """Change settings while a stream runs, from the next window on.
@@ -206,6 +228,22 @@ class Recognizer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextlib.contextmanager
+    def _pushing(self) -> Iterator[None]:
+        """Keep other threads from pushing.
+
+        Raises:
+            InputError: another thread is pushing.
+        """
+        if not self._push_lock.acquire(blocking=False):
+            raise InputError(
+                "push: another thread is pushing; call push and finish from one thread at a time"
+            )
+        try:
+            yield
+        finally:
+            self._push_lock.release()
 
     def _estimates(
         self, source: AudioSource, on_speech: OnSpeech, stopping: threading.Event

@@ -34,13 +34,17 @@ class Scores:
     words: tuple[dict[str, Any], ...] = ()
 
     def estimate(
-        self, words: tuple[dict[str, Any], ...] | None = None, decisive: bool = True
+        self,
+        words: tuple[dict[str, Any], ...] | None = None,
+        decisive: bool = True,
+        late: bool = False,
+        asr_error: str = "",
     ) -> EmotionEstimate:
         """Return the estimate to publish now: its latency is counted up to this call.
 
         Args:
             words: the words of the whole turn, where they are known; None: `self.words`.
-            decisive: see `EmotionEstimate`.
+            decisive, late, asr_error: see `EmotionEstimate`.
         """
         part = self.part
         best = max(self.scores, key=self.scores.__getitem__)
@@ -62,6 +66,8 @@ class Scores:
             latency_ms=latency_ms(part),
             words=self.words if words is None else words,
             decisive=decisive,
+            late=late,
+            asr_error=asr_error,
         )
 
 

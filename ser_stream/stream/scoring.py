@@ -10,17 +10,15 @@ import numpy as np
 
 from ser_stream.emotion import AUDIO, UTTERANCE, EmotionEstimate, valence_arousal
 from ser_stream.engines.base import Network
-from ser_stream.engines.calls import Asking, answered
+from ser_stream.engines.calls import Asking, NoAnswerError, answered
 from ser_stream.errors import InputError
 from ser_stream.features.speaker_memory import FORGET_S, SpeakerMemory
 from ser_stream.models.calibration import Calibration
 from ser_stream.stream.decoding import TurnDecoder, TurnMean
 from ser_stream.stream.scores import Scores
-from ser_stream.stream.turn_encoder import NotFiniteError, TurnEncoder, WholeTurn, is_finite
+from ser_stream.stream.turn_encoder import TurnEncoder, WholeTurn, is_finite
 from ser_stream.stream.window import TurnEnd, TurnFeatures, Window
 from ser_stream.units import Seconds
-
-NOT_FINITE = "model: its answer holds NaN or infinite values; train the model again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +47,7 @@ class WindowScorer:
         name: name of the model, for the estimates.
         memory: speaker memory of the turns before the stream; None: an empty one, for a model that
             has one.
-        note: called for each window that `scoring` scores: whether its answer was finite.
+        note: called for each window that `scoring` scores: why it has no answer, "" if it has one.
 
     Attributes:
         settings: may be replaced at any time.
@@ -61,7 +59,7 @@ class WindowScorer:
         name: str,
         settings: ScoringSettings,
         memory: SpeakerMemory | None = None,
-        note: Callable[[bool], None] = lambda finite: None,
+        note: Callable[[str], None] = lambda problem: None,
     ):
         self.settings = settings
         self._note = note
@@ -85,8 +83,8 @@ class WindowScorer:
     def score(self, part: Window | TurnEnd) -> Scores | None:
         """Return the calibrated scores of a window or a whole turn.
 
-        None where the network's answer is not finite: the estimate is withheld. Nothing of it is
-        kept for later windows.
+        None where the network fails or its answer is not finite: the estimate is withheld. Nothing
+        of it is kept for later windows.
         """
         return answered(self._network, self.scoring(part))
 
@@ -94,12 +92,12 @@ class WindowScorer:
         """Return smoothed logits (labels,) of a window, or a whole turn's log-probabilities.
 
         Raises:
-            InputError: the network's answer is not finite.
+            InputError: the network fails, or its answer is not finite.
         """
         try:
             return answered(self._network, self._outputs(part))[0]
-        except NotFiniteError as error:
-            raise InputError(NOT_FINITE) from error
+        except NoAnswerError as error:
+            raise InputError(f"model: {error}; train the model again") from error
 
     def scoring(self, part: Window | TurnEnd) -> Asking[Scores | None]:
         """Score as `score` does, yielding the calls of the network to whoever answers them."""
@@ -107,10 +105,10 @@ class WindowScorer:
         calibration = settings.calibration[part.trigger]
         try:
             logits, affect = yield from self._outputs(part)
-        except NotFiniteError:
-            self._note(False)
+        except NoAnswerError as error:
+            self._note(str(error))
             return None
-        self._note(True)
+        self._note("")
         probabilities = calibration.probabilities(logits)
         scores = dict(zip(self._network.labels, map(float, probabilities), strict=True))
         valence, arousal = valence_arousal(scores) if affect is None else map(float, affect)
@@ -137,7 +135,7 @@ class WindowScorer:
         All parts of the turns before it must have been scored: the speaker memory holds them.
         """
         encoder = self._state_of(features, turn_start_s).encoder
-        with contextlib.suppress(NotFiniteError):  # the next window tries again, and is counted
+        with contextlib.suppress(NoAnswerError):  # the next window tries again, and is counted
             yield from encoder.encode_ahead(n_frames)
 
     def _outputs(self, part: Window | TurnEnd) -> Asking[tuple[np.ndarray, np.ndarray | None]]:
@@ -145,7 +143,7 @@ class WindowScorer:
         turn = self._state_of(part.features, part.turn_start_s)
         try:
             outputs = yield from turn.encoder.outputs(part.n_frames)
-        except NotFiniteError:
+        except NoAnswerError:
             if part.trigger == UTTERANCE:
                 self._turn = None
             raise
@@ -222,12 +220,12 @@ def warm_up(network: Network, window_frames: int) -> None:
     """Run the network on windows of zeros, because its first calls are slow.
 
     Raises:
-        InputError: an answer is not finite.
+        InputError: the network fails, or an answer is not finite.
     """
     frames = WholeTurn(np.zeros((window_frames, network.features.dimension), np.float32))
     for _ in range(2):
         encoder = TurnEncoder(network, frames, network.framing.window_steps)
         try:
             answered(network, encoder.outputs(window_frames))
-        except NotFiniteError as error:
-            raise InputError(NOT_FINITE) from error
+        except NoAnswerError as error:
+            raise InputError(f"model: {error}; train the model again") from error

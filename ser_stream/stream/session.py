@@ -9,8 +9,10 @@ from collections.abc import Generator, Iterator
 
 from ser_stream.asr.worker import AsrStatus
 from ser_stream.audio.block import AudioBlock, AudioSource, SourceLosses
+from ser_stream.emotion import INTERVAL
 from ser_stream.engines.calls import Asking
 from ser_stream.errors import InputError
+from ser_stream.stream.keeping_up import KeepingUp
 from ser_stream.stream.scores import Scores
 from ser_stream.stream.scoring import WindowScorer
 from ser_stream.stream.status import StreamStatus
@@ -18,6 +20,11 @@ from ser_stream.stream.window import TurnEnd, TurnFeatures, Window
 from ser_stream.stream.windowing import Analysis, StreamWindower, analysed
 from ser_stream.stream.word_fusion import Event, WordFusion
 from ser_stream.units import Seconds
+
+LATE_S: Seconds = 3.0
+"""A window that takes longer to be scored is shown as a problem."""
+REMEDY = "use the model tiny, the engine onnx-int8, a longer hop, or a faster computer"
+"""What to do where inference is slower than sound."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +57,8 @@ class StreamSession:
         self.source = source
         self.windower = windower
         self._scorer = scorer
-        self._scored = self._skipped = self._failed = 0
+        self._scored = self._skipped = self._dropped_turns = self._failed = 0
+        self._keeping_up = KeepingUp(f"{source.name}: inference", REMEDY)
         self._scoring_since: float | None = None  # monotonic
         self._encoded = (0, 0)  # `_extent` at the last `take_progress`
         self._rejection = ""  # why the source's last block could not be used
@@ -136,9 +144,13 @@ class StreamSession:
         with self._watched():
             self._scorer.encode_ahead(turn.features, turn.n_frames, turn.start_s)
 
-    def note_skipped(self) -> None:
-        """Count a window that is not scored because a newer one has replaced it."""
-        self._skipped += 1
+    def note_unscored(self, part: Window | TurnEnd) -> None:
+        """Count a window or turn that is not scored because newer ones were waiting."""
+        if part.trigger == INTERVAL:
+            self._skipped += 1
+        else:
+            self._dropped_turns += 1
+        self._keeping_up.note(scored=False)
 
     def status(
         self, asr: AsrStatus | None = None, text_error: str = "", dropped_s: Seconds = 0.0
@@ -146,6 +158,7 @@ class StreamSession:
         """Return the state of the stream, together with that of speech recognition."""
         windower, scoring_since = self.windower, self._scoring_since
         losses = SourceLosses.of(self.source)
+        scoring_s = 0.0 if scoring_since is None else time.monotonic() - scoring_since
         return StreamStatus(
             position_s=windower.position_s,
             level_dbfs=windower.level_dbfs,
@@ -155,7 +168,7 @@ class StreamSession:
             gaps=windower.timeline.gaps,
             gap_s=windower.timeline.gap_s,
             bad_samples=windower.conditioner.bad_samples,
-            scoring_s=0.0 if scoring_since is None else time.monotonic() - scoring_since,
+            scoring_s=scoring_s,
             muted=windower.muted,
             channel=windower.conditioner.selected,
             source=self._rejection if self.source.connected else self.source.last_error,
@@ -166,6 +179,8 @@ class StreamSession:
             overflows=losses.overflows,
             reconnects=losses.reconnects,
             failed_windows=self._failed,
+            dropped_turns=self._dropped_turns,
+            inference=late(scoring_s) or self._keeping_up.problem,
         )
 
     def _counted(self, scores: Scores | None) -> Scores | None:
@@ -174,6 +189,7 @@ class StreamSession:
             self._failed += 1
         else:
             self._scored += 1
+        self._keeping_up.note(scored=True)
         return scores
 
     @contextlib.contextmanager
@@ -186,6 +202,11 @@ class StreamSession:
             self._scoring_since = None
 
 
+def late(scoring_s: Seconds) -> str:
+    """Return that a window takes long to be scored, as a phrase for people; "" if it does not."""
+    return f"no result for {scoring_s:.0f} s" if scoring_s >= LATE_S else ""
+
+
 def _extent(features: TurnFeatures) -> tuple[int, int]:
     """Return the turn's number, and the number of its frames that can be read."""
     return features.number, features.n_extracted
@@ -195,7 +216,7 @@ def recorded_events(session: StreamSession, fusion: WordFusion) -> Generator[Eve
     """Yield the events of a source that is read as fast as its windows are scored.
 
     Raises:
-        InputError: the source, or one of its blocks, cannot be used.
+        InputError: the source, or one of its blocks, cannot be used; at the end, words are missing.
     """
     with contextlib.closing(fusion):
         try:
@@ -205,6 +226,7 @@ def recorded_events(session: StreamSession, fusion: WordFusion) -> Generator[Eve
             yield from scored_events(session, fusion, session.finish())
             raise
         yield from scored_events(session, fusion, session.finish())
+        fusion.finish()
 
 
 def score_into(fusion: WordFusion, session: StreamSession, part: Window | TurnEnd) -> None:

@@ -31,11 +31,16 @@ class StreamStatus:
         dropped_s: seconds of sound that the source or a `StreamPool` dropped, because the
             recogniser could not keep up.
         failed_windows: number of windows and turns whose estimate was withheld, because the
-            network's answer was not a finite number.
+            network failed or its answer was not a finite number.
         dropped_blocks: number of blocks that a microphone dropped because the recogniser could not
             keep up.
         overflows: number of times that a microphone's driver reported lost samples.
         reconnects: number of times that a microphone was found after it had been missing.
+        dropped_turns: number of turns without an estimate, because newer ones were waiting.
+        inference: the current problem of inference, as a line for people: no result for seconds, or
+            slower than sound; "" for none.
+        text_skipped: number of second estimates that were not computed, because newer words were
+            waiting.
     """
 
     position_s: Seconds = 0.0
@@ -57,3 +62,6 @@ class StreamStatus:
     dropped_blocks: int = 0
     overflows: int = 0
     reconnects: int = 0
+    dropped_turns: int = 0
+    inference: str = ""
+    text_skipped: int = 0

@@ -19,6 +19,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.segments import segment
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.decoding import mean_scores
+from ser_stream.stream.keeping_up import KeepingUp
 from ser_stream.stream.scores import Scores
 from ser_stream.stream.turn_encoder import is_finite
 from ser_stream.stream.window import TurnEnd, Window
@@ -29,6 +30,9 @@ logger = logging.getLogger("ser_stream")
 
 RETRY_AFTER: Seconds = 60.0
 """A network that has failed is tried again after this time: a GPU's memory may be free again."""
+
+REMEDY = "use a faster computer, or leave the text model out"
+"""What to do where second estimates take longer than speech."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +67,7 @@ class TextScorer:
 
     Attributes:
         error: why there are no estimates right now; "" as long as there are.
+        skipped: estimates that were left out because newer words were waiting.
     """
 
     def __init__(
@@ -76,7 +81,10 @@ class TextScorer:
         self.info = info
         self.settings = settings
         self.error = ""
+        self.skipped = 0
         self._failed_at = 0.0  # monotonic
+        self._scoring_since: float | None = None  # monotonic
+        self._keeping_up = KeepingUp(f"text model {info.name}", REMEDY)
         self._network = network
 
     @classmethod
@@ -101,6 +109,22 @@ class TextScorer:
             raise InputError(f"text_model: {error}") from error
         scorer._outputs(np.zeros(SAMPLE_RATE_HZ, np.float32), [Word("", 0.0, 1.0)])
         return scorer
+
+    @property
+    def scoring_s(self) -> Seconds:
+        """Seconds since scoring began; 0 where nothing is scored."""
+        since = self._scoring_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    @property
+    def problem(self) -> str:
+        """Why there are no estimates right now, or too few, as a line for people; "" for none."""
+        return self.error or self._keeping_up.problem
+
+    def note_skipped(self) -> None:
+        """Count an estimate that is left out because newer words are waiting."""
+        self.skipped += 1
+        self._keeping_up.note(scored=False)
 
     def __call__(
         self, part: Window | TurnEnd, words: Sequence[Word], by_sound: Scores | EmotionEstimate
@@ -129,13 +153,17 @@ class TextScorer:
             )
             for word in inside
         ]
+        self._scoring_since = time.monotonic()
         try:
             if self.error and self._reopen is not None:
                 self._network = self._reopen()
             logits, attention = self._outputs(part.sound, tokens)
-        except (RuntimeError, ValueError) as error:  # out of memory, CUDA; unordered words
+        except Exception as error:  # out of memory, CUDA; unordered words; reported
             self._note_failure(error)
             return None
+        finally:
+            self._scoring_since = None
+        self._keeping_up.note(scored=True)
         if not is_finite(logits, *attention.values()):
             self._note_failure(ArithmeticError("its answer holds NaN or infinite values"))
             return None
@@ -160,7 +188,7 @@ class TextScorer:
         )
 
     def _note_failure(self, error: Exception) -> None:
-        reason, self._failed_at = str(error).splitlines()[0], time.monotonic()
+        reason, self._failed_at = [*str(error).splitlines(), repr(error)][0], time.monotonic()
         if reason != self.error:  # a repeated failure is logged once
             again = f"tried again every {RETRY_AFTER:g} s"
             logger.error("text model: %s; no second estimates, %s", reason, again)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ser_stream.engines.base import Array, Network, Outputs, State
-from ser_stream.engines.calls import Asking, Encode, Encoded, Score
+from ser_stream.engines.calls import Asking, Encode, Encoded, NoAnswerError, Score
 from ser_stream.features.log_mel import SILENCE_DB
 from ser_stream.units import Seconds
 
@@ -26,18 +26,17 @@ AT_ONCE_S: Seconds = 5.0
 gives back the 40 MB that one call of that length takes."""
 
 
-class NotFiniteError(Exception):
-    """An answer of the network holds NaN or infinite values."""
+NOT_FINITE = "its answer holds NaN or infinite values"
 
 
 def require_finite(*arrays: Array | None) -> None:
     """Check an answer of a network; None is left out.
 
     Raises:
-        NotFiniteError: a value is not finite.
+        NoAnswerError: a value is not finite.
     """
     if not is_finite(*arrays):
-        raise NotFiniteError
+        raise NoAnswerError(NOT_FINITE)
 
 
 def is_finite(*arrays: Array | None) -> bool:
@@ -102,7 +101,7 @@ class TurnEncoder:
         """Return the outputs of the window that ends with frame `n_frames`, exclusive.
 
         Raises:
-            NotFiniteError: an answer of the network is not finite; nothing of it is kept.
+            NoAnswerError: the network fails, or its answer is not finite; nothing of it is kept.
         """
         steps = yield from self._window(n_frames)
         outputs: Outputs = yield Score(steps, self._statistics_offset)
@@ -116,7 +115,7 @@ class TurnEncoder:
         run as one batch. Does nothing for a network that would compute its context in each call.
 
         Raises:
-            NotFiniteError: see `outputs`.
+            NoAnswerError: see `outputs`.
         """
         if self._framing.context_frames:
             return

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
-from ser_stream.asr.worker import CLOSED, AsrWorker
+from ser_stream.asr.worker import CLOSED, AsrResult, AsrWorker
 from ser_stream.emotion import INTERVAL, EmotionEstimate
+from ser_stream.errors import InputError
 from ser_stream.stream.scores import Scores, latency_ms
 from ser_stream.stream.text_scoring import TextScorer
 from ser_stream.stream.window import TurnEnd, Window
@@ -30,7 +31,8 @@ Event = EmotionEstimate | Speech
 POLL_EVERY: Seconds = 0.1
 """Interval at which a thread that waits for words checks whether they can still arrive."""
 MAX_RESTARTS = 2
-"""After this many failures of recognition in a row, a recording continues without words."""
+"""After this many failures of recognition in a row, a recording continues without words; that is
+an error at its end."""
 
 
 class WordFusion(Protocol):
@@ -52,6 +54,13 @@ class WordFusion(Protocol):
         """Return the longest time in seconds until `take` must be called.
 
         None: at the next window, or when the stream is woken.
+        """
+
+    def finish(self) -> None:
+        """Check, at the end of a source that was read to its end, that its words are known.
+
+        Raises:
+            InputError: words are missing because speech recognition failed.
         """
 
     def close(self) -> None:
@@ -76,6 +85,9 @@ class _SynchronousFusion:
 
     def wait_s(self) -> Seconds | None:
         return None
+
+    def finish(self) -> None:
+        """Do nothing: no words are missing."""
 
     def close(self) -> None:
         """Do nothing: there is no thread."""
@@ -114,40 +126,55 @@ class RecordedWordFusion(_SynchronousFusion):
         self._stopping = stopping
         self._turn_scores: list[Scores] = []  # windows of the current turn
         self._may_wait = True  # False once recognition has failed
+        self._turns = self._turns_without_words = 0
+        self._error = ""  # why the last of these have none
 
     def add(self, scores: Scores) -> None:
         """Take the scores of the next window or turn; wait for the words of a whole turn."""
         self._turn_scores.append(scores)
         if scores.part.trigger == INTERVAL:
-            self._ready.append(scores.estimate())
+            self._ready.append(scores.estimate(asr_error=self._worker.status.error))
             return
-        words = self._words_of(scores.part)
+        words, error = self._words_of(scores.part)
         *second, second_of_turn = (self._second(each, words) for each in self._turn_scores)
         self._turn_scores.clear()
         self._ready += [each.estimate() for each in second if each is not None]
-        self._ready += turn_estimates(scores, words, second_of_turn)
+        self._ready += turn_estimates(scores, words, second_of_turn, error)
 
     def withhold(self, part: Window | TurnEnd) -> None:
         """Publish the words of a turn without an estimate, and those of its windows with them."""
         if part.trigger == INTERVAL:
             return
-        words = self._words_of(part)
+        words, _ = self._words_of(part)
         second = (self._second(each, words) for each in self._turn_scores)
         self._ready += [each.estimate() for each in second if each is not None]
         self._turn_scores.clear()
 
-    def _words_of(self, part: Window | TurnEnd) -> tuple[Word, ...]:
-        """Return the words of a turn, after publishing them."""
-        words, language = self._wait_for_words(part)
+    def finish(self) -> None:
+        """See the protocol."""
+        if self._turns_without_words:
+            raise InputError(
+                f"speech recognition: {self._error}; the words of {self._turns_without_words} of "
+                f"{self._turns} turns are missing"
+            )
+
+    def _words_of(self, part: Window | TurnEnd) -> tuple[tuple[Word, ...], str]:
+        """Return the words of a turn, after publishing them, and why there are none."""
+        result = self._wait_for_words(part)
+        words = with_times(result.words, part.turn_start_s, part.end_s)
         if words:
-            self._ready.append(speech_of(part, words, len(words), True, language))
-        return words
+            self._ready.append(speech_of(part, words, len(words), True, result.language))
+        self._turns += 1
+        if result.error:
+            self._turns_without_words += 1
+            self._error = result.error
+        return words, result.error
 
     def _second(self, scores: Scores, words: tuple[Word, ...]) -> Scores | None:
         return self._text_scorer.score(scores.part, words, scores) if self._text_scorer else None
 
-    def _wait_for_words(self, part: Window | TurnEnd) -> tuple[tuple[Word, ...], str]:
-        """Wait for the words of a turn, and their language; no words where recognition fails."""
+    def _wait_for_words(self, part: Window | TurnEnd) -> AsrResult:
+        """Wait for the words of a turn; the result has none where recognition fails."""
         restarts = self._worker.status.restarts
         key = turn_key(self._stream, part)
         self._worker.submit(part.turn_sound, part.turn_start_s, key, final=True)
@@ -155,12 +182,14 @@ class RecordedWordFusion(_SynchronousFusion):
             for result in self._worker.poll(POLL_EVERY if self._may_wait else 0.0):
                 self._may_wait = self._may_wait and not result.error
                 if result.turn_id == key:
-                    words = with_times(result.words, part.turn_start_s, part.end_s)
-                    return words, result.language
+                    return result
             status = self._worker.status
             self._may_wait = self._may_wait and status.restarts - restarts < MAX_RESTARTS
-            if not self._may_wait or status.state == CLOSED or self._stopping.is_set():
-                return (), ""
+            if status.state == CLOSED or self._stopping.is_set():
+                return AsrResult(key, (), 0, True, part.n_samples)
+            if not self._may_wait:
+                error = status.error or self._error or "it has failed repeatedly"
+                return AsrResult(key, (), 0, True, part.n_samples, error)
 
 
 def turn_key(stream: int, part: Window | TurnEnd) -> Hashable:
@@ -169,24 +198,36 @@ def turn_key(stream: int, part: Window | TurnEnd) -> Hashable:
 
 
 def turn_estimates(
-    by_sound: Scores, words: tuple[Word, ...], second: Scores | None
+    by_sound: Scores, words: tuple[Word, ...], second: Scores | None, asr_error: str
 ) -> Iterator[EmotionEstimate]:
     """Yield the estimates of a whole turn, one of which is decisive.
 
     Args:
         second: scores by sound and words, where they exist.
+        asr_error: why there are no words, see `EmotionEstimate`.
     """
     second_decides = second is not None and not second.abstains
-    yield by_sound.estimate(tuple(word.to_dict() for word in words), decisive=not second_decides)
+    yield by_sound.estimate(dicts_of(words), decisive=not second_decides, asr_error=asr_error)
     if second is not None:
         yield second.estimate(decisive=second_decides)
 
 
+def dicts_of(words: tuple[Word, ...]) -> tuple[dict[str, Any], ...]:
+    """Return words as `EmotionEstimate.words` has them."""
+    return tuple(word.to_dict() for word in words)
+
+
 def speech_of(
-    part: Window | TurnEnd, words: tuple[Word, ...], stable: int, final: bool, language: str
+    part: Window | TurnEnd,
+    words: tuple[Word, ...],
+    stable: int,
+    final: bool,
+    language: str,
+    late: bool = False,
 ) -> Speech:
     """Return the words of a turn up to the end of that window."""
-    return Speech(words, stable, final, part.turn_start_s, part.end_s, latency_ms(part), language)
+    latency = latency_ms(part)
+    return Speech(words, stable, final, part.turn_start_s, part.end_s, latency, language, late)
 
 
 MakeFusion = Callable[[Callable[[], None]], WordFusion]

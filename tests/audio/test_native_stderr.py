@@ -5,22 +5,32 @@ import os
 import subprocess
 import sys
 
-from ser_stream.audio.native_stderr import NativeStderrFilter, redirect_native_stderr
+from ser_stream.audio.native_stderr import NativeStderrFilter, SilentStderr
 
 
 def test_native_stderr_output_is_discarded(capfd):
     libc = ctypes.CDLL(None)
-    with redirect_native_stderr():
+    with SilentStderr():
         libc.perror(b"chatter")
     libc.perror(b"message")
     captured = capfd.readouterr().err
     assert "message" in captured and "chatter" not in captured
 
 
+def test_output_is_seen_again_where_a_call_is_long(capfd):
+    with SilentStderr() as stderr:
+        os.write(2, b"chatter")
+        stderr.show_again()
+        os.write(2, b"message")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # by the library, which does not restore it
+    os.write(2, b" after it")
+    assert capfd.readouterr().err == "message after it"
+
+
 def test_a_closed_stderr_is_closed_again_afterwards():
     program = (
-        "import os\nfrom ser_stream.audio.native_stderr import redirect_native_stderr\n"
-        "os.close(2)\nwith redirect_native_stderr():\n    os.write(2, b'discarded')\n"
+        "import os\nfrom ser_stream.audio.native_stderr import SilentStderr\n"
+        "os.close(2)\nwith SilentStderr():\n    os.write(2, b'discarded')\n"
         "try:\n    os.fstat(2)\nexcept OSError:\n    print('closed')\n"
     )
     shown = subprocess.run(

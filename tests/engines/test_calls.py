@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from ser_stream.engines.calls import Encode, Encoded, Score, answer, answer_together, answered
+from ser_stream.engines.calls import (
+    Encode,
+    Encoded,
+    NoAnswerError,
+    Score,
+    answer,
+    answer_together,
+    answered,
+)
 from ser_stream.engines.choose import open_network
 
 RNG = np.random.default_rng(0)
@@ -57,3 +65,34 @@ def test_a_generator_is_sent_the_answers_of_its_calls(network):
     encoded, outputs = answered(network, asking())
     assert isinstance(encoded, Encoded)
     assert outputs.logits.shape == (len(network.labels),)
+
+
+class Breaking:
+    """The network, whose engine raises an error at batches with a bad frame."""
+
+    def __init__(self, network):
+        self._network = network
+
+    def __getattr__(self, name):
+        return getattr(self._network, name)
+
+    def encode(self, frames, state):
+        if np.isnan(frames).any():
+            raise RuntimeError("one\n  line")
+        return self._network.encode(frames, state)
+
+
+def test_an_error_of_the_engine_is_the_answer_of_the_call_that_caused_it_alone(network):
+    frames = np.zeros((network.framing.frames_per_step, network.features.dimension), np.float32)
+    calls = [Encode(frames), Encode(np.full_like(frames, np.nan)), Encode(frames)]
+    first, failed, last = answer_together(Breaking(network), calls)
+    np.testing.assert_allclose(first.steps, last.steps, atol=1e-6)
+    assert isinstance(failed, NoAnswerError) and str(failed) == "RuntimeError: one line"
+
+    def asking():
+        try:
+            yield calls[1]
+        except NoAnswerError as error:
+            return str(error)
+
+    assert answered(Breaking(network), asking()) == "RuntimeError: one line"

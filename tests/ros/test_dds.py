@@ -438,6 +438,47 @@ def publisher(env):
         assert process.wait(timeout=10) == 0, process.stderr.read()
 
 
+HANGING = """
+import sys
+from faulty import HangingNetwork
+from ser_stream import cli
+from ser_stream.engines.choose import open_network
+from ser_stream.stream import opening, watchdog
+
+def open_hanging(*arguments):
+    network, info = open_network(*arguments)
+    return HangingNetwork(network, after=4), info
+
+opening.open_network, watchdog.INFERENCE_TIMEOUT_S = open_hanging, 3.0
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_inference_that_hangs_is_published_before_the_program_ends(
+    participant, environment, speech_path
+):
+    diagnostics, listening = "rt/diagnostics", "rt/robot7/listening"
+    subscriber = Subscriber(participant, {diagnostics: DIAGNOSTICS, listening: BOOL})
+    environment = environment | {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "support")])
+    }
+    options = ("--model", "tiny", "--json", "--dds", "--namespace", "robot7", "--realtime")
+    arguments = ("-c", HANGING, "listen", "--input", speech_path, *options)
+    with running(*arguments, env=environment) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert "error: inference hangs: no result for 3 s: the process ends with exit code 1" in err
+
+    def statuses():
+        found = [status for m in subscriber.poll()[diagnostics] for status in m.status]
+        return [s for s in found if s.name == "robot7/ser_stream: speech emotion"]
+
+    wait_until(lambda: any("inference hangs" in s.message for s in statuses()), "an error")
+    (error,) = [s for s in statuses() if "inference hangs" in s.message]
+    assert error.level in (2, b"\x02")
+    assert [m.data for m in subscriber.received[listening]][-1] is False
+
+
 def test_late_subscribers_receive_the_flags_and_the_name_of_the_node(participant, environment):
     is_speaking, emotion = "rt/robot3/is_speaking", "rt/robot3/emotion"
     listening = "rt/robot3/listening"

@@ -16,8 +16,8 @@ from ser_stream.errors import InputError
 from ser_stream.ros.graph import GraphPublisher, NodeState
 from ser_stream.ros.health import ERROR, OK, STALE, WARN
 from ser_stream.ros.messages import MESSAGE_TYPES, published_topics
-from ser_stream.ros.watchdog import INFERENCE_TIMEOUT_S, RECOVERY_S
 from ser_stream.stream.status import StreamStatus
+from ser_stream.stream.watchdog import INFERENCE_TIMEOUT_S, RECOVERY_S
 from ser_stream.words import Speech, Word
 
 NOW_NS = 1_000_000_000_000

@@ -29,6 +29,7 @@ from ros_graph import (
     types,
 )
 from shared_fixtures import deciding
+from supervisor import supervisor
 
 pytestmark = pytest.mark.ros
 
@@ -333,6 +334,17 @@ def test_a_signal_ends_speech_listening_and_the_process_with_code_0(
         assert process.wait(timeout=20) == 0
         observer.wait(lambda: not any(flag[-1].data for flag in flags))
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_systemd_is_told_that_the_node_is_ready_and_alive_and_ends(
+    observer, tmp_path, tiny_model, speech_path
+):
+    with supervisor(tmp_path / "notify") as (environment, received):
+        recording = {"source": "file", "file": str(speech_path), "model": str(tiny_model)}
+        with node(tmp_path, environment=environment, **recording):
+            observer.wait(lambda: received.count("WATCHDOG=1") > 3)
+    assert (received[0], received[-1]) == ("READY=1", "STOPPING=1")
+    assert "STATUS=active, model tiny" in received
 
 
 def test_a_voice_id_adds_ros4hri_topics(observer, tmp_path, tiny_model, speech_path):

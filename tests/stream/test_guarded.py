@@ -1,4 +1,4 @@
-"""Answers that are not finite: withheld, counted, logged; and the model that is opened again."""
+"""Networks that fail: withheld, counted, logged; and the model that is opened again."""
 
 import json
 import logging
@@ -11,9 +11,11 @@ import soundfile
 from faulty import FaultyNetwork
 from paths import DEMO
 from ser_stream.engines.choose import open_network
+from ser_stream.errors import InferenceError, InputError
 from ser_stream.models.calibration import Calibration
 from ser_stream.models.info import SHIPPED
 from ser_stream.stream import guarded, opening
+from ser_stream.stream.pool import StreamPool
 from ser_stream.stream.pool_core import PoolCore
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.scoring import ScoringSettings, WindowScorer
@@ -21,6 +23,7 @@ from ser_stream.stream.settings import RecognizerSettings
 from turns import two_turns
 
 RATE = 16_000
+NOT_FINITE = "its answer holds NaN or infinite values"
 SOUND = [soundfile.read(path, dtype="float32")[0] for path in sorted(DEMO.glob("*.flac"))]
 TURNS = np.concatenate(SOUND)
 
@@ -119,12 +122,15 @@ def test_after_repeated_failures_the_model_is_opened_again(monkeypatch, model, u
     assert levels == ["ERROR", "WARNING", "INFO"]
 
 
-def test_a_model_that_cannot_be_opened_again_stays_withheld(monkeypatch, tmp_path, caplog):
+def test_a_model_that_cannot_be_opened_again_ends_recognition(monkeypatch, tmp_path, caplog):
     folder = shutil.copytree(SHIPPED / "tiny", tmp_path / "model")
     recognizer, opened = recognizer_of(monkeypatch, folder, scores=lambda n: n >= WARM_UP)
     (folder / "head.onnx").write_bytes(b"damaged")
-    with caplog.at_level(logging.INFO, "ser_stream"):
-        assert push(recognizer) == []
+    with (
+        caplog.at_level(logging.INFO, "ser_stream"),
+        pytest.raises(InferenceError, match=NOT_FINITE),
+    ):
+        push(recognizer)
     assert recognizer.status.failed_windows > guarded.FAILURES_BEFORE_RELOAD
     lines = [record.getMessage() for record in caplog.records]
     assert sum("cannot be opened again" in line for line in lines) == 1
@@ -136,8 +142,11 @@ def test_another_model_in_its_place_is_not_used(monkeypatch, tmp_path, caplog):
     recognizer, _ = recognizer_of(monkeypatch, folder, scores=lambda n: n >= WARM_UP)
     shutil.rmtree(folder)
     shutil.copytree(SHIPPED / "default", folder)
-    with caplog.at_level(logging.INFO, "ser_stream"):
-        assert push(recognizer) == []
+    with (
+        caplog.at_level(logging.INFO, "ser_stream"),
+        pytest.raises(InferenceError, match=NOT_FINITE),
+    ):
+        push(recognizer)
     assert "its files were replaced by another model" in caplog.text
 
 
@@ -157,6 +166,94 @@ def test_weights_that_are_damaged_in_memory_are_loaded_again(monkeypatch, tiny_m
     found = push(recognizer)
     assert len(opened) == 2 and recognizer.status.failed_windows == guarded.FAILURES_BEFORE_RELOAD
     agree(found[-1:], expected[-1:])
+
+
+def test_an_error_of_the_engine_is_withheld_as_an_answer_that_is_not_finite(
+    monkeypatch, model, undisturbed, caplog
+):
+    error = RuntimeError("head.onnx:\n  out of memory")
+    faults = {"scores": lambda n: n == WARM_UP + 1, "error": error}
+    recognizer, opened = recognizer_of(monkeypatch, model, **faults)
+    with caplog.at_level(logging.INFO, "ser_stream"):
+        found = push(recognizer)
+    assert (recognizer.status.failed_windows, len(opened)) == (1, 1)
+    intervals = [e for e in undisturbed if e[0] == "interval"]
+    agree([e for e in found if e[0] == "interval"], intervals[:1] + intervals[2:])
+    reason = "RuntimeError: head.onnx: out of memory; estimates are withheld until it answers again"
+    assert f"model {model}: {reason}" in caplog.messages
+
+
+def test_an_engine_that_fails_again_and_again_is_opened_again(monkeypatch, model, undisturbed):
+    faults = {"scores": lambda n: n >= WARM_UP, "error": RuntimeError("the GPU is lost")}
+    recognizer, opened = recognizer_of(monkeypatch, model, **faults)
+    found = push(recognizer)
+    assert len(opened) == 2
+    assert recognizer.status.failed_windows == guarded.FAILURES_BEFORE_RELOAD
+    assert len(found) == len(undisturbed) - guarded.FAILURES_BEFORE_RELOAD
+
+
+def test_an_engine_that_fails_after_it_was_opened_again_ends_recognition(monkeypatch):
+    def open_faulty(*arguments):
+        network, info = open_network(*arguments)
+        faulty = FaultyNetwork(network, scores=lambda n: n >= WARM_UP, error=RuntimeError("lost"))
+        opened.append(faulty)
+        faulty.n_scores = WARM_UP if len(opened) > 1 else 0  # only the first one is warmed up
+        return faulty, info
+
+    opened = []
+    monkeypatch.setattr(opening, "open_network", open_faulty)
+    recognizer = Recognizer("tiny", engine="onnx")
+    with pytest.raises(InferenceError, match=r"^model tiny: RuntimeError: lost; 6 estimates in a"):
+        push(recognizer)
+    assert len(opened) == 2
+
+
+def test_a_pool_ends_with_all_its_streams_where_the_engine_cannot_be_revived(monkeypatch, caplog):
+    """So that whoever pushes sound is told, and does not wait for estimates that never come."""
+    opened = []
+
+    def open_faulty(*arguments):
+        network, info = open_network(*arguments)
+        after = 0 if opened else WARM_UP
+        opened.append(FaultyNetwork(network, scores=lambda n: n >= after, error=RuntimeError()))
+        return opened[-1], info
+
+    monkeypatch.setattr(opening, "open_network", open_faulty)
+    with StreamPool("tiny", engine="onnx") as pool:
+        streams = [pool.open(name, lambda name, estimate: pytest.fail()) for name in "ab"]
+        for stream in streams:
+            stream.push(SOUND[1], RATE)
+        for stream in streams:
+            stream.close(60.0)
+            with pytest.raises(InputError, match="it has ended"):
+                stream.push(SOUND[1], RATE)
+    assert len(opened) == 2
+    assert "the pool ends, with all of its streams" in caplog.text
+
+
+def test_a_batch_that_fails_is_answered_stream_by_stream(monkeypatch):
+    """As where the memory of a GPU is enough for one stream, and not for two."""
+
+    def open_faulty(*arguments):
+        network, info = open_network(*arguments)
+        return FaultyNetwork(network, *[lambda n: True] * 2, rows=0, error=MemoryError()), info
+
+    alone = push(Recognizer("tiny", engine="onnx"), SOUND[1])
+    monkeypatch.setattr(opening, "open_network", open_faulty)
+    core = PoolCore(RecognizerSettings(model="tiny", engine="onnx"), max_streams=2)
+    found = {"first": [], "second": []}
+    streams = [core.open(name, lambda n, e: found[n].append(e)) for name in found]
+    for start in range(0, len(SOUND[1]), 512):
+        for stream in streams:
+            stream.sound.push(SOUND[1][start : start + 512, None], RATE)
+        while core.run_once():
+            pass
+    for stream in streams:
+        stream.sound.end()
+    while core.run_once():
+        pass
+    assert [stream.status().failed_windows for stream in streams] == [0, 0]
+    assert [len(estimates) for estimates in found.values()] == [len(alone)] * 2
 
 
 def test_a_stream_that_fails_does_not_disturb_the_others_of_a_pool(monkeypatch, model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import numpy as np
@@ -13,7 +14,7 @@ from ser_stream.stream.live_words import LiveWordFusion
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.scores import Scores
 from ser_stream.stream.text_scoring import TextScorer, TextScoringSettings
-from ser_stream.words import Word
+from ser_stream.words import Speech, Word
 from streams import stream
 
 PATIENCE_S = 30.0
@@ -54,12 +55,15 @@ class FakeWorker:
         )
 
     def answer_words(self, number, words):
-        turn_id, n_samples, _, final = self.requests[number]
-        self.deliver(AsrResult(turn_id, tuple(words), 0, final, n_samples, language="eo"))
+        self.deliver(self.result(number, words))
 
-    def deliver(self, result):
+    def result(self, number, words):
+        turn_id, n_samples, _, final = self.requests[number]
+        return AsrResult(turn_id, tuple(words), 0, final, n_samples, language="eo")
+
+    def deliver(self, *results):
         with self._changed:
-            self._results.append(result)
+            self._results += results
             self._changed.notify()
 
     def poll(self, timeout_s):
@@ -199,6 +203,27 @@ def test_closing_ends_the_wait_for_the_scores_of_a_turn(speech, turns):
     assert turns.take() == []
 
 
+def test_where_the_words_of_many_turns_wait_the_newest_get_a_second_estimate(
+    speech, turns, by_sound, text_scorer, caplog
+):
+    """The text model takes longer than the turns do: its estimates must not fall behind."""
+    turns, worker, woken = turns
+    end = stream(speech)[0][-1]
+    ends = [dataclasses.replace(end, turn=number) for number in range(1, 6)]
+    for each in ends:
+        turns.submit(each)
+        turns.add(scores_of(each, by_sound[-1]))
+    word = Word("gone", end.turn_start_s, end.end_s)
+    worker.deliver(*(worker.result(number, [word]) for number in range(5)))
+    found = events_after(turns, woken, 10)
+    assert [e.turn for e in found if getattr(e, "modality", "") == "audio"] == [1, 2, 3, 4, 5]
+    assert [e.turn for e in found if getattr(e, "modality", "") == "audio+text"] == [4, 5]
+    assert sum(isinstance(e, Speech) for e in found) == 5  # no words are lost
+    assert text_scorer.skipped == 3
+    assert text_scorer.problem.startswith("falls behind: slower than sound")
+    assert sum("falls behind" in message for message in caplog.messages) == 1
+
+
 def test_a_second_estimate_after_the_deadline_is_not_decisive(speech, turns, by_sound, monkeypatch):
     monkeypatch.setattr("ser_stream.stream.live_words.MAX_TURN_WAIT", 0.0)
     turns, worker, woken = turns
@@ -212,6 +237,7 @@ def test_a_second_estimate_after_the_deadline_is_not_decisive(speech, turns, by_
     worker.answer(0, "he is gone")
     told, second = events_after(turns, woken, 2)
     assert told.final
+    assert (told.late, second.late) == (True, True)
     assert (second.modality, second.trigger, second.decisive) == (
         "audio+text", "utterance", False,
     )  # fmt: skip

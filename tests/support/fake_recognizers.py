@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -68,3 +69,10 @@ class FailsOnce(FakeRecognizer):
                 samples = samples.copy()
                 samples[0] = command
         return super().recognize(samples, start_s)
+
+
+class DiesAtSound(FakeRecognizer):
+    """Its process ends at each segment, as with an error inside a library."""
+
+    def recognize(self, samples, start_s):
+        os._exit(3)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 PROGRAMS = ("pulseaudio", "pactl", "paplay")
@@ -67,6 +70,21 @@ class PulseServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The server does not respond in the context, or until `go_on`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """The server responds again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def add_sink(
         self, name: str, rate_hz: int = 48_000, channels: int = 1, channel_map: str = ""

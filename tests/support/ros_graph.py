@@ -129,7 +129,7 @@ def asr_processes(parent):
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            command, stat = path.read_text(), path.with_name("stat").read_text()
+            command, stat = path.read_text(errors="replace"), path.with_name("stat").read_text()
         except OSError:  # it has ended
             continue
         if "ser_stream.asr.child" in command and int(stat.rpartition(")")[2].split()[1]) == parent:
