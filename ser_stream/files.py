@@ -101,6 +101,23 @@ def copy_file(source: Path, path: Path) -> None:
         shutil.copyfileobj(content, file, 1 << 20)
 
 
+def read_limited(path: Path, max_bytes: int) -> bytes:
+    """Return the content of a file that is not trusted; memory is taken for `max_bytes` at most.
+
+    Raises:
+        InputError: the file is larger.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        content = b"" if size > max_bytes else file.read(max_bytes + 1)
+    # Devices and pipes have no size.
+    if size > max_bytes or len(content) > max_bytes:
+        found = f"{size}" if size > max_bytes else f"more than {max_bytes}"
+        raise InputError(f"{path}: found {found} bytes; accepted are {max_bytes} at most")
+    return content
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as hexadecimal digits."""
     digest = hashlib.sha256()

@@ -20,7 +20,7 @@ import itertools
 import math
 import types
 import typing
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 import msgspec
@@ -96,9 +96,41 @@ class _Place:
 
 
 def shown(value: object) -> str:
-    """Return a value as an error message shows it: one line, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
+    """Return a value as an error message shows it: one line, cut where it is long.
+
+    Of a large value, only the part that is shown is converted to text.
+    """
+    text = ""
+    for piece in _pieces(value):
+        text += piece
+        if len(text) > MAX_SHOWN:
+            return text[: MAX_SHOWN - 3] + "..."
+    return text
+
+
+def _pieces(value: object) -> Iterator[str]:
+    """Yield the text of a value piece by piece, like `repr`."""
+    if isinstance(value, list | tuple):
+        opening, closing = "[]" if isinstance(value, list) else "()"
+        yield opening
+        for number, item in enumerate(value):
+            yield ", " if number else ""
+            yield from _pieces(item)
+        yield ",)" if isinstance(value, tuple) and len(value) == 1 else closing
+    elif isinstance(value, dict):
+        yield "{"
+        for number, (name, item) in enumerate(value.items()):
+            yield ", " if number else ""
+            yield from _pieces(name)
+            yield ": "
+            yield from _pieces(item)
+        yield "}"
+    elif isinstance(value, str | bytes):
+        yield repr(value[: MAX_SHOWN + 1])
+    elif isinstance(value, int) and value.bit_length() > 4 * MAX_SHOWN:
+        yield f"a number of about {value.bit_length() * 3 // 10} digits"
+    else:
+        yield repr(value)
 
 
 def _dataclass(content: Any, kind: type[T], place: _Place) -> T:

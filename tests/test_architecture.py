@@ -44,6 +44,7 @@ LAYERS = (
         "extras",
         "units",
         "files",
+        "strict_yaml",
         "distributed",
         "progress",
         "validation",

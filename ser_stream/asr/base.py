@@ -11,6 +11,7 @@ import numpy as np
 
 from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+from ser_stream.validation import shown
 from ser_stream.words import Word
 
 NONE, POCKETSPHINX, FASTER_WHISPER = "none", "pocketsphinx", "faster_whisper"
@@ -61,7 +62,7 @@ class AsrSettings:
     def __post_init__(self) -> None:
         if not re.fullmatch(LANGUAGE, self.language):
             raise InputError(
-                f"asr language: found {self.language!r}; accepted are {ACCEPTED_LANGUAGES}"
+                f"asr language: found {shown(self.language)}; accepted are {ACCEPTED_LANGUAGES}"
             )
 
     @property

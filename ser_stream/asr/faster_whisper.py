@@ -23,6 +23,7 @@ from faster_whisper import WhisperModel, available_models, download_model
 from ser_stream.asr.base import DEFAULT_WHISPER, AsrSettings, within_segment
 from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+from ser_stream.validation import shown
 from ser_stream.words import Word
 
 NO_SPEECH_THRESHOLD = 0.6
@@ -75,7 +76,8 @@ class FasterWhisper:
         known = self._model.supported_languages
         if self._language not in (None, *known):
             raise InputError(
-                f"asr language: found {settings.language!r}; {folder.name} knows {', '.join(known)}"
+                f"asr language: found {shown(settings.language)}; {folder.name} knows "
+                f"{', '.join(known)}"
             )
 
     def recognize(self, samples: np.ndarray, start_s: Seconds) -> tuple[Word, ...]:
@@ -137,7 +139,8 @@ def _model_folder(model: str) -> Path:
         return folder
     if model not in available_models() and model.count("/") != 1:
         raise InputError(
-            f"asr model: found {model!r}; accepted are a folder, a repository owner/name of the "
+            f"asr model: found {shown(model)}; accepted are a folder, a repository "
+            "owner/name of the "
             f"Hugging Face Hub, and {', '.join(available_models())}"
         )
     with contextlib.suppress(OSError):  # no network is needed for a model that is there

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ser_stream.audio.sample_format import as_float32
 from ser_stream.errors import InputError
 from ser_stream.units import Seconds
+from ser_stream.validation import shown
 
 Channel = int | Literal["mix", "auto"]
 """The channel of a source that is used: its index, from 0; the mean of all channels; or the one
@@ -36,7 +37,7 @@ def parse_channel(text: str) -> Channel:
         return text
     if text.isdecimal():
         return int(text)
-    raise ValueError(f"found {text!r}; accepted are mix, auto, or a number from 0")
+    raise ValueError(f"found {shown(text)}; accepted are mix, auto, or a number from 0")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ser_stream.engines.names import AUTO, ENGINES
 from ser_stream.errors import InputError
+from ser_stream.validation import shown
 
 
 def print_error(error: InputError) -> None:
@@ -83,7 +84,7 @@ def add_clips(parser: argparse.ArgumentParser) -> None:
 
 def _count(text: str) -> int:
     if not (text.isdecimal() and int(text)):
-        raise argparse.ArgumentTypeError(f"found {text!r}; accepted is a whole number from 1")
+        raise argparse.ArgumentTypeError(f"found {shown(text)}; accepted is a whole number from 1")
     return int(text)
 
 

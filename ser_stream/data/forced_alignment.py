@@ -17,6 +17,7 @@ from ser_stream.errors import InputError
 from ser_stream.files import write_text
 from ser_stream.progress import progress
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+from ser_stream.validation import shown
 from ser_stream.words import Word
 
 ALIGNERS = ("pocketsphinx",)
@@ -36,7 +37,8 @@ def align(utterances: Sequence[Utterance], folder: Path) -> list[Utterance]:
     for utterance in utterances:
         if not utterance.words and (not utterance.text or utterance.language != "en"):
             raise InputError(
-                f"{utterance.key}: found {utterance.text!r} in {utterance.language!r} to align; "
+                f"{utterance.key}: found {shown(utterance.text)} in "
+                f"{utterance.language!r} to align; "
                 "accepted are English texts. For others set features: segmentation: equal"
             )
     key = ["alignment", [(u.key, u.text) for u in utterances]]

@@ -18,6 +18,7 @@ from ser_stream.errors import InputError
 from ser_stream.models.info import FrameFeatures
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.recipes.protocols import Protocol
+from ser_stream.validation import shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Experiment:
             raise InputError("seeds: found []; accepted is a list of one seed or more")
         if self.alignment not in (None, *ALIGNERS):
             raise InputError(
-                f"alignment: found {self.alignment!r}; accepted are {', '.join(ALIGNERS)}"
+                f"alignment: found {shown(self.alignment)}; accepted are {', '.join(ALIGNERS)}"
             )
         if self.optimisation.needs_validation and self.protocol.validation == 0:
             raise InputError(
