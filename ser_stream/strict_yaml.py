@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +121,13 @@ class _Loader(yaml.SafeLoader):
         return number
 
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_integer)
-_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_finite)
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_str)
+_CONSTRUCTORS: dict[str, Callable[[_Loader, Any], Any]] = {
+    "int": _Loader.construct_integer,
+    "float": _Loader.construct_finite,
+    "timestamp": _Loader.construct_yaml_str,
+}
+for _name, _constructor in _CONSTRUCTORS.items():
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_name}", _constructor)
 
 
 def _refused(at: Any, problem: str) -> yaml.MarkedYAMLError:

@@ -29,6 +29,10 @@ from ser_stream.errors import InputError
 
 T = TypeVar("T")
 
+MAX_SEED = 2**32 - 1
+Seed = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEED)]
+"""Random seed that numpy and torch accept, together with the number of an epoch."""
+
 MAX_SHOWN = 80
 """Characters of a wrong value that an error message shows."""
 
@@ -128,7 +132,7 @@ def _pieces(value: object) -> Iterator[str]:
     elif isinstance(value, str | bytes):
         yield repr(value[: MAX_SHOWN + 1])
     elif isinstance(value, int) and value.bit_length() > 4 * MAX_SHOWN:
-        yield f"a number of about {value.bit_length() * 3 // 10} digits"
+        yield f"a number of about {value.bit_length() * 0.30103:.0f} digits"
     else:
         yield repr(value)
 

@@ -39,8 +39,8 @@ class AsrSettings:
     Attributes:
         backend: "none", "pocketsphinx", "faster_whisper", or "module:name" of a function of your
             own that takes these settings and returns a `SpeechRecognizer`.
-        model: model of faster-whisper: a size (tiny, base, small...), a repository of the Hugging
-            Face Hub, or a CTranslate2 folder; "" means tiny. PocketSphinx has only its own.
+        model: model of faster-whisper: a size (tiny, base, small...), OWNER/NAME@COMMIT of the
+            Hugging Face Hub, or a CTranslate2 folder; "" means tiny. PocketSphinx has only its own.
         language: ISO 639 code, with or without a region: "en", "en_GB"; "" to detect it in each
             segment, where the model can.
         device, compute_type: settings of faster-whisper, as CTranslate2 names them. The compute

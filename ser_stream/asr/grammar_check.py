@@ -19,7 +19,7 @@ from pathlib import Path
 from ser_stream.asr.grammars import ARPA, SHIPPED
 from ser_stream.asr.interpreter import child_environment
 from ser_stream.errors import InputError
-from ser_stream.units import Seconds
+from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
 try:
     import resource
@@ -29,7 +29,8 @@ except ImportError:  # Windows: only the time is limited
 log = logging.getLogger("ser_stream.asr")
 
 MAX_CPU_S = 30
-"""Processor time; the whole English dictionary as n-grams takes half of it."""
+"""Processor time of loading a grammar and recognising a second of sound; the shipped ones take less
+than a second."""
 MAX_WAIT_S: Seconds = 300.0
 """Time on the clock, for a computer that has much other work."""
 MAX_MEMORY_BYTES = 2 << 30
@@ -81,14 +82,14 @@ def _check(path: Path, _changed_ns: int, _size: int, max_cpu_s: int) -> None:
         raise InputError(f"{done.stdout}{about}")
     if done.returncode == -getattr(signal, "SIGXCPU", 0):
         raise InputError(
-            f"{where}: takes more than {max_cpu_s} s to load; does a rule use others that use "
-            "others, many times over?"
+            f"{where}: takes more than {max_cpu_s} s to load and to recognise a second of sound; "
+            "do rules use others many times over, or are + and * within one another?"
         )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["without a message"])[-1]
         raise InputError(
-            f"{where}: PocketSphinx cannot load it and ends ({_ending(done.returncode)}: {last}); is"
-            f" the file damaged, or does it need more than {MAX_MEMORY_BYTES >> 30} GiB of memory?"
+            f"{where}: PocketSphinx ends while it loads it ({_ending(done.returncode)}: {last}); "
+            f"is the file damaged, or larger than {MAX_MEMORY_BYTES >> 30} GiB in memory?"
         )
     if problems and path.suffix.lower() not in ARPA:
         raise InputError(f"{where}: a part of it would be left out: {problems[0]}")
@@ -120,7 +121,9 @@ def main() -> None:
         reply.flush()
         sys.exit(REFUSED)
     print(LOADED, file=sys.stderr, flush=True)
-    recognizer.recognize(np.zeros(1600, np.float32), 0.0)  # some end the process only now
+    # Some end the process, or never end themselves, only when they are used.
+    noise = np.random.default_rng(0).normal(0.0, 0.1, SAMPLE_RATE_HZ).astype(np.float32)
+    recognizer.recognize(noise, 0.0)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,9 @@ log = logging.getLogger("ser_stream.asr")
 FRAMES_PER_SECOND = 100
 MAX_GRAMMAR_BYTES, MAX_NGRAMS_BYTES = 2**22, 2**28
 """Sizes of the largest grammar, in JSGF or as sentences, and of the largest n-gram model."""
+MAX_EMPTY_TRANSITIONS = 10_000
+"""Transitions of a grammar between states without a word; robot-commands has 358. With 40,000, the
+end of a word takes minutes."""
 MAX_LISTED = 10
 """Words of a grammar that an error message lists."""
 SEARCH = "grammar"
@@ -195,7 +198,12 @@ def _decoder_with_jsgf(text: str, loglevel: str) -> pocketsphinx.Decoder:
         raise ValueError("no JSGF: the first line is not like #JSGF V1.0;")
     decoder = _decoder(loglevel, lm=None)
     grammar = decoder.parse_jsgf(text)
-    words = _grammar_words(grammar)
+    words, n_empty = _grammar_transitions(grammar)
+    if n_empty > MAX_EMPTY_TRANSITIONS:
+        raise ValueError(
+            f"its rules need {n_empty} transitions without a word; accepted are "
+            f"{MAX_EMPTY_TRANSITIONS}: put fewer rules, + and * within one another"
+        )
     if not words:
         raise ValueError("its first public rule leads to no word")
     missing = [word for word in words if not decoder.lookup_word(word)]
@@ -211,13 +219,18 @@ def _decoder_with_jsgf(text: str, loglevel: str) -> pocketsphinx.Decoder:
     return decoder
 
 
-def _grammar_words(grammar: pocketsphinx.FsgModel) -> list[str]:
-    """Return every word of a grammar. The package can list them only by writing them to a file."""
+def _grammar_transitions(grammar: pocketsphinx.FsgModel) -> tuple[list[str], int]:
+    """Return every word of a grammar, and the number of its transitions without one.
+
+    The package can list them only by writing them to a file.
+    """
     with _file_without_name() as path:
         grammar.writefile(path)
         lines = [line.split() for line in Path(path).read_text(encoding="utf-8").splitlines()]
     # TRANSITION from to probability [word]
-    return sorted({line[4] for line in lines if line[:1] == ["TRANSITION"] and len(line) > 4})
+    transitions = [line for line in lines if line[:1] == ["TRANSITION"]]
+    words = [line[4] for line in transitions if len(line) > 4]
+    return sorted(set(words)), len(transitions) - len(words)
 
 
 def _decoder_with_ngrams(path: Path, loglevel: str) -> pocketsphinx.Decoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -35,9 +36,11 @@ def parse_channel(text: str) -> Channel:
     """
     if text in (MIX, AUTO):
         return text
-    if text.isdecimal():
+    if re.fullmatch("[0-9]{1,4}", text) and int(text) < MAX_CHANNELS:
         return int(text)
-    raise ValueError(f"found {shown(text)}; accepted are mix, auto, or a number from 0")
+    raise ValueError(
+        f"found {shown(text)}; accepted are mix, auto, or a number from 0 to {MAX_CHANNELS - 1}"
+    )
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from ser_stream.commands.parser import whole_number
 from ser_stream.engines.names import AUTO, ENGINES
 from ser_stream.errors import InputError
-from ser_stream.validation import shown
 
 
 def print_error(error: InputError) -> None:
@@ -83,9 +83,10 @@ def add_clips(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    if not (text.isdecimal() and int(text)):
-        raise argparse.ArgumentTypeError(f"found {shown(text)}; accepted is a whole number from 1")
-    return int(text)
+    found = whole_number(text)
+    if found < 1:
+        raise argparse.ArgumentTypeError(f"found {found}; accepted is a whole number from 1")
+    return found
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
-from ser_stream.data.feature_cache import cache_path
+from ser_stream.data.feature_cache import cache_path, read_or_write
 from ser_stream.distributed import share_of_process
 from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig, segment
@@ -48,15 +48,14 @@ def load_word_clips(
         _check_words(utterance, config)
     words = [(u.key, u.text, _times(u)) for u in utterances]
     path = cache_path(folder, ["words", words, dataclasses.asdict(config)], ".npz")
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        clips = []
-        for utterance in progress(utterances, "segments of recordings"):
-            clips.append(
-                WordClip(*segment(read_samples(utterance.path), tokens(utterance), config))
-            )
+
+    def write() -> None:
+        clips = [
+            WordClip(*segment(read_samples(utterance.path), tokens(utterance), config))
+            for utterance in progress(utterances, "segments of recordings")
+        ]
         frames = np.concatenate([s for clip in clips for s in clip.segments])
-        with replacing(path) as file:
+        with replacing(path, private=True) as file:
             np.savez(
                 file,
                 frames=frames.astype(np.float16),
@@ -65,7 +64,8 @@ def load_word_clips(
                 words=[word for clip in clips for word in clip.words],
                 clip_words=[len(clip.words) for clip in clips],
             )
-    return _read(path)
+
+    return read_or_write(path, lambda: _read(path), write)
 
 
 def _read(path: Path) -> list[WordClip]:

@@ -62,7 +62,7 @@ def checkpoint_info(
         )
     features = SampleConfig()
     return ModelInfo(
-        name=Path(source).resolve().name,
+        name=Path(source).resolve().name.partition("@")[0],
         architecture=HUGGING_FACE,
         labels=labels,
         features=features,

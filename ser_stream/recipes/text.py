@@ -64,7 +64,7 @@ class TextRecipe:
     name: str
     evaluated_on: str
     stages: tuple[Stage, ...]
-    max_words: Annotated[int, Meta(ge=1)]
+    max_words: Annotated[int, Meta(ge=1, le=5_000_000)]
     max_error_rate: Share
     marked: Share = 0.0
     options: dict[str, Any] = dataclasses.field(default_factory=dict)

@@ -149,4 +149,4 @@ def _check_range(name: str, value: Any, may_be_none: bool = True) -> None:
     low, high = RANGES[name]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not (is_number and low <= value <= high):  # False for NaN, too
-        raise InputError(f"{name}: found {value}; accepted are {low} to {high}")
+        raise InputError(f"{name}: found {shown(value)}; accepted are {low} to {high}")
