@@ -14,9 +14,8 @@ from typing import Any
 
 import yaml
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.files import read_limited
-from ser_stream.validation import shown
 
 MAX_BYTES = 2**18
 """Size of the largest file that is read; the largest shipped one has 5 KiB. It takes 3 s."""

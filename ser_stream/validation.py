@@ -20,21 +20,20 @@ import itertools
 import math
 import types
 import typing
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 import msgspec
 
+from ser_stream.errors import MAX_SHOWN as MAX_SHOWN
 from ser_stream.errors import InputError
+from ser_stream.errors import shown as shown
 
 T = TypeVar("T")
 
 MAX_SEED = 2**32 - 1
 Seed = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEED)]
 """Random seed that numpy and torch accept, together with the number of an epoch."""
-
-MAX_SHOWN = 80
-"""Characters of a wrong value that an error message shows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,44 +96,6 @@ class _Place:
 
     def not_accepted(self, value: object, hint: Any) -> InputError:
         return self.error(f"found {shown(value)}; accepted {_accepted(hint)}")
-
-
-def shown(value: object) -> str:
-    """Return a value as an error message shows it: one line, cut where it is long.
-
-    Of a large value, only the part that is shown is converted to text.
-    """
-    text = ""
-    for piece in _pieces(value):
-        text += piece
-        if len(text) > MAX_SHOWN:
-            return text[: MAX_SHOWN - 3] + "..."
-    return text
-
-
-def _pieces(value: object) -> Iterator[str]:
-    """Yield the text of a value piece by piece, like `repr`."""
-    if isinstance(value, list | tuple):
-        opening, closing = "[]" if isinstance(value, list) else "()"
-        yield opening
-        for number, item in enumerate(value):
-            yield ", " if number else ""
-            yield from _pieces(item)
-        yield ",)" if isinstance(value, tuple) and len(value) == 1 else closing
-    elif isinstance(value, dict):
-        yield "{"
-        for number, (name, item) in enumerate(value.items()):
-            yield ", " if number else ""
-            yield from _pieces(name)
-            yield ": "
-            yield from _pieces(item)
-        yield "}"
-    elif isinstance(value, str | bytes):
-        yield repr(value[: MAX_SHOWN + 1])
-    elif isinstance(value, int) and value.bit_length() > 4 * MAX_SHOWN:
-        yield f"a number of about {value.bit_length() * 0.30103:.0f} digits"
-    else:
-        yield repr(value)
 
 
 def _dataclass(content: Any, kind: type[T], place: _Place) -> T:

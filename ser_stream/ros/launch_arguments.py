@@ -17,8 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ser_stream.errors import InputError
-from ser_stream.validation import shown
+from ser_stream.errors import InputError, shown
 
 Value = bool | int | float | str
 
