@@ -6,6 +6,7 @@ IN_VENV := $(VENV)/bin
 BASE := $(VENV)/.installed-base
 INSTALLED := $(VENV)/.installed
 LOWEST := .venv-lowest
+LOCK := requirements-base.txt
 
 # Another Python: make test PYTHON=python3.11
 PYTHON ?=
@@ -15,7 +16,7 @@ PYTHON ?=
 ARGS ?=
 WORKERS ?= auto
 
-.PHONY: help demo test test-lowest fuzz lint mypy screenshot results bench bench-long soak \
+.PHONY: help demo test test-lowest fuzz lint lock mypy screenshot results bench bench-long soak \
     clean distclean \
     portaudio sound-server
 
@@ -23,8 +24,9 @@ help:
 	@echo "make demo       listen to recordings that come with the package, as if they were live"
 	@echo "make test       run all tests; ARGS='-k log_mel' runs some of them"
 	@echo "make test-lowest run them with the lowest versions that setup.py accepts; ARGS as above"
-	@echo "make fuzz       use a thousand damaged models, and read as many sound files; CASES=100 for fewer"
+	@echo "make fuzz       read a thousand damaged inputs of each kind; CASES=100 for fewer, ONLY=yaml"
 	@echo "make lint       check style, types and spelling"
+	@echo "make lock       renew $(LOCK), the versions and hashes of what listening needs"
 	@echo "make screenshot make the picture of README.md again"
 	@echo "make results    measure the shipped models on the corpora again: CORPORA=DIR"
 	@echo "make bench      measure speed, latency, memory and size again; ONLY='features listen' for parts"
@@ -68,7 +70,7 @@ test-lowest: portaudio sound-server
 # Damaged inputs of each kind; ONLY=models for one of them.
 CASES ?= 1000
 fuzz: $(INSTALLED)
-	@for kind in $(or $(ONLY),models audio); do \
+	@for kind in $(or $(ONLY),models audio yaml grammars); do \
 	    OMP_NUM_THREADS=1 $(IN_VENV)/python tools/fuzz_$$kind.py --cases $(CASES) || exit 1; \
 	done
 
@@ -76,6 +78,12 @@ lint: $(INSTALLED) mypy
 	@$(IN_VENV)/ruff check .
 	@$(IN_VENV)/ruff format --check .
 	@$(IN_VENV)/codespell
+
+# The newest versions that setup.py accepts, for every Python and computer.
+lock: $(INSTALLED)
+	@$(IN_VENV)/python -m pip install -q --disable-pip-version-check uv
+	@$(IN_VENV)/uv pip compile setup.py -q --universal --python-version 3.10 --generate-hashes \
+	    --no-annotate --upgrade --custom-compile-command 'make lock' -c constraints.txt -o $(LOCK)
 
 # Not with Python 3.10: see constraints.txt.
 mypy: $(INSTALLED)
@@ -140,7 +148,7 @@ candidates = $(or $(PYTHON),python3 python3.12 python3.11 python3.10)
 
 # The stamps of what pip installs; outdated when one of these files changes. An existing .venv with
 # pip is kept, whoever made it.
-$(BASE): setup.py setup.cfg pyproject.toml constraints.txt
+$(BASE): setup.py setup.cfg pyproject.toml constraints.txt $(LOCK)
 	@if ! $(IN_VENV)/python -m pip --version >/dev/null 2>&1; then \
 	    python= found=; \
 	    for candidate in $(candidates); do \
@@ -165,7 +173,8 @@ $(BASE): setup.py setup.cfg pyproject.toml constraints.txt
 	    $$python -m venv --clear $(VENV) || exit 1; \
 	fi
 	@echo "Installing ser_stream and what listening needs into $(VENV)"
-	@$(pip_install) -e .
+	@$(IN_VENV)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(LOCK)
+	@$(pip_install) --no-deps -e .
 	@touch $@
 
 $(INSTALLED): $(BASE)

@@ -2,6 +2,7 @@
 
 import atexit
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -9,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-import yaml
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction
 from launch.events import matches_action
@@ -31,6 +31,7 @@ from ser_stream.ros.launch_arguments import (
 )
 from ser_stream.ros.main import CONFIGURATION_ERROR
 from ser_stream.ros.venv import absolute, venv_python
+from ser_stream.strict_yaml import read_yaml
 
 NAME = "ser_stream"
 
@@ -148,16 +149,19 @@ def _params_file(path: str, node: str, directly: bool) -> str:
     file = absolute(path)
     if not file.is_file():
         raise InputError(f"params_file: found no file {file}; accepted is a YAML file")
+    if not os.access(file, os.R_OK):
+        raise InputError(f"params_file: {file} cannot be read: it is not readable for this user")
     try:
-        check_node_keys(file, yaml.safe_load(file.read_bytes()), node)
-    except OSError as error:
-        raise InputError(f"params_file: {file} cannot be read: {error.strerror}") from None
+        content = read_yaml(file, f"params_file: {file}")
+    except InputError as error:  # rcl decides, and the node says what rcl refuses
+        get_logger("launch").warning(f"{error}; the names of its nodes are not checked")
+        return str(file)
+    try:
+        check_node_keys(file, content, node)
     except InputError as error:
         if directly:
             raise
         get_logger("launch").warning(str(error))
-    except yaml.YAMLError:  # rcl refuses it, and the node says so
-        pass
     return str(file)
 
 

@@ -8,6 +8,9 @@ from typing import Any
 # Before anything imports onnxruntime, whose Linux builds would write a device id and a queue of
 # events to the user's cache directory and look up their vendor's host. Child processes inherit it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# huggingface_hub, for transformers and faster-whisper; and whatever else honours DO_NOT_TRACK.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("DO_NOT_TRACK", "1")
 
 __version__ = "0.1.0"
 __all__ = [

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ser_stream import __version__
 from ser_stream.commands import evaluate, listen, lists, models, papers, train, transcribe
+from ser_stream.commands.parser import Parser
 from ser_stream.commands.shared import print_error, print_message
 from ser_stream.errors import InputError
 from ser_stream.extras import missing_extra
@@ -81,7 +82,7 @@ def _run(argv: Sequence[str] | None, termination: Termination) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ser-stream", description="Real-time speech emotion recognition for robots."
     )
     parser.add_argument("--version", action="version", version=f"ser-stream {__version__}")

@@ -12,6 +12,7 @@ from typing import Any
 from ser_stream.errors import InputError
 from ser_stream.text import json_line
 from ser_stream.units import Decibels, Seconds
+from ser_stream.validation import shown
 
 EMOTIONS = (
     "neutral", "calm", "happy", "excited", "sad", "angry", "frustrated", "fear", "disgust",
@@ -73,7 +74,7 @@ def canonical_label(label: str) -> str:
     name = ALIASES.get(name, name)
     if name not in EMOTIONS:
         raise InputError(
-            f"emotion label: found {label!r}; accepted are {', '.join(EMOTIONS)} "
+            f"emotion label: found {shown(label)}; accepted are {', '.join(EMOTIONS)} "
             f"and the spellings {', '.join(sorted(ALIASES))}"
         )
     return name

@@ -1,9 +1,10 @@
 """Writing of files in one step, and preparation of output paths before long work.
 
-Every file of this package is written by `replacing`: under a temporary name in its own folder,
-synced to the disk, then renamed. Whatever ends the process, a full disk or the power, the file has
-the content of before or the new one. A temporary file whose process was killed is removed when
-another file is written into its folder.
+Every file of this package is written by `replacing`: without a name in its own folder, synced to
+the disk, then named and renamed. Whatever ends the process, a full disk or the power, the file has
+the content of before or the new one, and what was written of it so far is gone. Where the system or
+the file system knows no files without names, they have temporary ones; the file of a process that
+was killed is removed when another one is written into its folder.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ except ImportError:  # Windows: temporary files of killed processes stay
 
 TEMPORARY = ".ser_stream.tmp"
 """Suffix of temporary files and folders, whose names begin with a dot."""
+PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
+"""Modes of what nobody but its user may read."""
 
 # Matches lists in the output of `json.dumps(..., indent=1)`, which has no line breaks within
 # strings. Lists of strings with brackets are not matched, and keep a line per item.
@@ -38,11 +41,14 @@ _PLAIN_LIST = re.compile(r"\[\n\s*([^][{}]*)\n\s*\]")
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[BinaryIO]:
+def replacing(path: str | Path, private: bool = False) -> Iterator[BinaryIO]:
     """Yield a binary file to write; at the end it replaces `path`, or nothing where that failed.
 
     The mode follows the umask, as that of any new file. Of a symbolic link, the file behind it is
     replaced. What is no regular file, such as /dev/stdout or a pipe, is written directly.
+
+    Args:
+        private: nobody but this user may read the file, whatever the umask.
 
     Raises:
         OSError: the file cannot be written; `filename` is `path`. The file is as it was.
@@ -54,13 +60,14 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
             return
         target = Path(os.path.realpath(path))
         remove_abandoned(target.parent)
-        temporary, descriptor = _new_file(target.parent)
+        temporary, descriptor = _new_file(target.parent, PRIVATE if private else 0o666)
         try:
             # Open for reading too: of such a file numpy reports why writing failed.
             with open(descriptor, "w+b") as file:
                 yield file
                 file.flush()
                 os.fsync(descriptor)
+                _give_name(descriptor, temporary)
                 os.replace(temporary, target)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -100,6 +107,25 @@ def copy_file(source: Path, path: Path) -> None:
     """Copy the content of a file in one step; the mode follows the umask. See `replacing`."""
     with source.open("rb") as content, replacing(path) as file:
         shutil.copyfileobj(content, file, 1 << 20)
+
+
+def read_limited(path: Path, max_bytes: int) -> bytes:
+    """Return the content of a file that is not trusted; memory is taken for `max_bytes` at most.
+
+    Raises:
+        InputError: the file is larger.
+        OSError: it cannot be read.
+    """
+    if "\0" in str(path):
+        raise OSError(errno.EINVAL, "found a null character in its name", str(path))
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        content = b"" if size > max_bytes else file.read(max_bytes + 1)
+    # Devices and pipes have no size.
+    if size > max_bytes or len(content) > max_bytes:
+        found = f"{size}" if size > max_bytes else f"more than {max_bytes}"
+        raise InputError(f"{path}: found {found} bytes; accepted are {max_bytes} at most")
+    return content
 
 
 def sha256_of(path: Path) -> str:
@@ -183,18 +209,46 @@ def named_error(error: OSError, path: str | Path) -> OSError:
     return OSError(error.errno or errno.EIO, f"{reason}; nothing there was changed", str(path))
 
 
-def _new_file(folder: Path) -> tuple[Path, int]:
-    """Create a temporary file that belongs to this process; return its path and descriptor."""
+def _new_file(folder: Path, mode: int) -> tuple[Path, int]:
+    """Create a file that belongs to this process; return its temporary path and its descriptor.
+
+    Where possible the file has no name: see `_give_name`.
+    """
     while True:
         path = folder / f".{secrets.token_hex(4)}{TEMPORARY}"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        descriptor = _file_without_name(folder, mode)
+        if descriptor is None:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
         if fcntl is None:
             return path, descriptor
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if path.exists():  # not removed before it was locked
+        if not os.fstat(descriptor).st_nlink or path.exists():  # not removed before it was locked
             return path, descriptor
         os.close(descriptor)
+
+
+def _file_without_name(folder: Path, mode: int) -> int | None:
+    """Return the descriptor of a new file in a folder; None where it needs a name."""
+    if not hasattr(os, "O_TMPFILE") or not os.path.exists("/proc/self/fd"):
+        return None
+    try:
+        return os.open(folder, os.O_RDWR | os.O_TMPFILE, mode)
+    except OSError:  # if it is not for that, a file with a name cannot be made either
+        return None
+
+
+def _give_name(descriptor: int, path: Path) -> None:
+    """Give a file its name, if it has none."""
+    if os.fstat(descriptor).st_nlink:
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:  # with a folder, Python follows the link in /proc
+        os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=folder)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        os.close(folder)
 
 
 def _lock(path: Path) -> int | None:

@@ -25,12 +25,15 @@ from typing import Annotated, Any, Literal, TypeVar, Union
 
 import msgspec
 
+from ser_stream.errors import MAX_SHOWN as MAX_SHOWN
 from ser_stream.errors import InputError
+from ser_stream.errors import shown as shown
 
 T = TypeVar("T")
 
-MAX_SHOWN = 80
-"""Characters of a wrong value that an error message shows."""
+MAX_SEED = 2**32 - 1
+Seed = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEED)]
+"""Random seed that numpy and torch accept, together with the number of an epoch."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,12 +96,6 @@ class _Place:
 
     def not_accepted(self, value: object, hint: Any) -> InputError:
         return self.error(f"found {shown(value)}; accepted {_accepted(hint)}")
-
-
-def shown(value: object) -> str:
-    """Return a value as an error message shows it: one line, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
 
 def _dataclass(content: Any, kind: type[T], place: _Place) -> T:

@@ -4,8 +4,10 @@ import ast
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +16,14 @@ from hypothesis import strategies as st
 
 from ending import killed_at, run_apart, temporaries, with_largest_file
 from paths import ROOT
+from ser_stream import files
 from ser_stream.cli import main
 from ser_stream.errors import InputError
 from ser_stream.files import (
     copy_file,
     prepare_file,
     prepare_folder,
+    read_limited,
     replacing,
     temporary_folder,
     write_json,
@@ -108,10 +112,56 @@ def test_temporary_files_of_a_running_process_are_left_alone(tmp_path):
         slow.write(b"content")
         with temporary_folder(tmp_path) as scratch:
             assert run_apart(lambda: write_text(tmp_path / "b", "")) == (0, "")
-            assert len(temporaries(tmp_path)) == 2
+            assert temporaries(tmp_path) == [scratch]  # the file has no name yet
             (scratch / "file").touch()
     assert (tmp_path / "a").read_bytes() == b"content"
     assert temporaries(tmp_path) == []
+
+
+def test_files_have_temporary_names_where_the_file_system_needs_them(tmp_path, monkeypatch):
+    def no_files_without_names(*_):
+        return None
+
+    monkeypatch.setattr(files, "_file_without_name", no_files_without_names)
+    with replacing(tmp_path / "a") as slow:
+        slow.write(b"content")
+        assert run_apart(lambda: write_text(tmp_path / "b", "")) == (0, "")
+        assert len(temporaries(tmp_path)) == 1
+    assert (tmp_path / "a").read_bytes() == b"content"
+    contents, number = [], 0
+    while killed_at(number, tmp_path, lambda: write_text(tmp_path / "a", "new")):
+        contents.append((tmp_path / "a").read_text())
+        write_text(tmp_path / "another", "")
+        assert temporaries(tmp_path) == []
+        number += 1
+    assert len(contents) > 3
+
+
+def test_nothing_is_left_of_a_file_whose_process_is_killed(tmp_path):
+    def written_halfway():
+        with replacing(tmp_path / "features") as file:
+            file.write(b"voice")
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert run_apart(written_halfway) == (signal.SIGKILL, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_private_file_is_for_its_user_alone(tmp_path):
+    (tmp_path / "a").touch(0o644)
+    with replacing(tmp_path / "a", private=True) as file:
+        assert os.fstat(file.fileno()).st_mode & 0o777 == 0o600
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+
+
+def test_no_more_than_the_limit_is_read(tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
+    assert read_limited(tmp_path / "a", 5) == b"12345"
+    with pytest.raises(InputError, match="a: found 5 bytes; accepted are 4 at most"):
+        read_limited(tmp_path / "a", 4)
+    with pytest.raises(InputError, match="/dev/zero: found more than 4 bytes; accepted are 4"):
+        read_limited(Path("/dev/zero"), 4)
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
@@ -188,6 +238,8 @@ WRITES_OTHERWISE = {
     "tools/aarch64_wheels.py": "an environment for pip, in a temporary folder",
     "tools/fuzz_audio.py": "damaged sound files, in a temporary folder",
     "tools/fuzz_models.py": "damaged models, in a temporary folder",
+    "tools/fuzz_yaml.py": "damaged recipes, in a temporary folder",
+    "tools/fuzz_grammars.py": "damaged grammars, in a temporary folder",
     "tools/model_mutations.py": "damaged models, in a temporary folder",
     "tools/make_demo_recordings.py": "what the synthesiser writes, in a temporary folder",
     "tools/screenshot.py": "a picture of another library",

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from aarch64_wheels import aarch64_wheels
 from paths import DEMO, ROOT
@@ -21,6 +23,12 @@ from paths import DEMO, ROOT
 pytestmark = pytest.mark.installation
 
 PYTHONS = ("3.10", "3.11", "3.12")
+LOCK = ROOT / "requirements-base.txt"
+SETUP_BASE = (
+    "import setuptools; setuptools.setup = lambda **given: print(*given['install_requires'], "
+    "sep=chr(10)); exec(open('setup.py').read())"
+)
+"""Program that prints what the base requires."""
 MAX_BYTES = 260e6
 NOT_OURS = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence")
 """Beginnings of names in site-packages that every virtual environment has."""
@@ -127,9 +135,11 @@ def wheel(registry, tmp_path_factory):
 
 @pytest.fixture(scope="session", params=PYTHONS)
 def base(request, wheel, tmp_path_factory):
-    """The Python of an environment with the wheel and what it requires, and nothing else."""
+    """The Python of an environment with the wheel and the locked versions, and nothing else."""
     python = make_environment(request.param, tmp_path_factory.mktemp("base") / "venv")
-    pip(python, "install", "--quiet", "--only-binary", ":all:", wheel)
+    pip(python, "install", "--quiet", "--only-binary", ":all:", "--require-hashes", "-r", LOCK)
+    pip(python, "install", "--quiet", "--no-deps", wheel)
+    pip(python, "check")  # nothing that the wheel requires is missing or has another version
     return python
 
 
@@ -209,3 +219,29 @@ def test_everything_in_the_base_has_a_wheel_for_linux_on_arm(wheel, python):
     files = aarch64_wheels(wheel, python)
     assert {"msgspec", "numpy", "onnxruntime", "pyyaml", "rich", "sounddevice"} <= set(files)
     assert all(file.endswith(("aarch64.whl", "none-any.whl")) for file in files.values())
+
+
+def test_the_locked_versions_are_those_that_setup_py_asks_for():
+    """`make lock` renews them. Each has hashes, and each Python has one version of each."""
+    text = LOCK.read_text(encoding="utf-8")
+    locked = [
+        (Requirement(entry.partition("--hash")[0].replace("\\", "").strip()), entry)
+        for entry in re.split(r"\n(?=[A-Za-z])", re.sub(r"(?m)^#.*\n", "", text))
+    ]
+    setup = subprocess.run(
+        [sys.executable, "-c", SETUP_BASE], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for version in PYTHONS:
+        python = {"python_version": version, "python_full_version": f"{version}.0"}
+        versions = {}
+        for requirement, entry in locked:
+            assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), requirement
+            if requirement.marker is None or requirement.marker.evaluate(python):
+                (pin,) = requirement.specifier
+                assert pin.operator == "==" and requirement.name not in versions
+                versions[requirement.name] = pin.version
+        for line in setup.stdout.splitlines():
+            asked = Requirement(line)
+            assert versions.get(asked.name.lower(), "0") in asked.specifier, (
+                f"{line}; run: make lock"
+            )

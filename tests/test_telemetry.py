@@ -21,7 +21,7 @@ USE = (
     f"onnxruntime.InferenceSession({str(ROOT / 'ser_stream/weights/silero-vad')!r} "
     "+ '/silero_vad_16k.onnx', providers=['CPUExecutionProvider'])\n"
 )
-SWITCHES = {"ORT_DISABLE_TELEMETRY", "CI"}
+SWITCHES = {"ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "CI"}
 """Variables of the environment that switch the telemetry off: continuous integration sets CI."""
 IMPORTED_WITH_IT = {"onnxruntime", "faster_whisper", "silero_vad"}
 """Packages that are onnxruntime, or import it."""
@@ -104,6 +104,17 @@ def test_the_variable_is_what_keeps_onnxruntime_from_writing(home):
         "    time.sleep(0.05)\n"
     )
     assert any(path.name == "deviceid" for path in files_written(home, USE + until_written))
+
+
+def test_libraries_that_download_models_are_told_not_to_report(home):
+    """Transformers and faster-whisper download by huggingface_hub, which reports their use."""
+    pytest.importorskip("huggingface_hub")
+    program = (
+        "import ser_stream\n"
+        "from huggingface_hub import constants\n"
+        "assert constants.HF_HUB_DISABLE_TELEMETRY\n"
+    )
+    assert files_written(home, program) == []
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -126,3 +126,28 @@ def test_content_other_than_settings_is_refused():
 def test_long_values_are_cut():
     assert shown("line\nline") == "'line\\nline'"
     assert len(shown("x" * 1000)) == 80
+
+
+class Unprintable:
+    def __repr__(self):
+        raise AssertionError("converted to text")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ([1, (2,), {"a": None}, ()], "[1, (2,), {'a': None}, ()]"),
+        (10**400, "a number of about 400 digits"),
+        ([1.5, True, b"a", "\x1b"], "[1.5, True, b'a', '\\x1b']"),
+        (["x" * 100, Unprintable()], "['" + "x" * 75 + "..."),
+    ],
+)
+def test_of_a_large_value_only_what_is_shown_becomes_text(value, text):
+    assert shown(value) == text
+
+
+def test_a_list_of_lists_of_lists_is_shown_at_once():
+    value = ["x"]
+    for _ in range(100_000):
+        value = [value, value]
+    assert shown(value) == "[" * 77 + "..."

@@ -14,25 +14,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+from fuzzing import REFUSED, Worker, refusal, table, work
 from model_mutations import Mutation, mutate_description, mutate_weights
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "ser_stream" / "weights" / "tiny"
 RECORDING = ROOT / "ser_stream" / "demo" / "2-happy.flac"
 MEMORY_BYTES = 3 << 30
-HANGS_AFTER_S = 120.0
 
-REFUSED, SAME, OTHER = "refused", "accepted, same answers", "accepted, other finite answers"
+SAME, OTHER = "accepted, same answers", "accepted, other finite answers"
 GOOD = (REFUSED, SAME, OTHER)
 
 
@@ -45,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.worker:
         return _work()
     counts, wrong, peak_mb = run(options.cases)
-    print(table(counts))
+    print(table(counts, GOOD, "models"))
     print(f"\npeak memory of the process: {peak_mb:.0f} MB")
     for line in wrong:
         print(line, file=sys.stderr)
@@ -62,13 +59,15 @@ def run(cases: int) -> tuple[dict[str, Counter[str]], list[str], float]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     wrong: list[str] = []
     peak_mb = 0.0
-    with tempfile.TemporaryDirectory() as scratch, _Worker() as worker:
-        originals = {engine: worker.ask(MODEL, engine)["answers"] for engine in ("onnx", "torch")}
+    with tempfile.TemporaryDirectory() as scratch, Worker(__file__) as worker:
+        originals = {
+            engine: worker.ask([str(MODEL), engine])["answers"] for engine in ("onnx", "torch")
+        }
         for number in range(cases):
             mutate = (mutate_description, mutate_weights)[number % 2]
             folder = Path(scratch) / str(number)
             mutation = mutate(MODEL, folder, number // 2)
-            found = worker.ask(folder, mutation.engine)
+            found = worker.ask([str(folder), mutation.engine])
             outcome = _outcome(mutation, found, originals[mutation.engine])
             counts[mutation.kind][outcome] += 1
             peak_mb = max(peak_mb, found.get("peak_mb", 0.0))
@@ -82,8 +81,7 @@ def run(cases: int) -> tuple[dict[str, Counter[str]], list[str], float]:
 
 def _outcome(mutation: Mutation, found: dict[str, Any], original: list[dict]) -> str:
     if "refused" in found:
-        one_line = "\n" not in found["refused"] and "Traceback" not in found["refused"]
-        return REFUSED if one_line else "refused by more than one line"
+        return refusal(found["refused"])
     if "answers" not in found:
         return found["failed"].split(":")[0]
     if _same(found["answers"], original):
@@ -104,85 +102,27 @@ def _same(answers: list[dict], original: list[dict]) -> bool:
     return True
 
 
-def table(counts: dict[str, Counter[str]]) -> str:
-    """Return the counts as a Markdown table, with a row for each kind of mutation."""
-    others = sorted({outcome for found in counts.values() for outcome in found} - set(GOOD))
-    columns = [*GOOD, *others]
-    lines = [f"| mutation | models | {' | '.join(columns)} |", "|---" * (len(columns) + 2) + "|"]
-    total: Counter[str] = Counter()
-    for kind, found in sorted(counts.items()):
-        total += found
-        lines.append(_row(kind, found, columns))
-    return "\n".join([*lines, _row("all", total, columns)])
-
-
-def _row(kind: str, found: Counter[str], columns: list[str]) -> str:
-    cells = [str(found[column]) for column in columns]
-    return f"| {kind} | {sum(found.values())} | {' | '.join(cells)} |"
-
-
-class _Worker:
-    """The process that opens and runs models; it is started again when a model ends it."""
-
-    def __enter__(self) -> _Worker:
-        self._start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def ask(self, folder: Path, engine: str) -> dict[str, Any]:
-        """Return the answers of a model, why it was refused, or how it failed."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps([str(folder), engine]) + "\n")
-        self._process.stdin.flush()
-        watchdog = threading.Timer(HANGS_AFTER_S, self._process.kill)
-        watchdog.start()
-        line = self._process.stdout.readline()
-        hung = not watchdog.is_alive()
-        watchdog.cancel()
-        if line:
-            return json.loads(line)
-        code = self._process.wait()
-        self._start()
-        return {"failed": "hung" if hung else f"process ended: exit code {code}"}
-
-    def _start(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, "--worker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-
 def _work() -> int:
-    """Open and run the models that stdin names, and print the outcome of each as JSON."""
+    """Open and run the models that stdin names."""
     import logging
 
     import soundfile
 
     from ser_stream import Recognizer
-    from ser_stream.errors import InputError
 
     logging.getLogger("ser_stream").setLevel(logging.CRITICAL)
     samples, rate = soundfile.read(RECORDING, dtype="float32")
     samples = samples[: 2 * rate]
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
-    for line in sys.stdin:
-        folder, engine = json.loads(line)
-        try:
-            recognizer = Recognizer(folder, engine=engine)
-            estimates = recognizer.push(samples, rate) + recognizer.finish()
-            found: dict[str, Any] = {"answers": [_answer(e.to_json()) for e in estimates]}
-            if recognizer.status.failed_windows:
-                found = {"failed": f"withheld at run time: {recognizer.status.failed_windows}"}
-        except InputError as error:
-            found = {"refused": str(error)}
-        except BaseException as error:  # what the test is for
-            found = {"failed": f"{type(error).__name__}: {error}"}
-        found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps(found), flush=True)
-    return 0
+
+    def read(request: list[str]) -> dict[str, Any]:
+        folder, engine = request
+        recognizer = Recognizer(folder, engine=engine)
+        estimates = recognizer.push(samples, rate) + recognizer.finish()
+        if recognizer.status.failed_windows:
+            return {"failed": f"withheld at run time: {recognizer.status.failed_windows}"}
+        return {"answers": [_answer(e.to_json()) for e in estimates]}
+
+    return work(read, MEMORY_BYTES)
 
 
 def _answer(line: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+from ser_stream.validation import shown
 from ser_stream.words import Word
 
 NONE, POCKETSPHINX, FASTER_WHISPER = "none", "pocketsphinx", "faster_whisper"
@@ -38,8 +39,8 @@ class AsrSettings:
     Attributes:
         backend: "none", "pocketsphinx", "faster_whisper", or "module:name" of a function of your
             own that takes these settings and returns a `SpeechRecognizer`.
-        model: model of faster-whisper: a size (tiny, base, small...), a repository of the Hugging
-            Face Hub, or a CTranslate2 folder; "" means tiny. PocketSphinx has only its own.
+        model: model of faster-whisper: a size (tiny, base, small...), OWNER/NAME@COMMIT of the
+            Hugging Face Hub, or a CTranslate2 folder; "" means tiny. PocketSphinx has only its own.
         language: ISO 639 code, with or without a region: "en", "en_GB"; "" to detect it in each
             segment, where the model can.
         device, compute_type: settings of faster-whisper, as CTranslate2 names them. The compute
@@ -61,7 +62,7 @@ class AsrSettings:
     def __post_init__(self) -> None:
         if not re.fullmatch(LANGUAGE, self.language):
             raise InputError(
-                f"asr language: found {self.language!r}; accepted are {ACCEPTED_LANGUAGES}"
+                f"asr language: found {shown(self.language)}; accepted are {ACCEPTED_LANGUAGES}"
             )
 
     @property

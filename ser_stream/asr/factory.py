@@ -12,9 +12,11 @@ from ser_stream.asr.base import (
     AsrSettings,
     SpeechRecognizer,
 )
+from ser_stream.asr.grammar_check import check_grammar
 from ser_stream.asr.grammars import find_grammar
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
+from ser_stream.validation import shown
 
 
 def check_backend(settings: AsrSettings) -> None:
@@ -23,11 +25,18 @@ def check_backend(settings: AsrSettings) -> None:
     Raises:
         InputError: the backend is unknown, or its package is missing.
     """
+    _check_choices(settings)
+    if settings.backend == POCKETSPHINX and settings.grammar:
+        check_grammar(find_grammar(settings.grammar))
+
+
+def _check_choices(settings: AsrSettings) -> None:
     if ":" in settings.backend or settings.backend == NONE:
         return
     if settings.backend not in BACKENDS:
         raise InputError(
-            f"asr: found {settings.backend!r}; accepted are {', '.join(BACKENDS)}, or module:name "
+            f"asr: found {shown(settings.backend)}; accepted are {', '.join(BACKENDS)}, "
+            "or module:name "
             "of a function that returns a recogniser"
         )
     require_extra(f"asr {settings.backend}", settings.backend)
@@ -42,24 +51,28 @@ def check_settings(settings: AsrSettings) -> None:
     check_backend(settings)
     if settings.backend == POCKETSPHINX:
         if settings.language_code not in ("", "en"):
-            raise InputError(f"asr language: found {settings.language!r}; pocketsphinx has only en")
+            raise InputError(
+                f"asr language: found {shown(settings.language)}; pocketsphinx has only en"
+            )
         if settings.model:
-            raise InputError(f"asr model: found {settings.model!r}; pocketsphinx has only its own")
+            raise InputError(
+                f"asr model: found {shown(settings.model)}; pocketsphinx has only its own"
+            )
         if settings.grammar:
-            find_grammar(settings.grammar)
+            check_grammar(find_grammar(settings.grammar))
     elif settings.backend == FASTER_WHISPER and settings.grammar:
         raise InputError(f"asr grammar: found {settings.grammar}; only pocketsphinx takes one")
 
 
 def open_recognizer(settings: AsrSettings) -> SpeechRecognizer:
-    """Load a recogniser.
+    """Load a recogniser in this process, which a damaged grammar may end: see `check_settings`.
 
     Raises:
         InputError: its package or model is missing, or its grammar or language is not accepted;
             the message says what to do.
         ValueError: the backend is "none".
     """
-    check_settings(settings)
+    _check_choices(settings)
     if settings.backend == POCKETSPHINX:
         from ser_stream.asr.pocketsphinx import PocketSphinx
 

@@ -12,18 +12,18 @@ invents text where nobody speaks. The countermeasures:
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from faster_whisper import WhisperModel, available_models, download_model
+from faster_whisper import WhisperModel
 
 from ser_stream.asr.base import DEFAULT_WHISPER, AsrSettings, within_segment
+from ser_stream.asr.whisper_models import whisper_folder
 from ser_stream.errors import InputError
 from ser_stream.files import plain_name
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+from ser_stream.validation import shown
 from ser_stream.words import Word
 
 NO_SPEECH_THRESHOLD = 0.6
@@ -41,8 +41,6 @@ HALLUCINATION_SILENCE_S: Seconds = 2.0
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 """Languages that are written without spaces between words."""
 
-FILES = ("model.bin", "config.json", "tokenizer.json")
-
 
 class FasterWhisper:
     """A `SpeechRecognizer` for the languages of Whisper.
@@ -59,7 +57,7 @@ class FasterWhisper:
     """
 
     def __init__(self, settings: AsrSettings):
-        folder = _model_folder(settings.model or DEFAULT_WHISPER)
+        folder = whisper_folder(settings.model or DEFAULT_WHISPER)
         try:
             with plain_name(folder) as name:
                 self._model = WhisperModel(
@@ -78,7 +76,8 @@ class FasterWhisper:
         known = self._model.supported_languages
         if self._language not in (None, *known):
             raise InputError(
-                f"asr language: found {settings.language!r}; {folder.name} knows {', '.join(known)}"
+                f"asr language: found {shown(settings.language)}; {folder.name} knows "
+                f"{', '.join(known)}"
             )
 
     def recognize(self, samples: np.ndarray, start_s: Seconds) -> tuple[Word, ...]:
@@ -125,33 +124,3 @@ def _words(pieces: Iterable[Any], start_s: Seconds, spaced: bool) -> list[Word]:
         )
         for parts in joined
     ]
-
-
-def _model_folder(model: str) -> Path:
-    """Return the folder of a model on this machine, downloading it where necessary."""
-    folder = Path(model)
-    if folder.is_dir():
-        missing = [name for name in FILES if not (folder / name).is_file()]
-        if missing:
-            raise InputError(
-                f"asr model {folder}: {', '.join(missing)} missing; expected is a Whisper model in "
-                "CTranslate2's format"
-            )
-        return folder
-    if model not in available_models() and model.count("/") != 1:
-        raise InputError(
-            f"asr model: found {model!r}; accepted are a folder, a repository owner/name of the "
-            f"Hugging Face Hub, and {', '.join(available_models())}"
-        )
-    with contextlib.suppress(OSError):  # no network is needed for a model that is there
-        return Path(download_model(model, local_files_only=True))
-    try:
-        return Path(download_model(model))
-    except Exception as error:  # of any type: no network, no such repository
-        reason = str(error).splitlines()[0]
-        page = model if "/" in model else f"models?search=faster-whisper-{model}"
-        raise InputError(
-            f"asr model {model!r}: not on this machine, and cannot be downloaded ({reason}). On a "
-            f"machine that can, download all files of it from https://huggingface.co/{page} into "
-            "a folder, and name the folder as model"
-        ) from error

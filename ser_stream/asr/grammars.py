@@ -8,6 +8,9 @@ from ser_stream.errors import InputError
 
 SHIPPED = Path(__file__).parent.parent / "grammars"
 
+JSGF, ARPA, SENTENCES = (".jsgf", ".gram", ".gsym"), (".lm", ".arpa"), (".txt",)
+"""Endings of the files, which say their format."""
+
 
 def shipped_grammars() -> list[str]:
     """Return the names of the grammars that come with the package."""

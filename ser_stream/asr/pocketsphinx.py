@@ -12,26 +12,36 @@ A grammar is a file whose ending says its format:
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
+import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pocketsphinx
 
 from ser_stream.asr.base import within_segment
+from ser_stream.asr.grammars import ARPA, JSGF, SENTENCES
 from ser_stream.errors import InputError
 from ser_stream.features.vocabulary import spelling
-from ser_stream.files import plain_name
+from ser_stream.files import plain_name, read_limited
 from ser_stream.units import Seconds
+from ser_stream.validation import MAX_SHOWN, shown
 from ser_stream.words import Word
 
 log = logging.getLogger("ser_stream.asr")
 
-JSGF, ARPA, SENTENCES = (".jsgf", ".gram", ".gsym"), (".lm", ".arpa"), (".txt",)
 FRAMES_PER_SECOND = 100
+MAX_GRAMMAR_BYTES, MAX_NGRAMS_BYTES = 2**22, 2**28
+"""Sizes of the largest grammar, in JSGF or as sentences, and of the largest n-gram model."""
+MAX_EMPTY_TRANSITIONS = 10_000
+"""Transitions of a grammar between states without a word; robot-commands has 358. With 40,000, the
+end of a word takes minutes."""
+MAX_LISTED = 10
+"""Words of a grammar that an error message lists."""
 SEARCH = "grammar"
 """Name that the decoder is given for the grammar."""
 DICTIONARY = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"))
@@ -42,16 +52,17 @@ class PocketSphinx:
 
     Args:
         grammar: path of a grammar, see the module's docstring; "" for open dictation.
+        loglevel: least severe level of PocketSphinx's own log on stderr.
 
     Raises:
         InputError: the grammar cannot be read, or has words that are not in the dictionary.
     """
 
-    def __init__(self, grammar: str | Path = ""):
+    def __init__(self, grammar: str | Path = "", loglevel: str = "FATAL"):
         if grammar == "":
-            self._decoder = _decoder()
+            self._decoder = _decoder(loglevel=loglevel)
         else:
-            self._decoder = _decoder_with_grammar(Path(grammar))
+            self._decoder = _decoder_with_grammar(Path(grammar), loglevel)
 
     def recognize(self, samples: np.ndarray, start_s: Seconds) -> tuple[Word, ...]:
         """See `SpeechRecognizer`; () where nothing in the grammar fits."""
@@ -97,7 +108,9 @@ class Aligner:
         known = [word for word in spelt if self._decoder.lookup_word(spelling(word))]
         unknown = tuple(word for word in spelt if word not in known)
         if not known:
-            raise InputError(f"text to align: no word of {text!r} is in PocketSphinx's dictionary")
+            raise InputError(
+                f"text to align: no word of {shown(text)} is in PocketSphinx's dictionary"
+            )
         self._decoder.set_align_text(" ".join(map(spelling, known)))
         _decode(self._decoder, samples)
         partial = _words(self._decoder, start_s, len(samples))
@@ -110,8 +123,8 @@ class Aligner:
         return Alignment(found, complete=len(words) == len(spelt), unknown=unknown)
 
 
-def _decoder(**options: str | None) -> pocketsphinx.Decoder:
-    return pocketsphinx.Decoder(loglevel="FATAL", **options)
+def _decoder(loglevel: str = "FATAL", **options: str | None) -> pocketsphinx.Decoder:
+    return pocketsphinx.Decoder(loglevel=loglevel, **options)
 
 
 def _decode(decoder: pocketsphinx.Decoder, samples: np.ndarray) -> None:
@@ -140,7 +153,7 @@ def _words(decoder: pocketsphinx.Decoder, start_s: Seconds, n_samples: int) -> t
     return within_segment(words, start_s, n_samples)
 
 
-def _decoder_with_grammar(path: Path) -> pocketsphinx.Decoder:
+def _decoder_with_grammar(path: Path, loglevel: str) -> pocketsphinx.Decoder:
     ending = path.suffix.lower()
     if ending not in JSGF + ARPA + SENTENCES:
         raise InputError(
@@ -149,11 +162,13 @@ def _decoder_with_grammar(path: Path) -> pocketsphinx.Decoder:
         )
     try:
         if ending in ARPA:
-            return _decoder_with_ngrams(path)
-        text = path.read_text(encoding="utf-8")
+            return _decoder_with_ngrams(path, loglevel)
+        text = read_limited(path, MAX_GRAMMAR_BYTES).decode("utf-8-sig")
         return _decoder_with_jsgf(
-            sentences_jsgf(text.splitlines()) if ending in SENTENCES else text
+            sentences_jsgf(text.splitlines()) if ending in SENTENCES else text, loglevel
         )
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"asr grammar {path}: {error.strerror or error}") from error
     except (ValueError, RuntimeError) as error:
@@ -178,15 +193,25 @@ def sentences_jsgf(sentences: Iterable[str]) -> str:
     return f"#JSGF V1.0;\ngrammar sentences;\npublic <sentence> = {choices};"
 
 
-def _decoder_with_jsgf(text: str) -> pocketsphinx.Decoder:
-    if not text.lstrip("\ufeff").startswith("#JSGF"):  # its parser prints what it cannot parse
+def _decoder_with_jsgf(text: str, loglevel: str) -> pocketsphinx.Decoder:
+    if not text.startswith("#JSGF"):  # its parser prints what it cannot parse
         raise ValueError("no JSGF: the first line is not like #JSGF V1.0;")
-    decoder = _decoder(lm=None)
+    decoder = _decoder(loglevel, lm=None)
     grammar = decoder.parse_jsgf(text)
-    missing = [word for word in _grammar_words(grammar) if not decoder.lookup_word(word)]
-    if missing:
+    words, n_empty = _grammar_transitions(grammar)
+    if n_empty > MAX_EMPTY_TRANSITIONS:
         raise ValueError(
-            f"not in the English dictionary: {', '.join(missing)} (words are in lower case there, "
+            f"its rules need {n_empty} transitions without a word; accepted are "
+            f"{MAX_EMPTY_TRANSITIONS}: put fewer rules, + and * within one another"
+        )
+    if not words:
+        raise ValueError("its first public rule leads to no word")
+    missing = [word for word in words if not decoder.lookup_word(word)]
+    if missing:
+        listed = ", ".join(word[:MAX_SHOWN] for word in missing[:MAX_LISTED])
+        more = f" and {len(missing) - MAX_LISTED} more" if len(missing) > MAX_LISTED else ""
+        raise ValueError(
+            f"not in the English dictionary: {listed}{more} (words are in lower case there, "
             "numbers in words)"
         )
     decoder.add_fsg(SEARCH, grammar)
@@ -194,17 +219,21 @@ def _decoder_with_jsgf(text: str) -> pocketsphinx.Decoder:
     return decoder
 
 
-def _grammar_words(grammar: pocketsphinx.FsgModel) -> list[str]:
-    """Return every word of a grammar. The package can list them only by writing them to a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "grammar.fsg"
-        grammar.writefile(str(path))
-        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+def _grammar_transitions(grammar: pocketsphinx.FsgModel) -> tuple[list[str], int]:
+    """Return every word of a grammar, and the number of its transitions without one.
+
+    The package can list them only by writing them to a file.
+    """
+    with _file_without_name() as path:
+        grammar.writefile(path)
+        lines = [line.split() for line in Path(path).read_text(encoding="utf-8").splitlines()]
     # TRANSITION from to probability [word]
-    return sorted({line[4] for line in lines if line[:1] == ["TRANSITION"] and len(line) > 4})
+    transitions = [line for line in lines if line[:1] == ["TRANSITION"]]
+    words = [line[4] for line in transitions if len(line) > 4]
+    return sorted(set(words)), len(transitions) - len(words)
 
 
-def _decoder_with_ngrams(path: Path) -> pocketsphinx.Decoder:
+def _decoder_with_ngrams(path: Path, loglevel: str) -> pocketsphinx.Decoder:
     """Open a decoder with an n-gram model and a dictionary of its words only.
 
     With the whole English dictionary, loading takes 15 s.
@@ -223,16 +252,30 @@ def _decoder_with_ngrams(path: Path) -> pocketsphinx.Decoder:
             "asr grammar %s: %d of %d words are not in the dictionary and will not be recognised, "
             "such as %s", path, len(missing), len(words), missing[0],
         )  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
-        dictionary = Path(folder) / "words.dict"
-        dictionary.write_text("\n".join(entries) + "\n", encoding="utf-8")
-        with plain_name(path) as name:
-            return _decoder(lm=str(name), dict=str(dictionary))
+    with _file_without_name("\n".join(entries) + "\n") as dictionary, plain_name(path) as name:
+        return _decoder(loglevel, lm=str(name), dict=dictionary)
+
+
+@contextlib.contextmanager
+def _file_without_name(text: str = "") -> Iterator[str]:
+    """Yield a path of a temporary file of which nothing stays, whatever ends the process."""
+    with tempfile.TemporaryFile() as file:
+        path = f"/dev/fd/{file.fileno()}"
+        if os.path.exists(path):
+            file.write(text.encode())
+            file.flush()
+            file.seek(0)
+            yield path
+            return
+    with tempfile.TemporaryDirectory() as folder:  # Windows
+        named = Path(folder) / "file"
+        named.write_text(text, encoding="utf-8")
+        yield str(named)
 
 
 def _unigrams(path: Path) -> list[str]:
     """Return the words of an ARPA file, without sentence ends and <UNK>."""
-    lines = iter(path.read_text(encoding="utf-8").splitlines())
+    lines = iter(read_limited(path, MAX_NGRAMS_BYTES).decode("utf-8").splitlines())
     if not any(line.strip() == "\\1-grams:" for line in lines):
         raise ValueError("no n-gram model in the ARPA format: no line \\1-grams:")
     words = []

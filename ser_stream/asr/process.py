@@ -6,7 +6,6 @@ would import the program's main module again, and torch with it.
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import numpy as np
 
 from ser_stream.asr.base import AsrSettings
 from ser_stream.asr.child import FAILED
+from ser_stream.asr.interpreter import child_environment
 from ser_stream.units import Seconds
 from ser_stream.words import Word
 
@@ -47,14 +47,11 @@ class RecognizerProcess:
 
     def __init__(self, settings: AsrSettings, on_exit: Callable[[], None]):
         self._settings = settings
-        path = [entry or os.getcwd() for entry in sys.path]
         process = subprocess.Popen(
             [sys.executable, "-m", "ser_stream.asr.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # It can import what this process can and, from Python 3.11 on, nothing that happens to
-            # lie in the current folder.
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path), "PYTHONSAFEPATH": "1"},
+            env=child_environment(),
         )
         assert process.stdin is not None and process.stdout is not None
         self._process, self._requests, self._replies = process, process.stdin, process.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Literal, Protocol
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from ser_stream.audio.sample_format import as_float32
 from ser_stream.errors import InputError
 from ser_stream.units import Seconds
+from ser_stream.validation import shown
 
 Channel = int | Literal["mix", "auto"]
 """The channel of a source that is used: its index, from 0; the mean of all channels; or the one
@@ -34,9 +36,11 @@ def parse_channel(text: str) -> Channel:
     """
     if text in (MIX, AUTO):
         return text
-    if text.isdecimal():
+    if re.fullmatch("[0-9]{1,4}", text) and int(text) < MAX_CHANNELS:
         return int(text)
-    raise ValueError(f"found {text!r}; accepted are mix, auto, or a number from 0")
+    raise ValueError(
+        f"found {shown(text)}; accepted are mix, auto, or a number from 0 to {MAX_CHANNELS - 1}"
+    )
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def find_device(query: str | int | None = None) -> Device:
         found = [device for device in devices if device.is_default]
         problem = "there is no default microphone"
     elif isinstance(query, int) or query.isdecimal():
-        found = [device for device in devices if device.index == int(query)]
+        found = [device for device in devices if str(device.index) == str(query)]
         problem = f"there is no microphone {query}"
     else:
         found = [device for device in devices if device.name == query][:1] or [

@@ -21,6 +21,7 @@ from ser_stream.audio.speech_level import SpeechLevel
 from ser_stream.audio.voice_activity import FRAME_LENGTH, VoiceActivity
 from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+from ser_stream.validation import shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,7 @@ class TurnSettings:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (is_number and lowest <= value <= highest):  # False for NaN, too
             raise InputError(
-                f"turns: {name}: found {value!r}; accepted are {lowest:g} to {highest:g}"
+                f"turns: {name}: found {shown(value)}; accepted are {lowest:g} to {highest:g}"
             )
 
 

@@ -65,7 +65,9 @@ def _add_import_model(commands: Commands) -> None:
         "import-model", help="make a model folder of a Hugging Face audio classifier"
     )
     imported.add_argument(
-        "checkpoint", metavar="DIR|OWNER/NAME", help="folder, or name on the Hugging Face Hub"
+        "checkpoint",
+        metavar="DIR|OWNER/NAME@COMMIT",
+        help="folder, or name and revision on the Hugging Face Hub",
     )
     imported.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="folder of the new model"

@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_stream.commands.parser import seed
 from ser_stream.commands.shared import add_training, cache_of, device_of
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
@@ -34,7 +35,7 @@ def _add_report(commands) -> None:
         help="name of the table, such as sherman-3; an unknown name lists all",
     )
     report.add_argument(
-        "--seeds", nargs="+", type=int, default=[], metavar="N",
+        "--seeds", nargs="+", type=seed, default=[], metavar="N",
         help="random seeds; default: those of the recipes",
     )  # fmt: skip
     report.add_argument(
@@ -55,7 +56,7 @@ def _add_figures(commands) -> None:
     figures = commands.add_parser("figures", help="plot what a trained experiment learned")
     figures.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML file of an experiment")
     figures.add_argument(
-        "--seeds", nargs="+", type=int, default=[], metavar="N",
+        "--seeds", nargs="+", type=seed, default=[], metavar="N",
         help="random seeds; default: those of the recipe",
     )  # fmt: skip
     figures.add_argument(
@@ -127,8 +128,6 @@ def train_experiment(arguments: argparse.Namespace, experiment: Experiment) -> i
     if arguments.output:
         raise InputError("--output: an experiment has many runs; name their folder with --runs")
     if arguments.seed is not None:
-        if arguments.seed < 0:
-            raise InputError(f"--seed: found {arguments.seed}; accepted is 0 or more")
         experiment = dataclasses.replace(experiment, seeds=(arguments.seed,))
     results = run_experiment(experiment, folders_of(arguments), device_of(arguments))
     if is_first():

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ser_stream.commands.parser import whole_number
 from ser_stream.engines.names import AUTO, ENGINES
 from ser_stream.errors import InputError
 from ser_stream.text import one_line
@@ -83,9 +84,10 @@ def add_clips(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    if not (text.isdecimal() and int(text)):
-        raise argparse.ArgumentTypeError(f"found {text!r}; accepted is a whole number from 1")
-    return int(text)
+    found = whole_number(text)
+    if found < 1:
+        raise argparse.ArgumentTypeError(f"found {found}; accepted is a whole number from 1")
+    return found
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_stream.commands.papers import train_experiment
+from ser_stream.commands.parser import seed
 from ser_stream.commands.shared import add_training, cache_of, device_of
 from ser_stream.errors import InputError
 
@@ -32,7 +33,7 @@ def add(commands) -> None:
         "default on your own clips",
     )  # fmt: skip
     train.add_argument(
-        "--seed", type=int, metavar="N",
+        "--seed", type=seed, metavar="N",
         help="random seed; default: 0 for a model, all seeds of the recipe for an experiment",
     )  # fmt: skip
     train.add_argument(

@@ -25,6 +25,7 @@ from ser_stream.corpora.base import (
 )
 from ser_stream.corpora.registry import register
 from ser_stream.errors import InputError
+from ser_stream.validation import shown
 from ser_stream.words import Word
 
 LAYOUT = (
@@ -147,7 +148,7 @@ def _labels(evaluation: Path) -> dict[str, str]:
         match = EVALUATION.match(line)
         if match is None or NAME.match(match[1]) is None:
             raise InputError(
-                f"{where}: found {line!r}, expected [START - END], utterance, emotion and "
+                f"{where}: found {shown(line)}, expected [START - END], utterance, emotion and "
                 "[V, A, D], as in [6.2901 - 8.2357] Ses01F_impro01_F000 neu [2.5, 2.5, 2.5]"
             )
         name, code = match.groups()
@@ -175,7 +176,8 @@ def _words(alignment: Path) -> tuple[Word, ...]:
         match = SEGMENT.match(line)
         if match is None:
             raise InputError(
-                f"{alignment}, line {number}: found {line!r}, expected SFrm EFrm SegAScr Word, as "
+                f"{alignment}, line {number}: found {shown(line)}, expected SFrm EFrm "
+                "SegAScr Word, as "
                 "in 52 75 -1234567 LIKE"
             )
         first, last = int(match[1]), int(match[2])

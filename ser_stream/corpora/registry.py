@@ -14,6 +14,7 @@ from typing import Any
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError
+from ser_stream.validation import shown
 
 READERS = ("ravdess", "cremad", "nemo", "iemocap", "emodb", "tess", "savee", "meld")
 """Names of the corpora; each is also the name of its reader's module in this folder."""
@@ -93,7 +94,7 @@ def get_corpus(name: str) -> Corpus:
         InputError: the name is not known.
     """
     if name not in CORPORA:
-        raise InputError(f"corpus: found {name!r}; accepted are {', '.join(CORPORA)}")
+        raise InputError(f"corpus: found {shown(name)}; accepted are {', '.join(CORPORA)}")
     return CORPORA[name]
 
 

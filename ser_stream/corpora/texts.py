@@ -29,6 +29,7 @@ from pathlib import Path
 from ser_stream.corpora.base import check_folder, read_text
 from ser_stream.errors import InputError
 from ser_stream.features.spoken import spoken_words
+from ser_stream.validation import shown
 
 PARTS = ("train", "dev", "test")
 EKMAN = {
@@ -181,6 +182,6 @@ def read_texts(root: Path, names: list[str]) -> list[LabelledText]:
     for name in names:
         if name not in TEXT_CORPORA:
             raise InputError(
-                f"corpus of texts: found {name!r}; accepted are {', '.join(TEXT_CORPORA)}"
+                f"corpus of texts: found {shown(name)}; accepted are {', '.join(TEXT_CORPORA)}"
             )
     return [text for name in names for text in TEXT_CORPORA[name].read(root / name)]

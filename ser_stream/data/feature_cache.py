@@ -1,5 +1,8 @@
 """Speech of a corpus as log-mel frames, computed once and cached on disk.
 
+Features of voices are as private as the recordings: nobody else may read the files of the cache. An
+entry that is damaged is computed again.
+
 An utterance is cut to its speech by the turn detector of the stream, so that training and
 streaming use the same part of it: from the pre-roll before the first onset to the end of the last
 turn. Speed is changed by resampling, which moves pitch and tempo together.
@@ -10,9 +13,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import soxr
@@ -22,10 +27,17 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.data.channel_simulation import simulate_channel
 from ser_stream.data.reading import read_utterances
 from ser_stream.features.log_mel import LogMelConfig, log_mel
-from ser_stream.files import replacing
+from ser_stream.files import PRIVATE_FOLDER, replacing
 from ser_stream.progress import progress
+from ser_stream.text import one_line
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
+T = TypeVar("T")
+
+log = logging.getLogger("ser_stream.training")
+
+DAMAGED = (OSError, ValueError, TypeError, LookupError, EOFError, MemoryError, zipfile.BadZipFile)
+"""Errors of reading a damaged entry of the cache."""
 TAIL_S: Seconds = 0.4
 """Sound kept after the last turn: interval windows end up to one hop into it."""
 TURN_DETECTOR_VERSION = 2
@@ -131,12 +143,36 @@ def load_or_compute(
     if folder is None:
         return _store(*_computed(compute()))
     path, index_path = cache_path(folder, key, ".npy"), cache_path(folder, key, ".index.npy")
-    if not index_path.is_file():  # written last, so that its presence means a complete entry
-        folder.mkdir(parents=True, exist_ok=True)
+
+    def read() -> FeatureStore:
+        return _checked(_store(np.load(path, mmap_mode="r"), np.load(index_path)))
+
+    def write() -> None:
         frames, index = _computed(compute())
         save_array(path, frames)
-        save_array(index_path, index)
-    return _store(np.load(path, mmap_mode="r"), np.load(index_path))
+        save_array(index_path, index)  # last: its presence means a complete entry
+
+    return read_or_write(index_path, read, write)
+
+
+def read_or_write(path: Path, read: Callable[[], T], write: Callable[[], None]) -> T:
+    """Return what `read` reads from the cache; call `write` first where nothing is there.
+
+    An entry that cannot be read is logged, and written again.
+
+    Args:
+        path: file whose presence means a complete entry.
+    """
+    if path.is_file():
+        try:
+            return read()
+        except DAMAGED as error:
+            log.warning(
+                "cache entry %s is damaged and is computed again: %s", path, one_line(str(error))
+            )
+    path.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+    write()
+    return read()
 
 
 def _computed(features: Iterator[tuple[np.ndarray, int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -148,6 +184,18 @@ def _computed(features: Iterator[tuple[np.ndarray, int]]) -> tuple[np.ndarray, n
     return np.concatenate(chunks), np.array(index, np.int64)
 
 
+def _checked(store: FeatureStore) -> FeatureStore:
+    """Return a store from the disk if its parts fit one another.
+
+    Raises:
+        ValueError: they do not.
+    """
+    n_frames = store.ends[-1] if len(store) else 0
+    if store.frames.ndim != 2 or store.frames.dtype != np.float16 or len(store.frames) != n_frames:
+        raise ValueError(f"found {store.frames.dtype} {store.frames.shape} for {n_frames} frames")
+    return store
+
+
 def _store(frames: np.ndarray, index: np.ndarray) -> FeatureStore:
     lengths, speech_frames = index.T
     ends = np.cumsum(lengths)
@@ -156,7 +204,7 @@ def _store(frames: np.ndarray, index: np.ndarray) -> FeatureStore:
 
 def save_array(path: Path, content: np.ndarray) -> None:
     """Replace a file in one step, since another run may have mapped the earlier file."""
-    with replacing(path) as file:
+    with replacing(path, private=True) as file:
         np.save(file, content)
 
 
@@ -165,9 +213,14 @@ def _speech_spans(utterances: Sequence[Utterance], folder: Path | None) -> np.nd
     if folder is None:
         return _detected_spans(utterances)
     path = cache_path(folder, [[u.key for u in utterances], TURN_DETECTOR_VERSION], ".spans.npy")
-    if not path.is_file():
-        save_array(path, _detected_spans(utterances))
-    return np.load(path)
+
+    def read() -> np.ndarray:
+        spans = np.load(path)
+        if spans.shape != (len(utterances), 2):
+            raise ValueError(f"found {spans.shape} for {len(utterances)} utterances")
+        return spans
+
+    return read_or_write(path, read, lambda: save_array(path, _detected_spans(utterances)))
 
 
 def _detected_spans(utterances: Sequence[Utterance]) -> np.ndarray:

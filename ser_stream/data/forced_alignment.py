@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from ser_stream.corpora.base import Utterance
-from ser_stream.data.feature_cache import cache_path
+from ser_stream.data.feature_cache import cache_path, read_or_write
 from ser_stream.data.reading import read_utterances
 from ser_stream.errors import InputError
-from ser_stream.files import write_text
+from ser_stream.files import replacing
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+from ser_stream.validation import shown
 from ser_stream.words import Word
 
 ALIGNERS = ("pocketsphinx",)
@@ -35,19 +36,26 @@ def align(utterances: Sequence[Utterance], folder: Path) -> list[Utterance]:
     for utterance in utterances:
         if not utterance.words and (not utterance.text or utterance.language != "en"):
             raise InputError(
-                f"{utterance.key}: found {utterance.text!r} in {utterance.language!r} to align; "
+                f"{utterance.key}: found {shown(utterance.text)} in "
+                f"{utterance.language!r} to align; "
                 "accepted are English texts. For others set features: segmentation: equal"
             )
     key = ["alignment", [(u.key, u.text) for u in utterances]]
     path = cache_path(folder, key, ".words.json")
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        found = _align(utterances)
-        write_text(path, json.dumps([[dataclasses.astuple(w) for w in words] for words in found]))
-    aligned = []
-    for utterance, words in zip(utterances, json.loads(path.read_text()), strict=True):
-        aligned.append(dataclasses.replace(utterance, words=tuple(Word(*word) for word in words)))
-    return aligned
+
+    def read() -> list[Utterance]:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return [
+            dataclasses.replace(utterance, words=tuple(Word(*word) for word in words))
+            for utterance, words in zip(utterances, content, strict=True)
+        ]
+
+    def write() -> None:
+        found = [[dataclasses.astuple(word) for word in words] for words in _align(utterances)]
+        with replacing(path, private=True) as file:
+            file.write(json.dumps(found).encode())
+
+    return read_or_write(path, read, write)
 
 
 def _align(utterances: Sequence[Utterance]) -> list[tuple[Word, ...]]:

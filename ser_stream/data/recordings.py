@@ -22,6 +22,7 @@ from ser_stream.features.descriptors import DescriptorConfig, descriptors
 from ser_stream.features.log_mel import LogMelConfig, log_mel
 from ser_stream.features.sherman import ShermanLogMelConfig, relative_log_mel
 from ser_stream.units import Decibels
+from ser_stream.validation import shown
 
 STANDARDISED = ("band", "cell")
 MIN_CELL_STD_DB: Decibels = 1.0
@@ -54,11 +55,12 @@ class ClipSettings:
     def __post_init__(self) -> None:
         if self.standardise not in STANDARDISED:
             raise InputError(
-                f"standardise: found {self.standardise!r}; accepted are {', '.join(STANDARDISED)}"
+                f"standardise: found {shown(self.standardise)}; accepted are "
+                f"{', '.join(STANDARDISED)}"
             )
         if isinstance(self.frames, bool) or not isinstance(self.frames, int) or self.frames < 0:
             raise InputError(
-                f"frames: found {self.frames!r}; accepted is a whole number, 0 or more"
+                f"frames: found {shown(self.frames)}; accepted is a whole number, 0 or more"
             )
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ser_stream.corpora.base import Utterance
-from ser_stream.data.feature_cache import cache_path
+from ser_stream.data.feature_cache import cache_path, read_or_write
 from ser_stream.data.reading import read_utterances
 from ser_stream.distributed import share_of_process
 from ser_stream.errors import InputError
@@ -47,13 +47,14 @@ def load_word_clips(
         _check_words(utterance, config)
     words = [(u.key, u.text, _times(u)) for u in utterances]
     path = cache_path(folder, ["words", words, dataclasses.asdict(config)], ".npz")
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        clips = []
-        for utterance, samples in read_utterances(utterances, "segments of recordings"):
-            clips.append(WordClip(*segment(samples, tokens(utterance), config)))
+
+    def write() -> None:
+        clips = [
+            WordClip(*segment(samples, tokens(utterance), config))
+            for utterance, samples in read_utterances(utterances, "segments of recordings")
+        ]
         frames = np.concatenate([s for clip in clips for s in clip.segments])
-        with replacing(path) as file:
+        with replacing(path, private=True) as file:
             np.savez(
                 file,
                 frames=frames.astype(np.float16),
@@ -62,7 +63,8 @@ def load_word_clips(
                 words=[word for clip in clips for word in clip.words],
                 clip_words=[len(clip.words) for clip in clips],
             )
-    return _read(path)
+
+    return read_or_write(path, lambda: _read(path), write)
 
 
 def _read(path: Path) -> list[WordClip]:

@@ -19,6 +19,7 @@ from ser_stream.models.description import check_takes_sound, check_takes_words, 
 from ser_stream.models.folder import WEIGHTS, model_file
 from ser_stream.models.info import HUGGING_FACE, ModelInfo
 from ser_stream.models.registry import ModelT
+from ser_stream.validation import shown
 
 logger = logging.getLogger("ser_stream")
 
@@ -86,19 +87,21 @@ def torch_is_installed() -> bool:
 def _chosen(engine: str, device: str, folder: Path, info: ModelInfo) -> str:
     """Return the engine that runs the model: one of `ENGINES` but `auto`."""
     if engine not in ENGINES:
-        raise InputError(f"engine: found {engine!r}; accepted are {', '.join(ENGINES)}")
+        raise InputError(f"engine: found {shown(engine)}; accepted are {', '.join(ENGINES)}")
     if engine == AUTO:
         engine = _automatic(device, folder, info)
     if engine == TORCH:
         _require_torch(device, folder, info)
     elif device not in (AUTO, "cpu"):
         raise InputError(
-            f"device: found {device!r}; engine {engine} runs on the CPU; accepted are auto, cpu, "
+            f"device: found {shown(device)}; engine {engine} runs on the CPU; accepted "
+            "are auto, cpu, "
             "and others with engine torch"
         )
     elif info.architecture == HUGGING_FACE:
         raise InputError(
-            f"engine: found {engine!r}; a Hugging Face checkpoint runs with torch: accepted are "
+            f"engine: found {shown(engine)}; a Hugging Face checkpoint runs with torch: "
+            "accepted are "
             "auto and torch"
         )
     return engine
@@ -130,7 +133,8 @@ def _require_torch(device: str, folder: Path, info: ModelInfo) -> None:
         return
     if device not in (AUTO, "cpu"):
         raise InputError(
-            f"device: found {device!r}, but torch is not installed; accepted are auto and cpu, or "
+            f"device: found {shown(device)}, but torch is not installed; accepted are "
+            "auto and cpu, or "
             "install it: pip install 'ser_stream[cuda]'"
         )
     if info.architecture == HUGGING_FACE:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ser_stream.errors import InputError
 from ser_stream.features.subwords import ngram_numbers
+from ser_stream.validation import shown
 
 PADDING, UNKNOWN = 0, 1
 """Numbers of padding after the last word, and of words that are not in the vocabulary."""
@@ -59,10 +60,12 @@ class Vocabulary:
         self._numbers = {word: number for number, word in enumerate(self.words, UNKNOWN + 1)}
         if len(self._numbers) < len(self.words):
             twice = next(word for word, n in Counter(self.words).items() if n > 1)
-            raise InputError(f"vocabulary: found {twice!r} twice; accepted are different words")
+            raise InputError(
+                f"vocabulary: found {shown(twice)} twice; accepted are different words"
+            )
         for word in self.words:
             if not word or spelling(word) != word:
-                raise InputError(f"vocabulary: found {word!r}, expected {spelling(word)!r}")
+                raise InputError(f"vocabulary: found {shown(word)}, expected {spelling(word)!r}")
 
     def __len__(self) -> int:
         """Return the number of numbers, including those of padding and unknown words."""

@@ -30,8 +30,16 @@ from ser_stream.models.folder import UPDATE
 from ser_stream.models.hugging_face_info import require_safetensors
 from ser_stream.models.info import HUGGING_FACE, ModelInfo
 from ser_stream.models.options import Frames, checked_options
+from ser_stream.models.strict_json import read_json
 from ser_stream.models.weights import check_files
 from ser_stream.units import SAMPLE_RATE_HZ
+from ser_stream.validation import shown
+
+MAX_BYTES = 8 * 2**30
+"""Size of the largest weights that are loaded; those of WavLM Large have 1.2 GiB."""
+MAX_LAYERS = 256
+
+_LOCAL = {"local_files_only": True, "trust_remote_code": False}
 
 MIN_SAMPLES = SAMPLE_RATE_HZ // 10
 """Shorter turns are padded with silence: the convolutions need some samples (wav2vec 2.0: 400 for
@@ -150,6 +158,7 @@ def load_checkpoint(folder: Path, info: ModelInfo) -> HuggingFaceModel:
         )
     require_extra(f"{folder}, a Hugging Face checkpoint", "transformers")
     check_files(folder, info)
+    _check_size(folder)
     network, extractor = _from_transformers(folder)
     bad = [name for name, values in network.named_parameters() if not values.isfinite().all()]
     if bad:
@@ -172,16 +181,50 @@ def load_checkpoint(folder: Path, info: ModelInfo) -> HuggingFaceModel:
     return model.eval()
 
 
+def _check_size(folder: Path) -> None:
+    """Check the size of a checkpoint before memory is taken for it.
+
+    Raises:
+        InputError: the weights are too large, or config.json describes a larger network than theirs
+            or one of too many layers.
+    """
+    n_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    if n_bytes > MAX_BYTES:
+        raise InputError(f"{folder}: weights: found {n_bytes} bytes; accepted are {MAX_BYTES}")
+    path = folder / "config.json"
+    for name, value in read_json(path).items():
+        if name.endswith("layers") and isinstance(value, int) and value > MAX_LAYERS:
+            raise InputError(f"{path}: {name}: found {shown(value)}; accepted are {MAX_LAYERS}")
+    n_parameters = _count_parameters(folder)
+    if n_parameters is not None and n_parameters > n_bytes:
+        raise InputError(
+            f"{path}: found a network of {n_parameters} parameters; the weights beside it have "
+            f"{n_bytes} bytes"
+        )
+
+
+def _count_parameters(folder: Path) -> int | None:
+    """Return how many numbers the network of config.json has; None: it cannot be built."""
+    from transformers import AutoConfig, AutoModelForAudioClassification
+
+    try:
+        with _silent(), torch.device("meta"):  # shapes without memory
+            config = AutoConfig.from_pretrained(folder, **_LOCAL)
+            network = AutoModelForAudioClassification.from_config(config)
+    except Exception:  # of any type; `_from_transformers` reports it
+        return None
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
 def _from_transformers(folder: Path) -> tuple[nn.Module, Any]:
     """Load the network and its feature extractor."""
     from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
-    local = {"local_files_only": True, "trust_remote_code": False}
     try:
         with _silent(), plain_name(folder) as name:
-            extractor = AutoFeatureExtractor.from_pretrained(name, **local)
+            extractor = AutoFeatureExtractor.from_pretrained(name, **_LOCAL)
             network, report = AutoModelForAudioClassification.from_pretrained(
-                name, use_safetensors=True, output_loading_info=True, **local
+                name, use_safetensors=True, output_loading_info=True, **_LOCAL
             )
     except Exception as error:  # of any type, for damaged or foreign files
         reason = " ".join(str(error).split())

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ser_stream.emotion import EMOTIONS, UNMAPPED_LABELS, canonical_label
 from ser_stream.errors import InputError
 from ser_stream.features.samples import SampleConfig
+from ser_stream.files import read_limited
 from ser_stream.models.hub import has_weights
 from ser_stream.models.info import HUGGING_FACE, ModelInfo, TrainingData
+from ser_stream.models.strict_json import read_json
+from ser_stream.strict_yaml import MAX_BYTES, parse_yaml
 from ser_stream.text import valid_text
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
@@ -63,7 +63,7 @@ def checkpoint_info(
         )
     features = SampleConfig()
     return ModelInfo(
-        name=valid_text(Path(source).resolve().name),
+        name=valid_text(Path(source).resolve().name.partition("@")[0]),
         architecture=HUGGING_FACE,
         labels=labels,
         features=features,
@@ -95,15 +95,12 @@ def require_safetensors(folder: Path, source: str) -> None:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+    if not path.is_file():
         raise InputError(
-            f"{path}: {error.strerror or error}; a checkpoint's folder holds config.json, "
+            f"{path}: no such file; a checkpoint's folder holds config.json, "
             "preprocessor_config.json and model.safetensors"
-        ) from error
-    except ValueError as error:
-        raise InputError(f"{path}: {error}") from error
+        )
+    content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: found {type(content).__name__}; accepted is a JSON object")
     return content
@@ -178,8 +175,9 @@ def _training_data(folder: Path) -> TrainingData:
 def _card_head(path: Path) -> dict[str, Any]:
     """Read the YAML between two lines of --- at the start of the Hub's model cards."""
     try:
-        _, head, _ = path.read_text(encoding="utf-8").split("---\n", 2)
-        content = yaml.safe_load(head)
-    except (OSError, ValueError, yaml.YAMLError):  # no card, or a card without a head
+        text = read_limited(path, MAX_BYTES).decode("utf-8")
+        _, head, _ = text.split("---\n", 2)
+        content = parse_yaml(head, str(path))
+    except (OSError, ValueError):  # no card, or a card without a head that can be read
         return {}
     return content if isinstance(content, dict) else {}

@@ -27,7 +27,7 @@ from ser_stream.models.folder import DESCRIPTION, has_description, model_file
 from ser_stream.models.framing import Framing
 from ser_stream.models.hub import hub_folder, is_hub_name
 from ser_stream.models.strict_json import read_json
-from ser_stream.validation import Tagged, convert
+from ser_stream.validation import Tagged, convert, shown
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 FORMAT = 1
@@ -169,10 +169,11 @@ def find_model(name_or_folder: str | Path) -> Path:
     if not folder.exists() and is_hub_name(str(name_or_folder)):
         return hub_folder(str(name_or_folder))
     found = "a folder without model.json" if folder.is_dir() else "no such folder"
+    found = "a file" if folder.is_file() else found
     raise InputError(
-        f"model {str(name_or_folder)!r}: {'a file' if folder.is_file() else found}; accepted are "
+        f"model {shown(str(name_or_folder))}: {found}; accepted are "
         f"{', '.join(shipped_models())}, a folder with model.json and model.safetensors, or a "
-        "Hugging Face checkpoint's folder or name"
+        "Hugging Face checkpoint's folder or OWNER/NAME@COMMIT"
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_stream.errors import InputError
+from ser_stream.files import read_limited
 from ser_stream.validation import shown
 
 MAX_BYTES = 8 * 2**20
@@ -28,15 +29,10 @@ def read_json(path: Path) -> Any:
             twice; a number is not finite; or a text has control characters.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InputError(f"{path}: found {size} bytes; accepted are {MAX_BYTES} at most")
-        text = path.read_text(encoding="utf-8")
+        text = read_limited(path, MAX_BYTES).decode("utf-8")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: not JSON: not UTF-8") from error
     try:
         content = json.loads(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ser_stream.errors import InputError
-from ser_stream.files import sha256_of
+from ser_stream.files import read_limited, sha256_of
 from ser_stream.models.eight_bit import SCALE, from_eight_bit
 from ser_stream.models.folder import WEIGHTS, model_file
 from ser_stream.models.info import ModelInfo
@@ -125,10 +125,7 @@ _ANEW = "Copy the whole folder again, or train the model again"
 
 def _read(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InputError(f"{path}: found {size} bytes; accepted are {MAX_BYTES} at most")
-        return path.read_bytes()
+        return read_limited(path, MAX_BYTES)
     except FileNotFoundError as error:
         raise InputError(
             f"{path}: no such file; a model folder holds it beside model.json"

@@ -16,6 +16,7 @@ from ser_stream.errors import InputError
 from ser_stream.evaluation.plots import heading, plain, series_colours
 from ser_stream.features.log_mel import LogMelConfig, hertz_to_mel
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+from ser_stream.validation import shown
 from ser_stream.words import Word
 
 CHARACTER_INCHES = 0.09
@@ -100,7 +101,8 @@ def _check_times(words: Sequence[Word], end_s: Seconds) -> None:
     for word in words:
         if not 0 <= word.start_s <= word.end_s or word.start_s >= end_s:
             raise InputError(
-                f"attention figure: found {word.text!r} from {word.start_s:g} to {word.end_s:g} s; "
+                f"attention figure: found {shown(word.text)} from {word.start_s:g} to "
+                f"{word.end_s:g} s; "
                 f"accepted are words that start within the sound, {end_s:.2f} s, and end later"
             )
 

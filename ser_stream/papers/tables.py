@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from ser_stream.errors import InputError
+from ser_stream.validation import shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,5 +179,5 @@ def get_table(name: str) -> Table:
         InputError: the name is unknown.
     """
     if name not in TABLES:
-        raise InputError(f"table: found {name!r}; accepted are {', '.join(TABLES)}")
+        raise InputError(f"table: found {shown(name)}; accepted are {', '.join(TABLES)}")
     return TABLES[name]

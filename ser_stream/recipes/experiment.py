@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from typing import Annotated, Any
-
-from msgspec import Meta
+from typing import Any
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import get_corpus
@@ -18,6 +16,7 @@ from ser_stream.errors import InputError
 from ser_stream.models.info import FrameFeatures
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.recipes.protocols import Protocol
+from ser_stream.validation import Seed, shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Experiment:
     optimisation: Optimisation
     features: FrameFeatures
     merge: dict[str, str] = dataclasses.field(default_factory=dict)
-    seeds: tuple[Annotated[int, Meta(ge=0)], ...] = (0,)
+    seeds: tuple[Seed, ...] = (0,)
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     clip: ClipSettings = dataclasses.field(default_factory=ClipSettings)
     alignment: str | None = None
@@ -76,7 +75,7 @@ class Experiment:
             raise InputError("seeds: found []; accepted is a list of one seed or more")
         if self.alignment not in (None, *ALIGNERS):
             raise InputError(
-                f"alignment: found {self.alignment!r}; accepted are {', '.join(ALIGNERS)}"
+                f"alignment: found {shown(self.alignment)}; accepted are {', '.join(ALIGNERS)}"
             )
         if self.optimisation.needs_validation and self.protocol.validation == 0:
             raise InputError(

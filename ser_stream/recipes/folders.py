@@ -9,6 +9,7 @@ from typing import Any
 
 from ser_stream.errors import InputError
 from ser_stream.recipes.settings import read_settings
+from ser_stream.validation import shown
 
 
 def recipes_folder() -> Path:
@@ -44,7 +45,7 @@ def experiment_path(name: str) -> Path:
     for path in sorted(papers.glob("*/*.yaml")):
         if name in (path.stem, f"{path.parent.name}-{path.stem}"):
             return path
-    raise InputError(f"recipe: found {name!r}, which is not in {papers}")
+    raise InputError(f"recipe: found {shown(name)}, which is not in {papers}")
 
 
 def read_overlays(names: list[str]) -> list[dict[str, Any]]:
@@ -63,6 +64,6 @@ def read_overlays(names: list[str]) -> list[dict[str, Any]]:
             path = recipes_folder() / "settings" / f"{name}.yaml"
             if not path.is_file():
                 there = sorted(other.stem for other in path.parent.glob("*.yaml"))
-                raise InputError(f"settings: found {name!r}; accepted are {', '.join(there)}")
+                raise InputError(f"settings: found {shown(name)}; accepted are {', '.join(there)}")
         overlays.append(read_settings(path))
     return overlays

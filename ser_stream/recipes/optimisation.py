@@ -37,8 +37,8 @@ class Optimisation:
             throughout, as in the papers. Weights and optimiser state are float32 in both cases.
     """
 
-    epochs: Annotated[int, Meta(ge=1)]
-    batch_size: Annotated[int, Meta(ge=1)] = 32
+    epochs: Annotated[int, Meta(ge=1, le=1_000_000)]
+    batch_size: Annotated[int, Meta(ge=1, le=1_000_000)] = 32
     optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: Positive = 1e-3
     betas: tuple[Decay, Decay] = (0.9, 0.999)

@@ -32,6 +32,7 @@ import numpy as np
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.ravdess import EMOBOX_FOLDS, speaker_name
 from ser_stream.errors import InputError
+from ser_stream.validation import shown
 
 RANDOM = ("random", "k_fold")
 GROUPED = (
@@ -81,7 +82,9 @@ class Protocol:
 
     def __post_init__(self) -> None:
         if self.name not in PROTOCOLS:
-            raise InputError(f"protocol: found {self.name!r}; accepted are {', '.join(PROTOCOLS)}")
+            raise InputError(
+                f"protocol: found {shown(self.name)}; accepted are {', '.join(PROTOCOLS)}"
+            )
         wanted = {"random": "test", "sessions": "test", "k_fold": "folds", "speaker_folds": "folds"}
         for setting in ("test", "folds"):
             there = getattr(self, setting) is not None
@@ -89,11 +92,15 @@ class Protocol:
                 verb = "has no" if there else "needs the"
                 raise InputError(f"protocol: {self.name} {verb} setting {setting}")
         if self.name == "random" and not (isinstance(self.test, float) and 0 < self.test < 1):
-            raise InputError(f"protocol: test: found {self.test!r}; accepted is a share, as 0.2")
+            raise InputError(
+                f"protocol: test: found {shown(self.test)}; accepted is a share, as 0.2"
+            )
         if self.name == "sessions" and not isinstance(self.test, tuple):
-            raise InputError(f"protocol: test: found {self.test!r}; accepted is a list of sessions")
+            raise InputError(
+                f"protocol: test: found {shown(self.test)}; accepted is a list of sessions"
+            )
         if self.folds is not None and not (isinstance(self.folds, int) and self.folds >= 2):
-            raise InputError(f"protocol: folds: found {self.folds!r}; accepted are 2 and more")
+            raise InputError(f"protocol: folds: found {shown(self.folds)}; accepted are 2 and more")
         self._check_validation()
 
     def _check_validation(self) -> None:
@@ -106,7 +113,7 @@ class Protocol:
             right, accepted = isinstance(value, float) and 0 < value < 1, "a share, as 0.1"
         if not right:
             raise InputError(
-                f"protocol: validation: found {value!r}; accepted are 0, test, or {accepted}"
+                f"protocol: validation: found {shown(value)}; accepted are 0, test, or {accepted}"
             )
 
     def __str__(self) -> str:

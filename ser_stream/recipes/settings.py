@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ser_stream.errors import InputError
+from ser_stream.strict_yaml import read_yaml
+from ser_stream.validation import shown
 
 MERGED = ("augmentation", "features", "options", "optimisation", "clip")
 """Groups of settings that are merged key by key; an extending file names only what differs."""
@@ -25,19 +25,17 @@ def read_settings(path: Path) -> dict[str, Any]:
 def _read(path: Path, extending: tuple[Path, ...]) -> dict[str, Any]:
     if path in extending:
         raise InputError(f"recipe {path}: extends itself")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"recipe {path}: {error.strerror or error}") from error
-    # A ValueError is a date such as 2026-02-31, which YAML takes for one and Python refuses.
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"recipe {path}: not YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, f"recipe {path}")
     if not isinstance(content, dict):
         raise InputError(f"recipe {path}: found {type(content).__name__}; accepted are settings")
     base = content.pop("extends", None)
     if base is None:
         return content
-    return overlay(_read(path.parent / str(base), (*extending, path)), content)
+    if not isinstance(base, str):
+        raise InputError(
+            f"recipe {path}: extends: found {shown(base)}; accepted is the path of a recipe"
+        )
+    return overlay(_read(path.parent / base, (*extending, path)), content)
 
 
 def overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Recipe:
     corpora: tuple[str, ...]
     speakers: dict[str, dict[str, list[int | str]]]
     mix: dict[str, Share]
-    utterances_per_epoch: Annotated[int, Meta(ge=1)]
+    utterances_per_epoch: Annotated[int, Meta(ge=1, le=10_000_000)]
     optimisation: Optimisation
     speeds: tuple[Annotated[float, Meta(gt=0)], ...] = (1.0,)
     noise_folds: tuple[int, ...] = ()

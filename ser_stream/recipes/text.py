@@ -64,7 +64,7 @@ class TextRecipe:
     name: str
     evaluated_on: str
     stages: tuple[Stage, ...]
-    max_words: Annotated[int, Meta(ge=1)]
+    max_words: Annotated[int, Meta(ge=1, le=5_000_000)]
     max_error_rate: Share
     marked: Share = 0.0
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -76,7 +76,8 @@ class TextRecipe:
     def __post_init__(self) -> None:
         if self.evaluated_on not in TEXT_CORPORA:
             raise InputError(
-                f"evaluated_on: found {self.evaluated_on!r}; accepted are {', '.join(TEXT_CORPORA)}"
+                f"evaluated_on: found {shown(self.evaluated_on)}; accepted are "
+                f"{', '.join(TEXT_CORPORA)}"
             )
         if not self.stages:
             raise InputError("stages: found []; accepted is a list of one stage or more")

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 
 Value = bool | int | float | str
 
@@ -74,7 +74,8 @@ class ParameterArgument:
         except ValueError:
             accepted = {"bool": "true and false", "int": "whole numbers", "float": "numbers"}
             raise InputError(
-                f"launch argument {self.name}: found {text!r}; accepted are {accepted[self.type]}"
+                f"launch argument {self.name}: found {shown(text)}; accepted are "
+                f"{accepted[self.type]}"
             ) from None
 
 

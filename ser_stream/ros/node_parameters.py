@@ -18,6 +18,7 @@ from ser_stream.ros.stream_names import StreamNames, stream_entries
 from ser_stream.stream.pool import StreamPool
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.settings import RecognizerSettings
+from ser_stream.validation import shown
 
 if TYPE_CHECKING:
     from rcl_interfaces.msg import ParameterDescriptor
@@ -88,7 +89,8 @@ def fleet_settings(value: Values, node_namespace: str) -> FleetSettings | None:
     ):
         if value(name) != accepted:
             raise InputError(
-                f"{name}: found {value(name)!r}; accepted with streams ({', '.join(entries)}) is "
+                f"{name}: found {shown(value(name))}; accepted with streams "
+                f"({', '.join(entries)}) is "
                 f"{accepted!r}: several streams come from topics and have no words, and their "
                 "namespaces tell their voices apart"
             )

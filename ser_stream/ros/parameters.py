@@ -105,7 +105,7 @@ PARAMETERS = (
     ),
     Parameter(
         "asr_model", "",
-        "Model of faster_whisper: a size, a repository of the Hugging Face Hub, or a folder; "
+        "Model of faster_whisper: a size, OWNER/NAME@COMMIT of the Hugging Face Hub, or a folder; "
         "empty: tiny, which keeps up on one core.",
     ),
     Parameter(

@@ -28,6 +28,7 @@ from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.sources import Samples
 from ser_stream.stream.status import StreamStatus
 from ser_stream.units import Seconds
+from ser_stream.validation import shown
 
 logger = logging.getLogger("ser_stream")
 
@@ -237,10 +238,13 @@ def _check_block(name: str, block: object) -> None:
         )
     rate, times = block.sample_rate_hz, (block.time_s, block.captured_at)
     if not isinstance(rate, int | np.integer):
-        raise InputError(f"stream {name}: sample_rate_hz: found {rate!r}; accepted are integers")
+        raise InputError(
+            f"stream {name}: sample_rate_hz: found {shown(rate)}; accepted are integers"
+        )
     check_format(rate, block.samples.shape[1], where=f"stream {name}")
     if not all(isinstance(time_s, int | float) and math.isfinite(time_s) for time_s in times):
         raise InputError(
-            f"stream {name}: time_s and captured_at: found {times[0]!r} and {times[1]!r}; accepted "
+            f"stream {name}: time_s and captured_at: found {shown(times[0])} and "
+            f"{times[1]!r}; accepted "
             "are finite numbers"
         )

@@ -19,6 +19,7 @@ from ser_stream.stream.session import StreamSession
 from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.windowing import StreamWindower
 from ser_stream.units import Seconds
+from ser_stream.validation import shown
 
 MAX_BATCH = 32
 """Streams that are scored in one run. More are no cheaper each, and their estimates would wait."""
@@ -170,10 +171,11 @@ def _check(settings: RecognizerSettings, max_streams: object) -> None:
     """Check settings that a `Recognizer` accepts and a pool may not."""
     if not (type(max_streams) is int and max_streams >= 1):
         raise InputError(
-            f"max_streams: found {max_streams!r}; accepted are whole numbers from 1 on"
+            f"max_streams: found {shown(max_streams)}; accepted are whole numbers from 1 on"
         )
     if settings.asr.backend != NONE:  # without it there is no text model, see RecognizerSettings
         raise InputError(
-            f"asr: found {settings.asr.backend!r}; a StreamPool recognises no words: accepted is "
+            f"asr: found {shown(settings.asr.backend)}; a StreamPool recognises no words: "
+            "accepted is "
             f"{NONE}; for words, use a Recognizer per stream"
         )

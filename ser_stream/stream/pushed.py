@@ -15,6 +15,7 @@ from ser_stream.errors import InputError
 from ser_stream.stream.session import StreamSession, scored_events
 from ser_stream.stream.word_fusion import Event, MakeFusion
 from ser_stream.units import Seconds
+from ser_stream.validation import shown
 
 
 class PushedSamples:
@@ -131,6 +132,6 @@ def checked_samples(samples: ArrayLike, rate: float) -> tuple[NDArray[np.float32
     """
     array = as_float32(samples, max_float=MAX_FLOAT)
     if isinstance(rate, bool) or not isinstance(rate, int | float | np.number) or rate % 1:
-        raise InputError(f"rate: found {rate!r}; accepted are whole numbers, in Hz")
+        raise InputError(f"rate: found {shown(rate)}; accepted are whole numbers, in Hz")
     check_format(int(rate), array.shape[1], where="samples")
     return array, int(rate)

@@ -13,6 +13,7 @@ from ser_stream.audio.turns import TurnSettings
 from ser_stream.engines.names import AUTO, ENGINES
 from ser_stream.errors import InputError
 from ser_stream.units import Seconds
+from ser_stream.validation import shown
 
 RANGES = {
     "min_speech_s": (0.1, 10.0),
@@ -79,15 +80,18 @@ class RecognizerSettings:
         is_number = type(self.channel) is int and self.channel >= 0
         if not is_number and self.channel not in (MIX, AUTO_CHANNEL):
             raise InputError(
-                f"channel: found {self.channel!r}; accepted are numbers from 0 on, 'mix' and 'auto'"
+                f"channel: found {shown(self.channel)}; accepted are numbers from 0 on, "
+                "'mix' and 'auto'"
             )
         if self.threads is not None and not (type(self.threads) is int and self.threads >= 1):
             raise InputError(
-                f"threads: found {self.threads!r}; accepted are whole numbers from 1 on, and None"
+                f"threads: found {shown(self.threads)}; accepted are whole numbers from 1 "
+                "on, and None"
             )
         if self.text_model and self.asr.backend == NONE:
             raise InputError(
-                f"text_model: found {str(self.text_model)!r}, but asr is {NONE}: no words; choose "
+                f"text_model: found {shown(str(self.text_model))}, but asr is {NONE}: no "
+                "words; choose "
                 "a speech recogniser, such as pocketsphinx"
             )
 
@@ -95,15 +99,19 @@ class RecognizerSettings:
         for name in ("model", "text_model"):
             value = getattr(self, name)
             if not isinstance(value, str | Path):
-                raise InputError(f"{name}: found {value!r}; accepted are names and paths")
+                raise InputError(f"{name}: found {shown(value)}; accepted are names and paths")
         if self.engine not in ENGINES:
-            raise InputError(f"engine: found {self.engine!r}; accepted are {', '.join(ENGINES)}")
+            raise InputError(
+                f"engine: found {shown(self.engine)}; accepted are {', '.join(ENGINES)}"
+            )
         if not isinstance(self.device, str):
-            raise InputError(f"device: found {self.device!r}; accepted are auto, cpu, and cuda")
+            raise InputError(
+                f"device: found {shown(self.device)}; accepted are auto, cpu, and cuda"
+            )
         for name, kind in (("asr", AsrSettings), ("turns", TurnSettings)):
             value = getattr(self, name)
             if not isinstance(value, kind):
-                raise InputError(f"{name}: found {value!r}; accepted are {kind.__name__}(...)")
+                raise InputError(f"{name}: found {shown(value)}; accepted are {kind.__name__}(...)")
 
     def replace(self, **settings: Any) -> RecognizerSettings:
         """Return the settings with some of them replaced.
@@ -132,7 +140,7 @@ def _check_names(where: str, found: dict[str, Any], accepted: list[str] | tuple[
 
 def _check_number(name: str, value: object) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise InputError(f"{name}: found {value!r}; accepted are numbers, and None")
+        raise InputError(f"{name}: found {shown(value)}; accepted are numbers, and None")
 
 
 def _check_range(name: str, value: Any, may_be_none: bool = True) -> None:
@@ -141,4 +149,4 @@ def _check_range(name: str, value: Any, may_be_none: bool = True) -> None:
     low, high = RANGES[name]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not (is_number and low <= value <= high):  # False for NaN, too
-        raise InputError(f"{name}: found {value}; accepted are {low} to {high}")
+        raise InputError(f"{name}: found {shown(value)}; accepted are {low} to {high}")

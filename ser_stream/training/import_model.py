@@ -15,6 +15,7 @@ from ser_stream.models.hugging_face_info import HOP_S, WINDOW_S, checkpoint_info
 from ser_stream.models.info import ModelInfo, find_model
 from ser_stream.training.model_folder import write_description
 from ser_stream.units import Seconds
+from ser_stream.validation import shown
 
 CARD_OF_CHECKPOINT = "README.huggingface.md"
 """New name of the checkpoint's own card, since README.md is the model folder's."""
@@ -69,6 +70,6 @@ def parse_emotions(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, emotion = pair.rpartition("=")
         if not equals or not name or not emotion:
-            raise InputError(f"--labels: found {pair!r}; accepted is NAME=EMOTION")
+            raise InputError(f"--labels: found {shown(pair)}; accepted is NAME=EMOTION")
         emotions[name] = emotion
     return emotions

@@ -14,6 +14,7 @@ import pytest
 from paths import ROOT
 from ser_stream.asr.base import AsrSettings
 from ser_stream.asr.factory import open_recognizer
+from ser_stream.asr.whisper_models import PINNED
 from ser_stream.errors import InputError
 from tiny_whisper import make_tiny_whisper
 
@@ -94,7 +95,7 @@ def test_text_that_repeats_itself_is_dropped(tmp_path, noise):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": "huge"}, "'huge'; accepted are a folder, a repository owner/name"),
+        ({"model": "huge"}, "'huge'; accepted are a folder, OWNER/NAME@COMMIT"),
         ({"language": "de"}, "asr language: found 'de'; en knows en"),
         ({"device": "tpu"}, "cannot be used on device 'tpu'"),
         ({"compute_type": "int3"}, "compute type 'int3': Invalid compute type"),
@@ -141,7 +142,8 @@ def test_without_a_network_the_error_names_the_download_and_its_folder(tmp_path)
     )
     (line,) = out.splitlines()
     assert "asr model 'tiny': not on this machine, and cannot be downloaded" in line
-    assert "https://huggingface.co/models?search=faster-whisper-tiny" in line
+    tiny = PINNED["tiny"]
+    assert f"https://huggingface.co/{tiny.repository}/tree/{tiny.revision}" in line
     assert "name the folder as model" in line
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import soundfile
 
 from ser_stream.asr.base import AsrSettings
 from ser_stream.asr.factory import open_recognizer
-from ser_stream.asr.pocketsphinx import Aligner, PocketSphinx
+from ser_stream.asr.pocketsphinx import Aligner, PocketSphinx, _file_without_name
 from ser_stream.audio.speech import speech_span
 from ser_stream.errors import InputError
 from shared_fixtures import DEMO
@@ -184,3 +185,12 @@ def test_words_that_the_dictionary_lacks_are_left_out_and_named(aligner):
     assert texts(alignment.words) == [word for word in text.split() if word != "zyzzyva!"]
     with pytest.raises(InputError, match="no word of 'Zyzzyva!' is in"):
         aligner.align(recording("2-happy"), "Zyzzyva!")
+
+
+def test_temporary_files_have_no_names(tmp_path, monkeypatch):
+    """Nothing is left of them where the process is killed, as it is when a stream ends."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with _file_without_name("entry\n") as path:
+        assert Path(path).read_text() == "entry\n" and list(tmp_path.iterdir()) == []
+        Path(path).write_text("other")
+        assert Path(path).read_text() == "other"

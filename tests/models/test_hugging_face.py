@@ -204,8 +204,31 @@ def test_weights_that_are_no_numbers_are_refused(checkpoint):
 
 
 def test_damaged_weights_are_refused(checkpoint):
-    (checkpoint / "model.safetensors").write_bytes(b"PK\x03\x04 a pickle in a zip")
+    (checkpoint / "model.safetensors").write_bytes(b"PK\x03\x04 a pickle in a zip" * 1000)
     with pytest.raises(InputError, match="not a Hugging Face audio classifier"):
+        load_model(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        (
+            {"hidden_size": 2_000_000},
+            "found a network of .* parameters; the weights beside it",
+        ),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers: found 1000000000; accepted are 256"),
+        (
+            {"num_hidden_layers": 200},
+            "found a network of .* parameters; the weights beside it",
+        ),
+    ],
+)
+def test_a_network_larger_than_its_weights_is_refused_before_it_takes_memory(
+    checkpoint, sizes, message
+):
+    path = checkpoint / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | sizes))
+    with pytest.raises(InputError, match=message):
         load_model(checkpoint)
 
 

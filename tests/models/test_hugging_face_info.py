@@ -99,7 +99,8 @@ def test_another_sample_rate_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "No such file"), ("{", "Expecting"), ("[]", "found list")]
+    ("content", "message"),
+    [(None, "no such file"), ("{", "not JSON: Expecting"), ("[]", "found list")],
 )
 def test_a_missing_or_damaged_file_is_named(tmp_path, content, message):
     path = folder_of(tmp_path) / "preprocessor_config.json"

@@ -24,6 +24,7 @@ from ser_stream.models.options import Buckets, Count, Share, Size
 from ser_stream.models.papers.segment_encoders import Blstm, TextEncoder
 from ser_stream.models.registry import register
 from ser_stream.models.segment_batch import SegmentBatch
+from ser_stream.validation import shown
 
 
 @register("can_text")
@@ -100,7 +101,9 @@ class AudioModel(BimodalModel):
     ):
         super().__init__(labels, features)
         if features.segmentation != "whole":
-            raise InputError(f"segmentation: found {features.segmentation!r}; accepted is whole")
+            raise InputError(
+                f"segmentation: found {shown(features.segmentation)}; accepted is whole"
+            )
         self.blstm = Blstm(features.dimension, hidden, dropout)
         self.attention = GlobalAttention(self.blstm.dimension, heads)
         self.output = nn.Linear(heads * self.blstm.dimension, len(labels))

@@ -62,6 +62,7 @@ from ser_stream.models.options import Count, Share, Size
 from ser_stream.models.papers.ilt_cat import CausalCnn, PaddedWindowModel, check_heads
 from ser_stream.models.recurrent import hidden_states
 from ser_stream.models.registry import register
+from ser_stream.validation import shown
 
 VARIANTS = ("cat", "cnn_to_lstm", "lstm_to_cnn", "cnn_plus_lstm")
 
@@ -116,7 +117,7 @@ class Cat(PaddedWindowModel):
     ):
         super().__init__(labels, features, masked)
         if variant not in VARIANTS:
-            raise InputError(f"variant: found {variant!r}; accepted are {', '.join(VARIANTS)}")
+            raise InputError(f"variant: found {shown(variant)}; accepted are {', '.join(VARIANTS)}")
         self.variant = variant
         self.cnn = CausalCnn(features.dimension, channels, dropout)
         dimension = channels[-1]

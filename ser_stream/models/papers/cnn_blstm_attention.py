@@ -70,6 +70,7 @@ from ser_stream.models.options import Count, Frames, Scale, Share, Size
 from ser_stream.models.papers.convolution_blocks import ACTIVATIONS, ConvolutionBlock, FirstBlock
 from ser_stream.models.recurrent import hidden_states
 from ser_stream.models.registry import register
+from ser_stream.validation import shown
 
 
 class BahdanauAttention(nn.Module):
@@ -146,7 +147,7 @@ class CnnBlstmAttention(EmotionModel):
         super().__init__(labels, features)
         if activation not in ACTIVATIONS:
             accepted = ", ".join(ACTIVATIONS)
-            raise InputError(f"activation: found {activation!r}; accepted are {accepted}")
+            raise InputError(f"activation: found {shown(activation)}; accepted are {accepted}")
         self.chunk_frames = chunk_frames
         self.frames_per_step = self.hop_frames = chunk_hop
         self.step_overlap_frames = self.context_frames = chunk_frames - chunk_hop

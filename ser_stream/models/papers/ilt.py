@@ -39,6 +39,7 @@ from ser_stream.models.options import Count, Share, Size
 from ser_stream.models.papers.ilt_cat import CausalCnn, PaddedWindowModel, check_heads
 from ser_stream.models.recurrent import hidden_states
 from ser_stream.models.registry import register
+from ser_stream.validation import shown
 
 FUSIONS = ("concatenation", "plus", "trainable_plus")
 
@@ -126,7 +127,7 @@ class Ilt(CnnTransformer):
     ):
         super().__init__(labels, features, positional_encoding=positional_encoding, **others)
         if fusion not in FUSIONS:
-            raise InputError(f"fusion: found {fusion!r}; accepted are {', '.join(FUSIONS)}")
+            raise InputError(f"fusion: found {shown(fusion)}; accepted are {', '.join(FUSIONS)}")
         self.fusion = fusion
         self.alpha = alpha
         self.blstm = _blstm(self.dimension)
