@@ -97,6 +97,8 @@ class _Place:
 
 def shown(value: object) -> str:
     """Return a value as an error message shows it: one line, cut where it is long."""
+    if isinstance(value, str | bytes):
+        value = value[:MAX_SHOWN]  # what is cut off anyway may be larger than the memory
     text = repr(value)
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 

@@ -28,12 +28,15 @@ from rclpy.signals import SignalHandlerOptions
 from ser_stream.errors import InputError
 from ser_stream.ros.bond import Bond, status_type
 from ser_stream.ros.declaration import change_error, declare_parameters
+from ser_stream.ros.dds_interfaces import interface_addresses
+from ser_stream.ros.discovery import Discovery, known_variables, network_text
 from ser_stream.ros.enable_service import create_enable_service
 from ser_stream.ros.fleet import Fleet
 from ser_stream.ros.graph import UPDATE_PERIOD_S, GraphPublisher, NodeState
 from ser_stream.ros.main import CONFIGURATION_ERROR
 from ser_stream.ros.node_parameters import fleet_settings, open_pool
 from ser_stream.ros.parameters import BY_NAME
+from ser_stream.ros.peers import check_peers
 from ser_stream.ros.rclpy_transport import LogForwarder, RclpyTransport
 from ser_stream.ros.security import explain_error
 from ser_stream.ros.single_stream import SingleStream
@@ -79,6 +82,7 @@ class EmotionNode(LifecycleNode):
         self._log_handler = LogForwarder(self.get_logger())
         logging.getLogger("ser_stream").addHandler(self._log_handler)
         logging.getLogger("ser_stream").setLevel(logging.INFO)
+        self._log_network()
         self._transport = RclpyTransport(self, warns=lambda: not self._value("streams"))
         self._unconfigured = GraphPublisher(self._transport, self.get_fully_qualified_name())
         self._serving: SingleStream | Fleet | None = None  # while configured
@@ -146,6 +150,11 @@ class EmotionNode(LifecycleNode):
         self._bond.close()
         logging.getLogger("ser_stream").removeHandler(self._log_handler)
 
+    def _log_network(self) -> None:
+        environment, domain = known_variables(os.environ), self.context.get_domain_id()
+        used = network_text(domain, environment, interface_addresses())
+        self.get_logger().info(f"{rclpy.get_rmw_implementation_identifier()}: {used}")
+
     def _new_serving(self) -> SingleStream | Fleet:
         """Load what the parameters describe."""
         name = self.get_fully_qualified_name()
@@ -197,6 +206,13 @@ class EmotionNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
 
+def _check_peers() -> None:
+    """Check what would end the process before it could say anything: see `ser_stream.ros.peers`."""
+    if rclpy.get_rmw_implementation_identifier() == "rmw_cyclonedds_cpp":
+        environment = known_variables(os.environ)
+        check_peers(Discovery.of(environment).peers, environment)
+
+
 def main() -> int:
     """Run the node until a signal ends it.
 
@@ -214,6 +230,7 @@ def main() -> int:
             raise KeyboardInterrupt
 
     try:
+        _check_peers()
         # rclpy's own handlers would shut the graph down before the last `is_speaking: false`.
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = EmotionNode()
@@ -222,7 +239,9 @@ def main() -> int:
         print(f"ser_node: ROS does not start: {type(error).__name__}: {reason}", file=sys.stderr)
         rclpy.try_shutdown()
         return CONFIGURATION_ERROR
-    except InputError:  # each parameter that cannot be used was logged
+    except InputError as error:
+        if not rclpy.ok():  # otherwise each parameter that cannot be used was logged
+            print(f"ser_node: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return CONFIGURATION_ERROR
     executor = SingleThreadedExecutor()

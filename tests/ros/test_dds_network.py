@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from ser_stream.errors import InputError
-from ser_stream.ros.dds_network import check_name, domain_id, network_configuration
+from ser_stream.ros.dds_network import domain_id, network_configuration
 
 
 def test_the_network_follows_from_the_variables_of_ros():
@@ -35,9 +34,3 @@ def test_the_network_follows_from_the_variables_of_ros():
 )
 def test_the_domain_is_the_argument_or_the_variable_or_0(domain, environment, expected):
     assert domain_id(domain, environment) == expected
-
-
-def test_names_are_those_that_ros_allows():
-    assert check_name("namespace", "lab/robot1") == "lab/robot1"
-    with pytest.raises(InputError, match="node name: found 'lab/robot1'"):
-        check_name("node name", "lab/robot1", nested=False)
