@@ -23,7 +23,7 @@ help:
 	@echo "make demo       listen to recordings that come with the package, as if they were live"
 	@echo "make test       run all tests; ARGS='-k log_mel' runs some of them"
 	@echo "make test-lowest run them with the lowest versions that setup.py accepts; ARGS as above"
-	@echo "make fuzz       open and run a thousand damaged and hand-edited models; CASES=100 for fewer"
+	@echo "make fuzz       read a thousand damaged inputs of each kind: models, messages; CASES=100 for fewer"
 	@echo "make lint       check style, types and spelling"
 	@echo "make screenshot make the picture of README.md again"
 	@echo "make results    measure the shipped models on the corpora again: CORPORA=DIR"
@@ -64,10 +64,10 @@ test-lowest: portaudio sound-server
 	@$(lowest_pip) -c $(LOWEST)/constraints.txt -e '.[test]'
 	@OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest $(or $(ARGS),-n $(WORKERS) --dist loadgroup)
 
-# Damaged inputs of each kind; ONLY=models for one of them. Models are the only kind so far.
+# Damaged inputs of each kind; ONLY=models for one of them.
 CASES ?= 1000
 fuzz: $(INSTALLED)
-	@for kind in $(or $(ONLY),models); do \
+	@for kind in $(or $(ONLY),models messages); do \
 	    OMP_NUM_THREADS=1 $(IN_VENV)/python tools/fuzz_$$kind.py --cases $(CASES) || exit 1; \
 	done
 

@@ -27,8 +27,8 @@ from rclpy.signals import SignalHandlerOptions
 
 from ser_stream.errors import InputError
 from ser_stream.ros.bond import Bond, status_type
-from ser_stream.ros.declaration import change_error, declare_parameters
 from ser_stream.ros.dds_interfaces import interface_addresses
+from ser_stream.ros.declaration import change_error, declare_parameters
 from ser_stream.ros.discovery import Discovery, known_variables, network_text
 from ser_stream.ros.enable_service import create_enable_service
 from ser_stream.ros.fleet import Fleet

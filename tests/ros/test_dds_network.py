@@ -18,8 +18,8 @@ def test_the_network_follows_from_the_variables_of_ros():
     assert network_configuration({reach: "LOCALHOST"}) == local
     assert network_configuration({reach: "SUBNET", "ROS_LOCALHOST_ONLY": "1"}) == local
     assert network_configuration({reach: "SUBNET", "ROS_LOCALHOST_ONLY": "0"}) == subnet
-    peers = network_configuration({reach: "LOCALHOST", "ROS_STATIC_PEERS": "10.0.0.7;robot"})
-    assert re.findall('Peer Address="(.*?)"', peers) == ["127.0.0.1", "10.0.0.7", "robot"]
+    peers = network_configuration({reach: "LOCALHOST", "ROS_STATIC_PEERS": "10.0.0.7;localhost"})
+    assert re.findall('Peer Address="(.*?)"', peers) == ["127.0.0.1", "10.0.0.7", "localhost"]
     assert "NetworkInterface" not in peers  # loopback does not reach these
     assert network_configuration({reach: "SYSTEM_DEFAULT"}) is None
     uri = {"CYCLONEDDS_URI": "file:///x.xml"}
