@@ -65,3 +65,18 @@ def check_namespace(what: str, namespace: str, topics: Iterable[str]) -> str:
     """
     longest = max(len(full_name(topic, "")) for topic in topics if not topic.startswith("/"))
     return check_name(what, namespace, longest=MAX_TOPIC - longest - 1)
+
+
+def explain_invalid_name(error: Exception) -> str:
+    """Return rclpy's NameValidationException, which has three lines, as one.
+
+    >>> explain_invalid_name(Exception("Invalid topic name: no:\\n  '/a//b'\\n     ^"))
+    "Invalid topic name: found '/a//b' (5 characters); accepted are up to 247, with the namespace"
+    """
+    what, _, name = str(error).partition("\n")
+    name = name.partition("\n")[0].strip().strip("'")
+    kind = what.partition(":")[0]
+    return (
+        f"{kind}: found {shown(name)} ({len(name)} characters); accepted are up to {MAX_TOPIC}, "
+        "with the namespace"
+    )

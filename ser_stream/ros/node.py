@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
+from rclpy.exceptions import NameValidationException, ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
@@ -34,6 +34,7 @@ from ser_stream.ros.enable_service import create_enable_service
 from ser_stream.ros.fleet import Fleet
 from ser_stream.ros.graph import UPDATE_PERIOD_S, GraphPublisher, NodeState
 from ser_stream.ros.main import CONFIGURATION_ERROR
+from ser_stream.ros.names import explain_invalid_name
 from ser_stream.ros.node_parameters import fleet_settings, open_pool
 from ser_stream.ros.parameters import BY_NAME
 from ser_stream.ros.peers import check_peers
@@ -234,8 +235,11 @@ def main() -> int:
         # rclpy's own handlers would shut the graph down before the last `is_speaking: false`.
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = EmotionNode()
-    except START_ERRORS as error:
-        reason = explain_error(error, os.environ, sys.argv)
+    except (*START_ERRORS, NameValidationException) as error:
+        if isinstance(error, NameValidationException):  # of a service, whose name is longer
+            reason = explain_invalid_name(error)
+        else:
+            reason = explain_error(error, os.environ, sys.argv)
         print(f"ser_node: ROS does not start: {type(error).__name__}: {reason}", file=sys.stderr)
         rclpy.try_shutdown()
         return CONFIGURATION_ERROR
