@@ -68,9 +68,9 @@ def check_namespace(what: str, namespace: str, topics: Iterable[str]) -> str:
 
 
 def explain_invalid_name(error: Exception) -> str:
-    """Return rclpy's NameValidationException, which has three lines, as one.
+    r"""Return rclpy's NameValidationException, which has three lines, as one.
 
-    >>> explain_invalid_name(Exception("Invalid topic name: no:\\n  '/a//b'\\n     ^"))
+    >>> explain_invalid_name(Exception("Invalid topic name: no:\n  '/a//b'\n     ^"))
     "Invalid topic name: found '/a//b' (5 characters); accepted are up to 247, with the namespace"
     """
     what, _, name = str(error).partition("\n")
