@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,12 @@ def message_type_name(audio_type: str) -> str:
 def is_audio_type(name: str) -> bool:
     """Whether that is the full name of a message type of audio."""
     return name in map(message_type_name, AUDIO_TYPES)
+
+
+def types_text(types: Iterable[str]) -> str:
+    """Return names of message types, which may come from any program, as messages quote them."""
+    quoted = [shown(name)[1:-1] for name in sorted(types)]
+    return ", ".join(quoted[:3]) + (", ..." if len(quoted) > 3 else "")
 
 
 def message_class(audio_type: str) -> type:

@@ -137,7 +137,7 @@ class Bond:
             heartbeat_timeout=self._timeout_s,
             heartbeat_period=HEARTBEAT_PERIOD_S,
         )
-        stamp = message.header.stamp  # rclpy's own conversion raises after 2038
+        stamp = message.header.stamp  # rclpy's conversion may raise after 2038
         stamp.sec, stamp.nanosec = to_stamp(self._node.get_clock().now().nanoseconds)
         self._publisher.publish(message)
 

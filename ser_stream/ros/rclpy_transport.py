@@ -28,6 +28,7 @@ from ser_stream.ros.audio_messages import (
     info_class,
     message_class,
     message_type_name,
+    types_text,
 )
 from ser_stream.ros.audio_reader import AudioReader
 from ser_stream.ros.audio_topic import AudioMessages
@@ -148,10 +149,10 @@ class RclpyTransport:
         expected = message_type_name(audio_type)
         name = self.full_topic_name(topic)
         found = {info.topic_type for info in self._node.get_publishers_info_by_topic(name)}
-        others = sorted(found - {expected})
+        others = found - {expected}
         if not others:
             return ""
-        return f"{name} is published as {', '.join(others)}; audio_type is for {expected}"
+        return f"{name} is published as {types_text(others)}; audio_type is for {expected}"
 
     def _create(self, topic: Topic) -> Any:
         durability = (

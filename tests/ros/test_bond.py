@@ -77,8 +77,14 @@ def test_a_bond_exists_from_activation_to_deactivation(observer, tmp_path, speec
 
 
 def test_a_manager_learns_that_the_node_was_killed(observer, tmp_path, speech_path):
+    from bond.msg import Status
+
+    heartbeats = observer.subscribe("bond", Status)
     with bonded(tmp_path, speech_path, autostart=True) as process, manager(observer, 1.0) as peer:
         peer.wait_for("formed")
+        formed = len(heartbeats)
+        # bondpy misses heartbeats only after the second one. Both sides send as many.
+        observer.wait(lambda: len(heartbeats) >= formed + 10)
         process.kill()
         peer.wait_for("broken")
 

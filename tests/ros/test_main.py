@@ -156,7 +156,7 @@ PEER = '<CycloneDDS><Domain><Discovery><Peers><Peer Address="no host"/></Peers><
         (
             {},
             ["-r", f"__ns:=/{'n' * 228}"],
-            r"ser_node: ROS does not start: Invalid service name: found '/n+\.\.\. \(\d{3} "
+            r"ser_node: ROS does not start: \w+: Invalid service name: found '/n+\.\.\. \(\d{3} "
             r"characters\); accepted are up to 247, with the namespace",
         ),
         (
