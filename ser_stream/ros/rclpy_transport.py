@@ -92,7 +92,7 @@ class RclpyTransport:
         kind = message_class(audio_type)
 
         def on_bytes(data: bytes) -> None:
-            _push_bytes(audio, kind, data)
+            push_bytes(audio, kind, data)
 
         subscription = self._node.create_subscription(
             kind,
@@ -186,7 +186,7 @@ class RclpyTransport:
         return SubscriptionEventCallbacks(use_default_callbacks=self._warns())
 
 
-def _push_bytes(audio: AudioMessages, kind: type, data: bytes) -> None:
+def push_bytes(audio: AudioMessages, kind: type, data: bytes) -> None:
     """Pass on a message, unless it is too large.
 
     rclpy's conversion takes about as much memory again as the bytes, and ends the process where
