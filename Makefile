@@ -15,20 +15,21 @@ PYTHON ?=
 ARGS ?=
 WORKERS ?= auto
 
-.PHONY: help demo test test-lowest fuzz lint mypy screenshot results bench bench-long clean \
-    distclean \
+.PHONY: help demo test test-lowest fuzz lint mypy screenshot results bench bench-long soak \
+    clean distclean \
     portaudio sound-server
 
 help:
 	@echo "make demo       listen to recordings that come with the package, as if they were live"
 	@echo "make test       run all tests; ARGS='-k log_mel' runs some of them"
 	@echo "make test-lowest run them with the lowest versions that setup.py accepts; ARGS as above"
-	@echo "make fuzz       read a thousand damaged inputs of each kind: models, messages; CASES=100 for fewer"
+	@echo "make fuzz       read a thousand damaged inputs of each kind: models, sound files, messages"
 	@echo "make lint       check style, types and spelling"
 	@echo "make screenshot make the picture of README.md again"
 	@echo "make results    measure the shipped models on the corpora again: CORPORA=DIR"
 	@echo "make bench      measure speed, latency, memory and size again; ONLY='features listen' for parts"
 	@echo "make bench-long measure ten hours of sound again"
+	@echo "make soak       measure a day of sound with faults, and 200 repetitions of each fault"
 	@echo "make clean      remove caches and builds; make distclean removes $(VENV) too"
 
 demo: $(BASE)
@@ -67,7 +68,7 @@ test-lowest: portaudio sound-server
 # Damaged inputs of each kind; ONLY=models for one of them.
 CASES ?= 1000
 fuzz: $(INSTALLED)
-	@for kind in $(or $(ONLY),models messages); do \
+	@for kind in $(or $(ONLY),models audio messages); do \
 	    OMP_NUM_THREADS=1 $(IN_VENV)/python tools/fuzz_$$kind.py --cases $(CASES) || exit 1; \
 	done
 
@@ -105,6 +106,15 @@ bench: $(INSTALLED) portaudio sound-server
 
 bench-long: $(INSTALLED)
 	@$(IN_VENV)/python -m benchmarks.bench --only long
+
+# Measure the tables of docs/reliability.md: a day of sound with faults in an hour, 200 repetitions of
+# each fault in half an hour, and an hour of listening under strace.
+soak: $(INSTALLED) portaudio sound-server
+	@for part in $(or $(ONLY),soak repeats privacy); do \
+	    OMP_NUM_THREADS=1 PYTHONPATH=tests/support $(IN_VENV)/python -m benchmarks.$$part \
+	        --output benchmarks/results/$$part.json || exit 1; \
+	done
+	@PYTHONPATH=tests/support $(IN_VENV)/python -m benchmarks.reliability
 
 clean:
 	rm -rf build dist install log *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .coverage*

@@ -19,7 +19,11 @@ MEMORY, LATENCY, TAIL = "tab:blue", "tab:orange", "tab:red"
 
 def draw_ten_hours(result: Result, path: Path) -> None:
     """Draw memory and latency of the long stream over time."""
-    hours = [(minute + 1) / 60 for minute in range(result["minutes"])]
+    draw_hours([(minute + 1) / 60 for minute in range(result["minutes"])], result, path)
+
+
+def draw_hours(hours: list[float], result: Result, path: Path) -> None:
+    """Draw `rss_mb`, `p50_ms` and `p99_ms` of a result over the hours of sound."""
     figure, (top, bottom) = plt.subplots(2, 1, sharex=True, figsize=(8, 5))
     top.plot(hours, result["rss_mb"], color=MEMORY)
     top.set_ylabel("resident memory (MB)")

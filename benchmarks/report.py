@@ -63,16 +63,19 @@ def write_report(folder: Path, page: Path, figures: Path) -> None:
         draw_scaling(measured, figures / "scaling.png")
 
 
-def replace_block(content: str, name: str, text: str) -> str:
+def replace_block(content: str, name: str, text: str, command: str = "make bench") -> str:
     """Return a page's content with the text of one block replaced.
+
+    Args:
+        command: what measures the block, which its marker names.
 
     Raises:
         SystemExit: the page does not have the block once.
     """
-    block = re.compile(rf"(<!-- make bench: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+    block = re.compile(rf"(<!-- {command}: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
     if len(block.findall(content)) != 1:
         raise SystemExit(
             f"found {len(block.findall(content))} places for {name}; one is needed, a line "
-            f"'<!-- make bench: {name} -->' and a line '<!-- end -->'"
+            f"'<!-- {command}: {name} -->' and a line '<!-- end -->'"
         )
     return block.sub(lambda match: f"{match[1]}{text}\n{match[2]}", content)

@@ -6,11 +6,11 @@ This module is the one place where labels are named. It needs numpy only.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ser_stream.errors import InputError
+from ser_stream.text import json_line
 from ser_stream.units import Decibels, Seconds
 
 EMOTIONS = (
@@ -163,7 +163,7 @@ class EmotionEstimate:
             fields[name] = round(fields[name], digits)
         fields["scores"] = {label: round(p, 4) for label, p in self.scores.items()}
         fields["words"] = [rounded(word) for word in self.words]
-        return json.dumps(fields)
+        return json_line(fields)
 
 
 def rounded(word: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ser_stream.errors import InputError
+from ser_stream.text import valid_text, valid_texts
 
 try:
     import fcntl
@@ -78,8 +79,8 @@ def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a file of UTF-8 text in one step, see `replacing`."""
-    write_bytes(path, text.encode())
+    """Write a file of UTF-8 text in one step, see `replacing` and `valid_text`."""
+    write_bytes(path, valid_text(text).encode())
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -90,7 +91,7 @@ def write_json(path: str | Path, value: Any) -> None:
         TypeError: the value cannot be represented in JSON.
         ValueError: a number is not finite.
     """
-    text = json.dumps(value, indent=1, allow_nan=False)
+    text = json.dumps(valid_texts(value), indent=1, allow_nan=False)
     text = _PLAIN_LIST.sub(lambda found: "[" + re.sub(r"\n\s*", " ", found[1]) + "]", text)
     write_text(path, text + "\n")
 
@@ -129,6 +130,21 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         if descriptor is not None:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def plain_name(path: Path) -> Iterator[Path]:
+    """Yield a name of a file or folder that every library accepts, while the context lasts.
+
+    Many accept only names that are UTF-8. Of others it is a link in a temporary folder.
+    """
+    if valid_text(str(path)) == str(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder, "link")
+        link.symlink_to(path.resolve())
+        yield link
 
 
 def remove_abandoned(folder: Path) -> None:

@@ -186,6 +186,7 @@ WRITES_OTHERWISE = {
     "ser_stream/asr/pocketsphinx.py": "its library takes words from files only, for a moment",
     "ser_stream/ros/create_venv.py": "an empty file, in the environment that it makes",
     "tools/aarch64_wheels.py": "an environment for pip, in a temporary folder",
+    "tools/fuzz_audio.py": "damaged sound files, in a temporary folder",
     "tools/fuzz_models.py": "damaged models, in a temporary folder",
     "tools/model_mutations.py": "damaged models, in a temporary folder",
     "tools/make_demo_recordings.py": "what the synthesiser writes, in a temporary folder",

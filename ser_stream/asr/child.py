@@ -22,6 +22,8 @@ import numpy as np
 
 from ser_stream.asr.factory import open_recognizer
 from ser_stream.errors import InputError
+from ser_stream.standard_streams import STDERR, STDOUT, open_missing_descriptors
+from ser_stream.termination import SIGNALS
 from ser_stream.units import Seconds
 
 READY, WORDS, FAILED = "ready", "words", "failed"
@@ -31,12 +33,14 @@ NICENESS = 5
 
 def main() -> None:
     """Recognise segments until the parent process ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends us
+    open_missing_descriptors()
+    for number in SIGNALS:  # sent to the whole group, they end the parent, which ends us
+        signal.signal(number, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    replies = os.fdopen(os.dup(STDOUT), "wb")
     # What libraries print goes to stderr, so that it does not mix with the replies.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    os.dup2(STDERR, STDOUT)
     try:
         _serve(sys.stdin.buffer, replies)
     except BaseException as error:

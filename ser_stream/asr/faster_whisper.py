@@ -22,6 +22,7 @@ from faster_whisper import WhisperModel, available_models, download_model
 
 from ser_stream.asr.base import DEFAULT_WHISPER, AsrSettings, within_segment
 from ser_stream.errors import InputError
+from ser_stream.files import plain_name
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word
 
@@ -60,9 +61,10 @@ class FasterWhisper:
     def __init__(self, settings: AsrSettings):
         folder = _model_folder(settings.model or DEFAULT_WHISPER)
         try:
-            self._model = WhisperModel(
-                str(folder), device=settings.device, compute_type=settings.compute_type
-            )
+            with plain_name(folder) as name:
+                self._model = WhisperModel(
+                    str(name), device=settings.device, compute_type=settings.compute_type
+                )
             # Missing CUDA libraries show only when they are used.
             self._model.encode(self._model.feature_extractor(np.zeros(SAMPLE_RATE_HZ, np.float32)))
         except (RuntimeError, ValueError) as error:

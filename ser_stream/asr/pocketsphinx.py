@@ -24,6 +24,7 @@ import pocketsphinx
 from ser_stream.asr.base import within_segment
 from ser_stream.errors import InputError
 from ser_stream.features.vocabulary import spelling
+from ser_stream.files import plain_name
 from ser_stream.units import Seconds
 from ser_stream.words import Word
 
@@ -225,7 +226,8 @@ def _decoder_with_ngrams(path: Path) -> pocketsphinx.Decoder:
     with tempfile.TemporaryDirectory() as folder:
         dictionary = Path(folder) / "words.dict"
         dictionary.write_text("\n".join(entries) + "\n", encoding="utf-8")
-        return _decoder(lm=str(path), dict=str(dictionary))
+        with plain_name(path) as name:
+            return _decoder(lm=str(name), dict=str(dictionary))
 
 
 def _unigrams(path: Path) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, Protocol
 
 import numpy as np
@@ -121,6 +121,29 @@ class AudioSource(Protocol):
 
     def close(self) -> None:
         """End `blocks()` soon. May be called from any thread, and more than once."""
+
+
+@dataclass(frozen=True)
+class SourceLosses:
+    """What a source has lost so far; a source may have attributes with these names.
+
+    Attributes:
+        dropped_s: seconds of sound dropped because the reader was too slow.
+        dropped_blocks: number of blocks dropped for that reason.
+        overflows: number of times that the driver reported lost samples.
+        reconnects: number of times that the source came back after it had been missing.
+    """
+
+    dropped_s: Seconds = 0.0
+    dropped_blocks: int = 0
+    overflows: int = 0
+    reconnects: int = 0
+
+    @classmethod
+    def of(cls, source: AudioSource) -> SourceLosses:
+        """Return the losses of a source; 0 for those that it does not count."""
+        names = (field.name for field in fields(cls))
+        return cls(**{name: getattr(source, name) for name in names if hasattr(source, name)})
 
 
 def check_format(sample_rate_hz: int, channels: int, where: str) -> None:

@@ -82,6 +82,8 @@ class Microphone:
         """Why the device was missing last, as a line for people."""
         self.dropped_blocks = 0
         """Blocks dropped because the reader was more than `MAX_PENDING_S` behind."""
+        self.dropped_s: Seconds = 0.0
+        """Length of the dropped blocks."""
         self.overflows = 0
         """Number of times that PortAudio reported lost samples."""
         self._device = device
@@ -184,8 +186,10 @@ class Microphone:
             self.overflows += status.input_overflow
             if pending.qsize() >= max_pending:
                 with contextlib.suppress(queue.Empty):  # the reader was quicker
-                    pending.get_nowait()
-                    self.dropped_blocks += 1
+                    dropped = pending.get_nowait()
+                    if dropped is not None:
+                        self.dropped_blocks += 1
+                        self.dropped_s += dropped.length_s
             pending.put(AudioBlock(samples.copy(), rate_hz, now - self._started, now))
 
         return sounddevice.InputStream(

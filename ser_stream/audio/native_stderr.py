@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 _STDERR = 2
 NOISE = ("Expression '", "ALSA lib ", "PaAlsaStream")
@@ -45,6 +47,48 @@ def redirect_native_stderr(show: Callable[[str], None] | None = None) -> Iterato
             thread.join(timeout=1.0)
     else:
         yield
+
+
+class NativeStderrFilter:
+    """Takes lines out of what is written to file descriptor 2, during short calls.
+
+    The other lines are passed on after each call.
+
+    Args:
+        is_noise: whether a line is taken out.
+    """
+
+    def __init__(self, is_noise: Callable[[str], bool]) -> None:
+        self._is_noise = is_noise
+        # In memory where that is possible: there may be no place for temporary files.
+        if hasattr(os, "memfd_create"):
+            self._file: BinaryIO = os.fdopen(os.memfd_create("stderr"), "w+b")
+        else:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+
+    def close(self) -> None:
+        """Release the file that holds the lines."""
+        self._file.close()
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[list[str]]:
+        """Filter while the context lasts; the lines taken out are in the list after it."""
+        lines: list[str] = []
+        try:
+            with _lock, _restored():
+                _point_at(os.dup(self._file.fileno()))
+                yield lines
+        finally:
+            if self._file.seek(0, os.SEEK_END):
+                self._file.seek(0)
+                for line in self._file.read().decode(errors="replace").splitlines(keepends=True):
+                    if self._is_noise(line):
+                        lines.append(line)
+                    else:
+                        with contextlib.suppress(OSError):  # it is closed, as in daemons
+                            os.write(_STDERR, line.encode())
+                self._file.seek(0)
+                self._file.truncate()
 
 
 @contextlib.contextmanager

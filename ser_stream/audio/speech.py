@@ -10,6 +10,7 @@ from ser_stream.audio.conditioner import Conditioner
 from ser_stream.audio.recording import Recording
 from ser_stream.audio.turns import Turn, TurnDetector, TurnSettings
 from ser_stream.audio.voice_activity import FRAME_LENGTH
+from ser_stream.errors import InputError
 
 
 def read_samples(path: str | Path) -> np.ndarray:
@@ -18,9 +19,28 @@ def read_samples(path: str | Path) -> np.ndarray:
     Raises:
         InputError: see `Recording`.
     """
+    samples, error = read_what_can_be_read(path)
+    if error is not None:
+        raise error
+    return samples
+
+
+def read_what_can_be_read(path: str | Path) -> tuple[np.ndarray, InputError | None]:
+    """Return the samples of `read_samples`, and the error that says what was skipped.
+
+    Raises:
+        InputError: nothing can be read.
+    """
     conditioner = Conditioner()
-    chunks = [conditioner(block) for block in Recording(path).blocks()]
-    return np.concatenate([*chunks, conditioner.flush()])
+    chunks, error = [], None
+    try:
+        for block in Recording(path).blocks():
+            chunks.append(conditioner(block))
+    except InputError as failure:
+        if not chunks:
+            raise
+        error = failure
+    return np.concatenate([*chunks, conditioner.flush()]), error
 
 
 def find_turns(samples: np.ndarray) -> list[Turn]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from ser_stream.commands.evaluate_options import (
 )
 from ser_stream.commands.shared import print_error, print_message, show_tables
 from ser_stream.errors import InputError
+from ser_stream.text import json_line
 
 if TYPE_CHECKING:
     from ser_stream.evaluation.evaluate import LabelledClips
@@ -149,7 +149,7 @@ def _report(
     if arguments.save:
         save_report(model, report)
     if arguments.json:
-        print(json.dumps(report))
+        print(json_line(report))
     if arguments.figures:
         from ser_stream.evaluation.plots import draw_evaluation
 
@@ -176,7 +176,7 @@ def _conditions_report(
     if arguments.recipe:
         report["clips"] = arguments.clips
     if arguments.json:
-        print(json.dumps(report))
+        print(json_line(report))
     return report
 
 
@@ -214,7 +214,7 @@ def _evaluate_speech_text(
         if arguments.save:
             save_pair_scores(model, part, report)
         if arguments.json:
-            print(json.dumps({"model": model, "part": part, "errors": report}))
+            print(json_line({"model": model, "part": part, "errors": report}))
         else:
             print("\n".join([f"{model}:", "", *scores_table({part: report})]))
     return 0

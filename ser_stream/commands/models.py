@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 from ser_stream.commands.shared import add_corpora
 from ser_stream.errors import InputError
+from ser_stream.text import json_line, shell_word
 
 Commands = Any
 """The subparsers of `argparse`, whose type is private."""
@@ -139,12 +138,12 @@ def _adapt(arguments: argparse.Namespace) -> int:
         speech_s = adapt(arguments.model, arguments.recordings, arguments.output)
         print(f"adapted to {speech_s:.0f} s of speech; model written to {arguments.output}")
         print("the model is for this person alone, and has no speaker memory")
-        print(f"listen with it: ser-stream listen --model {shlex.quote(str(arguments.output))}")
+        print(f"listen with it: ser-stream listen --model {shell_word(str(arguments.output))}")
         return 0
     recipe = load_recipe(arguments.recipe, Recipe)
     report = measure_gain(arguments.model, recipe, arguments.corpora, arguments.part)
     if arguments.json:
-        print(json.dumps(report))
+        print(json_line(report))
     else:
         print_gain(report)
     return 0

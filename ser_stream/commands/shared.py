@@ -8,16 +8,17 @@ from pathlib import Path
 
 from ser_stream.engines.names import AUTO, ENGINES
 from ser_stream.errors import InputError
+from ser_stream.text import one_line
 
 
 def print_error(error: InputError) -> None:
     """Print on stderr why input cannot be used."""
-    print(f"ser-stream: error: {error}", file=sys.stderr)
+    print_message(f"error: {error}")
 
 
 def print_message(message: str) -> None:
-    """Print a message on stderr."""
-    print(f"ser-stream: {message}", file=sys.stderr)
+    """Print a message on stderr, as one line."""
+    print(f"ser-stream: {one_line(message)}", file=sys.stderr)
 
 
 def show_tables(markdown: str) -> None:

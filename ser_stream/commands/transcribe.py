@@ -69,7 +69,7 @@ def add(commands: Any) -> None:
 def _transcribe(arguments: argparse.Namespace) -> int:
     from ser_stream.asr.base import FASTER_WHISPER, POCKETSPHINX, AsrSettings
     from ser_stream.asr.factory import check_settings
-    from ser_stream.audio.speech import read_samples
+    from ser_stream.audio.speech import read_what_can_be_read
     from ser_stream.outputs.transcript import json_line, srt, textgrid
     from ser_stream.units import SAMPLE_RATE_HZ
 
@@ -82,7 +82,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
         grammar=arguments.grammar,
     )
     check_settings(settings)
-    samples = read_samples(arguments.file)
+    samples, skipped = read_what_can_be_read(arguments.file)
     turns, missing = _spoken_turns(settings, arguments.text, samples)
     if arguments.format == "json":
         for turn in turns:
@@ -92,7 +92,9 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     else:
         print(srt(turns), end="")
     if missing:
-        raise InputError(f"{arguments.file}: {missing}")
+        skipped = InputError(f"{skipped or arguments.file}: {missing}")
+    if skipped is not None:
+        raise skipped
     return 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ser_stream.emotion import canonical_label
 from ser_stream.errors import InputError
+from ser_stream.text import SURROGATE, valid_text
 from ser_stream.words import Word
 
 
@@ -48,7 +49,7 @@ class Utterance:
     @property
     def key(self) -> str:
         """Identifier across machines: corpus and name, or file name without its ending."""
-        return f"{self.corpus}/{self.name or self.path.stem}"
+        return valid_text(f"{self.corpus}/{self.name or self.path.stem}")
 
 
 AUDIO_ENDINGS = (".wav", ".flac", ".opus", ".ogg", ".mp3")
@@ -128,25 +129,35 @@ def read_text(path: Path, layout: str) -> str:
     Raises:
         InputError: the file cannot be read.
     """
+    return _read_text(path, layout, "replace")
+
+
+def _read_text(path: Path, layout: str, errors: str) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig", errors="replace")
+        return path.read_bytes().decode("utf-8-sig", errors)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; {layout}") from error
 
 
 def table_rows(
-    path: Path, columns: Sequence[str], layout: str, delimiter: str = ","
+    path: Path,
+    columns: Sequence[str],
+    layout: str,
+    delimiter: str = ",",
+    file_names: Sequence[str] = (),
 ) -> list[tuple[str, dict[str, str]]]:
     """Return the rows of a table, each with its position: "FILE, line N".
 
     Args:
         columns: required columns; others are kept.
+        file_names: columns of file names, which may hold any bytes.
 
     Raises:
         InputError: the file cannot be read, is no table, lacks a column, or a row is too short.
     """
     # csv splits the lines: a quoted text may contain line ends.
-    reader = csv.DictReader(io.StringIO(read_text(path, layout), newline=""), delimiter=delimiter)
+    text = _read_text(path, layout, "surrogateescape")
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         found = reader.fieldnames or []
         rows = [(f"{path}, line {reader.line_num}", row) for row in reader]
@@ -158,6 +169,9 @@ def table_rows(
             f"{path}: no column {', '.join(absent)}; found {', '.join(found) or 'none'}; {layout}"
         )
     for where, row in rows:
+        for column, value in row.items():
+            if isinstance(value, str) and column not in file_names:
+                row[column] = SURROGATE.sub("\ufffd", value)
         short = [column for column in columns if row[column] is None]
         if short:
             raise InputError(f"{where}: nothing in column {', '.join(short)}; {layout}")

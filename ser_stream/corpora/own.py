@@ -55,7 +55,7 @@ def read_usable(path: Path) -> OwnClips:
         InputError: the table cannot be read, lacks a column, lists no clip or lists one twice.
     """
     table = table_of(path)
-    rows = table_rows(table, ("path", "label"), LAYOUT)
+    rows = table_rows(table, ("path", "label"), LAYOUT, file_names=("path",))
     if not rows:
         raise InputError(f"{table}: it lists no clips; {LAYOUT}")
     clips = OwnClips([], [], [])

@@ -20,6 +20,7 @@ import soxr
 from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.channel_simulation import simulate_channel
+from ser_stream.data.reading import read_utterances
 from ser_stream.features.log_mel import LogMelConfig, log_mel
 from ser_stream.files import replacing
 from ser_stream.progress import progress
@@ -170,8 +171,8 @@ def _speech_spans(utterances: Sequence[Utterance], folder: Path | None) -> np.nd
 
 
 def _detected_spans(utterances: Sequence[Utterance]) -> np.ndarray:
-    spans = [speech_span(read_samples(u.path)) for u in progress(utterances, "speech spans")]
-    return np.array(spans)
+    read = read_utterances(utterances, "speech spans")
+    return np.array([speech_span(samples) for _, samples in read])
 
 
 def _features(

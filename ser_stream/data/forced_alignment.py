@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.feature_cache import cache_path
+from ser_stream.data.reading import read_utterances
 from ser_stream.errors import InputError
 from ser_stream.files import write_text
-from ser_stream.progress import progress
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 from ser_stream.words import Word
 
@@ -55,23 +54,21 @@ def _align(utterances: Sequence[Utterance]) -> list[tuple[Word, ...]]:
     from ser_stream.asr.pocketsphinx import Aligner
 
     aligner = Aligner()
-    found, incomplete = [], 0
-    for utterance in progress(utterances, "aligning words"):
-        words = utterance.words
-        if not words:
-            samples = read_samples(utterance.path)
-            alignment = aligner.align(samples, utterance.text)
-            words = alignment.words
-            if not alignment.complete:
-                incomplete += 1
-                words = equal_words(utterance.text, len(samples) / SAMPLE_RATE_HZ)
-        found.append(words)
+    found, incomplete = {u.key: u.words for u in utterances}, 0
+    without_times = [u for u in utterances if not u.words]
+    for utterance, samples in read_utterances(without_times, "aligning words"):
+        alignment = aligner.align(samples, utterance.text)
+        found[utterance.key] = alignment.words
+        if not alignment.complete:
+            incomplete += 1
+            duration_s = len(samples) / SAMPLE_RATE_HZ
+            found[utterance.key] = equal_words(utterance.text, duration_s)
     if incomplete:
         log.info(
             "alignment: in %d of %d utterances not every word was found; their words divide the "
             "time equally", incomplete, len(utterances),
         )  # fmt: skip
-    return found
+    return [found[utterance.key] for utterance in utterances]
 
 
 def equal_words(text: str, duration_s: Seconds) -> tuple[Word, ...]:

@@ -12,16 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.feature_cache import FeatureStore, load_or_compute
+from ser_stream.data.reading import read_utterances
 from ser_stream.data.windows import pad
 from ser_stream.distributed import share_of_process
 from ser_stream.errors import InputError
 from ser_stream.features.descriptors import DescriptorConfig, descriptors
 from ser_stream.features.log_mel import LogMelConfig, log_mel
 from ser_stream.features.sherman import ShermanLogMelConfig, relative_log_mel
-from ser_stream.progress import progress
 from ser_stream.units import Decibels
 
 STANDARDISED = ("band", "cell")
@@ -93,8 +92,7 @@ def load_clips(
     ]  # fmt: skip
 
     def compute() -> Iterator[tuple[np.ndarray, int]]:
-        for utterance in progress(utterances, "features of recordings"):
-            samples = read_samples(utterance.path)
+        for utterance, samples in read_utterances(utterances, "features of recordings"):
             if snr_db is not None:
                 samples = add_white_noise(samples, snr_db, utterance.key)
             if settings.frames:

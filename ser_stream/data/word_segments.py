@@ -10,16 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.feature_cache import cache_path
+from ser_stream.data.reading import read_utterances
 from ser_stream.distributed import share_of_process
 from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig, segment
 from ser_stream.features.vocabulary import Vocabulary
 from ser_stream.files import replacing
 from ser_stream.models.segment_batch import SegmentBatch
-from ser_stream.progress import progress
 from ser_stream.words import Word
 
 
@@ -51,10 +50,8 @@ def load_word_clips(
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         clips = []
-        for utterance in progress(utterances, "segments of recordings"):
-            clips.append(
-                WordClip(*segment(read_samples(utterance.path), tokens(utterance), config))
-            )
+        for utterance, samples in read_utterances(utterances, "segments of recordings"):
+            clips.append(WordClip(*segment(samples, tokens(utterance), config)))
         frames = np.concatenate([s for clip in clips for s in clip.segments])
         with replacing(path) as file:
             np.savez(

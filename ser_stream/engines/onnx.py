@@ -31,7 +31,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.base import StreamingFeatureConfig
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
-from ser_stream.files import sha256_of
+from ser_stream.files import plain_name, sha256_of
 from ser_stream.models.folder import model_file
 from ser_stream.models.framing import Framing
 from ser_stream.models.info import ModelInfo, OnnxExport
@@ -213,11 +213,14 @@ class _OnnxFile:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Lengths vary from call to call: a plan of the memory per length would be kept for each.
         options.enable_mem_pattern = False
+        # An arena keeps the memory of the largest call, and is no quicker here.
+        options.enable_cpu_mem_arena = False
         options.log_severity_level = 3  # what matters is raised
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
+            with plain_name(path) as name:
+                self._session = onnxruntime.InferenceSession(
+                    str(name), options, providers=["CPUExecutionProvider"]
+                )
         except Exception as error:  # of types that onnxruntime does not export
             raise InputError(f"{path}: ONNX Runtime cannot load it: {_one_line(error)}") from error
         _check_values(path, self._anew)

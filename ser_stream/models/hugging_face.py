@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
 from ser_stream.features.samples import SampleConfig
+from ser_stream.files import plain_name
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.folder import UPDATE
 from ser_stream.models.hugging_face_info import require_safetensors
@@ -177,10 +178,10 @@ def _from_transformers(folder: Path) -> tuple[nn.Module, Any]:
 
     local = {"local_files_only": True, "trust_remote_code": False}
     try:
-        with _silent():
-            extractor = AutoFeatureExtractor.from_pretrained(folder, **local)
+        with _silent(), plain_name(folder) as name:
+            extractor = AutoFeatureExtractor.from_pretrained(name, **local)
             network, report = AutoModelForAudioClassification.from_pretrained(
-                folder, use_safetensors=True, output_loading_info=True, **local
+                name, use_safetensors=True, output_loading_info=True, **local
             )
     except Exception as error:  # of any type, for damaged or foreign files
         reason = " ".join(str(error).split())

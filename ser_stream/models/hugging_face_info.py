@@ -14,6 +14,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.samples import SampleConfig
 from ser_stream.models.hub import has_weights
 from ser_stream.models.info import HUGGING_FACE, ModelInfo, TrainingData
+from ser_stream.text import valid_text
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
 DROP = "drop"
@@ -62,7 +63,7 @@ def checkpoint_info(
         )
     features = SampleConfig()
     return ModelInfo(
-        name=Path(source).resolve().name,
+        name=valid_text(Path(source).resolve().name),
         architecture=HUGGING_FACE,
         labels=labels,
         features=features,

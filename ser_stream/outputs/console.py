@@ -15,6 +15,7 @@ from ser_stream.audio.native_stderr import redirect_native_stderr
 from ser_stream.emotion import AUDIO_TEXT, INTERVAL, UTTERANCE, EmotionEstimate
 from ser_stream.outputs.base import Output
 from ser_stream.stream.status import StreamStatus
+from ser_stream.text import one_line
 from ser_stream.words import Speech
 
 COLOURS = {
@@ -34,14 +35,6 @@ HISTORY = 8
 QUIETEST_DBFS = -60.0
 
 
-class ViewConsole(Console):
-    """A console that leaves a closed pipe, as of `ser-stream listen | head`, to the caller."""
-
-    def on_broken_pipe(self) -> None:
-        """Raise BrokenPipeError; rich would end the process with exit code 1."""
-        raise BrokenPipeError
-
-
 class PlainView(Output):
     """Prints one line per estimate; the line of a whole turn holds its words."""
 
@@ -49,7 +42,7 @@ class PlainView(Output):
         self._console = console
 
     def on_source(self, name: str) -> None:
-        self._console.print(name, highlight=False)
+        self._console.print(Text(one_line(name)), soft_wrap=True)
 
     def on_estimate(self, estimate: EmotionEstimate) -> None:
         self._console.print(estimate_line(estimate), soft_wrap=True)
@@ -90,7 +83,7 @@ class LiveView(Output):
         self._live.console.print(Text(line, style="dim"))
 
     def on_source(self, name: str) -> None:
-        self._title = name
+        self._title = name = one_line(name)
         self._latest = self._second = self._speech = None
         self._add_to_history(Text(name, style="dim"))
 
@@ -145,7 +138,8 @@ def estimate_line(estimate: EmotionEstimate) -> Text:
     if estimate.clipped:
         line.append("  clipped", style="bold red")
     if estimate.words:
-        line.append("  " + " ".join(word["text"] for word in estimate.words), style="italic")
+        words = " ".join(word["text"] for word in estimate.words)
+        line.append(f"  {one_line(words)}", style="italic")
     return line
 
 

@@ -7,6 +7,7 @@ from typing import TextIO
 
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.outputs.base import Output
+from ser_stream.text import json_line
 
 
 class JsonLines(Output):
@@ -27,5 +28,5 @@ class JsonLines(Output):
     def on_estimate(self, estimate: EmotionEstimate) -> None:
         line = estimate.to_json()
         if self._with_source:
-            line = json.dumps({"source": self._source, **json.loads(line)})
+            line = json_line({"source": self._source, **json.loads(line)})
         print(line, file=self._file, flush=True)  # a reader at the other end of a pipe waits

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ser_stream.asr.transcription import SpokenTurn
 from ser_stream.emotion import rounded
+from ser_stream.text import valid_texts
 from ser_stream.units import Seconds
 from ser_stream.words import Word
 
@@ -23,7 +24,7 @@ def json_line(turn: SpokenTurn) -> str:
     """
     words = [rounded(word.to_dict()) for word in turn.words]
     content = {"start_s": round(turn.start_s, 3), "end_s": round(turn.end_s, 3), "text": turn.text}
-    return json.dumps({**content, "words": words}, ensure_ascii=False)
+    return json.dumps(valid_texts({**content, "words": words}), ensure_ascii=False)
 
 
 def textgrid(turns: Sequence[SpokenTurn], duration_s: Seconds) -> str:

@@ -144,7 +144,7 @@ class DdsTransport:
         check_name("node name", node_name, nested=False)
         check_dds(os.environ)
         self.node_name = full_name(node_name, namespace)
-        self._classes = MessageClasses(message_types(os.environ.get("ROS_DISTRO", "")))
+        self._classes = _message_classes(os.environ.get("ROS_DISTRO", ""))
         self._participant = _join(domain, network_configuration(os.environ))
         self._writers: dict[Topic, DataWriter] = {}
         for topic in topics:
@@ -246,6 +246,12 @@ class MessageClasses:
         if kind.length is None:
             return element
         return idl.array[element, kind.length] if kind.length else idl.sequence[element]
+
+
+@functools.cache  # Cyclone DDS keeps every class that it was given, until the process ends
+def _message_classes(distribution: str) -> MessageClasses:
+    """Return the classes of a ROS distribution's messages."""
+    return MessageClasses(message_types(distribution))
 
 
 def qos_policies(topic: Topic) -> tuple:

@@ -108,6 +108,9 @@ class Health:
             "failed windows": str(status.failed_windows),
             "channel": "" if status.channel is None else str(status.channel),
             "dropped sound (s)": f"{status.dropped_s:.2f}",
+            "dropped blocks": str(status.dropped_blocks),
+            "overflows": str(status.overflows),
+            "reconnects": str(status.reconnects),
             "source error": status.source,
             "latency p50 (ms)": p50,
             "latency p99 (ms)": p99,
@@ -132,6 +135,11 @@ def _losses(previous: StreamStatus, status: StreamStatus, left_out: int) -> tupl
         "gaps in the audio": status.gaps - previous.gaps,
         "samples that are NaN or infinite": status.bad_samples - previous.bad_samples,
         "messages of audio left out": left_out,
+        "blocks of sound dropped (the computer is too slow)": (
+            status.dropped_blocks - previous.dropped_blocks
+        ),
+        "overflows of the microphone": status.overflows - previous.overflows,
+        "reconnects of the microphone": status.reconnects - previous.reconnects,
     }
     lost = [f"{count} {what}" for what, count in counts.items() if count]
     return (WARN, ", ".join(lost)) if lost else (OK, "listening")

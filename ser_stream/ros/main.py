@@ -12,6 +12,8 @@ import shlex
 import sys
 from importlib.util import find_spec
 
+from ser_stream.standard_streams import StandardStreams
+
 REQUIRED = ("msgspec", "numpy", "onnxruntime", "soundfile", "soxr", "yaml")
 """Modules that the node imports while it starts, of packages that setup.py requires."""
 
@@ -20,7 +22,15 @@ CONFIGURATION_ERROR = 2
 
 
 def main() -> int:
-    """Run the node; return its exit code: 2 if a module is missing."""
+    """Run the node; return its exit code: 2 if a module is missing.
+
+    It goes on where nobody can read its standard streams.
+    """
+    with StandardStreams():
+        return _run()
+
+
+def _run() -> int:
     problem = _missing_modules()
     if not problem:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 from ser_stream.audio.block import AudioBlock, AudioSource
 from ser_stream.ros.audio_messages import ANNOUNCED, AudioFormat
@@ -95,3 +96,7 @@ class LoggedSource:
     def last_error(self) -> str:
         """See the protocol."""
         return self._source.last_error
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what only some sources have, such as the counts of `SourceLosses`."""
+        return getattr(self._source, name)

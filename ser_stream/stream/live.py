@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 
 from ser_stream.emotion import INTERVAL
+from ser_stream.errors import InputError
 from ser_stream.stream.session import StreamSession, TurnProgress, score_into
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.stream.word_fusion import Event, MakeFusion, WordFusion
@@ -135,10 +136,14 @@ def _capturing(session: StreamSession, queue: WindowQueue, fusion: WordFusion) -
 
     def capture() -> None:
         try:
-            for block in session.source.blocks():
-                put(session.push_or_skip(block))
-                if (turn := session.take_progress()) is not None:
-                    queue.put_progress(turn)
+            try:
+                for block in session.source.blocks():
+                    put(session.push_or_skip(block))
+                    if (turn := session.take_progress()) is not None:
+                        queue.put_progress(turn)
+            except InputError:
+                put(session.finish())  # the sound before it is good
+                raise
             put(session.finish())
             queue.end()
         except BaseException as error:  # raised again in the caller's thread

@@ -8,7 +8,7 @@ import time
 from collections.abc import Generator, Iterator
 
 from ser_stream.asr.worker import AsrStatus
-from ser_stream.audio.block import AudioBlock, AudioSource
+from ser_stream.audio.block import AudioBlock, AudioSource, SourceLosses
 from ser_stream.engines.calls import Asking
 from ser_stream.errors import InputError
 from ser_stream.stream.scores import Scores
@@ -145,6 +145,7 @@ class StreamSession:
     ) -> StreamStatus:
         """Return the state of the stream, together with that of speech recognition."""
         windower, scoring_since = self.windower, self._scoring_since
+        losses = SourceLosses.of(self.source)
         return StreamStatus(
             position_s=windower.position_s,
             level_dbfs=windower.level_dbfs,
@@ -160,7 +161,10 @@ class StreamSession:
             source=self._rejection if self.source.connected else self.source.last_error,
             asr=asr,
             text_error=text_error,
-            dropped_s=dropped_s,
+            dropped_s=dropped_s + losses.dropped_s,
+            dropped_blocks=losses.dropped_blocks,
+            overflows=losses.overflows,
+            reconnects=losses.reconnects,
             failed_windows=self._failed,
         )
 
@@ -194,8 +198,12 @@ def recorded_events(session: StreamSession, fusion: WordFusion) -> Generator[Eve
         InputError: the source, or one of its blocks, cannot be used.
     """
     with contextlib.closing(fusion):
-        for block in session.source.blocks():
-            yield from scored_events(session, fusion, session.push(block))
+        try:
+            for block in session.source.blocks():
+                yield from scored_events(session, fusion, session.push(block))
+        except InputError:  # the sound before it is good
+            yield from scored_events(session, fusion, session.finish())
+            raise
         yield from scored_events(session, fusion, session.finish())
 
 

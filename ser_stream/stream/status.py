@@ -28,9 +28,14 @@ class StreamStatus:
         source: the source's current problem, as a line for people; "" for none.
         asr: state of speech recognition; None where none runs.
         text_error: why there are no second estimates at present; "" while there are.
-        dropped_s: seconds of sound that a `StreamPool` dropped because it could not keep up.
+        dropped_s: seconds of sound that the source or a `StreamPool` dropped, because the
+            recogniser could not keep up.
         failed_windows: number of windows and turns whose estimate was withheld, because the
             network's answer was not a finite number.
+        dropped_blocks: number of blocks that a microphone dropped because the recogniser could not
+            keep up.
+        overflows: number of times that a microphone's driver reported lost samples.
+        reconnects: number of times that a microphone was found after it had been missing.
     """
 
     position_s: Seconds = 0.0
@@ -49,3 +54,6 @@ class StreamStatus:
     text_error: str = ""
     dropped_s: Seconds = 0.0
     failed_windows: int = 0
+    dropped_blocks: int = 0
+    overflows: int = 0
+    reconnects: int = 0

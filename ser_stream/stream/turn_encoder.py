@@ -21,6 +21,10 @@ turn (see `audio.turns`)."""
 AHEAD_S: Seconds = 0.1
 """Sound in each call that computes steps before a window needs them."""
 
+AT_ONCE_S: Seconds = 5.0
+"""Most sound in one call. After an overload, 30 s of a turn may be missing; ONNX Runtime never
+gives back the 40 MB that one call of that length takes."""
+
 
 class NotFiniteError(Exception):
     """An answer of the network holds NaN or infinite values."""
@@ -89,6 +93,7 @@ class TurnEncoder:
         step_s = network.features.frame_s * self._framing.frames_per_step
         self._spare_steps = math.ceil(SPARE_S / step_s)
         self._ahead_steps = max(1, round(AHEAD_S / step_s))
+        self._steps_at_once = max(1, round(AT_ONCE_S / step_s))
         self._first = 0  # number of the first step in `_steps`
         self._steps: Array | None = None  # (steps, n)
         self._state: State | None = None  # of a recurrent network, behind the last step
@@ -147,10 +152,10 @@ class TurnEncoder:
         oldest = max(0, end - self._window_steps - self._spare_steps)
         # The steps of skipped windows are not computed, unless this window looks back on them.
         start = known if self._framing.context_frames is None else max(oldest, known)
-        parts = [(yield from self._encode(start, end))]
-        if start == known and self._steps is not None:
-            parts.insert(0, self._steps)
-        first = start - sum(map(len, parts[:-1]))
+        parts = [self._steps] if start == known and self._steps is not None else []
+        first = start - sum(map(len, parts))
+        for each in range(start, end, self._steps_at_once):
+            parts.append((yield from self._encode(each, min(each + self._steps_at_once, end))))
         self._first = max(oldest, first)
         self._steps = np.concatenate(parts)[self._first - first :]
         return self._steps

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from ser_stream.models.registry import architectures
 from ser_stream.models.relabel import with_labels
 from ser_stream.progress import Steps
 from ser_stream.recipes.optimisation import Optimisation
+from ser_stream.text import shell_word, valid_text
 from ser_stream.training.calibrate import calibrate
 from ser_stream.training.devices import to_cpu
 from ser_stream.training.malloc import keep_freed_memory
@@ -109,7 +109,7 @@ def fine_tune(
     clips = f"{table.name}, {len(train_clips)} own clips"
     info = dataclasses.replace(
         info,
-        name=output.resolve().name,
+        name=valid_text(output.resolve().name),
         training_data=with_own_clips(info.training_data, clips, seed),
     )
     info = _calibrated(trained, info, held_out)
@@ -256,7 +256,7 @@ def print_report(report: dict[str, Any]) -> None:
             "present one, or train again with more clips"
         )
     # Not by rich, which would break a long path.
-    print(f"listen with the new model: ser-stream listen --model {shlex.quote(report['output'])}")
+    print(f"listen with the new model: ser-stream listen --model {shell_word(report['output'])}")
 
 
 def correct(scores: dict[str, Any]) -> int:

@@ -30,6 +30,7 @@ from ser_stream.models.folder import model_file, prepare_model_folder, replacing
 from ser_stream.models.info import ModelInfo, find_writable
 from ser_stream.progress import progress
 from ser_stream.recipes.speech import Recipe
+from ser_stream.text import valid_text
 from ser_stream.training.model_folder import write_description
 from ser_stream.units import Seconds
 
@@ -76,7 +77,11 @@ def adapt(model: str, recordings: Sequence[Path], output: Path) -> Seconds:
         for trigger, members in logits.items()
     }
     info = dataclasses.replace(
-        info, name=output.resolve().name, calibration=calibration, results={}, speaker_memory=False
+        info,
+        name=valid_text(output.resolve().name),
+        calibration=calibration,
+        results={},
+        speaker_memory=False,
     )
     with replacing_model(output) as written:
         for path in sorted(folder.iterdir()):

@@ -164,16 +164,6 @@ def test_a_cut_mp3_file_is_noticed_behind_tags_and_cover_art(write):
         read_all(Recording(path))
 
 
-def test_an_mp3_file_without_a_declared_length_is_accepted(write):
-    path = write("sound.mp3")
-    content = path.read_bytes()
-    assert b"Xing" in content[:100]
-    content = content.replace(b"Xing", b"Sing")  # now the length is a guess from the bit rate
-    for share in (1.0, 0.5):
-        path.write_bytes(content[: int(len(content) * share)])
-        assert len(read_all(Recording(path))) > 0
-
-
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -1,9 +1,4 @@
-import contextlib
 import io
-import os
-import pty
-import subprocess
-import sys
 
 from rich.console import Console
 
@@ -12,6 +7,7 @@ from ser_stream.asr.worker import AsrStatus
 from ser_stream.outputs.console import LiveView, PlainView, estimate_line
 from ser_stream.stream.status import StreamStatus
 from ser_stream.words import Speech, Word
+from terminal import in_a_terminal
 
 LABELS = ("happy", "sad")
 
@@ -96,23 +92,6 @@ def test_earlier_utterances_scroll_above_the_live_view():
     text = rendered(view)
     assert "19.00" in text
     assert " 3.00 -" not in text  # it has moved up into the scrollback
-
-
-def in_a_terminal(program: str) -> str:
-    """What a Python program shows on a terminal of 80 columns, both its streams."""
-    master, slave = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], stdin=slave, stdout=slave, stderr=slave, env=environment
-    )
-    os.close(slave)
-    shown = b""
-    with contextlib.suppress(OSError):  # the terminal has gone with the program
-        while part := os.read(master, 4096):
-            shown += part
-    os.close(master)
-    assert process.wait(timeout=30) == 0
-    return shown.decode()
 
 
 def test_output_of_c_libraries_does_not_break_the_live_view():

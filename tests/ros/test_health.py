@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import pytest
@@ -86,6 +87,19 @@ def test_losses_are_a_warning_once():
     assert "1 gaps" in warning[1]
     assert "3 samples that are NaN or infinite" in warning[1]
     assert after == (OK, "listening")
+
+
+def test_what_a_microphone_lost_is_a_warning_and_stays_in_the_values():
+    health = Health()
+    health.report(StreamStatus(1.0))
+    lost = StreamStatus(2.0, dropped_s=0.064, dropped_blocks=2, overflows=3, reconnects=1)
+    level, message, values = health.report(lost)
+    assert level == WARN
+    assert "2 blocks of sound dropped" in message
+    assert "3 overflows of the microphone" in message
+    assert "1 reconnects of the microphone" in message
+    assert health.report(dataclasses.replace(lost, position_s=3.0))[:2] == (OK, "listening")
+    assert (values["dropped blocks"], values["overflows"], values["reconnects"]) == ("2", "3", "1")
 
 
 def test_a_new_stream_counts_from_zero_without_a_warning():

@@ -7,7 +7,8 @@ import logging
 import numpy as np
 import pytest
 
-from ser_stream.audio.block import AudioBlock
+from ser_stream.audio.block import AudioBlock, SourceLosses
+from ser_stream.audio.microphone import Microphone
 from ser_stream.audio.recording import Recording
 from ser_stream.ros.audio_messages import AudioFormat
 from ser_stream.ros.source_log import FormatLog, LoggedSource, announced_text
@@ -59,3 +60,11 @@ def test_a_logged_source_is_closed_with_its_own(speech_path):
 )
 def test_what_is_known_of_a_topic_before_its_first_message(audio_type, text):
     assert announced_text(audio_type, AudioFormat(48_000, 2)) == text
+
+
+def test_the_losses_of_a_logged_source_are_its_own(speech_path):
+    microphone = Microphone()
+    microphone.dropped_blocks, microphone.dropped_s, microphone.overflows = 2, 0.064, 3
+    microphone.reconnects = 1
+    assert SourceLosses.of(LoggedSource(microphone)) == SourceLosses(0.064, 2, 3, 1)
+    assert SourceLosses.of(LoggedSource(Recording(speech_path))) == SourceLosses()

@@ -53,6 +53,19 @@ def test_calls_ahead_have_one_shape_and_leave_little_for_the_window():
     assert answered_shapes(network, encoder.outputs(60)) == [10]
 
 
+@pytest.mark.parametrize("model", ["default", "moma-streaming", "tiny"])
+def test_after_an_overload_the_steps_are_computed_in_calls_of_bounded_length(model):
+    network, _ = open_network(model)
+    late, steady = encoder_of(network), encoder_of(network)
+    context = network.framing.context_frames or 0
+    assert max(answered_shapes(network, late.outputs(990))) <= 500 + context
+    for n_frames in range(50, 1_000, 50):
+        answered(network, steady.outputs(n_frames))
+    found = answered(network, late.outputs(1_000))
+    expected = answered(network, steady.outputs(1_000))
+    np.testing.assert_allclose(found.logits, expected.logits, atol=1e-5)
+
+
 def test_nothing_is_computed_ahead_where_each_call_would_compute_its_context_anew():
     network, _ = open_network("tiny")
     assert network.framing.context_frames

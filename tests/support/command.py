@@ -10,13 +10,13 @@ import sys
 from paths import ROOT
 
 
-def start(*arguments, env=None):
+def start(*arguments, env=None, **options):
+    """Start it; options are those of `Popen`, and may replace the pipes."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
     return subprocess.Popen(
         [sys.executable, "-m", "ser_stream.cli", *map(str, arguments)],
         env=(env or os.environ) | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        **options,
     )
 
 

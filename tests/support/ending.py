@@ -53,26 +53,36 @@ def killed_at(number: int, folder: Path, work: Callable[[], object]) -> bool:
 def _kill_before(number: int, folder: Path) -> None:
     changes = 0
 
-    def count() -> None:
+    def count(change: str) -> None:
         nonlocal changes
         changes += 1
         if changes > number:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    call_before_changes(folder, count)
+
+
+def call_before_changes(folder: Path, call: Callable[[str], None]) -> None:
+    """Call a function before each change in a folder, until this process ends.
+
+    Args:
+        call: is given the change, such as "rename model/.new".
+    """
+
     def on_event(event: str, arguments: tuple) -> None:
         if event == "open":
             path, _, flags = arguments
             if flags & (os.O_WRONLY | os.O_RDWR) and str(path).startswith(str(folder)):
-                count()
+                call(f"open {path}")
         elif event in CHANGES:
             path = os.fsdecode(arguments[0])
             if not os.path.isabs(path) or path.startswith(str(folder)):
-                count()
+                call(f"{event.removeprefix('os.')} {path}")
 
     sync = os.fsync
 
     def synced(descriptor: int) -> None:
-        count()
+        call(f"fsync {os.readlink(f'/proc/self/fd/{descriptor}')}")
         sync(descriptor)
 
     os.fsync = synced

@@ -1,0 +1,159 @@
+"""The options of `ser-stream listen`, and what they may be together."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ser_stream.commands.shared import add_engine
+from ser_stream.errors import InputError
+
+if TYPE_CHECKING:  # imported in functions: --help must answer at once
+    from ser_stream.asr.base import AsrSettings
+    from ser_stream.audio.block import Channel
+
+
+def add_options(listen: argparse.ArgumentParser) -> None:
+    """Add all options."""
+    source = listen.add_mutually_exclusive_group()
+    source.add_argument(
+        "--input",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="recordings to read instead of a microphone: wav, flac, ogg, opus, mp3",
+    )
+    source.add_argument(
+        "--device",
+        metavar="NAME",
+        help="microphone: name, part of a name, or index; ser-stream devices lists them",
+    )
+    listen.add_argument(
+        "--model",
+        default="default",
+        metavar="NAME|DIR",
+        help="shipped model (ser-stream models lists them), model folder, or a Hugging Face "
+        "checkpoint's folder or name; default: default",
+    )
+    add_engine(listen)
+    listen.add_argument(
+        "--window",
+        type=float,
+        metavar="S",
+        help="length of a window in seconds; default: the model's",
+    )
+    listen.add_argument(
+        "--hop", type=float, metavar="S", help="seconds between estimates; default: the model's"
+    )
+    listen.add_argument(
+        "--min-confidence",
+        type=float,
+        metavar="P",
+        help="abstain below this confidence, 0 to 1; default: the model's",
+    )
+    listen.add_argument(
+        "--channel",
+        type=_channel,
+        default="mix",
+        metavar="N|mix|auto",
+        help="number of the channel, from 0; mix, the mean of all; or auto, the channel with the "
+        "clearest speech; default: mix",
+    )
+    listen.add_argument(
+        "--realtime", action="store_true", help="read recordings at the speed of a microphone"
+    )
+    _add_words(listen)
+    listen.add_argument("--json", action="store_true", help="print one JSON object per estimate")
+    _add_dds(listen)
+
+
+def _add_words(listen: argparse.ArgumentParser) -> None:
+    listen.add_argument(
+        "--asr",
+        choices=("pocketsphinx", "faster_whisper"),
+        help="speech recogniser, for words too; default: none",
+    )
+    listen.add_argument(
+        "--asr-model",
+        metavar="NAME|DIR",
+        help="with --asr faster_whisper: its model; default: tiny",
+    )
+    listen.add_argument(
+        "--language",
+        metavar="CODE",
+        help="with --asr: spoken language, such as en; default: detected",
+    )
+    listen.add_argument(
+        "--grammar",
+        metavar="NAME|FILE",
+        help="with --asr pocketsphinx: sentences that are expected: robot-commands or demo, which "
+        "come with the package, or a file (txt, jsgf, arpa); default: open dictation, which is "
+        "slow",
+    )
+    listen.add_argument(
+        "--text-model",
+        metavar="NAME|DIR",
+        help="with --asr: model of a second estimate from sound and words, such as can-english",
+    )
+
+
+def _add_dds(listen: argparse.ArgumentParser) -> None:
+    listen.add_argument(
+        "--dds", action="store_true", help="also publish in a robot's ROS 2 graph; needs no ROS"
+    )
+    listen.add_argument(
+        "--domain",
+        type=int,
+        metavar="N",
+        help="with --dds: ROS domain; default: ROS_DOMAIN_ID, or 0",
+    )
+    listen.add_argument(
+        "--namespace", metavar="NAME", help="with --dds: prefix of the topics' names"
+    )
+
+
+def _channel(text: str) -> Channel:
+    from ser_stream.audio.block import parse_channel
+
+    try:
+        return parse_channel(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def check_options(arguments: argparse.Namespace) -> None:
+    """Check that the options go together.
+
+    Raises:
+        InputError: one goes with another that is missing.
+    """
+    if arguments.realtime and not arguments.input:
+        raise InputError("--realtime: goes with --input; a microphone is always in real time")
+    for name in ("domain", "namespace"):
+        if getattr(arguments, name) is not None and not arguments.dds:
+            raise InputError(f"--{name}: goes with --dds")
+
+
+def asr_settings(arguments: argparse.Namespace) -> AsrSettings:
+    """Return the settings of speech recognition.
+
+    Raises:
+        InputError: an option goes with --asr, which is missing, or cannot be used.
+    """
+    from ser_stream.asr.base import AsrSettings
+    from ser_stream.asr.factory import check_settings
+
+    if not arguments.asr:
+        for name in ("asr_model", "language", "grammar", "text_model"):
+            if getattr(arguments, name) is not None:
+                raise InputError(f"--{name.replace('_', '-')}: goes with --asr")
+        return AsrSettings()
+    settings = AsrSettings(
+        arguments.asr,
+        model=arguments.asr_model or "",
+        language=arguments.language or "",
+        grammar=arguments.grammar or "",
+    )
+    check_settings(settings)
+    return settings

@@ -1,0 +1,115 @@
+"""Passes the results of a recogniser to outputs, until its sources end or it is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ser_stream.commands.shared import print_error
+from ser_stream.commands.tally import Tally
+from ser_stream.emotion import UTTERANCE
+from ser_stream.errors import InputError
+from ser_stream.units import Seconds
+
+if TYPE_CHECKING:  # imported in functions: --help must answer at once
+    from ser_stream.audio.block import AudioSource
+    from ser_stream.outputs.base import Output
+    from ser_stream.stream.recognizer import Recognizer
+    from ser_stream.words import Speech
+
+STATUS_EVERY: Seconds = 0.1
+
+
+class Listening:
+    """One run over one source or several.
+
+    Args:
+        outputs: receive the results, in this order.
+        tally: counts the results.
+    """
+
+    def __init__(self, recognizer: Recognizer, outputs: list[Output], tally: Tally):
+        self._recognizer = recognizer
+        self._outputs = outputs
+        self._tally = tally
+        self._stopped = threading.Event()
+        self._source: AudioSource | None = None
+
+    def stop(self) -> None:
+        """Let `run` return after the estimates of the sound so far. Called from any thread."""
+        self._stopped.set()
+        if (source := self._source) is not None:
+            source.close()
+
+    def end_outputs(self) -> None:
+        """End all outputs, where the process ends although `run` does not return."""
+        for output in self._outputs:
+            output.__exit__(None, None, None)
+
+    def run(self, sources: list[AudioSource]) -> None:
+        """Pass on the results of the sources, one after the other.
+
+        A source that cannot be used is reported, and the others are used.
+
+        Raises:
+            Exception: an output or the recogniser has failed.
+        """
+        with self._reporting():
+            for source in sources:
+                self._source = source  # before the check: `stop` sets the event first
+                if self._stopped.is_set():
+                    return
+                self._recognise(source)
+
+    def _recognise(self, source: AudioSource) -> None:
+        for output in self._outputs:
+            output.on_source(source.name)
+        try:
+            with contextlib.closing(self._recognizer.stream(source, self._on_speech)) as estimates:
+                for estimate in estimates:
+                    whole_turn = estimate.trigger == UTTERANCE and estimate.decisive
+                    self._tally.estimates += 1
+                    self._tally.utterances += whole_turn
+                    for output in self._outputs:
+                        output.on_estimate(estimate)
+        except InputError as error:  # the other files can still be used
+            print_error(error)
+            self._tally.failed = True
+        finally:
+            self._tally.add(self._recognizer.status)
+
+    def _on_speech(self, speech: Speech) -> None:
+        for output in self._outputs:
+            output.on_speech(speech)
+
+    @contextlib.contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Report the status of the stream ten times a second, in a thread of its own.
+
+        Raises:
+            Exception: an output has failed in that thread, which has stopped the run.
+        """
+        ended = threading.Event()
+        failures: list[Exception] = []
+
+        def report() -> None:
+            try:
+                while not ended.wait(STATUS_EVERY):
+                    status = self._recognizer.status
+                    for output in self._outputs:
+                        output.on_status(status)
+            except Exception as error:  # raised again in the caller's thread
+                failures.append(error)
+                self.stop()
+
+        thread = threading.Thread(target=report, name="ser_stream-status", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+        if failures:
+            raise failures[0]
