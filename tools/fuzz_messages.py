@@ -88,7 +88,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=1000, help="number of messages")
     options = parser.parse_args(arguments)
-    logging.getLogger("ser_stream").setLevel(logging.CRITICAL)
     counts, wrong = run(options.cases)
     print(table(counts))
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -357,4 +356,5 @@ def _row(kind: str, found: Counter[str], columns: list[str]) -> str:
 
 
 if __name__ == "__main__":
+    logging.getLogger("ser_stream").setLevel(logging.CRITICAL)
     sys.exit(main())

@@ -13,7 +13,7 @@ def test_no_damaged_message_is_accepted_wrongly(capsys):
     assert fuzz_messages.main(["--cases", "440"]) == 0
     out, err = capsys.readouterr()
     assert re.search(r"\n\| all \| 440 \| \d+ \| \d+ \|\n", out)
-    assert err == ""
+    assert "case " not in err  # where faults are listed, beside what the decoder logs
 
 
 def test_faults_of_the_decoder_are_found(capsys, monkeypatch):
