@@ -70,7 +70,7 @@ test-lowest: portaudio sound-server
 # Damaged inputs of each kind; ONLY=models for one of them.
 CASES ?= 1000
 fuzz: $(INSTALLED)
-	@for kind in $(or $(ONLY),models audio yaml grammars); do \
+	@for kind in $(or $(ONLY),models audio messages yaml grammars); do \
 	    OMP_NUM_THREADS=1 $(IN_VENV)/python tools/fuzz_$$kind.py --cases $(CASES) || exit 1; \
 	done
 

@@ -17,6 +17,7 @@ import yaml
 
 from paths import ROOT
 from ser_stream.ros import messages
+from ser_stream.ros.names import full_name
 from ser_stream.ros.parameters import BY_NAME
 
 DEPLOY = ROOT / "deploy"
@@ -197,7 +198,7 @@ def message_paths(config):
 def test_foxglove_shows_fields_of_topics_that_are_published():
     layout = json.loads((ROOT / "config" / "foxglove" / "ser.json").read_text())
     topics = {
-        messages.full_name(topic.name): topic.type
+        full_name(topic.name): topic.type
         for topic in vars(messages).values()
         if isinstance(topic, messages.Topic)
     }

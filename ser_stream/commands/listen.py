@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ser_stream.commands.listen_options import add_options, asr_settings, check_options
 from ser_stream.commands.listening import Listening
-from ser_stream.commands.shared import print_error
+from ser_stream.commands.shared import print_error, print_message
 from ser_stream.commands.tally import Tally
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
@@ -89,13 +89,15 @@ def _dds(arguments: argparse.Namespace, asr: AsrSettings) -> DdsPublisher:
     require_extra("--dds", "cyclonedds")
     from ser_stream.ros.dds import DdsPublisher
 
-    return DdsPublisher(
+    publisher = DdsPublisher(
         arguments.domain,
         arguments.namespace or "",
         language=asr.spoken_language,
         asr=bool(arguments.asr),
         text_model=bool(arguments.text_model),
     )
+    print_message(publisher.network)
+    return publisher
 
 
 def _sources(arguments: argparse.Namespace) -> tuple[list[AudioSource], bool]:

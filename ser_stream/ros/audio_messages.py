@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ from numpy.typing import NDArray
 from ser_stream.audio.block import check_format
 from ser_stream.errors import InputError
 from ser_stream.ros.encoded_audio import detect_encoding
+from ser_stream.ros.message_limits import check_header, check_length, check_size
 from ser_stream.ros.sample_formats import SAMPLE_FORMATS, decode_samples, scaled
+from ser_stream.validation import shown
 
 PACKAGES = {
     "AudioData": "audio_common_msgs",
@@ -67,6 +70,12 @@ def is_audio_type(name: str) -> bool:
     return name in map(message_type_name, AUDIO_TYPES)
 
 
+def types_text(types: Iterable[str]) -> str:
+    """Return names of message types, which may come from any program, as messages quote them."""
+    quoted = [shown(name)[1:-1] for name in sorted(types)]
+    return ", ".join(quoted[:3]) + (", ..." if len(quoted) > 3 else "")
+
+
 def message_class(audio_type: str) -> type:
     """Return the class of the messages of an audio topic.
 
@@ -106,12 +115,12 @@ def format_from_info(info: Any) -> AudioFormat:
     """
     if info.coding_format.upper() not in ("WAVE", ""):
         raise InputError(
-            f"audio_info: coding_format {info.coding_format!r} is encoded audio; set the "
+            f"audio_info: coding_format {shown(info.coding_format)} is encoded audio; set the "
             "publisher's format:=wave"
         )
     if info.sample_format not in SAMPLE_FORMATS:
         raise InputError(
-            f"audio_info: sample_format {info.sample_format!r}; accepted are "
+            f"audio_info: sample_format {shown(info.sample_format)}; accepted are "
             f"{', '.join(SAMPLE_FORMATS)}"
         )
     check_format(info.sample_rate, info.channels, "audio_info")
@@ -119,11 +128,38 @@ def format_from_info(info: Any) -> AudioFormat:
 
 
 def message_length(message: Any, audio_format: AudioFormat) -> tuple[int, int]:
-    """Return the length and rate of a message of one of the `AUDIO_TYPES`, without a check of it.
+    """Return the length and rate of a message of one of the `AUDIO_TYPES`, which converts nothing.
+
+    Whether the samples fit the format is checked by `message_samples`.
 
     Returns:
         Number of samples per channel, and sample rate in Hz.
+
+    Raises:
+        InputError: the message is too large or too long, or its header cannot be used.
     """
+    check_size(sum(len(v) * getattr(v, "itemsize", 8) for v in _sequences(message)))
+    if hasattr(message, "header"):
+        check_header(message.header)
+    length, rate_hz = _announced_length(message, audio_format)
+    if rate_hz > 0:
+        check_length(length / rate_hz)
+    return length, rate_hz
+
+
+def _sequences(message: Any) -> list[Any]:
+    """The arrays of a message, of which any could be absurdly long."""
+    if hasattr(message, "channel_map"):
+        return [message.data, message.channel_map]
+    audio = getattr(message, "audio", message)
+    if hasattr(audio, "data"):
+        return [audio.data]
+    names = {name for name, _ in PORTAUDIO_FORMATS.values()}
+    return [getattr(audio.audio_data, f"{name}_data") for name in names]
+
+
+def _announced_length(message: Any, audio_format: AudioFormat) -> tuple[int, int]:
+    """See `message_length`."""
     if hasattr(message, "channel_map"):
         return len(message.data) // max(1, len(message.channel_map)), message.frequency
     audio = getattr(message, "audio", message)

@@ -20,7 +20,9 @@ from ser_stream.ros.audio_messages import (
     message_length,
     message_samples,
 )
+from ser_stream.ros.left_out import LeftOut
 from ser_stream.ros.rate_check import RateCheck
+from ser_stream.ros.stamps import to_seconds
 from ser_stream.units import Seconds
 
 MAX_PENDING_S: Seconds = 10.0
@@ -39,7 +41,8 @@ class AudioMessages:
 
     The blocks' time is that of the messages' stamps. Short messages are joined: see `BLOCK_MS`.
     Messages that cannot be used are left out, and `last_error` says why; the next one that can be
-    used ends the error. Messages and AudioInfo may come in different threads.
+    used ends the error, which is logged if it was brief. Messages and AudioInfo may come in
+    different threads.
 
     Args:
         audio_format: format of the bytes in ros-drivers' messages, until AudioInfo announces
@@ -75,7 +78,7 @@ class AudioMessages:
         self.due_at = math.inf
         self._on_block = on_block
         self._now_s = now_s
-        self._error = ""
+        self._left_out = LeftOut(name)
         self._info_error = ""  # why the format that was announced last cannot be used
         self._rate_check = RateCheck(name)
         self._last_block_at: float | None = None  # monotonic
@@ -93,14 +96,19 @@ class AudioMessages:
     @property
     def last_error(self) -> str:
         """What is wrong with the topic at this moment, in words; "" if nothing is."""
-        if self._error:
-            return self._error
+        if self._left_out.error:
+            return self._left_out.error
         if self._last_block_at is None:
             return f"{self.name}: no message yet"
         if self.interrupted:
             silence_s = time.monotonic() - self._last_block_at
             return f"{self.name}: no message for {silence_s:.0f} s; is its publisher alive?"
         return self._rate_check.error
+
+    @property
+    def left_out(self) -> int:
+        """Number of messages that could not be used."""
+        return self._left_out.count
 
     @property
     def interrupted(self) -> bool:
@@ -119,15 +127,24 @@ class AudioMessages:
             try:
                 self.audio_format, self._info_error = format_from_info(info), ""
             except InputError as error:
-                self._error = self._info_error = str(error)
+                self._left_out.error = self._info_error = str(error)
+
+    def refuse(self, error: InputError) -> None:
+        """Take note of a message that is left out before it could be passed here."""
+        with self._lock:
+            self._left_out.add(error)
 
     def push_message(self, message: Any) -> None:
         """Take a message of one of the `AUDIO_TYPES`."""
         with self._lock:
             if self.interrupted:
                 self._joined.clear()
+            try:
+                length, rate_hz = message_length(message, self.audio_format)
+            except InputError as error:
+                self._left_out.add(error)
+                return
             self._joined.append(message)
-            length, rate_hz = message_length(message, self.audio_format)
             if rate_hz != self._rate_hz:
                 self._rate_hz, self._position = rate_hz, 0
             blocks_before = self._blocks_at(self._position)
@@ -159,7 +176,7 @@ class AudioMessages:
                     raise InputError(self._info_error)
                 samples, new_rate_hz = message_samples(message, self.audio_format)
             except InputError as error:
-                self._error = str(error)
+                self._left_out.add(error)
                 continue
             if parts and (new_rate_hz, samples.shape[1]) != (rate_hz, parts[0].shape[1]):
                 self._make_block(parts, rate_hz, end_s)
@@ -171,11 +188,13 @@ class AudioMessages:
 
     def _end_s(self, message: Any, length_s: Seconds) -> Seconds:
         """Time at the end of a message of this length."""
+        now_s = self._now_s()
         if not hasattr(message, "header"):
-            return self._now_s()
+            return now_s
         self.frame_id = message.header.frame_id
         stamp = message.header.stamp
-        time_s = stamp.sec + stamp.nanosec * 1e-9 or self._now_s()
+        empty = stamp.sec == stamp.nanosec == 0
+        time_s = now_s if empty else to_seconds((stamp.sec, stamp.nanosec), now_s)
         return time_s + length_s if is_stamped_at_start(message) else time_s
 
     def _make_block(self, parts: list[np.ndarray], rate_hz: int, end_s: Seconds) -> None:
@@ -185,7 +204,8 @@ class AudioMessages:
         self._max_silence_s = max(self.MAX_SILENCE_S, 2 * block.length_s)
         self._on_block(block)
         self._rate_check.add(block.length_s, end_s)
-        self._last_block_at, self._error = now, ""
+        self._last_block_at = now
+        self._left_out.end(now)
 
 
 class AudioTopic(AudioMessages):

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ser_stream.errors import InputError
+from ser_stream.ros.stamps import to_stamp
 from ser_stream.units import Seconds
 
 logger = logging.getLogger("ser_stream.ros")
@@ -136,7 +137,8 @@ class Bond:
             heartbeat_timeout=self._timeout_s,
             heartbeat_period=HEARTBEAT_PERIOD_S,
         )
-        message.header.stamp = self._node.get_clock().now().to_msg()
+        stamp = message.header.stamp  # rclpy's conversion may raise after 2038
+        stamp.sec, stamp.nanosec = to_stamp(self._node.get_clock().now().nanoseconds)
         self._publisher.publish(message)
 
     def _on_status(self, message: Any) -> None:

@@ -23,15 +23,17 @@ from cyclonedds.util import duration
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
 from ser_stream.outputs.base import Output
+from ser_stream.ros.dds_interfaces import interface_addresses
 from ser_stream.ros.dds_network import (
     GID,
-    check_name,
     domain_id,
     message_types,
     network_configuration,
 )
+from ser_stream.ros.discovery import network_text
 from ser_stream.ros.graph import GraphPublisher, NodeState
-from ser_stream.ros.messages import Content, Topic, full_name, published_topics
+from ser_stream.ros.messages import Content, Topic, published_topics
+from ser_stream.ros.names import check_name, check_namespace, full_name
 from ser_stream.ros.security import check_dds
 from ser_stream.ros.type_hash import FieldType, type_hash
 from ser_stream.stream.status import StreamStatus
@@ -60,6 +62,9 @@ class DdsPublisher(Output):
         asr: whether speech recognition runs.
         text_model: whether there are estimates from audio and words.
 
+    Attributes:
+        network: the domain, whom it reaches and through which network interfaces, in one line.
+
     Raises:
         InputError: an argument or a variable cannot be used, or DDS cannot start.
     """
@@ -74,11 +79,15 @@ class DdsPublisher(Output):
         text_model: bool = False,
     ) -> None:
         topics = published_topics(asr=asr, text_model=text_model)
-        self._transport = DdsTransport(domain_id(domain, os.environ), namespace, node_name, topics)
-        name = self._transport.node_name
+        domain = domain_id(domain, os.environ)
+        self._transport = DdsTransport(domain, namespace, node_name, topics)
+        self.network = network_text(domain, os.environ, interface_addresses())
         # The program, which sees the same status, ends itself where inference hangs.
         self._graph = GraphPublisher(
-            self._transport, name, language, on_inference_timeout=lambda message: None
+            self._transport,
+            self._transport.node_name,
+            language,
+            on_inference_timeout=lambda message: None,
         )
         self._model = ""
         self._graph.on_end()
@@ -134,9 +143,10 @@ class DdsTransport:
     def __init__(
         self, domain: int, namespace: str, node_name: str, topics: Iterable[Topic]
     ) -> None:
+        topics = tuple(topics)
         namespace = namespace.strip("/")  # ROS names are written with and without it
         if namespace:
-            check_name("namespace", namespace)
+            check_namespace("namespace", namespace, (topic.name for topic in topics))
         check_name("node name", node_name, nested=False)
         check_dds(os.environ)
         self.node_name = full_name(node_name, namespace)

@@ -5,7 +5,8 @@
   `LOCALHOST`: this machine. `SYSTEM_DEFAULT`: what Cyclone DDS does without configuration. `OFF` is
   refused: nobody could receive anything.
 * ROS_LOCALHOST_ONLY=1: as `LOCALHOST`, and overrides the range, as it does in ROS 2.
-* ROS_STATIC_PEERS: `host;host`, asked too. With `LOCALHOST`: this machine and these hosts.
+* ROS_STATIC_PEERS: `host;host`, asked too. With `LOCALHOST`: this machine and these hosts. A host
+  whose address is not known is refused, since Cyclone DDS would end the process.
 * ROS_DISTRO: for `humble` and older, node names are announced in the form of that time. Set it on a
   machine without ROS when the robot runs one of those.
 * CYCLONEDDS_URI: appended to the configuration that follows from the others, so that it overrides
@@ -19,7 +20,10 @@ from collections.abc import Mapping
 from xml.sax.saxutils import quoteattr
 
 from ser_stream.errors import InputError
+from ser_stream.ros.discovery import OLD_DISTRIBUTIONS, Discovery
 from ser_stream.ros.messages import MESSAGE_TYPES
+from ser_stream.ros.peers import check_peers, uses_ipv6
+from ser_stream.validation import shown
 
 MAX_DOMAIN = 232
 """The highest domain whose UDP ports, 7400 + 250 * domain and up, exist (DDSI-RTPS 9.6.1.1)."""
@@ -38,29 +42,27 @@ def network_configuration(environment: Mapping[str, str]) -> str | None:
     never be found.
 
     Raises:
-        InputError: ROS_AUTOMATIC_DISCOVERY_RANGE is unknown, or OFF.
+        InputError: ROS_AUTOMATIC_DISCOVERY_RANGE is unknown, or OFF; or Cyclone DDS cannot use the
+            address of a host.
     """
     users = environment.get("CYCLONEDDS_URI", "")
-    discovery_range = environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE") or "SUBNET"
-    peers = [host for host in environment.get("ROS_STATIC_PEERS", "").split(";") if host]
-    if environment.get("ROS_LOCALHOST_ONLY") == "1":
-        discovery_range, peers = "LOCALHOST", []
-    if discovery_range == "SYSTEM_DEFAULT":
-        return users or None
-    if discovery_range not in ("SUBNET", "LOCALHOST"):
+    discovery = Discovery.of(environment)
+    if discovery.range not in ("SUBNET", "LOCALHOST", "SYSTEM_DEFAULT"):
         raise InputError(
-            f"ROS_AUTOMATIC_DISCOVERY_RANGE: found {discovery_range!r}; accepted are SUBNET, "
+            f"ROS_AUTOMATIC_DISCOVERY_RANGE: found {shown(discovery.range)}; accepted are SUBNET, "
             "LOCALHOST and SYSTEM_DEFAULT"
-            + ("; with OFF nobody could receive anything" if discovery_range == "OFF" else "")
+            + ("; with OFF nobody could receive anything" if discovery.range == "OFF" else "")
         )
-    general = ""
-    if discovery_range == "LOCALHOST":
+    check_peers(discovery.peers, environment)
+    if discovery.range == "SYSTEM_DEFAULT":
+        return users or None
+    general, peers = "", discovery.peers
+    if discovery.range == "LOCALHOST":
         general = "<AllowMulticast>false</AllowMulticast>"
         if not peers and not users:
             general += '<Interfaces><NetworkInterface address="127.0.0.1"/></Interfaces>'
-    peer_elements = "".join(
-        f'<Peer Address={quoteattr(host)} PruneDelay="inf"/>' for host in ["127.0.0.1", *peers]
-    )
+    hosts = ["::1" if uses_ipv6(environment) else "127.0.0.1", *peers]
+    peer_elements = "".join(f'<Peer Address={quoteattr(host)} PruneDelay="inf"/>' for host in hosts)
     ours = (
         f"<CycloneDDS><Domain><General>{general}</General><Discovery>"
         "<ParticipantIndex>auto</ParticipantIndex><SPDPInterval>2 s</SPDPInterval>"
@@ -79,31 +81,12 @@ def domain_id(domain: int | None, environment: Mapping[str, str]) -> int:
     if domain is None:
         name, found = "ROS_DOMAIN_ID", environment.get("ROS_DOMAIN_ID") or "0"
     if not re.fullmatch(r"\d{1,3}", found) or int(found) > MAX_DOMAIN:
-        raise InputError(f"{name}: found {found}; accepted are 0 to {MAX_DOMAIN}")
+        raise InputError(f"{name}: found {shown(found)[1:-1]}; accepted are 0 to {MAX_DOMAIN}")
     return int(found)
-
-
-def check_name(what: str, name: str, nested: bool = True) -> str:
-    """Return a name of ROS 2 unchanged.
-
-    Args:
-        what: names it in the error message.
-        nested: parts may be separated by "/".
-
-    Raises:
-        InputError: ROS 2 does not allow the name.
-    """
-    token = "[A-Za-z_][A-Za-z0-9_]*"
-    if not re.fullmatch(rf"{token}(/{token})*" if nested else token, name):
-        raise InputError(
-            f"{what}: found {name!r}; accepted are letters, digits and _, no digit first"
-            + (", and / between parts" if nested else "")
-        )
-    return name
 
 
 def message_types(ros_distro: str) -> Mapping[str, Mapping[str, str]]:
     """Return the definitions in `MESSAGE_TYPES` as a distribution of ROS 2 has them."""
-    if ros_distro in ("foxy", "galactic", "humble"):
+    if ros_distro in OLD_DISTRIBUTIONS:
         return {**MESSAGE_TYPES, GID: {"data": "uint8[24]"}}
     return MESSAGE_TYPES

@@ -25,7 +25,7 @@ from ser_stream.ros.messages import (
     statuses,
     time_content,
 )
-from ser_stream.ros.stamps import Stamp
+from ser_stream.ros.stamps import Stamp, to_ns
 
 HRI_NAMES = {
     "neutral": "neutral", "calm": "neutral", "happy": "happy", "excited": "excited", "sad": "sad",
@@ -140,6 +140,9 @@ def _decimal(stamp: Stamp) -> str:
 
     >>> _decimal((1, 5))
     '1.000000005'
+    >>> _decimal((-1, 500_000_000))
+    '-0.500000000'
     """
-    sec, nanosec = stamp
-    return f"{sec}.{nanosec:09}"
+    time_ns = to_ns(stamp)
+    sec, nanosec = divmod(abs(time_ns), 1_000_000_000)
+    return f"{'-' if time_ns < 0 else ''}{sec}.{nanosec:09}"

@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ser_stream.errors import InputError
-from ser_stream.ros.audio_messages import is_audio_type, message_type_name
+from ser_stream.ros.audio_messages import is_audio_type, message_type_name, types_text
 from ser_stream.ros.graph import DIAGNOSTICS_PERIOD_S
 from ser_stream.ros.health import ERROR, OK, STALE, WARN
 from ser_stream.ros.messages import DIAGNOSTICS, Report, diagnostics_message
@@ -195,7 +195,7 @@ class Fleet:
         for stream, types in matches:
             if stream.namespace not in found and any(map(is_audio_type, types)):
                 refused[stream.topic] = (
-                    f"it is published as {', '.join(types)}; audio_type is "
+                    f"it is published as {types_text(types)}; audio_type is "
                     f"{self._settings.audio_type}"
                 )
         return found, refused

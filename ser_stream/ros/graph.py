@@ -82,6 +82,7 @@ class NodeState:
         problem: why no sound can be used, where the status does not say so; "" = no problem.
         asr_problem: why speech recognition could not be started; "" = no problem.
         ended: the source, a recording, has been read to its end.
+        left_out: number of messages of audio that could not be used.
     """
 
     status: StreamStatus | None = None
@@ -90,6 +91,7 @@ class NodeState:
     problem: str = ""
     asr_problem: str = ""
     ended: bool = False
+    left_out: int = 0
 
 
 class GraphPublisher:
@@ -279,7 +281,7 @@ class GraphPublisher:
             return STALE, "not configured", {}
         if not state.active:
             return STALE, "not active", {}
-        level, message, values = self._health.report(state.status, state.problem)
+        level, message, values = self._health.report(state.status, state.problem, state.left_out)
         if state.ended:
             level, message = OK, "the recording has ended"
         if self._watchdog.message:

@@ -23,8 +23,9 @@ EMOTION_COMPONENT, ASR_COMPONENT = "speech emotion", "speech recognition"
 class Health:
     """Assesses the status of a stream. `report` is to be called once a second.
 
-    ERROR: no sound arrives. WARN: the source is being opened and has given no sound yet; or sound
-    or estimates were lost since the last report; or recognition has been muted for a minute.
+    ERROR: no sound arrives. WARN: the source is being opened and has given no sound yet; or sound,
+    messages or estimates were lost since the last report; or recognition has been muted for a
+    minute.
     """
 
     MAX_REPORTS_BEFORE_SOUND = 5
@@ -40,6 +41,7 @@ class Health:
         self._latencies_ms: deque[float] = deque(maxlen=self.MAX_LATENCIES)
         self._last_estimate: tuple[str, Seconds] | None = None  # its trigger and when it came
         self._previous: StreamStatus | None = None
+        self._left_out = 0  # messages, at the previous report
         self._reports_without_sound = 0
         self._muted_reports = 0
 
@@ -50,17 +52,18 @@ class Health:
             self._latencies_ms.append(estimate.latency_ms)
         self._last_estimate = estimate.trigger, time.monotonic()
 
-    def report(self, status: StreamStatus, problem: str = "") -> Report:
+    def report(self, status: StreamStatus, problem: str = "", left_out: int = 0) -> Report:
         """Return level, message and values for the status of the stream.
 
         Args:
             problem: why no sound can be used, where the status does not say so.
+            left_out: number of messages of audio that could not be used.
         """
-        level, message = self._assess(status, problem or status.source)
-        self._previous = status
-        return level, message, self._values(status)
+        level, message = self._assess(status, problem or status.source, left_out - self._left_out)
+        self._previous, self._left_out = status, left_out
+        return level, message, self._values(status, left_out)
 
-    def _assess(self, status: StreamStatus, problem: str) -> tuple[int, str]:
+    def _assess(self, status: StreamStatus, problem: str, left_out: int) -> tuple[int, str]:
         previous = self._previous
         self._muted_reports = self._muted_reports + 1 if status.muted else 0
         if problem:
@@ -85,9 +88,9 @@ class Health:
             )
         if status.position_s < previous.position_s:  # a new stream counts from zero
             return OK, "listening"
-        return _losses(previous, status)
+        return _losses(previous, status, left_out)
 
-    def _values(self, status: StreamStatus) -> dict[str, str]:
+    def _values(self, status: StreamStatus, left_out: int) -> dict[str, str]:
         p50 = p99 = "none yet"
         if self._latencies_ms:
             p50, p99 = (f"{ms:.1f}" for ms in np.percentile(self._latencies_ms, (50, 99)))
@@ -101,6 +104,7 @@ class Health:
             "gaps": str(status.gaps),
             "gaps (s)": f"{status.gap_s:.2f}",
             "bad samples": str(status.bad_samples),
+            "messages left out": str(left_out),
             "failed windows": str(status.failed_windows),
             "dropped turns": str(status.dropped_turns),
             "inference": status.inference or "keeps up",
@@ -123,7 +127,7 @@ class Health:
         return f"{trigger}, {time.monotonic() - at:.0f} s ago"
 
 
-def _losses(previous: StreamStatus, status: StreamStatus) -> tuple[int, str]:
+def _losses(previous: StreamStatus, status: StreamStatus, left_out: int) -> tuple[int, str]:
     """Level and message for what was lost between two reports."""
     failed = status.failed_windows - previous.failed_windows
     if failed:
@@ -135,6 +139,7 @@ def _losses(previous: StreamStatus, status: StreamStatus) -> tuple[int, str]:
         ),
         "gaps in the audio": status.gaps - previous.gaps,
         "samples that are NaN or infinite": status.bad_samples - previous.bad_samples,
+        "messages of audio left out": left_out,
         "blocks of sound dropped (the computer is too slow)": (
             status.dropped_blocks - previous.dropped_blocks
         ),

@@ -8,12 +8,11 @@ messages are published is decided in `ser_stream.ros.graph`.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from ser_stream.errors import InputError
 from ser_stream.ros.locales import language_value
+from ser_stream.ros.names import MAX_TOPIC, check_name
 from ser_stream.ros.stamps import Stamp
 from ser_stream.words import Speech
 
@@ -113,16 +112,11 @@ TRACKED_VOICES = Topic(
 )
 """The ids of all voices (REP-155). Known dialogue managers subscribe with transient local."""
 
+VOICE_NAMES = {EMOTION: "expression", IS_SPEAKING: "is_speaking", SPEECH: "speech"}
+"""Topic -> its name below `/humans/voices/<id>/`."""
 
-def full_name(name: str, namespace: str = "") -> str:
-    """Return the name of a topic or node as `ros2 topic list` and `ros2 node list` show it.
-
-    >>> full_name("emotion", "robot1")
-    '/robot1/emotion'
-    >>> full_name("/diagnostics", "robot1")
-    '/diagnostics'
-    """
-    return name if name.startswith("/") else f"/{namespace}/{name}".replace("//", "/")
+MAX_VOICE_ID = MAX_TOPIC - len("/humans/voices//") - max(map(len, VOICE_NAMES.values()))
+"""Characters of a voice's id."""
 
 
 def published_topics(
@@ -161,14 +155,10 @@ def voice_topics(voice_id: str = "anonymous_speaker") -> dict[Topic, Topic]:
     Raises:
         InputError: the id cannot be part of a topic name.
     """
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", voice_id):
-        raise InputError(
-            f"voice_id: found {voice_id!r}; accepted are letters, digits and _, and no digit first"
-        )
-    names = {EMOTION: "expression", IS_SPEAKING: "is_speaking", SPEECH: "speech"}
+    check_name("voice_id", voice_id, nested=False, longest=MAX_VOICE_ID)
     return {
         topic: dataclasses.replace(topic, name=f"/humans/voices/{voice_id}/{name}")
-        for topic, name in names.items()
+        for topic, name in VOICE_NAMES.items()
     }
 
 

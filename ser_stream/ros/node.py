@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
+from rclpy.exceptions import NameValidationException, ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
@@ -27,13 +27,17 @@ from rclpy.signals import SignalHandlerOptions
 
 from ser_stream.errors import InputError
 from ser_stream.ros.bond import Bond, status_type
+from ser_stream.ros.dds_interfaces import interface_addresses
 from ser_stream.ros.declaration import change_error, declare_parameters
+from ser_stream.ros.discovery import Discovery, known_variables, network_text
 from ser_stream.ros.enable_service import create_enable_service
 from ser_stream.ros.fleet import Fleet
 from ser_stream.ros.graph import UPDATE_PERIOD_S, GraphPublisher, NodeState
 from ser_stream.ros.main import CONFIGURATION_ERROR
+from ser_stream.ros.names import explain_invalid_name
 from ser_stream.ros.node_parameters import fleet_settings, open_pool
 from ser_stream.ros.parameters import BY_NAME
+from ser_stream.ros.peers import check_peers
 from ser_stream.ros.rclpy_transport import LogForwarder, RclpyTransport
 from ser_stream.ros.security import explain_error
 from ser_stream.ros.single_stream import SingleStream
@@ -81,6 +85,7 @@ class EmotionNode(LifecycleNode):
         self._log_handler = LogForwarder(self.get_logger())
         logging.getLogger("ser_stream").addHandler(self._log_handler)
         logging.getLogger("ser_stream").setLevel(logging.INFO)
+        self._log_network()
         self._transport = RclpyTransport(self, warns=lambda: not self._value("streams"))
         self._unconfigured = GraphPublisher(self._transport, self.get_fully_qualified_name())
         self._serving: SingleStream | Fleet | None = None  # while configured
@@ -154,6 +159,11 @@ class EmotionNode(LifecycleNode):
         self._bond.close()
         logging.getLogger("ser_stream").removeHandler(self._log_handler)
 
+    def _log_network(self) -> None:
+        environment, domain = known_variables(os.environ), self.context.get_domain_id()
+        used = network_text(domain, environment, interface_addresses())
+        self.get_logger().info(f"{rclpy.get_rmw_implementation_identifier()}: {used}")
+
     def _new_serving(self) -> SingleStream | Fleet:
         """Load what the parameters describe."""
         name = self.get_fully_qualified_name()
@@ -211,6 +221,13 @@ class EmotionNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
 
+def _check_peers() -> None:
+    """Check what would end the process before it could say anything: see `ser_stream.ros.peers`."""
+    if rclpy.get_rmw_implementation_identifier() == "rmw_cyclonedds_cpp":
+        environment = known_variables(os.environ)
+        check_peers(Discovery.of(environment).peers, environment)
+
+
 def main() -> int:
     """Run the node until a signal ends it.
 
@@ -228,15 +245,21 @@ def main() -> int:
             raise KeyboardInterrupt
 
     try:
+        _check_peers()
         # rclpy's own handlers would shut the graph down before the last `is_speaking: false`.
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = EmotionNode()
-    except START_ERRORS as error:
-        reason = explain_error(error, os.environ, sys.argv)
+    except (*START_ERRORS, NameValidationException) as error:
+        if isinstance(error, NameValidationException):  # of a service, whose name is longer
+            reason = explain_invalid_name(error)
+        else:
+            reason = explain_error(error, os.environ, sys.argv)
         print(f"ser_node: ROS does not start: {type(error).__name__}: {reason}", file=sys.stderr)
         rclpy.try_shutdown()
         return CONFIGURATION_ERROR
-    except InputError:  # each parameter that cannot be used was logged
+    except InputError as error:
+        if not rclpy.ok():  # otherwise each parameter that cannot be used was logged
+            print(f"ser_node: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return CONFIGURATION_ERROR
     executor = SingleThreadedExecutor()

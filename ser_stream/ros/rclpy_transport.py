@@ -12,6 +12,7 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.set_message import set_message_fields
 from rosidl_runtime_py.utilities import get_message
 from std_msgs.msg import Bool
@@ -21,14 +22,17 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
 
+from ser_stream.errors import InputError
 from ser_stream.ros.audio_messages import (
     ANNOUNCED,
     info_class,
     message_class,
     message_type_name,
+    types_text,
 )
 from ser_stream.ros.audio_reader import AudioReader
 from ser_stream.ros.audio_topic import AudioMessages
+from ser_stream.ros.message_limits import check_size
 from ser_stream.ros.messages import DIAGNOSTICS, Content, Topic
 from ser_stream.ros.node_transport import OnFlag
 
@@ -85,18 +89,24 @@ class RclpyTransport:
     def subscribe_to_audio(
         self, audio: AudioMessages, audio_type: str, topic: str = "audio"
     ) -> list[Any]:
+        kind = message_class(audio_type)
+
+        def on_bytes(data: bytes) -> None:
+            push_bytes(audio, kind, data)
+
         subscription = self._node.create_subscription(
-            message_class(audio_type),
+            kind,
             topic,
-            audio.push_message,
+            on_bytes,
             # Best effort connects to both kinds of publisher. A shorter queue loses audio whenever
             # Python stalls.
             QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT),
             callback_group=self._reader.callback_group,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             event_callbacks=self._subscription_events(),
+            raw=True,
         )
-        self._reader.add(subscription, audio.push_message, lambda: audio.due_at)
+        self._reader.add(subscription, on_bytes, lambda: audio.due_at)
         if audio_type not in ANNOUNCED:  # each message holds its format
             return [subscription]
         try:
@@ -139,10 +149,10 @@ class RclpyTransport:
         expected = message_type_name(audio_type)
         name = self.full_topic_name(topic)
         found = {info.topic_type for info in self._node.get_publishers_info_by_topic(name)}
-        others = sorted(found - {expected})
+        others = found - {expected}
         if not others:
             return ""
-        return f"{name} is published as {', '.join(others)}; audio_type is for {expected}"
+        return f"{name} is published as {types_text(others)}; audio_type is for {expected}"
 
     def _create(self, topic: Topic) -> Any:
         durability = (
@@ -174,6 +184,21 @@ class RclpyTransport:
 
     def _subscription_events(self) -> SubscriptionEventCallbacks:
         return SubscriptionEventCallbacks(use_default_callbacks=self._warns())
+
+
+def push_bytes(audio: AudioMessages, kind: type, data: bytes) -> None:
+    """Pass on a message, unless it is too large.
+
+    rclpy's conversion takes about as much memory again as the bytes, and ends the process where
+    there are less than four.
+    """
+    try:
+        check_size(len(data))
+        message = deserialize_message(data.ljust(4, b"\0"), kind)
+    except (InputError, RuntimeError) as error:  # of rclpy: bytes that are no message of the type
+        audio.refuse(InputError(" ".join(str(error).split())))
+    else:
+        audio.push_message(message)
 
 
 class LogForwarder(logging.Handler):

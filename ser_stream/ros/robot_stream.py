@@ -13,7 +13,8 @@ from ser_stream.emotion import EmotionEstimate
 from ser_stream.errors import InputError
 from ser_stream.ros.audio_topic import AudioMessages
 from ser_stream.ros.graph import GraphPublisher, NodeState, Transport
-from ser_stream.ros.messages import Content, Topic, full_name, published_topics
+from ser_stream.ros.messages import Content, Topic, published_topics
+from ser_stream.ros.names import full_name
 from ser_stream.ros.node_parameters import FleetSettings
 from ser_stream.ros.node_transport import NodeTransport
 from ser_stream.ros.source_log import FormatLog
@@ -149,7 +150,12 @@ class RobotStream:
             self._push(None)
         self._interrupted = interrupted
         self._graph.update(
-            NodeState(self._pooled.status, model=self._model, problem=self._problem())
+            NodeState(
+                self._pooled.status,
+                model=self._model,
+                problem=self._problem(),
+                left_out=self._audio.left_out,
+            )
         )
 
     def end(self) -> None:

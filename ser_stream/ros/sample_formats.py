@@ -72,7 +72,8 @@ def decode_samples(data: bytes, name: str) -> NDArray[np.float32]:
 def scaled(values: NDArray, stored: SampleFormat) -> NDArray[np.float32]:
     """Return stored values as float32 with full scale +-1."""
     if not stored.bits:
-        return values.astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # no sound; `bad_samples` counts it
+            return values.astype(np.float32)
     container_bits = 8 * values.dtype.itemsize
     if stored.bits < container_bits and not stored.packed:
         # The bits above the value are undefined. Shifted out, they leave the value at the top.

@@ -156,6 +156,7 @@ class SingleStream:
             problem=problem,
             asr_problem=self._asr_problem,
             ended=self._ended,
+            left_out=self._source.left_out if isinstance(self._source, AudioTopic) else 0,
         )
         self._graph.update(state)
 

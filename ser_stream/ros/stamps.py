@@ -1,13 +1,22 @@
-"""Time stamps of ROS 2 messages: they move forward even where the clock does not."""
+"""Time stamps of ROS 2 messages: they move forward even where the clock does not.
+
+The seconds of a stamp have 32 bits with a sign. After 2038-01-19 03:14:07 UTC they go on from
+-2147483648, as in rclcpp, so that differences of stamps stay right if they are taken in 32 bits.
+"""
 
 from __future__ import annotations
 
 import logging
 
+from ser_stream.units import Seconds
+
 logger = logging.getLogger("ser_stream.ros")
 
 Stamp = tuple[int, int]
 """(sec, nanosec) of builtin_interfaces/msg/Time."""
+
+SEC_RANGE = 2**32
+"""Number of values that `sec` can have: it wraps around."""
 
 
 def to_stamp(time_ns: int) -> Stamp:
@@ -15,12 +24,25 @@ def to_stamp(time_ns: int) -> Stamp:
 
     >>> to_stamp(1_500_000_001)
     (1, 500000001)
+    >>> to_stamp(2**31 * 10**9)
+    (-2147483648, 0)
     """
-    return divmod(time_ns, 1_000_000_000)
+    sec, nanosec = divmod(time_ns, 1_000_000_000)
+    return (sec + SEC_RANGE // 2) % SEC_RANGE - SEC_RANGE // 2, nanosec
+
+
+def to_seconds(stamp: Stamp, now_s: Seconds) -> Seconds:
+    """Convert a stamp that was made about now to seconds since the epoch.
+
+    >>> to_seconds((-2147483648, 500_000_000), now_s=2**31)
+    2147483648.5
+    """
+    sec, nanosec = stamp
+    return sec + SEC_RANGE * round((now_s - sec) / SEC_RANGE) + nanosec * 1e-9
 
 
 def to_ns(stamp: Stamp) -> int:
-    """Convert a stamp to nanoseconds since the epoch.
+    """Convert a stamp to nanoseconds since the epoch; negative after 2038.
 
     >>> to_ns((1, 500000001))
     1500000001

@@ -14,10 +14,15 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ser_stream.errors import InputError
-from ser_stream.ros.messages import full_name
+from ser_stream.ros.messages import published_topics
+from ser_stream.ros.names import MAX_TOPIC, check_namespace, full_name
+from ser_stream.validation import shown
 
 ENTRY = re.compile(r"/?[A-Za-z_*][A-Za-z0-9_*]*(/[A-Za-z_*][A-Za-z0-9_*]*)*")
 """Names and patterns whose parts are accepted by ROS 2, where `*` is replaced."""
+
+CHARACTER = "[A-Za-z0-9_]"
+"""Regular expression of a character that ROS 2 allows in names."""
 
 ACCEPTED = "namespaces, such as robot1, and patterns of topics, such as /*/audio"
 
@@ -54,15 +59,17 @@ class StreamNames:
     def __init__(self, entries: Sequence[str], node_namespace: str = "") -> None:
         for entry in entries:
             if not ENTRY.fullmatch(entry):
-                raise InputError(f"streams: found {entry!r}; accepted are {ACCEPTED}")
+                raise InputError(f"streams: found {shown(entry)}; accepted are {ACCEPTED}")
             if "*" not in entry and entry.rpartition("/")[2] == "audio":
                 namespace = entry.rpartition("/")[0]
                 hint = f"; did you mean {namespace}?" if namespace else ""
                 raise InputError(
-                    f"streams: found {entry!r}, a topic; accepted are {ACCEPTED}{hint}"
+                    f"streams: found {shown(entry)}, a topic; accepted are {ACCEPTED}{hint}"
                 )
         self.entries = tuple(entries)
         names = [full_name(entry, node_namespace.strip("/")) for entry in entries]
+        for name in names:
+            _check_length(name)
         self.named = tuple(
             StreamTopic(n, f"{n}/audio") for n in dict.fromkeys(names) if "*" not in n
         )
@@ -97,17 +104,28 @@ def stream_entries(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(entry for entry in re.split(r"[\s,]+", value) if entry)
     if not isinstance(value, Iterable):
-        raise InputError(f"streams: found {value!r}; accepted are {ACCEPTED}")
+        raise InputError(f"streams: found {shown(value)}; accepted are {ACCEPTED}")
     entries = tuple(value)
     if not all(isinstance(entry, str) for entry in entries):
-        raise InputError(f"streams: found {list(entries)!r}; accepted are {ACCEPTED}")
+        raise InputError(f"streams: found {shown(list(entries))}; accepted are {ACCEPTED}")
     return tuple(entry for entry in entries if entry)
+
+
+def _check_length(name: str) -> None:
+    if "*" not in name:
+        check_namespace("streams", name.strip("/"), (topic.name for topic in published_topics()))
+    elif len(name) > MAX_TOPIC:
+        raise InputError(
+            f"streams: found {shown(name)} ({len(name)} characters); accepted are up to {MAX_TOPIC}"
+        )
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     """Return a pattern's regular expression, whose group `namespace` ends with the last `*`."""
     parts = pattern.split("/")
     last = max(number for number, part in enumerate(parts) if "*" in part)
-    expressions = [part.replace("*", "[^/]*" if part.strip("*") else "[^/]+") for part in parts]
+    expressions = [
+        part.replace("*", f"{CHARACTER}*" if part.strip("*") else f"{CHARACTER}+") for part in parts
+    ]
     namespace, rest = "/".join(expressions[: last + 1]), expressions[last + 1 :]
     return re.compile(f"(?P<namespace>{namespace})" + "".join(f"/{part}" for part in rest))

@@ -20,6 +20,7 @@ from ser_stream.ros.audio_messages import (
     samples_from_audio,
     samples_from_buffer,
     samples_from_bytes,
+    types_text,
 )
 
 SINE = (0.5 * np.sin(np.arange(1600) / 5)).astype(np.float32)
@@ -114,6 +115,13 @@ def test_the_package_of_a_message_type_follows_from_its_name():
     assert message_type_name("AudioBuffer") == "naoqi_bridge_msgs/msg/AudioBuffer"
     assert is_audio_type("naoqi_bridge_msgs/msg/AudioBuffer")
     assert not is_audio_type("audio_common_msgs/msg/AudioBuffer")
+
+
+def test_types_of_other_programs_are_quoted_in_one_short_line():
+    assert types_text({"b/msg/B", "a/msg/A"}) == "a/msg/A, b/msg/B"
+    text = types_text(["x\n" * 10**6, *map(str, range(9))])
+    assert text == "0, 1, 2, ..."
+    assert types_text(["x\n" * 10**6]).isprintable()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from audio_messages import (
     info,
 )
 from ser_stream.audio.timeline import Timeline
+from ser_stream.errors import InputError
 from ser_stream.ros import audio_topic
 from ser_stream.ros.audio_messages import AudioFormat
 from ser_stream.ros.audio_topic import AudioMessages, AudioTopic
@@ -67,6 +68,32 @@ def test_a_bad_message_is_left_out_and_reported_until_a_good_one_arrives():
     push(source, pcm(), 1.1)
     assert source.last_error == ""
     assert source.connected
+
+
+def test_a_message_over_a_limit_is_left_out_counted_and_logged(caplog):
+    source = topic()
+    push(source, pcm(), 1.0)
+    push(source, pcm(), 1.1, frame_id="mic" * 1000)
+    assert "header.frame_id" in source.last_error
+    source.refuse(InputError("audio: too large"))
+    assert source.last_error == "audio: too large"
+    push(source, pcm(), 1.2, frame_id="mic")
+    assert (source.last_error, source.left_out, source.frame_id) == ("", 2, "mic")
+    source.close()
+    assert [block.time_s for block in source.blocks()] == pytest.approx([1.0, 1.2])
+    assert [record.getMessage() for record in caplog.records] == [
+        "topic audio: left out 2 messages: audio: too large"
+    ]
+
+
+def test_stamps_that_have_wrapped_around_after_2038_are_those_of_now():
+    source = AudioTopic(AudioFormat(), now_s=lambda: 2**31 + 100.0)
+    message = audio_data_stamped(pcm(), 1.0)
+    message.header.stamp.sec = -(2**31) + 99
+    source.push_message(message)
+    push(source, pcm(), 2**31 - 1)  # before the turn
+    source.close()
+    assert [block.time_s for block in source.blocks()] == [2**31 + 99, 2**31 - 1]
 
 
 def test_audio_info_changes_the_format():

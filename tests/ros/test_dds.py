@@ -522,6 +522,22 @@ def test_publishers_in_one_process_are_independent(participant, environment):
         subscriber.wait_for(lambda received: received[emotion], "an emotion")
 
 
+def test_stamps_go_on_after_2038(participant, environment):
+    """All kinds of messages, diagnostics too, as if the clock had passed 2038 while it runs."""
+    emotion, diagnostics = "rt/robot3/emotion", "rt/diagnostics"
+    subscriber = Subscriber(participant, {emotion: EXPRESSION, diagnostics: DIAGNOSTICS})
+    with publisher(environment) as tell:
+        wait_until(lambda: subscriber.has_publisher(emotion), "the publisher is found")
+        wait_until(lambda: subscriber.has_publisher(diagnostics), "the publisher is found")
+        tell("publisher._transport.now_ns = lambda: 2**31 * 10**9 + 250_000_000")
+        tell("publisher.on_estimate(estimate('sad'))")  # 5 ms after it was captured
+        tell("publisher.on_status(StreamStatus())")
+        subscriber.wait_for(lambda found: found[emotion] and found[diagnostics], "both")
+    stamp = subscriber.received[emotion][0].header.stamp
+    assert (stamp.sec, stamp.nanosec) == (-(2**31), 245_000_000)
+    assert subscriber.received[diagnostics][0].header.stamp.sec == -(2**31)
+
+
 def test_gids_have_24_bytes_for_humble(participant, environment, domain):
     # A participant of its own: one participant knows a topic by one type only.
     own = DomainParticipant(domain)
@@ -542,6 +558,9 @@ def test_the_users_cyclonedds_uri_is_used(participant, environment):
         subscriber.wait_for(lambda received: received["rt/robot3/is_speaking"], "the publisher")
 
 
+PEER = '<Discovery><Peers><Peer Address="no host"/></Peers></Discovery>'
+
+
 @pytest.mark.parametrize(
     ("options", "variables", "message"),
     [
@@ -551,6 +570,9 @@ def test_the_users_cyclonedds_uri_is_used(participant, environment):
         ([], {"ROS_DOMAIN_ID": "300"}, "ROS_DOMAIN_ID: found 300"),
         (["--namespace", "robot-1"], {}, "namespace: found 'robot-1'; accepted are letters"),
         (["--namespace", "1st"], {}, "no digit first"),
+        (["--namespace", "a" * 300], {}, "(300 characters); accepted are up to"),
+        ([], {"ROS_STATIC_PEERS": "127.0.0.1;robot.invalid"}, "found 'robot.invalid' ("),
+        ([], {"CYCLONEDDS_URI": PEER}, "CYCLONEDDS_URI: Peer: found 'no host' ("),
         ([], {"ROS_AUTOMATIC_DISCOVERY_RANGE": "OFF"}, "with OFF nobody could receive anything"),
         ([], {"ROS_AUTOMATIC_DISCOVERY_RANGE": "far"}, "found 'far'; accepted are SUBNET"),
         ([], {"CYCLONEDDS_URI": "<nonsense>"}, "cannot start"),

@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from ser_stream.errors import InputError
-from ser_stream.ros.dds_network import check_name, domain_id, network_configuration
+from ser_stream.ros.dds_network import domain_id, network_configuration
 
 
 def test_the_network_follows_from_the_variables_of_ros():
@@ -19,8 +18,8 @@ def test_the_network_follows_from_the_variables_of_ros():
     assert network_configuration({reach: "LOCALHOST"}) == local
     assert network_configuration({reach: "SUBNET", "ROS_LOCALHOST_ONLY": "1"}) == local
     assert network_configuration({reach: "SUBNET", "ROS_LOCALHOST_ONLY": "0"}) == subnet
-    peers = network_configuration({reach: "LOCALHOST", "ROS_STATIC_PEERS": "10.0.0.7;robot"})
-    assert re.findall('Peer Address="(.*?)"', peers) == ["127.0.0.1", "10.0.0.7", "robot"]
+    peers = network_configuration({reach: "LOCALHOST", "ROS_STATIC_PEERS": "10.0.0.7;localhost"})
+    assert re.findall('Peer Address="(.*?)"', peers) == ["127.0.0.1", "10.0.0.7", "localhost"]
     assert "NetworkInterface" not in peers  # loopback does not reach these
     assert network_configuration({reach: "SYSTEM_DEFAULT"}) is None
     uri = {"CYCLONEDDS_URI": "file:///x.xml"}
@@ -35,9 +34,3 @@ def test_the_network_follows_from_the_variables_of_ros():
 )
 def test_the_domain_is_the_argument_or_the_variable_or_0(domain, environment, expected):
     assert domain_id(domain, environment) == expected
-
-
-def test_names_are_those_that_ros_allows():
-    assert check_name("namespace", "lab/robot1") == "lab/robot1"
-    with pytest.raises(InputError, match="node name: found 'lab/robot1'"):
-        check_name("node name", "lab/robot1", nested=False)

@@ -50,6 +50,18 @@ def test_a_source_that_is_being_opened_is_no_error_for_a_while():
     assert opening[-2:] == [(ERROR, "no sound arrives"), (OK, "listening")]
 
 
+def test_messages_that_are_left_out_are_a_warning_once():
+    health = Health()
+    reports = [health.report(StreamStatus(float(n)), left_out=n // 2) for n in range(5)]
+    assert [report[:2] for report in reports[1:]] == [
+        (OK, "listening"),
+        (WARN, "1 messages of audio left out"),
+        (OK, "listening"),
+        (WARN, "1 messages of audio left out"),
+    ]
+    assert reports[-1][2]["messages left out"] == "2"
+
+
 def test_the_error_of_a_source_is_quoted():
     assert levels(StreamStatus(1.0, source="microphone: unplugged")) == [
         (ERROR, "microphone: unplugged")

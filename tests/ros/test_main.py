@@ -138,3 +138,50 @@ def test_the_node_ends_with_code_0_whenever_a_signal_arrives(tmp_path, delay_s):
         process.terminate()
         assert process.wait(timeout=60) == 0
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+PEER = '<CycloneDDS><Domain><Discovery><Peers><Peer Address="no host"/></Peers></Discovery>'
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize(
+    ("variables", "arguments", "message"),
+    [
+        (
+            {"ROS_STATIC_PEERS": "127.0.0.1;no host"},
+            [],
+            r"ser_node: ROS_STATIC_PEERS: found 'no host' \(.*\); accepted are IPv4 addresses .*",
+        ),
+        ({"CYCLONEDDS_URI": PEER}, [], "ser_node: CYCLONEDDS_URI: Peer: found 'no host' .*"),
+        (
+            {},
+            ["-r", f"__ns:=/{'n' * 228}"],
+            r"ser_node: ROS does not start: \w+: Invalid service name: found '/n+\.\.\. \(\d{3} "
+            r"characters\); accepted are up to 247, with the namespace",
+        ),
+        (
+            {},
+            ["-r", f"__node:={'n' * 256}"],
+            "ser_node: ROS does not start: .* invalid node name.*",
+        ),
+    ],
+)
+def test_peers_and_names_that_ros_cannot_use_are_one_line_and_exit_code_2(
+    variables, arguments, message
+):
+    require_node()
+    import rclpy
+
+    if variables and rclpy.get_rmw_implementation_identifier() != "rmw_cyclonedds_cpp":
+        pytest.skip("only Cyclone DDS ends the process where it does not know a peer")
+    done = subprocess.run(
+        [sys.executable, PROGRAM, "--ros-args", *arguments],
+        env=os.environ | ENVIRONMENT | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("ser_node: ")]
+    assert re.fullmatch(message, line)
+    assert "Traceback" not in done.stderr

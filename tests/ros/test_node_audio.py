@@ -7,8 +7,10 @@ Tests of the audio_common_msgs that is not installed are skipped.
 from __future__ import annotations
 
 import json
+import re
 import time
 from array import array
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from ser_stream.ros.audio_messages import AUDIO_TYPES, message_class
 pytestmark = pytest.mark.ros
 
 RATE_HZ = 16_000
+TOO_LARGE_MB = 100
 
 
 @pytest.fixture
@@ -249,6 +252,37 @@ def test_mp3_bytes_are_reported_once_and_the_node_continues(
         observer.wait(lambda: last_report_has(reports, "", level=0))
         assert process.poll() is None
     assert (tmp_path / "log").read_text().count("MP3") == 1
+
+
+def test_a_message_that_is_too_large_is_left_out_and_takes_little_memory(
+    observer, received, tmp_path, tiny_model, sentence
+):
+    needs_bytes()
+    utterances, _, reports = received
+    publisher = AudioPublisher(observer, sentence, best_effort=False)
+    reliable = {"qos_overrides./audio.subscription.reliability": "reliable"}
+    # glibc keeps the memory in which DDS has received the parts of large messages otherwise.
+    given_back = {"MALLOC_MMAP_THRESHOLD_": "131072"}
+    with listening(tmp_path, tiny_model, environment=given_back, **reliable) as process:
+        publisher.wait_for_subscriber()
+        publisher.send(sentence[:RATE_HZ].astype("<i2").tobytes())
+        observer.wait(lambda: "sound arrives" in (tmp_path / "log").read_text())
+        before_mb = memory_mb(process, "VmRSS")
+        publisher.send(bytes(TOO_LARGE_MB * 2**20))
+        observer.wait(lambda: last_report_has(reports, "audio: found a message of ", level=2))
+        # What DDS receives, and its copy for rclpy; the rest is what listening allocates.
+        assert memory_mb(process, "VmHWM") - before_mb < 2.6 * TOO_LARGE_MB
+        publisher.play()
+        observer.wait(lambda: utterances)
+        observer.wait(lambda: last_report_has(reports, "", level=0))
+    log = (tmp_path / "log").read_text()
+    assert log.count(f"audio: found a message of {TOO_LARGE_MB}.0 MiB; accepted are up to") == 1
+
+
+def memory_mb(process, name):
+    """Memory of a process: VmRSS, what it holds, or VmHWM, the most that it has held."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(rf"{name}:\s+(\d+)", status)[1]) / 1024
 
 
 def test_stereo_declared_as_mono_is_reported(observer, received, tmp_path, tiny_model, sentence):

@@ -25,7 +25,8 @@ from paths import ROOT
 from ros_graph import ENVIRONMENT, TIMEOUT_S, AudioPublisher, audio_kinds, node
 from ser_stream.errors import InputError
 from ser_stream.ros import messages
-from ser_stream.ros.messages import full_name, voice_topics
+from ser_stream.ros.messages import voice_topics
+from ser_stream.ros.names import full_name
 from ser_stream.ros.security import check_dds, explain_error
 from sros2_policy import POLICY, Policy
 

@@ -7,11 +7,24 @@ import itertools
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ser_stream.ros.stamps import MonotonicStamps
+from ser_stream.ros.stamps import MonotonicStamps, to_seconds, to_stamp
 
 
 def test_a_stamp_is_the_time_in_seconds_and_nanoseconds():
     assert MonotonicStamps().next(9_500_000_250) == (9, 500_000_250)
+
+
+def test_stamps_go_on_after_2038_as_in_rclcpp():
+    """Sec has 32 bits with a sign."""
+    last = 2**31 * 10**9 - 1
+    stamps = MonotonicStamps()
+    assert stamps.next(last) == (2**31 - 1, 999_999_999)
+    assert stamps.next(last) == (-(2**31), 0)
+    assert stamps.next(last + 10**9) == (-(2**31), 999_999_999)
+    late = to_stamp(4_000_000_000 * 10**9)
+    assert late == (4_000_000_000 - 2**32, 0)
+    assert to_seconds(late, now_s=4_000_000_010.0) == 4_000_000_000.0
+    assert to_seconds((1_700_000_000, 0), now_s=12.5) == 1_700_000_000.0  # simulated time
 
 
 def test_kinds_of_messages_have_independent_stamps():
