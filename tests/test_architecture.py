@@ -45,6 +45,7 @@ LAYERS = (
         "units",
         "files",
         "distributed",
+        "memory",
         "progress",
         "validation",
         "__init__",
