@@ -37,7 +37,9 @@ from benchmarks.soak_faults import KINDS, NetworkSwitch, SimulatedMicrophone
 def listen(hours: float, speed: float, seed: int, lines: Path) -> None:
     """Hear the day, and append a line of JSON for each minute of sound."""
     from ser_stream import Recognizer
+    from ser_stream.memory import give_back_large_allocations
 
+    give_back_large_allocations()  # as the program and the node do
     network = NetworkSwitch()
     recognizer = Recognizer()
     source = SimulatedMicrophone(recognizer, network, hours, speed, seed)

@@ -47,6 +47,7 @@ LAYERS = (
         "files",
         "strict_yaml",
         "distributed",
+        "memory",
         "progress",
         "standard_streams",
         "termination",
