@@ -14,6 +14,7 @@ from ser_stream.commands.shared import print_error, print_message
 from ser_stream.commands.tally import Tally
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
+from ser_stream.memory import give_back_large_allocations
 from ser_stream.standard_streams import reserved_stdout
 from ser_stream.termination import Terminated, Termination
 
@@ -46,6 +47,7 @@ def _listen(arguments: argparse.Namespace) -> int:
     sources, failed = _sources(arguments)
     if not sources:
         return 2
+    give_back_large_allocations()
     tally = Tally(failed)
     termination: Termination = arguments.termination
     with contextlib.ExitStack() as stack:

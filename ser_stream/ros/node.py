@@ -26,6 +26,7 @@ from rclpy.parameter import Parameter as RosParameter
 from rclpy.signals import SignalHandlerOptions
 
 from ser_stream.errors import InputError
+from ser_stream.memory import give_back_large_allocations
 from ser_stream.ros.bond import Bond, status_type
 from ser_stream.ros.dds_interfaces import interface_addresses
 from ser_stream.ros.declaration import change_error, declare_parameters
@@ -244,6 +245,7 @@ def main() -> int:
             interrupted.set()  # what is raised is lost where a destructor runs: rclpy has some
             raise KeyboardInterrupt
 
+    give_back_large_allocations()
     try:
         _check_peers()
         # rclpy's own handlers would shut the graph down before the last `is_speaking: false`.
