@@ -70,10 +70,10 @@ def measure(arguments: argparse.Namespace) -> Result:
 
 
 def _interrupt(trace: Trace) -> None:
-    """Send Ctrl-C to the program: strace passes no signal on."""
+    """End the program: strace passes no signal on, and a background job ignores SIGINT."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         children = Path(f"/proc/{trace.process.pid}/task/{trace.process.pid}/children")
-        os.kill(int(children.read_text()), signal.SIGINT)
+        os.kill(int(children.read_text()), signal.SIGTERM)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
