@@ -17,6 +17,7 @@ import pytest
 from command import start
 from paths import DEMO, ROOT
 from pulse import PulseServer
+from ser_stream.audio.microphone import Microphone
 from ser_stream.cli import main
 from ser_stream.text import valid_text
 from terminal import in_a_terminal
@@ -372,3 +373,7 @@ def test_standard_output_that_was_reserved_is_not_taken_for_lost_at_the_end(tmp_
     )
     with (tmp_path / "out").open("wb") as out:
         assert run("-c", program, stdout=out)[0] == 0
+
+
+def test_a_microphone_of_any_name_has_a_name_that_can_be_published():
+    assert Microphone("caf\udce9").name == r"microphone caf\xe9"
