@@ -109,8 +109,8 @@ class GraphPublisher:
         language: language that is spoken, for `speech`; "": what speech recognition says.
         voice_id: publish under `/humans/voices/<voice_id>/` too; "" = do not.
         on_inference_timeout: called with an error message when inference is regarded as hung, after
-            the end of the stream and an error in diagnostics were published. None: the program does
-            that itself.
+            the end of the stream and an error in diagnostics were published. None: the program
+            looks at the status itself, and nothing of it is logged here.
         clock: monotonic time in seconds.
 
     Raises:
@@ -212,7 +212,8 @@ class GraphPublisher:
             if state.active and state.status is not None:
                 self._publish_flag(IS_SPEAKING, self._streaming and state.status.speaking)
                 problem = state.problem or state.status.source
-                self._problems.update(problem, now_s, self._source_name)
+                if self._on_inference_timeout is not None:
+                    self._problems.update(problem, now_s, self._source_name)
                 hangs = self._watchdog.update(state.status.scoring_s)
             if hangs:
                 self.on_end()
