@@ -110,7 +110,7 @@ def cached_snapshot(repository: str, revision: str | None, files: Sequence[str])
                 repository, revision=revision, allow_patterns=list(files), local_files_only=True
             )
         )
-    except OSError:
+    except (OSError, ValueError):  # ValueError: the Hub has no such names
         return None
 
 

@@ -71,6 +71,13 @@ def test_a_download_needs_the_revision(cache):
 
 
 @pytest.mark.huggingface
+@pytest.mark.parametrize("name", ["runs/my--model", "someone/model.", f"a/b--c@{COMMIT}"])
+def test_a_name_that_the_hub_does_not_allow_is_an_error_too(cache, name):
+    with pytest.raises(InputError, match="no such folder, and not"):
+        load_model(name)
+
+
+@pytest.mark.huggingface
 def test_a_cached_revision_is_loaded_by_its_name(cache):
     make_checkpoint(cache / "models--someone--emotions" / "snapshots" / COMMIT)
     assert load_model(f"{NAME}@{COMMIT}")[1].name == "emotions"
