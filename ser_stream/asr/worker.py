@@ -54,7 +54,7 @@ MAX_BACKOFF_S: Seconds = 30.0
 ON_TIME_TURNS = 3
 """Whole turns to recognise in a row before recognition keeps up again, after one was dropped."""
 MAX_FAILED_STARTS = 2
-"""Processes that may die in a row before a recording is not read any more."""
+"""Processes that may die in a row while they start before a recording is not read."""
 MAX_RESULTS = 256
 """Results that are kept until `poll`; beyond that the oldest are dropped."""
 
@@ -111,6 +111,7 @@ class AsrWorker:
         self._restarts = 0
         self._skipped = 0
         self._failures = 0  # since the last answer
+        self._failed_starts = 0  # since a process was ready
         self._pace = Pace()
         self._turns_to_catch_up = 0  # whole turns to recognise, since one was dropped
         self._behind = False  # whether falling behind was logged, and its end was not
@@ -149,10 +150,12 @@ class AsrWorker:
                 self._skipped += 1
                 if waiting.final and not final:  # a final request must get its result
                     return
-                if waiting.final:
+                is_down = self._state in (RESTARTING, UNUSABLE)
+                if waiting.final and not is_down:
                     self._turns_to_catch_up = ON_TIME_TURNS
                     self._note_whether_it_keeps_up()
-                self._give_up(waiting, "recognition is late: a newer turn has ended")
+                late = "recognition is late: a newer turn has ended"
+                self._give_up(waiting, self._reason if is_down else late)
             self._slot = dataclasses.replace(request, samples=np.array(samples, np.float32))
             self._changed.notify_all()
 
@@ -176,7 +179,7 @@ class AsrWorker:
         """
         with self._changed:
             while self._state in (STARTING, RESTARTING) and not stopping.is_set():
-                if self._failures >= MAX_FAILED_STARTS:
+                if self._failed_starts >= MAX_FAILED_STARTS:
                     break
                 self._changed.wait(0.1)
             if self._state in (RESTARTING, UNUSABLE):
@@ -228,6 +231,7 @@ class AsrWorker:
     def _note_failure(self, state: str, reason: str) -> Seconds:
         """Report that the process has failed; return the pause before the next one starts."""
         repeated = self._failures > 0 and reason == self._reason
+        self._failed_starts = 0 if self._state == READY else self._failed_starts + 1
         self._state, self._reason = state, reason
         lost, self._in_progress = self._in_progress, None
         self._give_up(lost, reason)

@@ -30,7 +30,7 @@ Event = EmotionEstimate | Speech
 
 POLL_EVERY: Seconds = 0.1
 """Interval at which a thread that waits for words checks whether they can still arrive."""
-MAX_RESTARTS = 2
+MAX_FAILURES = 2
 """After this many failures of recognition in a row, a recording continues without words; that is
 an error at its end."""
 
@@ -125,7 +125,7 @@ class RecordedWordFusion(_SynchronousFusion):
         self._stream = stream
         self._stopping = stopping
         self._turn_scores: list[Scores] = []  # windows of the current turn
-        self._may_wait = True  # False once recognition has failed
+        self._failures = 0  # in a row
         self._turns = self._turns_without_words = 0
         self._error = ""  # why the last of these have none
 
@@ -175,21 +175,26 @@ class RecordedWordFusion(_SynchronousFusion):
 
     def _wait_for_words(self, part: Window | TurnEnd) -> AsrResult:
         """Wait for the words of a turn; the result has none where recognition fails."""
-        restarts = self._worker.status.restarts
         key = turn_key(self._stream, part)
+
+        def no_words(error: str) -> AsrResult:
+            return AsrResult(key, (), 0, True, part.n_samples, error)
+
+        if self._failures >= MAX_FAILURES:
+            return no_words(self._error)
+        restarts = self._worker.status.restarts
         self._worker.submit(part.turn_sound, part.turn_start_s, key, final=True)
         while True:
-            for result in self._worker.poll(POLL_EVERY if self._may_wait else 0.0):
-                self._may_wait = self._may_wait and not result.error
-                if result.turn_id == key:
+            for result in self._worker.poll(POLL_EVERY):
+                if result.turn_id == key:  # others are of an earlier recording
+                    self._failures = self._failures + 1 if result.error else 0
                     return result
             status = self._worker.status
-            self._may_wait = self._may_wait and status.restarts - restarts < MAX_RESTARTS
             if status.state == CLOSED or self._stopping.is_set():
-                return AsrResult(key, (), 0, True, part.n_samples)
-            if not self._may_wait:
-                error = status.error or self._error or "it has failed repeatedly"
-                return AsrResult(key, (), 0, True, part.n_samples, error)
+                return no_words("")
+            if status.restarts - restarts >= MAX_FAILURES:
+                self._failures = MAX_FAILURES
+                return no_words(status.error or self._error or "it has failed repeatedly")
 
 
 def turn_key(stream: int, part: Window | TurnEnd) -> Hashable:

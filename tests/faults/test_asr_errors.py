@@ -231,6 +231,40 @@ def test_a_recogniser_that_is_killed_between_two_turns_takes_no_words_of_a_recor
     assert tally.exit_code == 0
 
 
+def test_a_recogniser_that_fails_at_one_turn_gives_the_words_of_the_others(
+    tiny_model, two_turns_path, tmp_path, monkeypatch
+):
+    hurried = functools.partial(AsrWorker, backoff_s=0.01)
+    monkeypatch.setattr("ser_stream.stream.pipeline.AsrWorker", hurried)
+    (tmp_path / "raise").touch()
+    found = []
+    asr = AsrSettings("fake_recognizers:FailsOnce", model=str(tmp_path))
+    missing = pytest.raises(
+        InputError, match=r"for the test; the words of 1 of 2 turns are missing"
+    )
+    with Recognizer(tiny_model, asr=asr) as recognizer, missing:
+        for estimate in recognizer.stream(two_turns_path):
+            found.append(estimate)
+    turns = [estimate for estimate in found if estimate.trigger == "utterance"]
+    assert [(bool(turn.words), bool(turn.asr_error)) for turn in turns] == [
+        (False, True),
+        (True, False),
+    ]
+
+
+def test_a_recogniser_that_died_at_a_recording_is_waited_for_before_the_next(
+    tiny_model, two_turns_path
+):
+    asr = AsrSettings("fake_recognizers:DiesAtSound")
+    with Recognizer(tiny_model, asr=asr) as recognizer:
+        for _ in range(2):
+            found = []
+            with pytest.raises(InputError, match="the words of 2 of 2 turns are missing"):
+                for estimate in recognizer.stream(two_turns_path):
+                    found.append(estimate)
+            assert found
+
+
 def kill_recogniser(recognizer):
     """Returns when the recogniser's status says so."""
     (pid,) = asr_processes(os.getpid())
