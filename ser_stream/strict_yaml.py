@@ -94,7 +94,10 @@ class _Loader(yaml.SafeLoader):
             if (key.tag, key.value) in found:
                 raise _refused(key, f"found {shown(key.value)} twice in one mapping")
             found.add((key.tag, key.value))
-        return super().construct_mapping(node, deep)
+        mapping = super().construct_mapping(node, deep)
+        if len(mapping) < len(node.value):  # as yes and true, or by the merge key <<
+            raise _refused(node, "found a key twice in one mapping, written in two ways")
+        return mapping
 
     def construct_integer(self, node: Any) -> int:
         """Return a decimal whole number of at most 19 digits."""

@@ -169,9 +169,10 @@ class Termination:
             for number in received:
                 if number != _LOOK:
                     self._note(number)
-            if reader_gone:
-                self._output.lose(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
             with self._state:
+                # Behind `calling`, the descriptor that was looked at may be closed.
+                if reader_gone and self._stop is not None:
+                    self._output.lose(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
                 self._act()
 
     def _wait(self) -> tuple[bytes, bool]:

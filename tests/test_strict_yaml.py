@@ -16,6 +16,8 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         ("[" * 50_000, "not YAML, line 1: nested deeper than 16 lists and mappings"),
         ("- " * 5000, "not YAML, line 1: nested deeper than 16"),
         ("a: 1\nb: 2\na: 3", "not YAML, line 3: found 'a' twice in one mapping"),
+        ("yes: 1\ntrue: 2", "not YAML, line 1: found a key twice in one mapping"),
+        ("b:\n  a: 2\n  <<: {a: 1}", "not YAML, line 2: found a key twice in one mapping"),
         ("? [a]\n: b", "not YAML, line 1: found a list or a mapping as a key"),
         ("a: !!python/object/apply:os.system [id]", "not YAML, line 1: found a tag"),
         ("a: !!set {b}", "not YAML, line 1: found a tag"),

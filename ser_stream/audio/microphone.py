@@ -23,6 +23,7 @@ from ser_stream.audio.portaudio import (
     start_call,
 )
 from ser_stream.errors import InputError
+from ser_stream.text import valid_text
 from ser_stream.units import Seconds
 
 log = logging.getLogger("ser_stream.audio")
@@ -90,7 +91,7 @@ class Microphone:
         reopen_every_s: Seconds = 1.0,
         wait: bool = False,
     ) -> None:
-        self.name = "default microphone" if device is None else f"microphone {device}"
+        self.name = "default microphone" if device is None else valid_text(f"microphone {device}")
         self.connected = False
         """Whether blocks are arriving."""
         self.reconnects = 0

@@ -47,9 +47,16 @@ class PortAudioCall(Generic[T]):
         self._found: tuple[T | None, BaseException | None] = (None, None)
 
     def run(self) -> None:
-        """Run the call, in PortAudio's thread; what PortAudio prints is discarded."""
+        """Run the call, in PortAudio's thread; what PortAudio prints is discarded.
+
+        A call that was abandoned while it waited for others is left out.
+        """
+        if self._abandoned:
+            return
         found: tuple[T | None, BaseException | None]
         with SilentStderr() as self._stderr:
+            if self._abandoned:  # meanwhile
+                self._show_stderr()
             try:
                 result = self._call()
                 found = result, None
@@ -67,9 +74,8 @@ class PortAudioCall(Generic[T]):
         Where it has not, what is written to standard error is seen again.
         """
         done = self._done.wait(timeout_s)
-        stderr = self._stderr
-        if not done and stderr is not None:
-            stderr.show_again()
+        if not done:
+            self._show_stderr()
         return done
 
     def result(self) -> T:
@@ -85,6 +91,11 @@ class PortAudioCall(Generic[T]):
             self._abandoned = True
             if self._done.is_set() and self._found[1] is None:
                 self._discard(self._found[0])  # type: ignore[arg-type]
+        self._show_stderr()
+
+    def _show_stderr(self) -> None:
+        if (stderr := self._stderr) is not None:
+            stderr.show_again()
 
 
 class _Thread:

@@ -56,6 +56,8 @@ def _listen(arguments: argparse.Namespace) -> int:
         recognizer = stack.enter_context(_recognizer(arguments, asr))
         for dds in published:
             dds.on_model(recognizer.info.name)
+        if arguments.input:  # here: one error, however many recordings there are
+            recognizer.wait_for_words()
         try:
             with (
                 _view(arguments, recognizer) as view,

@@ -68,19 +68,19 @@ class Listening:
     def _recognise(self, source: AudioSource) -> None:
         for output in self._outputs:
             output.on_source(source.name)
-        asr_error = ""
+        asr_errors: dict[int, str] = {}  # by turn; words that come late replace one by ""
         try:
-            if not self._live:
-                self._recognizer.wait_for_words()
             with contextlib.closing(self._recognizer.stream(source, self._on_speech)) as estimates:
                 for estimate in estimates:
-                    asr_error = estimate.asr_error or asr_error
+                    if estimate.trigger == UTTERANCE:
+                        asr_errors[estimate.turn] = estimate.asr_error
                     whole_turn = estimate.trigger == UTTERANCE and estimate.decisive
                     self._tally.estimates += 1
                     self._tally.utterances += whole_turn
                     for output in self._outputs:
                         output.on_estimate(estimate)
             if not self._live:
+                asr_error = next(filter(None, asr_errors.values()), "")
                 _check_complete(source.name, asr_error, self._recognizer.status.failed_windows)
         except InputError as error:  # the other files can still be used
             print_error(error)

@@ -79,9 +79,9 @@ def hub_folder(name: str) -> Path:
         )
     try:
         return download_snapshot(repository, revision, FILES)
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except Exception as error:  # of any type: those of the HTTP client are none of Python's
         raise InputError(
             f"model {name!r}: no such folder, and not available from the Hugging Face Hub "
             f"({type(error).__name__}). If the Hub has it: {_by_hand(repository, revision)}"
@@ -110,7 +110,7 @@ def cached_snapshot(repository: str, revision: str | None, files: Sequence[str])
                 repository, revision=revision, allow_patterns=list(files), local_files_only=True
             )
         )
-    except OSError:
+    except (OSError, ValueError):  # ValueError: the Hub has no such names
         return None
 
 
@@ -118,8 +118,9 @@ def download_snapshot(repository: str, revision: str, files: Sequence[str]) -> P
     """Download files of a repository into the Hub's cache and check them; return their folder.
 
     Raises:
-        OSError, ValueError: the Hub cannot be reached, or has no such repository or revision.
         InputError: a file arrived damaged.
+        Exception: of any type: the Hub cannot be reached, or has no such repository or revision, or
+            the download breaks off.
     """
     from huggingface_hub import snapshot_download
 

@@ -84,10 +84,7 @@ class DdsPublisher(Output):
         self.network = network_text(domain, os.environ, interface_addresses())
         # The program, which sees the same status, ends itself where inference hangs.
         self._graph = GraphPublisher(
-            self._transport,
-            self._transport.node_name,
-            language,
-            on_inference_timeout=lambda message: None,
+            self._transport, self._transport.node_name, language, on_inference_timeout=None
         )
         self._model = ""
         self._graph.on_end()

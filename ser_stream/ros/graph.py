@@ -109,7 +109,8 @@ class GraphPublisher:
         language: language that is spoken, for `speech`; "": what speech recognition says.
         voice_id: publish under `/humans/voices/<voice_id>/` too; "" = do not.
         on_inference_timeout: called with an error message when inference is regarded as hung, after
-            the end of the stream and an error in diagnostics were published.
+            the end of the stream and an error in diagnostics were published. None: the program
+            looks at the status itself, and nothing of it is logged here.
         clock: monotonic time in seconds.
 
     Raises:
@@ -122,7 +123,7 @@ class GraphPublisher:
         node_name: str,
         language: str = "",
         voice_id: str = "",
-        on_inference_timeout: Callable[[str], None] = logger.error,
+        on_inference_timeout: Callable[[str], None] | None = logger.error,
         clock: Callable[[], Seconds] = time.monotonic,
     ) -> None:
         self._transport = transport
@@ -142,7 +143,7 @@ class GraphPublisher:
         self._health = Health()
         self._next_diagnostics_s = clock()
         self._problems = ProblemLog()
-        self._watchdog = InferenceWatchdog(clock)
+        self._watchdog = InferenceWatchdog(clock, logs=on_inference_timeout is not None)
         self._on_inference_timeout = on_inference_timeout
 
     def on_source(
@@ -211,7 +212,8 @@ class GraphPublisher:
             if state.active and state.status is not None:
                 self._publish_flag(IS_SPEAKING, self._streaming and state.status.speaking)
                 problem = state.problem or state.status.source
-                self._problems.update(problem, now_s, self._source_name)
+                if self._on_inference_timeout is not None:
+                    self._problems.update(problem, now_s, self._source_name)
                 hangs = self._watchdog.update(state.status.scoring_s)
             if hangs:
                 self.on_end()
@@ -221,7 +223,7 @@ class GraphPublisher:
                 self._next_diagnostics_s += DIAGNOSTICS_PERIOD_S
                 if self._next_diagnostics_s <= now_s:  # the process was stopped for a while
                     self._next_diagnostics_s = now_s + DIAGNOSTICS_PERIOD_S
-            if hangs:
+            if hangs and self._on_inference_timeout is not None:
                 self._on_inference_timeout(self._watchdog.message)
 
     def on_end(self) -> None:

@@ -58,13 +58,15 @@ class InferenceWatchdog:
 
     Args:
         clock: monotonic time in seconds.
+        logs: whether the log says that a window takes long; another watchdog may do so.
 
     Attributes:
         message: the error message while inference hangs; else "".
     """
 
-    def __init__(self, clock: Callable[[], Seconds] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], Seconds] = time.monotonic, logs: bool = True) -> None:
         self._clock = clock
+        self._logs = logs
         self._looked_at_s = clock()
         self._previous_s: Seconds = 0.0
         self._stopped_s: Seconds = 0.0  # while inference on the current window ran
@@ -85,7 +87,7 @@ class InferenceWatchdog:
             self._stopped_s += period_s - LONGEST_PERIOD_S
         self._previous_s = inference_s
         running_s = inference_s - self._stopped_s
-        if late(running_s) and not self._told:
+        if self._logs and late(running_s) and not self._told:
             self._told = True
             logger.warning(
                 "inference: %s; after %g s this process ends", late(running_s), INFERENCE_TIMEOUT_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -56,6 +57,38 @@ def test_a_call_behind_one_that_hangs_waits_for_it(hanging):
         run_call(lambda: "the next", on_slow=lambda line: None)
     go_on.set()
     assert first.wait(PATIENCE_S) and first.result() == "a stream"
+
+
+def test_a_call_that_was_given_up_while_it_waited_is_left_out(hanging, monkeypatch):
+    call, go_on = hanging
+    start_call(call)
+    ran = []
+    with pytest.raises(InputError):
+        run_call(lambda: ran.append("given up"), on_slow=lambda line: None)
+    monkeypatch.setattr(portaudio, "SLOW_S", PATIENCE_S)
+    go_on.set()
+    run_call(lambda: ran.append("the next"))
+    assert ran == ["the next"]
+
+
+def test_a_call_that_hangs_when_its_wait_is_interrupted_does_not_keep_standard_error(
+    hanging, capfd, monkeypatch
+):
+    begun = threading.Event()
+
+    def call():
+        begun.set()
+        return hanging[0]()
+
+    def interrupted(*_):
+        assert begun.wait(PATIENCE_S)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(portaudio.PortAudioCall, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_call(call)
+    os.write(2, b"seen\n")
+    assert capfd.readouterr().err == "seen\n"
 
 
 def test_the_end_of_the_stream_ends_the_wait(hanging, monkeypatch):

@@ -19,8 +19,12 @@ from command import estimates
 from ros_graph import asr_processes
 from ser_stream.asr.base import AsrSettings
 from ser_stream.asr.worker import AsrWorker
+from ser_stream.audio.recording import Recording
 from ser_stream.cli import main
+from ser_stream.commands.listening import Listening
+from ser_stream.commands.tally import Tally
 from ser_stream.errors import InputError
+from ser_stream.outputs.base import Output
 from ser_stream.stream import live_words
 from ser_stream.stream.recognizer import Recognizer
 from sources import Hurried
@@ -71,7 +75,7 @@ def test_a_file_is_an_error_of_one_line_and_exit_code_2(
 ):
     options, reason = unusable[kind]
     arguments = {
-        "listen": [*LISTEN, speech_path],
+        "listen": [*LISTEN, speech_path, speech_path],
         "listen --realtime": [*LISTEN, speech_path, "--realtime"],
         "transcribe": ["transcribe", speech_path],
     }
@@ -82,7 +86,7 @@ def test_a_file_is_an_error_of_one_line_and_exit_code_2(
     assert (out, "Traceback" in err) == ("", False)
 
 
-@pytest.mark.parametrize("kind", ["no files", "language", "no grammar"])
+@pytest.mark.parametrize("kind", ["no files", "language", "no language", "no grammar", "no JSGF"])
 def test_live_recognition_goes_on_and_says_so_in_json_and_status(
     capfd, monkeypatch, unusable, speech_path, kind
 ):
@@ -199,11 +203,39 @@ def test_a_recogniser_that_is_killed_is_reported_on_the_estimates_until_it_is_ba
     monkeypatch.setattr("ser_stream.stream.pipeline.AsrWorker", slowly)
     with Recognizer(tiny_model, asr=AsrSettings("fake_recognizers:FakeRecognizer")) as recognizer:
         recognizer.wait_for_words()
-        (pid,) = asr_processes(os.getpid())
-        os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + PATIENCE_S
-        while not recognizer.status.asr.error:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        kill_recogniser(recognizer)
         found = list(recognizer.stream(Hurried(two_turns_path)))
     assert found and {e.asr_error for e in found} == {"the process was killed by signal 9"}
+
+
+def test_a_recogniser_that_is_killed_between_two_turns_takes_no_words_of_a_recording(
+    tiny_model, two_turns_path
+):
+    class Kills(Output):
+        def __init__(self):
+            self.turns = []
+
+        def on_estimate(self, estimate):
+            if estimate.trigger == "utterance":
+                self.turns.append(estimate)
+            if len(self.turns) == 1 and estimate is self.turns[0]:
+                kill_recogniser(recognizer)
+
+    output, tally = Kills(), Tally(failed=False)
+    with Recognizer(tiny_model, asr=AsrSettings("fake_recognizers:FakeRecognizer")) as recognizer:
+        recognizer.wait_for_words()
+        listening = Listening(recognizer, [output], tally, live=False)
+        listening.run([Recording(two_turns_path)])
+        assert recognizer.status.asr.restarts == 1
+    assert [bool(turn.words) for turn in output.turns] == [True, True]
+    assert tally.exit_code == 0
+
+
+def kill_recogniser(recognizer):
+    """Returns when the recogniser's status says so."""
+    (pid,) = asr_processes(os.getpid())
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + PATIENCE_S
+    while not recognizer.status.asr.error:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

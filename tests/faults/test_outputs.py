@@ -17,6 +17,7 @@ import pytest
 from command import start
 from paths import DEMO, ROOT
 from pulse import PulseServer
+from ser_stream.audio.microphone import Microphone
 from ser_stream.cli import main
 from ser_stream.text import valid_text
 from terminal import in_a_terminal
@@ -356,3 +357,23 @@ def test_clips_of_any_name_are_evaluated(odd_folder, two_turns_path, capsys):
     assert report["corpora"]["own"]["utterance"]["n"] == 1
     assert report["clips"].endswith(r"m\xf6del \xff")
     assert r"none\xff.wav" in err and "Traceback" not in err
+
+
+def test_standard_output_that_was_reserved_is_not_taken_for_lost_at_the_end(tmp_path):
+    program = (
+        "import sys, time\n"
+        "from ser_stream.standard_streams import StandardStreams, reserved_stdout\n"
+        "from ser_stream.termination import Termination\n"
+        "for _ in range(200):\n"
+        "    with StandardStreams() as streams, Termination(streams.output) as termination:\n"
+        "        with reserved_stdout(), termination.calling(lambda: None, lambda: None):\n"
+        "            time.sleep(0.001)\n"
+        "        time.sleep(0.002)  # the watching thread looks once more\n"
+        "    assert streams.output.loss is None\n"
+    )
+    with (tmp_path / "out").open("wb") as out:
+        assert run("-c", program, stdout=out)[0] == 0
+
+
+def test_a_microphone_of_any_name_has_a_name_that_can_be_published():
+    assert Microphone("caf\udce9").name == r"microphone caf\xe9"

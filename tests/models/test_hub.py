@@ -71,6 +71,26 @@ def test_a_download_needs_the_revision(cache):
 
 
 @pytest.mark.huggingface
+@pytest.mark.parametrize("name", ["runs/my--model", "someone/model.", f"a/b--c@{COMMIT}"])
+def test_a_name_that_the_hub_does_not_allow_is_an_error_too(cache, name):
+    with pytest.raises(InputError, match="no such folder, and not"):
+        load_model(name)
+
+
+@pytest.mark.huggingface
+def test_a_download_that_breaks_off_is_an_error_of_one_line(cache, monkeypatch):
+    class BrokenError(Exception):
+        """As the HTTP client has them, which are no OSError."""
+
+    def download(repository, local_files_only=False, **_):
+        raise FileNotFoundError if local_files_only else BrokenError
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    with pytest.raises(InputError, match=r"not available .* \(BrokenError\)"):
+        load_model(f"{NAME}@{COMMIT}")
+
+
+@pytest.mark.huggingface
 def test_a_cached_revision_is_loaded_by_its_name(cache):
     make_checkpoint(cache / "models--someone--emotions" / "snapshots" / COMMIT)
     assert load_model(f"{NAME}@{COMMIT}")[1].name == "emotions"

@@ -468,6 +468,7 @@ def test_inference_that_hangs_is_published_before_the_program_ends(
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1, err
     assert "error: inference hangs: no result for 3 s: the process ends with exit code 1" in err
+    assert err.count("this process ends") == 1
 
     def statuses():
         found = [status for m in subscriber.poll()[diagnostics] for status in m.status]
