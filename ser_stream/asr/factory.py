@@ -25,25 +25,20 @@ def check_backend(settings: AsrSettings) -> None:
     Raises:
         InputError: the backend is unknown, or its package is missing.
     """
-    _check_choices(settings)
-    if settings.backend == POCKETSPHINX and settings.grammar:
-        check_grammar(find_grammar(settings.grammar))
-
-
-def _check_choices(settings: AsrSettings) -> None:
     if ":" in settings.backend or settings.backend == NONE:
         return
     if settings.backend not in BACKENDS:
         raise InputError(
             f"asr: found {shown(settings.backend)}; accepted are {', '.join(BACKENDS)}, "
-            "or module:name "
-            "of a function that returns a recogniser"
+            "or module:name of a function that returns a recogniser"
         )
     require_extra(f"asr {settings.backend}", settings.backend)
 
 
 def check_settings(settings: AsrSettings) -> None:
-    """Check everything that needs no import and no loading.
+    """Check everything that needs no loading of models.
+
+    A grammar is loaded, once, in a process of its own: see `check_grammar`.
 
     Raises:
         InputError: see `check_backend`; or the recogniser does not take a setting.
@@ -65,14 +60,14 @@ def check_settings(settings: AsrSettings) -> None:
 
 
 def open_recognizer(settings: AsrSettings) -> SpeechRecognizer:
-    """Load a recogniser in this process, which a damaged grammar may end: see `check_settings`.
+    """Load a recogniser in this process.
 
     Raises:
-        InputError: its package or model is missing, or its grammar or language is not accepted;
+        InputError: see `check_settings`; or its model is missing, or does not know the language;
             the message says what to do.
         ValueError: the backend is "none".
     """
-    _check_choices(settings)
+    check_settings(settings)
     if settings.backend == POCKETSPHINX:
         from ser_stream.asr.pocketsphinx import PocketSphinx
 
