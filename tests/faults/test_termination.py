@@ -63,6 +63,18 @@ def test_the_turn_in_progress_is_ended_and_estimated(microphone, number):
     assert err[-1].startswith("heard ")
 
 
+@pytest.mark.microphone
+def test_a_signal_while_the_sound_server_does_not_respond_is_no_error(microphone):
+    """Exit code 2 would say that the microphone cannot be used."""
+    with microphone.stopped():
+        process = start("listen", "--json", "--model", "tiny", env=microphone.env)
+        while "does not respond" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        code, _, err = ended(process)
+    assert (code, [line for line in err if "error" in line]) == (0, [])
+
+
 @pytest.mark.parametrize("number", SIGNALS, ids=NAMES)
 def test_recordings_that_were_not_read_to_the_end_are_no_success(number, speech_path):
     process = start("listen", "--json", "--input", *[speech_path] * 500)
