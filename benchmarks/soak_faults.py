@@ -242,7 +242,7 @@ def _clock_set(mic: SimulatedMicrophone) -> Blocks:
 
 
 def _network_fails(mic: SimulatedMicrophone) -> Blocks:
-    mic.network.failures = int(mic.rng.integers(1, 9))
+    mic.network.failures = int(mic.rng.integers(1, 6))
     while mic.network.failures and not mic._closed.is_set():
         yield from mic.play(mic.speech())
         yield from mic.play(mic.noise(2.0))
@@ -281,7 +281,7 @@ KINDS: dict[str, Callable[[SimulatedMicrophone], Blocks]] = {
     "a sample rate that is refused": _refused_format,
     "blocks of 1 ms to 4 s": _odd_blocks,
     "the source's clock is set by -60 s to 1 h": _clock_set,
-    "1 to 8 answers of the network are NaN": _network_fails,
+    "1 to 5 answers of the network are NaN": _network_fails,
     "the robot itself speaks": _robot_speaks,
     "settings are changed": _settings_changed,
     "the stream ends, and another begins": _source_ends,

@@ -184,9 +184,11 @@ class Termination:
             output = self._output.fileno()
             poll.register(output, 0)  # errors are always reported
         found = dict(poll.poll(None if self._since is None else LOOK_EVERY_MS))
+        # Not POLLNVAL: the main thread has left `calling` and closed the descriptor meanwhile.
+        reader_gone = bool(found.get(output, 0) & (select.POLLERR | select.POLLHUP))
         with contextlib.suppress(BlockingIOError):
-            return self._received.recv(4096), output in found
-        return b"", output in found
+            return self._received.recv(4096), reader_gone
+        return b"", reader_gone
 
     def _note(self, number: int) -> None:
         """Note a signal; end the process at once if it comes after the first one's time."""

@@ -180,3 +180,17 @@ def test_lines_of_prose_are_wrapped(page):
         if len(line) > MAX_LINE and not line.lstrip().startswith(("|", "!["))
     ]
     assert not long
+
+
+def test_every_fault_on_the_page_of_reliability_has_a_test_that_exists():
+    """The last column names files, each followed by the tests in it."""
+    rows = _text(ROOT / "docs" / "reliability.md").splitlines()
+    faults = [row for row in rows if row.startswith("| ") and "`tests/" in row]
+    assert len(faults) >= 45
+    for row in faults:
+        content = ""
+        for name in re.findall(r"`(tests/[\w/]+\.py|test_\w+)(?:\[[\w-]+\])?`", row):
+            if name.endswith(".py"):
+                content = (ROOT / name).read_text(encoding="utf-8")
+            else:
+                assert f"def {name}(" in content, f"{name} in {row}"

@@ -9,9 +9,9 @@ from ser_stream.errors import MAX_MESSAGE, InputError
     ("message", "shown"),
     [
         ("found 'a'; accepted is b", "found 'a'; accepted is b"),
-        ("two\nlines\r\nhere", "two lines here"),
+        ("two\nlines\r\nhere", "two\\nlines\\r\\nhere"),
         ("a\x1b[2J\x07b", "a\\x1b[2J\\x07b"),
-        ("half \udcff", "half \\udcff"),
+        ("half \udcff", "half \\xff"),
         ("日本語, ü", "日本語, ü"),
         (ValueError("other"), "other"),
     ],

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_mutations import Mutation, mutate, sound_files
+from fuzzing import peak_mb
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "ser_stream" / "demo"
@@ -173,7 +174,7 @@ def _work() -> int:
             found["error"] = str(error)
         except BaseException as error:  # what the test is for
             found["failed"] = f"{type(error).__name__}: {error}"
-        found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        found["peak_mb"] = peak_mb()
         print(json.dumps(found), flush=True)
     return 0
 

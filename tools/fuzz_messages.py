@@ -19,7 +19,6 @@ import dataclasses
 import logging
 import math
 import random
-import resource
 import signal
 import struct
 import sys
@@ -32,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from fuzzing import peak_mb
 from ser_stream.ros.audio_messages import AudioFormat
 from ser_stream.ros.audio_topic import AudioMessages
 
@@ -90,8 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     counts, wrong = run(options.cases)
     print(table(counts))
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"\npeak memory of the process: {peak_mb:.0f} MB")
+    print(f"\npeak memory of the process: {peak_mb():.0f} MB")
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0

@@ -30,8 +30,7 @@ def check_backend(settings: AsrSettings) -> None:
     if settings.backend not in BACKENDS:
         raise InputError(
             f"asr: found {shown(settings.backend)}; accepted are {', '.join(BACKENDS)}, "
-            "or module:name "
-            "of a function that returns a recogniser"
+            "or module:name of a function that returns a recogniser"
         )
     require_extra(f"asr {settings.backend}", settings.backend)
 
@@ -62,10 +61,10 @@ def check_settings(settings: AsrSettings) -> None:
 
 
 def open_recognizer(settings: AsrSettings) -> SpeechRecognizer:
-    """Load a recogniser in this process, after `check_settings`: a damaged grammar may end one.
+    """Load a recogniser in this process.
 
     Raises:
-        InputError: its package or model is missing, or its grammar or language is not accepted;
+        InputError: see `check_settings`; or its model is missing, or does not know the language;
             the message says what to do.
         ValueError: the backend is "none".
     """

@@ -131,6 +131,8 @@ class Microphone:
             try:
                 device, stream = self._open(again=attempt > 0)
             except InputError as error:
+                if self._closed.is_set():  # the end was asked for while the sound server hung
+                    return
                 if attempt == 0 and not self.waits:
                     raise
                 self._note_loss(str(error))

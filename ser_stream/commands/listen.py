@@ -137,7 +137,8 @@ def _view(arguments: argparse.Namespace, recognizer: Recognizer) -> Iterator[Out
             yield JsonLines(file, with_source=several)
         return
     console = Console()
-    if console.is_terminal:
+    # Rich calls a file a terminal where FORCE_COLOR is set, and shows no live view on a dumb one.
+    if console.is_terminal and console.file.isatty() and not console.is_dumb_terminal:
         with LiveView(console, recognizer.info.labels) as live_view:
             yield live_view
     else:

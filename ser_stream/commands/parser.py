@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any, NoReturn
 
-from ser_stream.text import one_line
+from ser_stream.errors import message_line
 from ser_stream.validation import MAX_SEED, shown
 
 MAX_NUMBER = 2**63 - 1
@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong as one line and exit with code 2."""
-        super().error(one_line(message))
+        super().error(message_line(message))
 
 
 def whole_number(text: str) -> int:

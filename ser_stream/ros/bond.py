@@ -117,6 +117,10 @@ class Bond:
     def close(self) -> None:
         """Destroy the publisher and the subscription."""
         if self._publisher is not None:
+            # Here, because parameters.py imports this module where there is no rclpy.
+            from ser_stream.ros.rclpy_transport import wait_until_received
+
+            wait_until_received([self._publisher])
             self._node.destroy_publisher(self._publisher)
         if self._subscription is not None:
             self._node.destroy_subscription(self._subscription)

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -35,6 +37,10 @@ from ser_stream.ros.audio_topic import AudioMessages
 from ser_stream.ros.message_limits import check_size
 from ser_stream.ros.messages import DIAGNOSTICS, Content, Topic
 from ser_stream.ros.node_transport import OnFlag
+from ser_stream.units import Seconds
+
+LAST_MESSAGES_WAIT: Seconds = 0.5
+"""Longest time for which the last messages of publishers are waited for."""
 
 
 class RclpyTransport:
@@ -62,9 +68,10 @@ class RclpyTransport:
                 self._publishers[topic] = self._create(topic)
 
     def close(self, topics: Iterable[Topic]) -> None:
-        for topic in topics:
-            if topic in self._publishers:
-                self._node.destroy_publisher(self._publishers.pop(topic))
+        publishers = [self._publishers.pop(each) for each in topics if each in self._publishers]
+        wait_until_received(publishers)
+        for publisher in publishers:
+            self._node.destroy_publisher(publisher)
 
     def publish(self, topic: Topic, content: Content) -> None:
         message = get_message(topic.type)()
@@ -184,6 +191,16 @@ class RclpyTransport:
 
     def _subscription_events(self) -> SubscriptionEventCallbacks:
         return SubscriptionEventCallbacks(use_default_callbacks=self._warns())
+
+
+def wait_until_received(publishers: Iterable[Any]) -> None:
+    """Wait until subscribers have what was published last, such as `is_speaking: false`.
+
+    A lost message is sent again only while its publisher exists.
+    """
+    deadline = time.monotonic() + LAST_MESSAGES_WAIT
+    for publisher in publishers:
+        publisher.wait_for_all_acked(Duration(seconds=max(0.0, deadline - time.monotonic())))
 
 
 def push_bytes(audio: AudioMessages, kind: type, data: bytes) -> None:

@@ -210,7 +210,8 @@ class LiveWordFusion:
             self._changed.notify_all()
             missing = sum(t.late and not t.words_done for t in self._turns.values())
         if missing:
-            log.warning("the stream has ended before the words of %d turns were known", missing)
+            turns = "1 turn" if missing == 1 else f"{missing} turns"
+            log.warning("the stream has ended before the words of %s were known", turns)
         self._thread.join(JOIN_TIMEOUT)
 
     def _run(self) -> None:

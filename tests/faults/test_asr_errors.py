@@ -86,7 +86,9 @@ def test_a_file_is_an_error_of_one_line_and_exit_code_2(
     assert (out, "Traceback" in err) == ("", False)
 
 
-@pytest.mark.parametrize("kind", ["no files", "language", "no language", "no grammar", "no JSGF"])
+@pytest.mark.parametrize(
+    "kind", ["no files", "language", "no language", "no grammar", "no word", "no JSGF"]
+)
 def test_live_recognition_goes_on_and_says_so_in_json_and_status(
     capfd, monkeypatch, unusable, speech_path, kind
 ):

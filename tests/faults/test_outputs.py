@@ -315,6 +315,23 @@ def test_the_live_view_can_be_shown_in_every_encoding(encoding, speech_path, tmp
     assert ("█" in shown, "##" in shown) == (encoding == "utf-8", encoding == "ascii")
 
 
+def test_a_terminal_without_cursor_gets_a_line_per_estimate(speech_path):
+    """Such as Emacs's shell, in which a live view would show nothing until the end."""
+    shown = in_a_terminal(
+        "import sys\nfrom ser_stream.cli import main\n"
+        f"sys.exit(main(['listen', '--model', 'tiny', '--input', {str(speech_path)!r}]))\n",
+        TERM="dumb",
+    )
+    assert "interval" in shown and "\x1b" not in shown
+
+
+def test_colours_that_are_forced_do_not_bring_the_live_view_into_a_file(speech_path):
+    env = environment(FORCE_COLOR="1")
+    code, out, _ = run(*LISTEN[:-1], "--input", str(speech_path), env=env)
+    assert code == 0
+    assert b"interval" in out and b"\x1b[?25l" not in out  # which hides the cursor
+
+
 @pytest.fixture
 def odd_folder(tmp_path):
     folder = tmp_path / os.fsdecode(b"m\xf6del \xff")

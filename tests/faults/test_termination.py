@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 
 import pytest
@@ -23,6 +24,7 @@ from dds_flags import Flags
 from paths import DEMO, ROOT
 from pulse import PulseServer
 from ser_stream import termination
+from ser_stream.standard_streams import StandardOutput
 
 PATIENCE_S = 60.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -59,6 +61,18 @@ def test_the_turn_in_progress_is_ended_and_estimated(microphone, number):
     assert code == 0
     assert json.loads(out.splitlines()[-1])["trigger"] == "utterance"
     assert err[-1].startswith("heard ")
+
+
+@pytest.mark.microphone
+def test_a_signal_while_the_sound_server_does_not_respond_is_no_error(microphone):
+    """Exit code 2 would say that the microphone cannot be used."""
+    with microphone.stopped():
+        process = start("listen", "--json", "--model", "tiny", env=microphone.env)
+        while "does not respond" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        code, _, err = ended(process)
+    assert (code, [line for line in err if "error" in line]) == (0, [])
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=NAMES)
@@ -233,6 +247,22 @@ def test_speech_recognition_ends_too(number, speech_path):
         assert code == 0
         assert child_has_ended()
     assert not [line for line in err if "killed by signal" in line]  # it did not fail
+
+
+def test_a_descriptor_that_was_closed_is_no_reader_that_has_left():
+    """As at the end of the output to it, where the watching thread is late on a busy computer."""
+    looks = threading.Semaphore(0)
+
+    class Closed(StandardOutput):
+        def fileno(self):
+            looks.release()
+            return 1_000_000
+
+    output = Closed()
+    with termination.Termination(output) as ending, ending.calling(lambda: None):
+        for _ in range(3):  # what the thread found before has been acted on
+            assert looks.acquire(timeout=PATIENCE_S)
+        assert output.loss is None
 
 
 def test_other_commands_end_by_the_same_signals(corpora, recipe_path, tmp_path):

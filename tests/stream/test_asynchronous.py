@@ -72,7 +72,9 @@ async def cancel_once_begun(stream, begun):
 
 
 def stream_threads():
-    return [t for t in threading.enumerate() if t.name.startswith("ser_stream-")]
+    """Threads of streams; that of PortAudio serves the whole process."""
+    names = ("ser_stream-listen", "ser_stream-words", "ser_stream-recognize")
+    return [t for t in threading.enumerate() if t.name.startswith(names)]
 
 
 def test_a_recording_gives_the_same_estimates_as_in_a_plain_loop(

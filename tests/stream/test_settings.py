@@ -36,7 +36,7 @@ def test_a_recogniser_takes_its_settings_in_one_object_or_by_name(tiny_model):
     ("settings", "message"),
     [
         ({"min_speech_s": float("nan")}, "min_speech_s: found nan; accepted are 0.1 to 10.0"),
-        ({"min_speech_s": "long"}, "min_speech_s: found long"),
+        ({"min_speech_s": "long"}, "min_speech_s: found 'long'"),
         ({"min_confidence": True}, "min_confidence: found True"),
         ({"smoothing": 1.0}, "smoothing: found 1.0; accepted are 0.0 to 0.99"),
         ({"window_s": "5"}, "window_s: found '5'; accepted are numbers, and None"),
