@@ -155,9 +155,10 @@ class DdsTransport:
         self._announce(namespace, node_name)
 
     def close(self) -> None:
-        """Leave the graph: entities of DDS end with their last reference."""
-        self._writers.clear()
-        del self._participant
+        """Leave the graph, once: entities of DDS end with their last reference."""
+        if self._writers:
+            self._writers.clear()
+            del self._participant
 
     def publish(self, topic: Topic, content: Content) -> None:
         self._writers[topic].write(self._classes.message(topic.type, content))

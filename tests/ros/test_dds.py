@@ -434,6 +434,7 @@ def publisher(env):
 
         tell("pass")
         yield tell
+        tell("publisher.close(); publisher.close()")
         process.stdin.close()
         assert process.wait(timeout=10) == 0, process.stderr.read()
 
