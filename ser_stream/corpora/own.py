@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from ser_stream.corpora.base import Utterance, label_at, table_rows, unique
+from ser_stream.corpora.base import Utterance, label_at, table_rows
 from ser_stream.errors import InputError
+from ser_stream.text import valid_text
 
 TABLE = "labels.csv"
 LAYOUT = (
@@ -59,8 +60,11 @@ def read_usable(path: Path) -> OwnClips:
     if not rows:
         raise InputError(f"{table}: it lists no clips; {LAYOUT}")
     clips = OwnClips([], [], [])
+    listed: dict[str, str] = {}
     for where, row in rows:
         name = row["path"].strip()
+        if (first := listed.setdefault(valid_text(name), where)) != where:
+            raise InputError(f"{where}: path {name!r} is listed twice; the first is {first}")
         try:
             label = label_at(row["label"], where)
         except InputError as error:
@@ -81,5 +85,4 @@ def read_usable(path: Path) -> OwnClips:
                 name=name,
             )
         )
-    unique(clips.utterances)
     return clips
