@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 from ser_stream.corpora.base import Utterance, label_at, table_rows
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.text import valid_text
 
 TABLE = "labels.csv"
@@ -71,8 +72,9 @@ def read_usable(path: Path) -> OwnClips:
             clips.unknown_labels.append(str(error))
             continue
         sound = table.parent / name
-        if not sound.is_file():
-            clips.missing_files.append(f"{where}: found path {name!r}, where no file is; {LAYOUT}")
+        if not os.path.isfile(sound):  # also where the name is too long
+            problem = f"{where}: found path {shown(name)}, where no file is; {LAYOUT}"
+            clips.missing_files.append(problem)
             continue
         clips.utterances.append(
             Utterance(
