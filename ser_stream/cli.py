@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print_error(CLOSED_STDOUT)
             return 2
         try:
-            code = _run(argv, termination)
+            with termination.raising():
+                code = _run(argv, termination)
         except SystemExit as ended:  # of argparse
             raise SystemExit(_ended(int(ended.code or 0), streams)) from None
         except Terminated as ended:

@@ -12,10 +12,11 @@ import os
 import select
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType
+from types import FrameType, TracebackType
 
 from ser_stream.standard_streams import StandardError, StandardOutput
 from ser_stream.units import Seconds
@@ -31,6 +32,8 @@ END_WITHIN: Seconds = 9.0
 """Time from the signal to the end of the process. Docker kills after 10 s."""
 LAST_WORDS: Seconds = 1.0
 """Longest time for `at_worst` of `Termination.calling`."""
+RAISE_AGAIN_AFTER: Seconds = 0.5
+"""Time for an exception that C code has printed to end the command as another exception."""
 LOOK_EVERY_MS = 100
 """How often the watching thread looks at the time, once the end has begun."""
 _LOOK, _LEAVE = 0, 255
@@ -57,7 +60,7 @@ class Terminated(KeyboardInterrupt):
 class Termination:
     """A context manager, of the main thread, in which signals end the program in order.
 
-    A signal raises `Terminated` once in the main thread or, within `calling`, calls a function. A
+    A signal raises `Terminated` once in `raising` or, within `calling`, calls a function. A
     thread watches: a main thread that hangs cannot keep the process from ending.
 
     Args:
@@ -74,11 +77,13 @@ class Termination:
         self.raised: Terminated | None = None
         self._output = output
         self._handlers: dict[int, object] = {}
-        self._raises = True
+        self._raises = False
         self._stop: Callable[[], None] | None = None
         self._at_worst: Callable[[], None] = lambda: None
         self._since: float | None = None  # monotonic time of the first signal, or of the loss
         self._stopping = self._forced = False
+        self._early: int | None = None  # signal that came before `raising`
+        self._ignored_at: float | None = None  # when the exception was printed, not raised
         self._own_signals = 0  # sent by `_act`, not noted yet
         self._thread: threading.Thread | None = None  # None: signals are left alone
         self._received, self._sending = socket.socketpair()
@@ -98,6 +103,8 @@ class Termination:
                 self._handlers[number] = before
                 signal.signal(number, self._on_signal)
         self._output.on_loss = self._look
+        self._hooks_before = sys.excepthook, sys.unraisablehook
+        sys.excepthook, sys.unraisablehook = self._on_printed, self._on_unraisable
         self._thread = threading.Thread(
             target=self._watch, name="ser_stream-termination", daemon=True
         )
@@ -111,6 +118,18 @@ class Termination:
             self._thread.join()
         self._received.close()
         self._sending.close()
+
+    @contextlib.contextmanager
+    def raising(self) -> Iterator[None]:
+        """Let a signal, also one that came before, raise `Terminated` while the context lasts."""
+        self._raises = True
+        if self._early is not None:
+            self._on_signal(self._early, None)
+        try:
+            yield
+        finally:
+            with self._state:
+                self._raises, self._ignored_at = False, None
 
     @contextlib.contextmanager
     def calling(
@@ -140,6 +159,7 @@ class Termination:
     def _restore(self) -> None:
         """Give the signals back to those who had them before."""
         self._raises = False
+        sys.excepthook, sys.unraisablehook = self._hooks_before
         signal.set_wakeup_fd(self._wakeup_before)
         for number, before in self._handlers.items():
             signal.signal(number, before)  # type: ignore[arg-type]
@@ -151,6 +171,27 @@ class Termination:
             self._raises = False
             self.raised = Terminated(self.number or number)
             raise self.raised
+        self._early = self._early or number
+
+    def _on_unraisable(self, found: sys.UnraisableHookArgs) -> None:
+        """Take what a `__del__` or a callback of C code cannot raise."""
+        if not self._is_ignored(found.exc_value):
+            self._hooks_before[1](found)
+
+    def _on_printed(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        """Take what C code prints, as that of numpy does where it is imported."""
+        if not self._is_ignored(error):
+            self._hooks_before[0](kind, error, trace)
+
+    def _is_ignored(self, error: BaseException | None) -> bool:
+        """Note it if the error is the one that was to end the command; return whether it is."""
+        if error is None or error is not self.raised:
+            return False
+        self._ignored_at = time.monotonic()
+        self._look()
+        return True
 
     def _look(self) -> None:
         """Let the watching thread look at what has changed."""
@@ -212,15 +253,22 @@ class Termination:
         if self._since is None:
             return
         taken_s = time.monotonic() - self._since
+        if self._ignored_at is not None and time.monotonic() - self._ignored_at > RAISE_AGAIN_AFTER:
+            self._ignored_at = None
+            self._raise_in_main_thread()
         if self._stop is not None and not self._forced and taken_s > STOP_WITHIN:
-            self._forced = self._raises = True
-            self._own_signals += 1
-            # Interrupts a system call too, such as a write to a pipe that nobody reads.
-            number = self.number or next(iter(self._handlers), signal.SIGTERM)
-            signal.pthread_kill(threading.main_thread().ident or 0, number)
+            self._forced = True
+            self._raise_in_main_thread()
         if taken_s > END_WITHIN:
             StandardError().write(f"ser-stream: not ended within {END_WITHIN:g} s\n".encode())
             self._end_now()
+
+    def _raise_in_main_thread(self) -> None:
+        """Raise `Terminated`, also out of a system call, as a write to a pipe that nobody reads."""
+        self._raises = True
+        self._own_signals += 1
+        number = self.number or next(iter(self._handlers), signal.SIGTERM)
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
 
     def _end_now(self) -> None:
         """End the process without any clean-up but `at_worst`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ser_stream.errors import InputError
@@ -26,7 +27,7 @@ def find_grammar(name_or_file: str) -> Path:
     if name_or_file in shipped_grammars():
         return SHIPPED / f"{name_or_file}.jsgf"
     path = Path(name_or_file)
-    if not path.is_file():
+    if not os.path.isfile(path):  # also where the name is too long
         raise InputError(
             f"asr grammar {name_or_file}: no such file; accepted are "
             f"{', '.join(shipped_grammars())} (installed with the package), and a file"

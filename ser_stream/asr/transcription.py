@@ -72,6 +72,8 @@ def align(samples: np.ndarray, text: str) -> tuple[list[SpokenTurn], str]:
     missing = ""
     if alignment.unknown:
         missing = f"not in the dictionary: {', '.join(alignment.unknown)}"
+    elif not alignment.words:
+        missing = "no word of the text was found; is it what is said?"
     elif not alignment.complete:
         missing = f"only the first {len(alignment.words)} words of the text were found"
     return [SpokenTurn(start_s, end_s, alignment.words)], missing

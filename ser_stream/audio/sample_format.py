@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 
 MAX_FLOAT = 10.0
 """Magnitude from which float samples are refused: 20 dB above full scale, which no recording
@@ -57,6 +57,8 @@ def as_float32(
         array = np.asarray(samples)
     except ValueError as error:  # lists of unequal length
         raise InputError(f"{where}: not an array of numbers ({error})") from error
+    if samples is None or isinstance(samples, str | bytes):
+        raise InputError(f"{where}: found {shown(samples)}; accepted are arrays of numbers")
     if array.ndim == 1:
         array = array[:, np.newaxis]
     if array.ndim != 2 or array.shape[1] == 0:

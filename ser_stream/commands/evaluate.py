@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ser_stream.recipes.speech import Recipe
     from ser_stream.recipes.speech_text import SpeechTextRecipe
 
+NOT_SCORED = "not scored, since"
 MAX_LISTED = 20
 """Clips that are listed one by one on stderr; --json has all of them."""
 
@@ -182,14 +183,18 @@ def _conditions_report(
 
 def _print_problems(reports: Sequence[Report]) -> bool:
     """List clips that were not scored on stderr; return whether some could not be read."""
-    for key, what in (
-        ("left_out", "left out for their label"),
-        ("unreadable", "not scored, since they cannot be read"),
+    for key, one, several in (
+        ("left_out", "left out for its label", "left out for their labels"),
+        (
+            "unreadable",
+            "not scored, since it cannot be read",
+            "not scored, since they cannot be read",
+        ),
     ):
         messages = list(dict.fromkeys(m for report in reports for m in report.get(key, ())))
         if messages:
-            clips = "1 clip was" if len(messages) == 1 else f"{len(messages)} clips were"
-            print_message(f"{clips} {what}:")
+            n = len(messages)
+            print_message(f"1 clip was {one}:" if n == 1 else f"{n} clips were {several}:")
         for message in messages[:MAX_LISTED]:
             print_message(f"  {message}")
         if len(messages) > MAX_LISTED:

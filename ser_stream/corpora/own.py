@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
-from ser_stream.corpora.base import Utterance, label_at, table_rows, unique
-from ser_stream.errors import InputError
+from ser_stream.corpora.base import Utterance, label_at, table_rows
+from ser_stream.errors import InputError, shown
+from ser_stream.text import valid_text
 
 TABLE = "labels.csv"
 LAYOUT = (
@@ -59,16 +61,20 @@ def read_usable(path: Path) -> OwnClips:
     if not rows:
         raise InputError(f"{table}: it lists no clips; {LAYOUT}")
     clips = OwnClips([], [], [])
+    listed: dict[str, str] = {}
     for where, row in rows:
         name = row["path"].strip()
+        if (first := listed.setdefault(valid_text(name), where)) != where:
+            raise InputError(f"{where}: path {name!r} is listed twice; the first is {first}")
         try:
             label = label_at(row["label"], where)
         except InputError as error:
             clips.unknown_labels.append(str(error))
             continue
         sound = table.parent / name
-        if not sound.is_file():
-            clips.missing_files.append(f"{where}: found path {name!r}, where no file is; {LAYOUT}")
+        if not os.path.isfile(sound):  # also where the name is too long
+            problem = f"{where}: found path {shown(name)}, where no file is; {LAYOUT}"
+            clips.missing_files.append(problem)
             continue
         clips.utterances.append(
             Utterance(
@@ -81,5 +87,4 @@ def read_usable(path: Path) -> OwnClips:
                 name=name,
             )
         )
-    unique(clips.utterances)
     return clips

@@ -35,12 +35,12 @@ UPDATE = ".update"
 def model_file(folder: Path, name: str) -> Path:
     """Return the path of a model's file; see the docstring of this module."""
     updated = folder / UPDATE / name
-    return updated if updated.is_file() else folder / name
+    return updated if os.path.isfile(updated) else folder / name
 
 
 def has_description(folder: Path) -> bool:
     """Return whether a folder has a model.json; a bare Hugging Face checkpoint has none."""
-    return model_file(folder, DESCRIPTION).is_file()
+    return os.path.isfile(model_file(folder, DESCRIPTION))
 
 
 @contextlib.contextmanager

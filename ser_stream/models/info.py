@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -164,12 +165,12 @@ def find_model(name_or_folder: str | Path) -> Path:
     if str(name_or_folder) in shipped_models():
         return folder
     folder = Path(name_or_folder)
-    if has_description(folder) or (folder / "config.json").is_file():
+    if has_description(folder) or os.path.isfile(folder / "config.json"):
         return folder
-    if not folder.exists() and is_hub_name(str(name_or_folder)):
+    if not os.path.exists(folder) and is_hub_name(str(name_or_folder)):
         return hub_folder(str(name_or_folder))
-    found = "a folder without model.json" if folder.is_dir() else "no such folder"
-    found = "a file" if folder.is_file() else found
+    found = "a folder without model.json" if os.path.isdir(folder) else "no such folder"
+    found = "a file" if os.path.isfile(folder) else found
     raise InputError(
         f"model {shown(str(name_or_folder))}: {found}; accepted are "
         f"{', '.join(shipped_models())}, a folder with model.json and model.safetensors, or a "

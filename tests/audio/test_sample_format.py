@@ -57,6 +57,12 @@ def test_other_shapes_are_refused(shape):
         as_float32(np.zeros(shape, np.float32))
 
 
+@pytest.mark.parametrize("found", [None, "speech.wav", b"RIFF"])
+def test_what_is_no_array_is_shown(found):
+    with pytest.raises(InputError, match=r"found .*; accepted are arrays of numbers"):
+        as_float32(found, "samples")
+
+
 def test_lists_of_unequal_length_are_refused_in_one_line():
     with pytest.raises(InputError) as refused:
         as_float32([[0.0, 0.0], [0.0]])

@@ -76,6 +76,7 @@ def test_without_torch_the_engine_torch_names_the_extra(without_torch):
         ("tiny", {"engine": "onnx-int8"}, "model tiny: has no steps.int8.onnx; accepted are the"),
         ("can-english", {}, "it takes sound and words: name it as the text model"),
         ("nonsense", {}, "model 'nonsense': no such folder"),
+        ("x" * 300, {}, "no such folder"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line(model, settings, message):

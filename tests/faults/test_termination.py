@@ -265,6 +265,38 @@ def test_a_descriptor_that_was_closed_is_no_reader_that_has_left():
         assert output.loss is None
 
 
+class InDel:
+    """A signal comes where Python prints an exception and goes on."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+
+def in_c_code():
+    """A signal comes where C code prints an exception and goes on, as at numpy's import."""
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except termination.Terminated as error:
+        sys.excepthook(type(error), error, error.__traceback__)  # as PyErr_Print
+
+
+@pytest.mark.parametrize("interrupted", [InDel, in_c_code])
+def test_a_signal_where_it_can_raise_nothing_ends_the_command_all_the_same(capfd, interrupted):
+    with termination.Termination(StandardOutput()) as ending:
+        with pytest.raises(termination.Terminated), ending.raising():
+            interrupted()
+            threading.Event().wait(PATIENCE_S)
+        assert ending.raised.exit_code == 128 + signal.SIGTERM
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_signal_before_the_command_begins_ends_it():
+    with termination.Termination(StandardOutput()) as ending:
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(termination.Terminated), ending.raising():
+            raise AssertionError
+
+
 def test_other_commands_end_by_the_same_signals(corpora, recipe_path, tmp_path):
     output, number = tmp_path / "out", signal.SIGTERM
     process = start("train", recipe_path, "--corpora", corpora, "--output", output)
