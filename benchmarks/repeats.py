@@ -245,11 +245,12 @@ def repeat_fault(name: str, times: int) -> Result:
 
 
 def _left_behind() -> Result:
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    tasks = list(Path("/proc/self/task").iterdir())
+    children = [pid for task in tasks for pid in (task / "children").read_text().split()]
     return {
         "rss_mb": memory_mb()["rss_mb"],
         "files": len(list(Path("/proc/self/fd").iterdir())),
-        "threads": len(list(Path("/proc/self/task").iterdir())),
+        "threads": len(tasks),
         "children": len(children),
     }
 
