@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 
 import pytest
@@ -26,8 +27,16 @@ def is_local(address):
     """Whether it is of this machine, or the group in which DDS discovers others.
 
     What is sent to the group leaves by the interface that was chosen, here the loopback interface.
+    Where DDS opens another interface, it also sends to that one's own address.
     """
-    return address.startswith("127.") or address in ("::1", "239.255.0.1")
+    if address in ("::1", "239.255.0.1"):
+        return True
+    with socket.socket(type=socket.SOCK_DGRAM) as own:
+        try:
+            own.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 @pytest.fixture
