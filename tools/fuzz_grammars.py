@@ -9,17 +9,16 @@ recognition, without limits, as a robot does: it may not end that process.
 
 from __future__ import annotations
 
-import argparse
 import random
 import string
 import sys
 import tempfile
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fuzzing import ACCEPTED, REFUSED, Worker, refusal, table, work
+import fuzzing
+from fuzzing import ACCEPTED, REFUSED, Outcomes, Worker, outcome_of, work
 
 ROOT = Path(__file__).parents[1]
 RECORDING = ROOT / "ser_stream" / "demo" / "2-happy.flac"
@@ -27,6 +26,7 @@ MEMORY_BYTES = 4 << 30
 MAX_CPU_S = 2
 """Limit of the check, lower than that of a robot: grammars that are refused for it are many."""
 GOOD = (REFUSED, ACCEPTED)
+NOUN = "grammars"
 
 WORDS = ("hello", "robot", "stop", "come", "here", "wonderful", "today", "yes", "no")
 NUMBERS = (
@@ -40,26 +40,14 @@ SPECIAL = (
 )  # fmt: skip
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the cases, print the table, and return the exit code: 1 where a case went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=1000, help="number of grammars")
-    parser.add_argument("--first", type=int, default=0, help="number of the first one")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    if options.worker:
-        return _work()
-    counts, wrong = run(options.cases, options.first)
-    print(table(counts, GOOD, "grammars"))
-    for line in wrong:
-        print(line, file=sys.stderr)
-    return 1 if wrong else 0
+    return fuzzing.main(__doc__, run, GOOD, NOUN, arguments, _work)
 
 
-def run(cases: int, first: int = 0) -> tuple[dict[str, Counter[str]], list[str]]:
-    """Run cases; return counts of outcomes by kind, and a line for each case that went wrong."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    wrong: list[str] = []
+def run(cases: int, first: int = 0) -> Outcomes:
+    """Run cases; return what became of them."""
+    outcomes = Outcomes(GOOD, NOUN)
     with tempfile.TemporaryDirectory() as scratch, Worker(__file__) as worker:
         for number in range(first, first + cases):
             rng = random.Random(number)
@@ -68,19 +56,8 @@ def run(cases: int, first: int = 0) -> tuple[dict[str, Counter[str]], list[str]]
             path = Path(scratch) / f"grammar{ending}"
             path.write_bytes(mutate(rng).encode("utf-8", "surrogatepass"))
             found = worker.ask(str(path))
-            outcome = _outcome(found)
-            counts[kind][outcome] += 1
-            if number % 100 == 99:
-                print(f"grammar {number + 1}", file=sys.stderr, flush=True)
-            if outcome not in GOOD:
-                wrong.append(f"case {number}, {kind}: {outcome}: {str(found)[:1000]}")
-    return counts, wrong
-
-
-def _outcome(found: dict[str, Any]) -> str:
-    if "refused" in found:
-        return refusal(found["refused"])
-    return ACCEPTED if "accepted" in found else found["failed"].split(":")[0]
+            outcomes.add(f"case {number}, {kind}", kind, outcome_of(found), found)
+    return outcomes
 
 
 def _work() -> int:

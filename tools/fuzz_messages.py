@@ -13,7 +13,6 @@ hung.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import logging
@@ -24,14 +23,14 @@ import struct
 import sys
 import traceback
 from array import array
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from fuzzing import peak_mb
+import fuzzing
+from fuzzing import ACCEPTED, REFUSED, Outcomes, peak_mb
 from ser_stream.ros.audio_messages import AudioFormat
 from ser_stream.ros.audio_topic import AudioMessages
 
@@ -39,7 +38,8 @@ HANGS_AFTER_S = 60
 MAX_LINE = 600
 """Characters of an error that are still one line for people."""
 
-REFUSED, ACCEPTED = "refused", "accepted"
+GOOD = (REFUSED, ACCEPTED)
+NOUN = "messages"
 
 BITS = {8: "b", 16: "h", 32: "i"}
 PORTAUDIO = {"F32LE": (1, "float32"), "S32LE": (2, "int32"), "S16LE": (8, "int16")} | {
@@ -83,25 +83,16 @@ class Fields:
     portaudio: int = 0  # number of the format in mgonzs13's messages
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the cases, print the table, and return the exit code: 1 where a case went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=1000, help="number of messages")
-    options = parser.parse_args(arguments)
-    counts, wrong = run(options.cases)
-    print(table(counts))
-    print(f"\npeak memory of the process: {peak_mb():.0f} MB")
-    for line in wrong:
-        print(line, file=sys.stderr)
-    return 1 if wrong else 0
+    return fuzzing.main(__doc__, run, GOOD, NOUN, arguments)
 
 
-def run(cases: int) -> tuple[dict[str, Counter[str]], list[str]]:
-    """Run cases; return counts of each outcome by what was replaced, and a line for each fault."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    wrong: list[str] = []
+def run(cases: int, first: int = 0) -> Outcomes:
+    """Run cases, in this process; return what became of them."""
+    outcomes = Outcomes(GOOD, NOUN)
     kept = AudioMessages(AudioFormat(), lambda block: None)  # receives all messages of the run
-    for number in range(cases):
+    for number in range(first, first + cases):
         rng = random.Random(number)
         fields = good_fields(rng)
         replaced = MUTATIONS[number % len(MUTATIONS)]
@@ -112,10 +103,9 @@ def run(cases: int) -> tuple[dict[str, Counter[str]], list[str]]:
                 _push(kept, fields)
         except Exception:  # what the test is for
             outcome = traceback.format_exc().strip().splitlines()[-1]
-        counts[f"{fields.audio_type}: {replaced}"][outcome] += 1
-        if outcome not in (REFUSED, ACCEPTED):
-            wrong.append(f"case {number}, {replaced} of {str(fields)[:300]}: {outcome}")
-    return counts, wrong
+        case = f"case {number}, {replaced} of {str(fields)[:300]}"
+        outcomes.add(case, f"{fields.audio_type}: {replaced}", outcome, {"peak_mb": peak_mb()})
+    return outcomes
 
 
 def good_fields(rng: random.Random) -> Fields:
@@ -335,23 +325,6 @@ def _time_limit() -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, previous)
-
-
-def table(counts: dict[str, Counter[str]]) -> str:
-    """Return the counts as a Markdown table, with a row for each type and what was replaced."""
-    others = sorted({outcome for found in counts.values() for outcome in found})
-    columns = [REFUSED, ACCEPTED, *(name for name in others if name not in (REFUSED, ACCEPTED))]
-    lines = [f"| message | inputs | {' | '.join(columns)} |", "|---" * (len(columns) + 2) + "|"]
-    total: Counter[str] = Counter()
-    for kind, found in sorted(counts.items()):
-        total += found
-        lines.append(_row(kind, found, columns))
-    return "\n".join([*lines, _row("all", total, columns)])
-
-
-def _row(kind: str, found: Counter[str], columns: list[str]) -> str:
-    cells = [str(found[column]) for column in columns]
-    return f"| {kind} | {sum(found.values())} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -12,16 +12,16 @@ counts as hung.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sys
 import tempfile
-from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fuzzing import REFUSED, Worker, refusal, table, work
+import fuzzing
+from fuzzing import REFUSED, Outcomes, Worker, failure, refusal, work
 from model_mutations import Mutation, mutate_description, mutate_weights
 
 ROOT = Path(__file__).parents[1]
@@ -31,59 +31,37 @@ MEMORY_BYTES = 3 << 30
 
 SAME, OTHER = "accepted, same answers", "accepted, other finite answers"
 GOOD = (REFUSED, SAME, OTHER)
+NOUN = "models"
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the cases, print the table, and return the exit code: 1 where a case went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=1000, help="number of models")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    if options.worker:
-        return _work()
-    counts, wrong, peak_mb = run(options.cases)
-    print(table(counts, GOOD, "models"))
-    print(f"\npeak memory of the process: {peak_mb:.0f} MB")
-    for line in wrong:
-        print(line, file=sys.stderr)
-    return 1 if wrong else 0
+    return fuzzing.main(__doc__, run, GOOD, NOUN, arguments, _work)
 
 
-def run(cases: int) -> tuple[dict[str, Counter[str]], list[str], float]:
-    """Run cases, half of them of model.json and half of weights.
-
-    Returns:
-        Counts of each outcome by kind of mutation, a line for each case that went wrong, and the
-        most memory that the process took, in MB.
-    """
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    wrong: list[str] = []
-    peak_mb = 0.0
+def run(cases: int, first: int = 0) -> Outcomes:
+    """Run cases, half of them of model.json and half of weights; return what became of them."""
+    outcomes = Outcomes(GOOD, NOUN)
     with tempfile.TemporaryDirectory() as scratch, Worker(__file__) as worker:
         originals = {
             engine: worker.ask([str(MODEL), engine])["answers"] for engine in ("onnx", "torch")
         }
-        for number in range(cases):
+        for number in range(first, first + cases):
             mutate = (mutate_description, mutate_weights)[number % 2]
             folder = Path(scratch) / str(number)
             mutation = mutate(MODEL, folder, number // 2)
             found = worker.ask([str(folder), mutation.engine])
             outcome = _outcome(mutation, found, originals[mutation.engine])
-            counts[mutation.kind][outcome] += 1
-            peak_mb = max(peak_mb, found.get("peak_mb", 0.0))
+            outcomes.add(f"case {number}, {mutation}", mutation.kind, outcome, found)
             shutil.rmtree(folder)
-            if number % 100 == 99:
-                print(f"{number + 1} of {cases} models", file=sys.stderr, flush=True)
-            if outcome not in GOOD:
-                wrong.append(f"case {number}, {mutation}: {outcome}: {str(found)[:1000]}")
-    return counts, wrong, peak_mb
+    return outcomes
 
 
 def _outcome(mutation: Mutation, found: dict[str, Any], original: list[dict]) -> str:
     if "refused" in found:
         return refusal(found["refused"])
     if "answers" not in found:
-        return found["failed"].split(":")[0]
+        return failure(found)
     if _same(found["answers"], original):
         return SAME
     if not mutation.stamped:

@@ -9,21 +9,21 @@ within a process of little memory.
 
 from __future__ import annotations
 
-import argparse
 import random
 import shutil
 import sys
 import tempfile
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fuzzing import ACCEPTED, REFUSED, Worker, refusal, table, work
+import fuzzing
+from fuzzing import ACCEPTED, REFUSED, Outcomes, Worker, outcome_of, work
 
 RECIPES = Path(__file__).parents[1] / "config" / "recipes"
 MEMORY_BYTES = 1 << 30
 GOOD = (REFUSED, ACCEPTED)
+NOUN = "recipes"
 
 BOMB = "&a0 [x, x, x, x, x, x, x, x, x]"
 VALUES = [
@@ -41,35 +41,17 @@ VALUES = [
 """Values that replace one of a recipe."""
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the cases, print the table, and return the exit code: 1 where a case went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=1000, help="number of recipes")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    if options.worker:
-        return work(_read, MEMORY_BYTES)
-    counts, wrong, peak_mb = run(options.cases)
-    print(table(counts, GOOD, "recipes"))
-    print(f"\npeak memory of the process: {peak_mb:.0f} MB")
-    for line in wrong:
-        print(line, file=sys.stderr)
-    return 1 if wrong else 0
+    return fuzzing.main(__doc__, run, GOOD, NOUN, arguments, lambda: work(_read, MEMORY_BYTES))
 
 
-def run(cases: int) -> tuple[dict[str, Counter[str]], list[str], float]:
-    """Run cases.
-
-    Returns:
-        Counts of each outcome by kind of mutation, a line for each case that went wrong, and the
-        most memory that the process took, in MB.
-    """
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    wrong: list[str] = []
-    peak_mb = 0.0
+def run(cases: int, first: int = 0) -> Outcomes:
+    """Run cases; return what became of them."""
+    outcomes = Outcomes(GOOD, NOUN)
     with tempfile.TemporaryDirectory() as scratch, Worker(__file__) as worker:
         recipes = sorted(shutil.copytree(RECIPES, Path(scratch, "recipes")).rglob("*.yaml"))
-        for number in range(cases):
+        for number in range(first, first + cases):
             rng = random.Random(number)
             kind = rng.choice([*MUTATIONS, *3 * ["value"]])
             recipe = rng.choice(recipes)
@@ -77,18 +59,8 @@ def run(cases: int) -> tuple[dict[str, Counter[str]], list[str], float]:
             path.write_bytes(MUTATIONS[kind](recipe.read_bytes(), rng))
             found = worker.ask(str(path))
             path.unlink()
-            outcome = _outcome(found)
-            counts[kind][outcome] += 1
-            peak_mb = max(peak_mb, found.get("peak_mb", 0.0))
-            if outcome not in GOOD:
-                wrong.append(f"case {number}, {kind}: {outcome}: {str(found)[:1000]}")
-    return counts, wrong, peak_mb
-
-
-def _outcome(found: dict[str, Any]) -> str:
-    if "refused" in found:
-        return refusal(found["refused"])
-    return ACCEPTED if "accepted" in found else found["failed"].split(":")[0]
+            outcomes.add(f"case {number}, {kind}", kind, outcome_of(found), found)
+    return outcomes
 
 
 def _read(path: str) -> dict[str, Any]:

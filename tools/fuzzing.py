@@ -1,14 +1,15 @@
-"""What the programs that feed damaged inputs have in common: a process that reads, and a table."""
+"""What the programs that feed damaged inputs share: command line, process that reads, outcomes."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
 import subprocess
 import sys
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,92 @@ LONGEST_MESSAGE = 2100
 """Characters of the longest message that counts as one line, with the name of a file."""
 
 
+class Outcomes:
+    """What became of the inputs.
+
+    Args:
+        good: outcomes that are right.
+        noun: what the inputs are, in the plural.
+
+    Attributes:
+        counts: number of each outcome, by kind of mutation.
+        wrong: a line for each case that went wrong.
+        peak_mb: the most memory that the process which read them took, in MB.
+    """
+
+    def __init__(self, good: Sequence[str], noun: str) -> None:
+        self._good = good
+        self._noun = noun
+        self.counts: dict[str, Counter[str]] = defaultdict(Counter)
+        self.wrong: list[str] = []
+        self.peak_mb = 0.0
+
+    def add(self, case: str, kind: str, outcome: str, found: Mapping[str, Any]) -> None:
+        """Add the outcome of one input.
+
+        Args:
+            case: names the input where it went wrong.
+            kind: of its mutation.
+            found: what `Worker.ask` has returned.
+        """
+        self.counts[kind][outcome] += 1
+        self.peak_mb = max(self.peak_mb, found.get("peak_mb", 0.0))
+        if outcome not in self._good:
+            self.wrong.append(f"{case}: {outcome}: {str(found)[:1000]}")
+        n = sum(each.total() for each in self.counts.values())
+        if n % 100 == 0:
+            print(f"{n} {self._noun}", file=sys.stderr, flush=True)
+
+
+def main(
+    description: str,
+    run: Callable[[int, int], Outcomes],
+    good: Sequence[str],
+    noun: str,
+    arguments: Sequence[str] | None,
+    work: Callable[[], int] = lambda: 2,
+) -> int:
+    """Run the cases that the command line asks for, and print the table.
+
+    Args:
+        description: of the program.
+        run: takes the number of cases, and the number of the first one.
+        good, noun: see `Outcomes`.
+        work: reads inputs where this process is the one that a `Worker` has started.
+
+    Returns:
+        The exit code: 1 where a case went wrong.
+    """
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--cases", type=int, default=1000, help=f"number of {noun}")
+    parser.add_argument("--first", type=int, default=0, help="number of the first one")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.worker:
+        return work()
+    outcomes = run(options.cases, options.first)
+    print(table(outcomes.counts, good, noun))
+    print(f"\npeak memory of the process: {outcomes.peak_mb:.0f} MB")
+    for line in outcomes.wrong:
+        print(line, file=sys.stderr)
+    return 1 if outcomes.wrong else 0
+
+
 class Worker:
     """The process that reads inputs; it is started again when an input ends it.
 
     Args:
         script: file whose option --worker calls `work`.
+        hangs_after_s: an input that takes longer counts as hung.
+        stderr: receives what the process prints; None: that is discarded.
     """
 
-    def __init__(self, script: str):
+    def __init__(
+        self, script: str, hangs_after_s: float = HANGS_AFTER_S, stderr: Path | None = None
+    ) -> None:
         self._script = script
+        self._hangs_after_s = hangs_after_s
+        self._stderr = Path(os.devnull) if stderr is None else stderr
 
     def __enter__(self) -> Worker:
         self._start()
@@ -40,26 +118,35 @@ class Worker:
         self._process.wait()
 
     def ask(self, request: Any) -> dict[str, Any]:
-        """Return what became of an input: an answer, why it was refused, or how it failed."""
+        """Return what became of an input: an answer, why it was refused, or how it failed.
+
+        With what the process printed meanwhile, as `printed`.
+        """
         assert self._process.stdin is not None and self._process.stdout is not None
+        printed_before = self._stderr.stat().st_size
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        watchdog = threading.Timer(HANGS_AFTER_S, self._process.kill)
+        watchdog = threading.Timer(self._hangs_after_s, self._process.kill)
         watchdog.start()
         line = self._process.stdout.readline()
         hung = not watchdog.is_alive()
         watchdog.cancel()
         if line:
-            return json.loads(line)
-        code = self._process.wait()
-        self._start()
-        return {"failed": "hung" if hung else f"process ended: exit code {code}"}
+            found = json.loads(line)
+        else:
+            code = self._process.wait()
+            self._start()
+            found = {"failed": "hung" if hung else f"process ended: exit code {code}"}
+        with self._stderr.open("rb") as file:
+            file.seek(printed_before)
+            return found | {"printed": file.read().decode(errors="replace")}
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, self._script, "--worker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
+        with self._stderr.open("ab") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, self._script, "--worker"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
+            )  # fmt: skip
 
 
 def work(read: Callable[[Any], dict[str, Any]], memory_bytes: int) -> int:
@@ -79,6 +166,18 @@ def work(read: Callable[[Any], dict[str, Any]], memory_bytes: int) -> int:
         found["peak_mb"] = peak_mb()
         print(json.dumps(found), file=replies, flush=True)
     return 0
+
+
+def outcome_of(found: Mapping[str, Any]) -> str:
+    """Return the outcome of an input that has to be accepted, or refused by one line."""
+    if "refused" in found:
+        return refusal(found["refused"])
+    return ACCEPTED if "accepted" in found else failure(found)
+
+
+def failure(found: Mapping[str, Any]) -> str:
+    """Return the outcome of an input that failed, without its details."""
+    return str(found["failed"]).split(":")[0]
 
 
 def refusal(message: str) -> str:
