@@ -11,12 +11,9 @@ stopped.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +22,13 @@ import soundfile
 from benchmarks.engines import NOW, time_stream
 from benchmarks.measuring import (
     Result,
-    child_environment,
+    keep_result,
     latency_summary,
     memory_mb,
+    percentile,
     python,
+    read_lines,
     run_part,
-    save,
 )
 from benchmarks.sound import BLOCK_LENGTH, programme
 from ser_stream import Recognizer
@@ -67,7 +65,7 @@ def stream(engine: str, minutes: int, sound: Path, lines: Path) -> None:
 
 def summarise(lines: Path, engine: str) -> Result:
     """Return the result of the minutes so far."""
-    minutes = [json.loads(line) for line in lines.read_text().splitlines() if line.endswith("}")]
+    minutes = read_lines(lines)
     rss_mb = [minute["rss_mb"] for minute in minutes]
     hours = [minutes[start : start + 60] for start in range(0, len(minutes), 60)]
     return {
@@ -76,8 +74,8 @@ def summarise(lines: Path, engine: str) -> Result:
         "growth_mb_per_hour": growth_per_hour(rss_mb),
         "hours": [_summarise_hour(hour) for hour in hours],
         "rss_mb": rss_mb,
-        "p50_ms": [_percentile(minute["estimates_ms"], 50) for minute in minutes],
-        "p99_ms": [_percentile(minute["estimates_ms"], 99) for minute in minutes],
+        "p50_ms": [percentile(minute["estimates_ms"], 50) for minute in minutes],
+        "p99_ms": [percentile(minute["estimates_ms"], 99) for minute in minutes],
     }
 
 
@@ -103,35 +101,16 @@ def _summarise_hour(minutes: list[Result]) -> Result:
     }
 
 
-def _percentile(times_ms: list[float], percent: float) -> float | None:
-    """Return a percentile; None for a minute of silence."""
-    return round(float(np.percentile(times_ms, percent)), 3) if times_ms else None
-
-
 def measure(arguments: argparse.Namespace) -> Result:
     """Run the stream in a process of its own, and keep its result up to date."""
     minutes = 2 if arguments.quick else round(60 * arguments.hours)
     engine, lines = NOW, arguments.output.with_suffix(".jsonl")
-    lines.write_text("")
-    started = time.monotonic()
-    with contextlib.ExitStack() as stack:
-        sound = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "loop.wav"
+    with tempfile.TemporaryDirectory() as folder:
+        sound = Path(folder) / "loop.wav"
         samples = programme(min(LOOP_MINUTES, minutes) * MINUTE / SAMPLE_RATE_HZ)
         soundfile.write(sound, samples, SAMPLE_RATE_HZ, subtype="PCM_16")
         command = python("-m", "benchmarks.long", "stream", engine, minutes, sound, lines)
-        process = stack.enter_context(subprocess.Popen(command, env=child_environment()))
-        try:
-            while process.poll() is None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=60)
-                result = summarise(lines, engine)
-                save(arguments.output, result, arguments.quick, time.monotonic() - started)
-                print(f"minute {result['minutes']} of {minutes}", flush=True)
-        finally:
-            process.kill()
-    if process.returncode:
-        raise RuntimeError(f"the stream ended with exit code {process.returncode}")
-    return summarise(lines, engine)
+        return keep_result(arguments, command, lines, lambda: summarise(lines, engine))
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -33,6 +34,49 @@ Result = dict[str, Any]
 
 class SkippedError(Exception):
     """A part cannot be measured on this machine; the message says why."""
+
+
+def keep_result(
+    arguments: argparse.Namespace, command: list[str], lines: Path, summarise: Callable[[], Result]
+) -> Result:
+    """Run a program that appends lines to a file, and keep the part's result up to date.
+
+    What was measured is there when the program is stopped.
+
+    Args:
+        arguments: the part's command line.
+        lines: the file; emptied before.
+        summarise: returns the result of the lines so far.
+
+    Raises:
+        RuntimeError: the program failed.
+    """
+    lines.write_text("")
+    started = time.monotonic()
+    with subprocess.Popen(command, env=child_environment()) as process:
+        try:
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=60)
+                if lines.stat().st_size:
+                    took_s = time.monotonic() - started
+                    save(arguments.output, summarise(), arguments.quick, took_s)
+                    print(f"{took_s / 60:.0f} minutes", flush=True)
+        finally:
+            process.kill()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command[1:4])} ended with exit code {process.returncode}")
+    return summarise()
+
+
+def read_lines(lines: Path) -> list[Result]:
+    """Return the objects of a file of JSON lines, of which the last may be incomplete."""
+    return [json.loads(line) for line in lines.read_text().splitlines() if line.endswith("}")]
+
+
+def percentile(values: list[float], percent: float) -> float | None:
+    """Return a percentile; None where there are no values, as in a minute of silence."""
+    return round(float(np.percentile(values, percent)), 3) if values else None
 
 
 def run_part(

@@ -12,24 +12,22 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import subprocess
 import sys
 import threading
 import time
 from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.long import growth_per_hour
 from benchmarks.measuring import (
     Result,
-    child_environment,
+    keep_result,
     latency_summary,
     memory_mb,
+    percentile,
     python,
+    read_lines,
     run_part,
-    save,
 )
 from benchmarks.soak_faults import KINDS, NetworkSwitch, SimulatedMicrophone
 
@@ -80,7 +78,7 @@ def listen(hours: float, speed: float, seed: int, lines: Path) -> None:
 
 def summarise(lines: Path) -> Result:
     """Return the result of the minutes so far."""
-    found = [json.loads(line) for line in lines.read_text().splitlines() if line.endswith("}")]
+    found = read_lines(lines)
     faults = [fault for line in found for fault in line["faults"]]
     times = [ms for line in found for ms in line["estimates_ms"]]
     rss_mb = [line["rss_mb"] for line in found]
@@ -96,8 +94,8 @@ def summarise(lines: Path) -> Result:
         "kinds": _by_kind(faults),
         "minute": [line["minute"] for line in found],
         "rss_mb": rss_mb,
-        "p50_ms": [_percentile(line["estimates_ms"], 50) for line in found],
-        "p99_ms": [_percentile(line["estimates_ms"], 99) for line in found],
+        "p50_ms": [percentile(line["estimates_ms"], 50) for line in found],
+        "p99_ms": [percentile(line["estimates_ms"], 99) for line in found],
     }
 
 
@@ -109,7 +107,7 @@ def _by_kind(faults: list[Result]) -> Result:
         kind: {
             "n": len(recovered[kind]),
             "without": sum(each is None for each in recovered[kind]),
-            "median_s": _percentile([each for each in recovered[kind] if each is not None], 50),
+            "median_s": percentile([each for each in recovered[kind] if each is not None], 50),
             "longest_s": max((each for each in recovered[kind] if each is not None), default=None),
         }
         for kind in KINDS
@@ -117,36 +115,17 @@ def _by_kind(faults: list[Result]) -> Result:
     }
 
 
-def _percentile(values: list[float], percent: float) -> float | None:
-    return round(float(np.percentile(values, percent)), 3) if values else None
-
-
 def measure(arguments: argparse.Namespace) -> Result:
     """Run the day in a process of its own, and keep its result up to date."""
     hours, speed = (0.2, 100.0) if arguments.quick else (arguments.hours, arguments.speed)
     lines = arguments.output.with_suffix(".jsonl")
-    lines.write_text("")
-    started = time.monotonic()
     command = python("-m", "benchmarks.soak", "listen", hours, speed, arguments.seed, lines)
-    with subprocess.Popen(command, env=child_environment()) as process:
-        try:
-            while process.poll() is None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=60)
-                if lines.stat().st_size:
-                    result = summarise(lines)
-                    save(arguments.output, result, arguments.quick, time.monotonic() - started)
-                    print(f"{result['hours']} of {hours} hours", flush=True)
-        finally:
-            process.kill()
-    if process.returncode:
-        raise RuntimeError(f"the stream ended with exit code {process.returncode}")
-    return summarise(lines)
+    return keep_result(arguments, command, lines, lambda: summarise(lines))
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hours", type=float, default=24.0, help="simulated time")
-    parser.add_argument("--speed", type=float, default=24.0, help="simulated per real second")
+    parser.add_argument("--speed", type=float, default=25.0, help="simulated per real second")
     parser.add_argument("--seed", type=int, default=0, help="of the random faults")
 
 
