@@ -9,10 +9,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.text import json_line
 from ser_stream.units import Decibels, Seconds
-from ser_stream.validation import shown
 
 EMOTIONS = (
     "neutral", "calm", "happy", "excited", "sad", "angry", "frustrated", "fear", "disgust",

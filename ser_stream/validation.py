@@ -25,9 +25,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union
 
 import msgspec
 
-from ser_stream.errors import MAX_SHOWN as MAX_SHOWN
-from ser_stream.errors import InputError
-from ser_stream.errors import shown as shown
+from ser_stream.errors import MAX_SHOWN, InputError, shown
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import pytest
 from msgspec import Meta
 
-from ser_stream.errors import InputError
-from ser_stream.validation import Tagged, convert, shown
+from ser_stream.errors import InputError, shown
+from ser_stream.validation import Tagged, convert
 
 
 @dataclasses.dataclass(frozen=True)

@@ -42,10 +42,7 @@ def run(cases: int, first: int = 0) -> Outcomes:
     """Run cases; return what became of them."""
     outcomes = Outcomes(GOOD, NOUN)
     files = sound_files(DEMO)
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        Worker(__file__, HANGS_AFTER_S, Path(scratch) / "stderr") as worker,
-    ):
+    with tempfile.TemporaryDirectory() as scratch, Worker(__file__, HANGS_AFTER_S) as worker:
         for number in range(first, first + cases):
             mutation = mutate(files, number)
             path = Path(scratch) / f"sound.{mutation.format}"

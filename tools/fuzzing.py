@@ -8,6 +8,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -99,15 +100,12 @@ class Worker:
     Args:
         script: file whose option --worker calls `work`.
         hangs_after_s: an input that takes longer counts as hung.
-        stderr: receives what the process prints; None: that is discarded.
     """
 
-    def __init__(
-        self, script: str, hangs_after_s: float = HANGS_AFTER_S, stderr: Path | None = None
-    ) -> None:
+    def __init__(self, script: str, hangs_after_s: float = HANGS_AFTER_S) -> None:
         self._script = script
         self._hangs_after_s = hangs_after_s
-        self._stderr = Path(os.devnull) if stderr is None else stderr
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `__exit__`
 
     def __enter__(self) -> Worker:
         self._start()
@@ -116,6 +114,7 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
+        self._stderr.close()
 
     def ask(self, request: Any) -> dict[str, Any]:
         """Return what became of an input: an answer, why it was refused, or how it failed.
@@ -123,7 +122,7 @@ class Worker:
         With what the process printed meanwhile, as `printed`.
         """
         assert self._process.stdin is not None and self._process.stdout is not None
-        printed_before = self._stderr.stat().st_size
+        printed_before = self._n_printed()
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         watchdog = threading.Timer(self._hangs_after_s, self._process.kill)
@@ -137,16 +136,19 @@ class Worker:
             code = self._process.wait()
             self._start()
             found = {"failed": "hung" if hung else f"process ended: exit code {code}"}
-        with self._stderr.open("rb") as file:
-            file.seek(printed_before)
-            return found | {"printed": file.read().decode(errors="replace")}
+        # Not `read`: the process shares the position of the file.
+        n_bytes = self._n_printed() - printed_before
+        printed = os.pread(self._stderr.fileno(), n_bytes, printed_before)
+        return found | {"printed": printed.decode(errors="replace")}
+
+    def _n_printed(self) -> int:
+        return os.fstat(self._stderr.fileno()).st_size
 
     def _start(self) -> None:
-        with self._stderr.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                [sys.executable, self._script, "--worker"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
-            )  # fmt: skip
+        self._process = subprocess.Popen(
+            [sys.executable, self._script, "--worker"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, text=True,
+        )  # fmt: skip
 
 
 def work(read: Callable[[Any], dict[str, Any]], memory_bytes: int) -> int:

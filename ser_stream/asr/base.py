@@ -9,9 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
-from ser_stream.validation import shown
 from ser_stream.words import Word
 
 NONE, POCKETSPHINX, FASTER_WHISPER = "none", "pocketsphinx", "faster_whisper"

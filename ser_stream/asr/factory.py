@@ -14,9 +14,8 @@ from ser_stream.asr.base import (
 )
 from ser_stream.asr.grammar_check import check_grammar
 from ser_stream.asr.grammars import find_grammar
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.extras import require_extra
-from ser_stream.validation import shown
 
 
 def check_backend(settings: AsrSettings) -> None:

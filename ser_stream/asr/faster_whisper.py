@@ -20,10 +20,9 @@ from faster_whisper import WhisperModel
 
 from ser_stream.asr.base import DEFAULT_WHISPER, AsrSettings, within_segment
 from ser_stream.asr.whisper_models import whisper_folder
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.files import plain_name
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
-from ser_stream.validation import shown
 from ser_stream.words import Word
 
 NO_SPEECH_THRESHOLD = 0.6

@@ -25,11 +25,10 @@ import pocketsphinx
 
 from ser_stream.asr.base import within_segment
 from ser_stream.asr.grammars import ARPA, JSGF, SENTENCES
-from ser_stream.errors import InputError
+from ser_stream.errors import MAX_SHOWN, InputError, shown
 from ser_stream.features.vocabulary import spelling
 from ser_stream.files import plain_name, read_limited
 from ser_stream.units import Seconds
-from ser_stream.validation import MAX_SHOWN, shown
 from ser_stream.words import Word
 
 log = logging.getLogger("ser_stream.asr")

@@ -7,10 +7,9 @@ import os
 import re
 from pathlib import Path
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.files import sha256_of
 from ser_stream.models.hub import cached_snapshot, download_snapshot, split_name
-from ser_stream.validation import shown
 
 FILES = ("model.bin", "config.json", "tokenizer.json")
 DOWNLOADED = (*FILES, "preprocessor_config.json", "vocabulary.*")

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_stream.audio.sample_format import as_float32
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.units import Seconds
-from ser_stream.validation import shown
 
 Channel = int | Literal["mix", "auto"]
 """The channel of a source that is used: its index, from 0; the mean of all channels; or the one

@@ -19,9 +19,8 @@ import numpy as np
 
 from ser_stream.audio.speech_level import SpeechLevel
 from ser_stream.audio.voice_activity import FRAME_LENGTH, VoiceActivity
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
-from ser_stream.validation import shown
 
 
 @dataclasses.dataclass(frozen=True)

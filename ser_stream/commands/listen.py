@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ser_stream.commands.listen_options import add_options, asr_settings, check_options
-from ser_stream.commands.listening import Listening
 from ser_stream.commands.shared import print_error, print_message
 from ser_stream.commands.tally import Tally
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
-from ser_stream.memory import give_back_large_allocations
 from ser_stream.standard_streams import reserved_stdout
 from ser_stream.termination import Terminated, Termination
 
@@ -39,7 +37,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _listen(arguments: argparse.Namespace) -> int:
+    from ser_stream.commands.listening import Listening
     from ser_stream.commands.supervision import Supervision
+    from ser_stream.memory import give_back_large_allocations
 
     check_options(arguments)
     asr = asr_settings(arguments)

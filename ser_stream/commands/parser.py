@@ -7,8 +7,7 @@ import math
 import re
 from typing import Any, NoReturn
 
-from ser_stream.errors import message_line
-from ser_stream.validation import MAX_SEED, shown
+from ser_stream.errors import message_line, shown
 
 MAX_NUMBER = 2**63 - 1
 
@@ -49,6 +48,8 @@ def seed(text: str) -> int:
     Raises:
         ArgumentTypeError: it says none.
     """
+    from ser_stream.validation import MAX_SEED  # here: --help must answer at once
+
     found = whole_number(text)
     if not 0 <= found <= MAX_SEED:
         raise argparse.ArgumentTypeError(f"found {found}; accepted are 0 to {MAX_SEED}")

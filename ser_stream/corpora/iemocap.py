@@ -24,8 +24,7 @@ from ser_stream.corpora.base import (
     unique,
 )
 from ser_stream.corpora.registry import register
-from ser_stream.errors import InputError
-from ser_stream.validation import shown
+from ser_stream.errors import InputError, shown
 from ser_stream.words import Word
 
 LAYOUT = (

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_stream.corpora.base import Utterance
-from ser_stream.errors import InputError
-from ser_stream.validation import shown
+from ser_stream.errors import InputError, shown
 
 READERS = ("ravdess", "cremad", "nemo", "iemocap", "emodb", "tess", "savee", "meld")
 """Names of the corpora; each is also the name of its reader's module in this folder."""

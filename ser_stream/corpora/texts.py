@@ -27,9 +27,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ser_stream.corpora.base import check_folder, read_text
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.features.spoken import spoken_words
-from ser_stream.validation import shown
 
 PARTS = ("train", "dev", "test")
 EKMAN = {

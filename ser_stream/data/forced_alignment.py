@@ -13,10 +13,9 @@ import numpy as np
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.feature_cache import cache_path, read_or_write
 from ser_stream.data.reading import read_utterances
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.files import replacing
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
-from ser_stream.validation import shown
 from ser_stream.words import Word
 
 ALIGNERS = ("pocketsphinx",)

@@ -17,12 +17,11 @@ from ser_stream.data.feature_cache import FeatureStore, load_or_compute
 from ser_stream.data.reading import read_utterances
 from ser_stream.data.windows import pad
 from ser_stream.distributed import share_of_process
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.features.descriptors import DescriptorConfig, descriptors
 from ser_stream.features.log_mel import LogMelConfig, log_mel
 from ser_stream.features.sherman import ShermanLogMelConfig, relative_log_mel
 from ser_stream.units import Decibels
-from ser_stream.validation import shown
 
 STANDARDISED = ("band", "cell")
 MIN_CELL_STD_DB: Decibels = 1.0

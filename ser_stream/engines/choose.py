@@ -14,12 +14,11 @@ from pathlib import Path
 from ser_stream.engines.base import Network, UtteranceNetwork
 from ser_stream.engines.names import AUTO, ENGINES, ONNX, ONNX_INT8, TORCH
 from ser_stream.engines.self_test import check_network, check_utterance_network
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.models.description import check_takes_sound, check_takes_words, describe_model
 from ser_stream.models.folder import WEIGHTS, model_file
 from ser_stream.models.info import HUGGING_FACE, ModelInfo
 from ser_stream.models.registry import ModelT
-from ser_stream.validation import shown
 
 logger = logging.getLogger("ser_stream")
 

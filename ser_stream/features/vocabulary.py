@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.features.subwords import ngram_numbers
-from ser_stream.validation import shown
 
 PADDING, UNKNOWN = 0, 1
 """Numbers of padding after the last word, and of words that are not in the vocabulary."""

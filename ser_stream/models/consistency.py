@@ -6,11 +6,11 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from ser_stream.emotion import INTERVAL, UTTERANCE, canonical_label
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.features.samples import SampleConfig
 from ser_stream.models.options import Buckets
 from ser_stream.units import Seconds
-from ser_stream.validation import convert_value, shown
+from ser_stream.validation import convert_value
 
 if TYPE_CHECKING:
     from ser_stream.models.info import ModelInfo

@@ -12,9 +12,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.extras import require_extra
-from ser_stream.validation import shown
 
 log = logging.getLogger("ser_stream")
 

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.extras import require_extra
 from ser_stream.features.samples import SampleConfig
 from ser_stream.files import plain_name
@@ -33,7 +33,6 @@ from ser_stream.models.options import Frames, checked_options
 from ser_stream.models.strict_json import read_json
 from ser_stream.models.weights import check_files
 from ser_stream.units import SAMPLE_RATE_HZ
-from ser_stream.validation import shown
 
 MAX_BYTES = 8 * 2**30
 """Size of the largest weights that are loaded; those of WavLM Large have 1.2 GiB."""

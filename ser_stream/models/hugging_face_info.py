@@ -13,7 +13,6 @@ from ser_stream.files import read_limited
 from ser_stream.models.hub import has_weights
 from ser_stream.models.info import HUGGING_FACE, ModelInfo, TrainingData
 from ser_stream.models.strict_json import read_json
-from ser_stream.strict_yaml import MAX_BYTES, parse_yaml
 from ser_stream.text import valid_text
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
@@ -174,6 +173,8 @@ def _training_data(folder: Path) -> TrainingData:
 
 def _card_head(path: Path) -> dict[str, Any]:
     """Read the YAML between two lines of --- at the start of the Hub's model cards."""
+    from ser_stream.strict_yaml import MAX_BYTES, parse_yaml  # here: other models need none
+
     try:
         text = read_limited(path, MAX_BYTES).decode("utf-8")
         _, head, _ = text.split("---\n", 2)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.features.descriptors import DescriptorConfig
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.features.samples import SampleConfig
@@ -28,7 +28,7 @@ from ser_stream.models.folder import DESCRIPTION, has_description, model_file
 from ser_stream.models.framing import Framing
 from ser_stream.models.hub import hub_folder, is_hub_name
 from ser_stream.models.strict_json import read_json
-from ser_stream.validation import Tagged, convert, shown
+from ser_stream.validation import Tagged, convert
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 FORMAT = 1

@@ -8,9 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.files import read_limited
-from ser_stream.validation import shown
 
 MAX_BYTES = 8 * 2**20
 """Size of the largest file that is read; a description with 100,000 words has 1.5 MiB."""

@@ -12,11 +12,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.evaluation.plots import heading, plain, series_colours
 from ser_stream.features.log_mel import LogMelConfig, hertz_to_mel
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
-from ser_stream.validation import shown
 from ser_stream.words import Word
 
 CHARACTER_INCHES = 0.09

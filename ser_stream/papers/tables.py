@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ser_stream.errors import InputError
-from ser_stream.validation import shown
+from ser_stream.errors import InputError, shown
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,11 +12,11 @@ from ser_stream.corpora.registry import get_corpus
 from ser_stream.data.forced_alignment import ALIGNERS
 from ser_stream.data.recordings import ClipSettings
 from ser_stream.emotion import canonical_label
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.models.info import FrameFeatures
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.recipes.protocols import Protocol
-from ser_stream.validation import Seed, shown
+from ser_stream.validation import Seed
 
 
 @dataclasses.dataclass(frozen=True)

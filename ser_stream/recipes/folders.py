@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.recipes.settings import read_settings
-from ser_stream.validation import shown
 
 
 def recipes_folder() -> Path:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.recipes.experiment import Experiment
 from ser_stream.recipes.settings import overlay, read_settings
 from ser_stream.recipes.speech import Recipe, speech_recipe
 from ser_stream.recipes.speech_text import SpeechTextRecipe, speech_text_recipe
 from ser_stream.recipes.text import TextRecipe
-from ser_stream.validation import convert, shown
+from ser_stream.validation import convert
 
 AnyRecipe = Recipe | TextRecipe | SpeechTextRecipe | Experiment
 RecipeT = TypeVar("RecipeT", Recipe, TextRecipe, SpeechTextRecipe, Experiment)

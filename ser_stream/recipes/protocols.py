@@ -31,8 +31,7 @@ import numpy as np
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.ravdess import EMOBOX_FOLDS, speaker_name
-from ser_stream.errors import InputError
-from ser_stream.validation import shown
+from ser_stream.errors import InputError, shown
 
 RANDOM = ("random", "k_fold")
 GROUPED = (

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.strict_yaml import read_yaml
-from ser_stream.validation import shown
 
 MERGED = ("augmentation", "features", "options", "optimisation", "clip")
 """Groups of settings that are merged key by key; an extending file names only what differs."""

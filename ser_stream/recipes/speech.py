@@ -11,11 +11,11 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import get_corpus
 from ser_stream.data.augmentation import Augmentation
 from ser_stream.emotion import canonical_label, merge_label
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.recipes.protocols import Protocol
-from ser_stream.validation import convert, shown
+from ser_stream.validation import convert
 
 Count = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]

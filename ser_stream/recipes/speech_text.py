@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from ser_stream.corpora.texts import TEXT_CORPORA
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.recipes.speech import Recipe, speech_recipe
-from ser_stream.validation import convert, shown
+from ser_stream.validation import convert
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,9 +9,8 @@ from msgspec import Meta
 
 from ser_stream.corpora.texts import TEXT_CORPORA
 from ser_stream.emotion import BASIC_EMOTIONS
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.recipes.optimisation import Optimisation
-from ser_stream.validation import shown
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 

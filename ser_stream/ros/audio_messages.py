@@ -22,11 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_stream.audio.block import check_format
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.ros.encoded_audio import detect_encoding
 from ser_stream.ros.message_limits import check_header, check_length, check_size
 from ser_stream.ros.sample_formats import SAMPLE_FORMATS, decode_samples, scaled
-from ser_stream.validation import shown
 
 PACKAGES = {
     "AudioData": "audio_common_msgs",

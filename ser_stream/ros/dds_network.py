@@ -19,11 +19,10 @@ import re
 from collections.abc import Mapping
 from xml.sax.saxutils import quoteattr
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.ros.discovery import OLD_DISTRIBUTIONS, Discovery
 from ser_stream.ros.messages import MESSAGE_TYPES
 from ser_stream.ros.peers import check_peers, uses_ipv6
-from ser_stream.validation import shown
 
 MAX_DOMAIN = 232
 """The highest domain whose UDP ports, 7400 + 250 * domain and up, exist (DDSI-RTPS 9.6.1.1)."""

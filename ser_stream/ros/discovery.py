@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from ser_stream.errors import shown
 from ser_stream.ros.peers import static_peers
-from ser_stream.validation import shown
 
 RANGES = {
     "SUBNET": "this machine and its network",

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.units import Seconds
-from ser_stream.validation import shown
 
 MAX_MESSAGE_MIB = 32
 """Size of a message of audio: a minute of 16 bits at 192 kHz, or of six channels at 44.1 kHz."""

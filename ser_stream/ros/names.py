@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ser_stream.errors import InputError
-from ser_stream.validation import shown
+from ser_stream.errors import InputError, shown
 
 MAX_TOPIC = 247
 """Characters of a topic's full name: the 255 of DDS, less the prefix that ROS 2 puts before it."""

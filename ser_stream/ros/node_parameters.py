@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 from ser_stream.asr.base import NONE, AsrSettings
 from ser_stream.asr.factory import check_settings
 from ser_stream.audio.block import Channel, parse_channel
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.ros.audio_messages import AudioFormat
 from ser_stream.ros.parameter_values import NEVER, Parameter
 from ser_stream.ros.stream_names import StreamNames, stream_entries
 from ser_stream.stream.pool import StreamPool
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.settings import RecognizerSettings
-from ser_stream.validation import shown
 
 if TYPE_CHECKING:
     from rcl_interfaces.msg import ParameterDescriptor

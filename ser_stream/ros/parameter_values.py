@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ser_stream.errors import InputError
-from ser_stream.validation import shown
+from ser_stream.errors import InputError, shown
 
 Value = bool | int | float | str
 

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from xml.sax.saxutils import unescape
 
-from ser_stream.errors import InputError
-from ser_stream.validation import shown
+from ser_stream.errors import InputError, shown
 
 MAX_ADDRESS = 255
 """Characters of an address, as in the names of hosts; ROS 2 leaves longer ones out."""

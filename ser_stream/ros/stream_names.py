@@ -13,10 +13,9 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.ros.messages import published_topics
 from ser_stream.ros.names import MAX_TOPIC, check_namespace, full_name
-from ser_stream.validation import shown
 
 ENTRY = re.compile(r"/?[A-Za-z_*][A-Za-z0-9_*]*(/[A-Za-z_*][A-Za-z0-9_*]*)*")
 """Names and patterns whose parts are accepted by ROS 2, where `*` is replaced."""

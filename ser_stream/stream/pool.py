@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ser_stream.audio.block import AudioBlock, check_format
-from ser_stream.errors import InferenceError, InputError
+from ser_stream.errors import InferenceError, InputError, shown
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.pool_core import PoolCore
 from ser_stream.stream.pooled import OnEstimate, PooledStream
@@ -28,7 +28,6 @@ from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.sources import Samples
 from ser_stream.stream.status import StreamStatus
 from ser_stream.units import Seconds
-from ser_stream.validation import shown
 
 logger = logging.getLogger("ser_stream")
 

@@ -10,7 +10,7 @@ from typing import Any
 from ser_stream.asr.base import NONE
 from ser_stream.audio.voice_activity import detect_together
 from ser_stream.engines.calls import answer_together, proceed
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.stream.opening import open_model
 from ser_stream.stream.pooled import OnEstimate, PooledStream
 from ser_stream.stream.pushed import PushedSamples
@@ -19,7 +19,6 @@ from ser_stream.stream.session import StreamSession
 from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.windowing import StreamWindower
 from ser_stream.units import Seconds
-from ser_stream.validation import shown
 
 MAX_BATCH = 32
 """Streams that are scored in one run. More are no cheaper each, and their estimates would wait."""

@@ -11,11 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ser_stream.audio.block import AudioBlock, check_format
 from ser_stream.audio.sample_format import MAX_FLOAT, as_float32
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.stream.session import StreamSession, scored_events
 from ser_stream.stream.word_fusion import Event, MakeFusion
 from ser_stream.units import Seconds
-from ser_stream.validation import shown
 
 
 class PushedSamples:

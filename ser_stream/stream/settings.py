@@ -11,9 +11,8 @@ from ser_stream.audio.block import AUTO as AUTO_CHANNEL
 from ser_stream.audio.block import MIX, Channel
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.engines.names import AUTO, ENGINES
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.units import Seconds
-from ser_stream.validation import shown
 
 RANGES = {
     "min_speech_s": (0.1, 10.0),

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 
 from ser_stream.audio.block import MIX, AudioBlock, AudioSource, Channel
 from ser_stream.audio.microphone import Microphone
-from ser_stream.audio.recording import Recording
 from ser_stream.errors import InputError
 from ser_stream.stream.pushed import BlockAssembler, checked_samples
 from ser_stream.units import Seconds
@@ -40,6 +39,8 @@ def open_source(source: AudioSource | str | Path | None, channel: Channel = MIX)
     if source is None:
         return Microphone(channel=channel)
     if isinstance(source, str | Path):
+        from ser_stream.audio.recording import Recording  # here: a microphone needs none
+
         return Recording(source)
     if missing := [name for name in SOURCE_MEMBERS if not hasattr(source, name)]:
         raise InputError(

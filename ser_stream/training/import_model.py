@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.files import copy_file, sha256_of
 from ser_stream.models.folder import has_description, prepare_model_folder, replacing_model
 from ser_stream.models.hub import FILES
@@ -15,7 +15,6 @@ from ser_stream.models.hugging_face_info import HOP_S, WINDOW_S, checkpoint_info
 from ser_stream.models.info import ModelInfo, find_model
 from ser_stream.training.model_folder import write_description
 from ser_stream.units import Seconds
-from ser_stream.validation import shown
 
 CARD_OF_CHECKPOINT = "README.huggingface.md"
 """New name of the checkpoint's own card, since README.md is the model folder's."""

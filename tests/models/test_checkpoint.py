@@ -5,11 +5,10 @@ import shutil
 import pytest
 import torch
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.models.base import NormalisingModel
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.models.info import SHIPPED, read_info, shipped_models
-from ser_stream.validation import shown
 
 
 @pytest.fixture

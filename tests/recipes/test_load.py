@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from paths import RECIPES
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.recipes.experiment import Experiment
 from ser_stream.recipes.folders import experiment_path, read_overlays, recipes_folder
 from ser_stream.recipes.load import KINDS, load_recipe
@@ -10,7 +10,6 @@ from ser_stream.recipes.settings import read_settings
 from ser_stream.recipes.speech import Recipe
 from ser_stream.recipes.speech_text import SpeechTextRecipe
 from ser_stream.recipes.text import TextRecipe
-from ser_stream.validation import shown
 
 FILES = sorted(path for path in RECIPES.rglob("*.yaml") if path.parent.name != "settings")
 DEFAULT = RECIPES / "streaming" / "default.yaml"

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.spoken import spoken_words
 from ser_stream.features.vocabulary import MARKS, Vocabulary
@@ -24,7 +24,6 @@ from ser_stream.models.options import Buckets, Count, Share, Size
 from ser_stream.models.papers.segment_encoders import Blstm, TextEncoder
 from ser_stream.models.registry import register
 from ser_stream.models.segment_batch import SegmentBatch
-from ser_stream.validation import shown
 
 
 @register("can_text")

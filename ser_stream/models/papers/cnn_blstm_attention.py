@@ -62,7 +62,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import valid_steps
 from ser_stream.models.base import EmotionModel
@@ -70,7 +70,6 @@ from ser_stream.models.options import Count, Frames, Scale, Share, Size
 from ser_stream.models.papers.convolution_blocks import ACTIVATIONS, ConvolutionBlock, FirstBlock
 from ser_stream.models.recurrent import hidden_states
 from ser_stream.models.registry import register
-from ser_stream.validation import shown
 
 
 class BahdanauAttention(nn.Module):

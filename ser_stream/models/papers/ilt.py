@@ -27,7 +27,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.attention import (
     AttentionPooling,
@@ -39,7 +39,6 @@ from ser_stream.models.options import Count, Share, Size
 from ser_stream.models.papers.ilt_cat import CausalCnn, PaddedWindowModel, check_heads
 from ser_stream.models.recurrent import hidden_states
 from ser_stream.models.registry import register
-from ser_stream.validation import shown
 
 FUSIONS = ("concatenation", "plus", "trainable_plus")
 
