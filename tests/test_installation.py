@@ -202,8 +202,8 @@ def test_the_lowest_accepted_versions_pass_the_tests_of_what_listens(lowest, tmp
         "hypothesis",
     )
     done = subprocess.run(
-        [lowest, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", tmp_path / "tests",
-         "-m", "not microphone and not corpora",
+        [lowest, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider",
+         "--basetemp", tmp_path / "tests", "-m", "not microphone and not corpora",
          "-k", "not default-words and not text_model",  # these need a speech recogniser
          *WITHOUT_EXTRAS],
         cwd=ROOT, env=clean(OMP_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1"),

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 
 from ser_stream.standard_streams import StandardStreams
 
-REQUIRED = ("msgspec", "numpy", "onnxruntime", "soundfile", "soxr", "yaml")
+REQUIRED = ("msgspec", "numpy", "onnxruntime", "soundfile", "soxr")
 """Modules that the node imports while it starts, of packages that setup.py requires."""
 
 CONFIGURATION_ERROR = 2
