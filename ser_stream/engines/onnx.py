@@ -34,7 +34,7 @@ from ser_stream.features.vocabulary import Vocabulary
 from ser_stream.files import plain_name, sha256_of
 from ser_stream.models.folder import model_file
 from ser_stream.models.framing import Framing
-from ser_stream.models.info import ModelInfo, OnnxExport
+from ser_stream.models.info import SHIPPED, ModelInfo, OnnxExport
 
 STEPS, HEAD, UTTERANCE = "steps.onnx", "head.onnx", "utterance.onnx"
 EIGHT_BIT = {"steps.onnx": "steps.int8.onnx", "head.onnx": "head.int8.onnx"}
@@ -78,8 +78,10 @@ class OnnxNetwork:
         self.features: StreamingFeatureConfig = info.features
         self.has_speaker_memory = info.speaker_memory
         self.remembers_statistics = export.remembers_statistics
-        self._steps = _OnnxFile(model_file(folder, steps), export, info, threads)
+        encoder = folder if not export.shared_encoder else SHIPPED / export.shared_encoder
+        self._steps = _OnnxFile(model_file(encoder, steps), export, info, threads)
         self._head = _OnnxFile(model_file(folder, head), export, info, threads)
+        self._head.check_labels(info)
         self._steps.check_width("frames", self.features.dimension)
         self._head.check_width("logits", len(info.labels))
         if export.remembers_statistics != ("offset" in self._head.inputs):
@@ -159,6 +161,7 @@ class OnnxUtteranceNetwork:
         except InputError as error:
             raise InputError(f"{folder / 'model.json'}: options.{error}") from error
         self._file = _OnnxFile(model_file(folder, UTTERANCE), export, info, threads)
+        self._file.check_labels(info)
         self._file.check_width("frames", self.features.dimension)
         self._file.check_width("logits", len(info.labels))
         check_utterance_network(self, folder, _anew(folder))
@@ -226,10 +229,17 @@ class _OnnxFile:
         _check_values(path, self._anew)
         self.inputs: dict[str, list[Any]] = {i.name: i.shape for i in self._session.get_inputs()}
         self.outputs: dict[str, list[Any]] = {o.name: o.shape for o in self._session.get_outputs()}
-        found = self._session.get_modelmeta().custom_metadata_map.get(LABELS, "")
-        if found != ",".join(info.labels):
+        self._labels = self._session.get_modelmeta().custom_metadata_map.get(LABELS, "")
+
+    def check_labels(self, info: ModelInfo) -> None:
+        """Check the labels that the file was written with.
+
+        Raises:
+            InputError: model.json has others.
+        """
+        if self._labels != ",".join(info.labels):
             raise InputError(
-                f"{path}: found the labels {found or 'none'}; model.json has "
+                f"{self.path}: found the labels {self._labels or 'none'}; model.json has "
                 f"{','.join(info.labels)}; {self._anew}"
             )
 

@@ -102,6 +102,9 @@ class EmotionModel(NormalisingModel):
         frames_per_step: frames from one step to the next.
         step_overlap_frames: frames that a step covers beyond `frames_per_step`: the overlap of
             neighbouring chunks.
+        block_steps: steps that `encode_chunk` computes together, see `Framing`.
+        shared_encoder: folder of `ser_stream/weights` that holds the front end, where models share
+            it; "": each model has its own.
         pretrained_parts: sources of the pretrained weights, for the model card.
         remembers_statistics: whether the speaker memory holds the network's `statistics` of a turn
             instead of the turn's mean frame.
@@ -115,6 +118,8 @@ class EmotionModel(NormalisingModel):
     context_frames: int | None
     frames_per_step: int
     step_overlap_frames: int = 0
+    block_steps: int = 1
+    shared_encoder: str = ""
     pretrained_parts: tuple[str, ...] = ()
     remembers_statistics: bool = False
 
@@ -147,6 +152,7 @@ class EmotionModel(NormalisingModel):
             self.frames_per_step,
             self.step_overlap_frames,
             self.context_frames,
+            self.block_steps,
         )
 
     @property
@@ -178,7 +184,8 @@ class EmotionModel(NormalisingModel):
         """Run the front end on the next frames of turns; for `context_frames` None.
 
         Args:
-            features: (batch, frames, n_mels), a multiple of `frames_per_step` frames.
+            features: (batch, frames, n_mels), a multiple of `frames_per_step` frames. Where they
+                end within a block, the state that is returned is of no use.
             state: the state returned for the frames before, or `initial_state`.
 
         Returns:

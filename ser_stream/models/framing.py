@@ -24,6 +24,8 @@ class Framing:
             neighbouring chunks.
         context_frames: frames in front of a hop that the hop's steps depend on. None for a
             network whose steps depend on the whole turn, through the state that it carries.
+        block_steps: steps that such a network computes together: its state is known after whole
+            blocks only, and what lies behind the end of the turn's last block is silence.
     """
 
     hop_frames: Positive
@@ -31,6 +33,7 @@ class Framing:
     frames_per_step: Positive
     step_overlap_frames: NotNegative = 0
     context_frames: NotNegative | None = None
+    block_steps: Positive = 1
 
     @property
     def step_frames(self) -> int:

@@ -82,11 +82,13 @@ class OnnxExport:
         files: name of each file -> its SHA-256.
         framing: sizes of a streaming network; None for one that takes sound and words.
         remembers_statistics: see `EmotionModel`.
+        shared_encoder: folder of `ser_stream/weights` that holds steps.onnx, where models share it.
     """
 
     files: dict[FileName, Sha256]
     framing: Framing | None = None
     remembers_statistics: bool = False
+    shared_encoder: Annotated[str, Meta(pattern="^([a-z][a-z-]{0,50})?$")] = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,6 +35,7 @@ MODULES = {
     "lstm_transformer": "papers.cat",
     "moma": "papers.moma",
     "voice_lstm": "voice_lstm",
+    "whisper_states": "whisper_states",
 }
 """Architecture -> the module of `ser_stream.models` that registers it."""
 

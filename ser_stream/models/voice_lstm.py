@@ -1,46 +1,35 @@
-"""The default network: a pretrained speaker encoder, window statistics and two linear layers.
+"""Pretrained speaker encoder, window statistics and two linear layers.
 
-Three LSTM layers, trained to tell thousands of speakers apart, describe voices. The mean and
-standard deviation of their states over a window depend on the speaker and on the manner of
-speaking. The speaker stays the same from turn to turn: the mean of earlier turns, which the speaker
-memory holds, is subtracted, and the manner of speaking remains::
+Three LSTM layers, trained to tell thousands of speakers apart, describe voices, and so the manner
+of speaking, too; see `ser_stream.models.statistics_model`::
 
     log-mel frames  (frames, 40) in dB, as power, at a fixed level
     LSTM, 3 layers  (frames, 768) states
     steps           (frames / 10, 1536) means of the states and of their squares over ten frames
-    statistics      (1536,) mean and standard deviation over the window's steps
-    head            - offset of the speaker memory -> 128 -> labels
 
 The layers are unidirectional, so each frame passes them once.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
-from ser_stream.models.attention import valid_steps
 from ser_stream.models.base import State
 from ser_stream.models.options import Count, Share, Size
-from ser_stream.models.pooling import PoolingModel
 from ser_stream.models.registry import register
+from ser_stream.models.statistics_model import StatisticsModel
 
 PRETRAINED = Path(__file__).parent.parent / "weights" / "speaker-encoder" / "encoder.safetensors"
 """Speaker encoder of Resemblyzer 0.1.4; see NOTICE beside it."""
 TARGET_POWER = 0.01
 """Mean power of the bands to which speech is scaled: that of a signal of -30 dBFS, as in
 Resemblyzer."""
-STATISTICS_BATCHES = 60
-"""Batches used to estimate the feature statistics."""
 MIN_POWER = 1e-8
 """Added to the mean power, so that silence is not amplified."""
 
@@ -89,32 +78,17 @@ class SpeakerEncoder(nn.Module):
 
 
 @register("voice_lstm")
-class VoiceLstm(PoolingModel):
+class VoiceLstm(StatisticsModel):
     """Speaker encoder, statistics over the window, and two linear layers.
 
     Args:
         encoder_hidden, encoder_layers: units and number of the LSTM layers.
-        hidden: units between the statistics and the output layer.
-        dropout: dropout of these units; that of the statistics is half of it.
-        affect: whether there is an output layer for valence and arousal.
+        hidden, dropout, affect: see `StatisticsModel`.
     """
 
-    statistics_mean: Tensor
-    """Mean of the statistics (n,) over the training set: the prior of the speaker memory."""
-    statistics_std: Tensor
-    """Their standard deviation (n,)."""
-
-    frames_per_step = 10
-    hop_frames = 50
-    window_frames = 500
-    context_frames = None
     pretrained_parts = (
         "speaker encoder of Resemblyzer 0.1.4 (Apache-2.0; its authors trained it on LibriSpeech, "
         "VoxCeleb1 and VoxCeleb2)",
-    )
-    remembers_statistics = True
-    former_names: Mapping[str, str] = MappingProxyType(
-        {"usual": "statistics_mean", "spread": "statistics_std"}
     )
 
     def __init__(
@@ -127,17 +101,9 @@ class VoiceLstm(PoolingModel):
         dropout: Share = 0.5,
         affect: bool = False,
     ):
-        super().__init__(labels, features)
+        states = encoder_hidden * encoder_layers
+        super().__init__(labels, features, states, hidden, dropout, affect)
         self.encoder = SpeakerEncoder(features.dimension, encoder_hidden, encoder_layers)
-        statistics = 2 * encoder_hidden * encoder_layers
-        self.register_buffer("statistics_mean", torch.zeros(statistics))
-        self.register_buffer("statistics_std", torch.ones(statistics))
-        self.hidden = nn.Sequential(
-            nn.Dropout(dropout / 2), nn.Linear(statistics, hidden), nn.ReLU()
-        )
-        self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(hidden, len(labels))
-        self.affect = nn.Linear(hidden, 2) if affect else None
 
     def load_pretrained(self) -> None:
         """Load the speaker encoder of Resemblyzer.
@@ -155,24 +121,9 @@ class VoiceLstm(PoolingModel):
                 f"{len(self.encoder.layers)}; the pretrained encoder has 40, 256 and 3"
             ) from error
 
-    def fit_statistics(self, turns: Iterator[tuple[Tensor, Tensor]]) -> None:
-        """Estimate the statistics' mean and deviation from `STATISTICS_BATCHES` batches at most."""
-        # One batch is not enough: it holds a few speakers in as many rooms.
-        with torch.no_grad():
-            found = [self.statistics(*turn) for turn in itertools.islice(turns, STATISTICS_BATCHES)]
-        self.statistics_mean = torch.cat(found).mean(dim=0)
-        self.statistics_std = torch.cat(found).std(dim=0) + 1e-4
-
     @property
     def pretrained_encoder(self) -> nn.Module:
         return self.encoder
-
-    @property
-    def prior_statistics(self) -> Tensor:
-        return self.statistics_mean
-
-    def encode(self, features: Tensor) -> Tensor:
-        return self.encode_chunk(features, self.initial_state(len(features)))[0]
 
     def initial_state(self, batch: int) -> State:
         """Return the state of `encode_chunk` at the start of turns.
@@ -199,45 +150,5 @@ class VoiceLstm(PoolingModel):
         gains = TARGET_POWER / (power_sums / counts + MIN_POWER)
         power = (power * gains[..., None, None]).flatten(1, 2)
         hidden, ends = self.encoder(power, (layer_hidden, layer_cell))
-        hidden = hidden.float().view(batch, n_steps, self.frames_per_step, -1)
-        steps = torch.cat([hidden.mean(dim=2), (hidden**2).mean(dim=2)], dim=2)
+        steps = self.step_statistics(hidden.float().view(batch, n_steps, self.frames_per_step, -1))
         return steps, (power_sums[:, -1], count + n_steps, *ends)
-
-    def statistics(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return the mean and standard deviation of the states over the steps, (batch, n)."""
-        if lengths is None:
-            means = steps.mean(dim=1)
-        else:
-            valid = valid_steps(steps.shape[1], lengths)[..., None]
-            means = (steps * valid).sum(dim=1) / valid.sum(dim=1)
-        mean, square = means.chunk(2, dim=1)
-        return torch.cat([mean, (F.relu(square - mean**2) + 1e-6).sqrt()], dim=1)
-
-    def embed(
-        self, steps: Tensor, lengths: Tensor | None = None, offset: Tensor | None = None
-    ) -> Tensor:
-        return self._hidden(self.statistics(steps, lengths), offset)
-
-    def _hidden(self, statistics: Tensor, offset: Tensor | None) -> Tensor:
-        if offset is not None:
-            statistics = statistics - offset
-        return self.hidden((statistics - self.statistics_mean) / self.statistics_std)
-
-    def forward(
-        self, features: Tensor, lengths: Tensor | None = None, past: Tensor | None = None
-    ) -> Tensor:
-        """See the base; `past` as in `classify`."""
-        return self.classify(self.encode(features), self.step_lengths(lengths), past)
-
-    def classify(
-        self, steps: Tensor, lengths: Tensor | None = None, past: Tensor | None = None
-    ) -> Tensor:
-        """See the base.
-
-        Args:
-            past: (batch, batch) weights of the batch's items in each item's speaker memory; see
-                `ser_stream.data.conversations`. None for an empty memory.
-        """
-        statistics = self.statistics(steps, lengths)
-        offset = None if past is None else past @ (statistics - self.statistics_mean)
-        return self.output(self.dropout(self._hidden(statistics, offset)))

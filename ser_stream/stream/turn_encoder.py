@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -91,11 +92,13 @@ class TurnEncoder:
         self._frame_offset = None if by_statistics else offset
         step_s = network.features.frame_s * self._framing.frames_per_step
         self._spare_steps = math.ceil(SPARE_S / step_s)
-        self._ahead_steps = max(1, round(AHEAD_S / step_s))
-        self._steps_at_once = max(1, round(AT_ONCE_S / step_s))
+        self._block = self._framing.block_steps
+        self._ahead_steps = self._whole_blocks(max(self._block, round(AHEAD_S / step_s)))
+        self._steps_at_once = self._whole_blocks(max(self._block, round(AT_ONCE_S / step_s)))
         self._first = 0  # number of the first step in `_steps`
         self._steps: Array | None = None  # (steps, n)
         self._state: State | None = None  # of a recurrent network, behind the last step
+        self._block_start: tuple[int, State | None] = (0, None)  # of the last block: step, state
 
     def outputs(self, n_frames: int) -> Asking[Outputs]:
         """Return the outputs of the window that ends with frame `n_frames`, exclusive.
@@ -111,7 +114,7 @@ class TurnEncoder:
     def encode_ahead(self, n_frames: int) -> Asking[None]:
         """Compute the steps up to frame `n_frames` before a window needs them.
 
-        Each call has `AHEAD_S` of sound, so that those of several streams have the same shape and
+        Each call has `AHEAD_S` of sound, or a block, so that those of several streams have the same shape and
         run as one batch. Does nothing for a network that would compute its context in each call.
 
         Raises:
@@ -123,6 +126,10 @@ class TurnEncoder:
             self._known + self._ahead_steps, self._framing.steps_in(n_frames) + 1, self._ahead_steps
         ):
             yield from self._steps_until(end)
+
+    def _whole_blocks(self, n_steps: int) -> int:
+        """Return the number of steps without those of a block that is not complete."""
+        return n_steps - n_steps % self._block
 
     def mean_frame(self, n_frames: int) -> np.ndarray:
         """Return the mean of the turn's first `n_frames` frames, (dimension,) float64."""
@@ -139,9 +146,15 @@ class TurnEncoder:
         end = self._framing.steps_in(n_frames)
         if end == 0:
             return (yield from self._padded_step(n_frames))
-        steps = yield from self._steps_until(end)
-        start = max(end - self._window_steps, self._first)
-        return steps[start - self._first : end - self._first]
+        whole = self._whole_blocks(end)
+        parts = []
+        if whole:
+            steps = yield from self._steps_until(whole)
+            start = max(end - self._window_steps, self._first)
+            parts.append(steps[max(0, start - self._first) : whole - self._first])
+        if whole < end:
+            parts.append((yield from self._cut_block(whole, end)))
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def _steps_until(self, end: int) -> Asking[Array]:
         """Return all kept steps, up to `end` at least, after dropping old ones."""
@@ -153,11 +166,36 @@ class TurnEncoder:
         start = known if self._framing.context_frames is None else max(oldest, known)
         parts = [self._steps] if start == known and self._steps is not None else []
         first = start - sum(map(len, parts))
-        for each in range(start, end, self._steps_at_once):
-            parts.append((yield from self._encode(each, min(each + self._steps_at_once, end))))
+        for each, until in self._calls(start, end):
+            parts.append((yield from self._encode(each, until)))
         self._first = max(oldest, first)
         self._steps = np.concatenate(parts)[self._first - first :]
         return self._steps
+
+    def _calls(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the steps [from, until) of each call; the last block is a call of its own."""
+        last = max(start, end - self._block) if self._block > 1 else end
+        for each in range(start, last, self._steps_at_once):
+            yield each, min(each + self._steps_at_once, last)
+        if last < end:
+            yield last, end
+
+    def _cut_block(self, start: int, end: int) -> Asking[Array]:
+        """Compute the steps [start, end) of a block that the end of a turn cuts.
+
+        They differ from those of the whole block, which a window may have computed in the pause
+        after the turn, and which a skipped window would not have.
+        """
+        state = self._state
+        if start < self._known:
+            before, state = self._block_start
+            if before != start:  # the turn ended more than a block ago
+                assert self._steps is not None
+                return self._steps[start - self._first : end - self._first]
+        frames = self._read(*(step * self._framing.frames_per_step for step in (start, end)))
+        encoded: Encoded = yield Encode(frames, state)
+        require_finite(encoded.steps)
+        return encoded.steps
 
     def _encode(self, start: int, end: int) -> Asking[Array]:
         """Compute the steps [start, end), (end - start, n)."""
@@ -169,7 +207,7 @@ class TurnEncoder:
         encoded: Encoded = yield Encode(self._read(first_frame, last_frame), self._state)
         # Before they are kept. Not every operator passes NaN on: a head may answer nevertheless.
         require_finite(encoded.steps, *encoded.state)
-        self._state = encoded.state
+        self._block_start, self._state = (start, self._state), encoded.state
         return encoded.steps[start - end :]
 
     def _padded_step(self, n_frames: int) -> Asking[Array]:

@@ -23,10 +23,17 @@ from ser_stream.engines.torch import ATTENTIONS
 from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.files import sha256_of, write_bytes
-from ser_stream.models.base import BimodalModel, EmotionModel
+from ser_stream.models.base import BimodalModel, EmotionModel, State
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.folder import WEIGHTS, model_file, replacing_model
-from ser_stream.models.info import HUGGING_FACE, ModelInfo, OnnxExport, find_writable, read_info
+from ser_stream.models.info import (
+    HUGGING_FACE,
+    SHIPPED,
+    ModelInfo,
+    OnnxExport,
+    find_writable,
+    read_info,
+)
 from ser_stream.models.segment_batch import SegmentBatch
 from ser_stream.training.onnx_weights import QUANTISED, pack, quantise
 
@@ -117,22 +124,36 @@ class _Utterance(nn.Module):
         return logits[0], *(() if weights is None else (heads[0] for heads in weights))
 
 
-def _export_streaming(model: EmotionModel, folder: Path, eight_bit: bool) -> OnnxExport:
-    labels = model.labels
-    n_frames = 2 * model.step_frames + (model.context_frames or 0)
-    frames = -30.0 * torch.ones(2, n_frames, model.features.dimension)
-    state = model.initial_state(2)
-    with torch.inference_mode():
-        steps = _Steps(model)(frames, *state)[0]
+def export_steps(model: EmotionModel, path: Path) -> None:
+    """Write the front end of a streaming network as an ONNX file."""
+    frames, state = _example(model)
     names = [f"state_{number}" for number in range(len(state))]
     _export(
         _Steps(model),
         {"frames": frames, **dict(zip(names, state, strict=True))},
         ["steps", *(f"next_{name}" for name in names)],
-        {"frames": {0: "batch", 1: "frames"}, **{name: {0: "batch"} for name in names}},
-        folder / STEPS,
-        labels,
+        {
+            "frames": {0: "batch", 1: "frames"},
+            "steps": {0: "batch", 1: "steps"},
+            **{name: {0: "batch"} for name in names},
+        },
+        path,
+        model.labels,
     )
+
+
+def _example(model: EmotionModel) -> tuple[Tensor, State]:
+    """Return frames (2, frames, dimension) and the state before them."""
+    n_frames = 2 * model.step_frames + (model.context_frames or 0)
+    return -30.0 * torch.ones(2, n_frames, model.features.dimension), model.initial_state(2)
+
+
+def _export_streaming(model: EmotionModel, folder: Path, eight_bit: bool) -> OnnxExport:
+    frames, state = _example(model)
+    with torch.inference_mode():
+        steps = _Steps(model)(frames, *state)[0]
+    if not model.shared_encoder:
+        export_steps(model, folder / STEPS)
     heads = {"steps": steps}
     if model.remembers_statistics:
         heads["offset"] = torch.zeros(2, len(model.prior_statistics))
@@ -143,7 +164,9 @@ def _export_streaming(model: EmotionModel, folder: Path, eight_bit: bool) -> Onn
         outputs += ["statistics", "prior_statistics"]
     axes = {name: {0: "batch"} for name in heads}
     axes["steps"][1] = "steps"
-    _export(_Head(model), heads, outputs, axes, folder / HEAD, labels)
+    _export(_Head(model), heads, outputs, axes, folder / HEAD, model.labels)
+    if model.shared_encoder:
+        return _with_shared_encoder(model, folder, eight_bit)
     files = [STEPS, HEAD]
     for name, quantised in EIGHT_BIT.items():
         if eight_bit and quantise(folder / name, folder / quantised, name == STEPS):
@@ -154,6 +177,18 @@ def _export_streaming(model: EmotionModel, folder: Path, eight_bit: bool) -> Onn
             "and its first one stays as it is; accepted is an export without --int8"
         )
     return OnnxExport(_packed(folder, files), model.framing, model.remembers_statistics)
+
+
+def _with_shared_encoder(model: EmotionModel, folder: Path, eight_bit: bool) -> OnnxExport:
+    """Describe the export of a network whose front end is a file that models share."""
+    if eight_bit:
+        raise InputError(
+            "--int8: the network's front end is a file that models share; accepted is an export "
+            "without --int8"
+        )
+    shared = SHIPPED / model.shared_encoder / STEPS
+    files = {STEPS: sha256_of(shared), **_packed(folder, [HEAD])}
+    return OnnxExport(files, model.framing, model.remembers_statistics, model.shared_encoder)
 
 
 def _export_utterance(model: BimodalModel, folder: Path) -> OnnxExport:

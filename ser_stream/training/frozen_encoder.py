@@ -55,8 +55,8 @@ def load_encoded(
     features = model.features
     assert model.pretrained_encoder is not None and isinstance(features, LogMelConfig)
     weights = hashlib.sha256()
-    for tensor in model.pretrained_encoder.state_dict().values():
-        weights.update(tensor.numpy().tobytes())
+    for tensor in model.pretrained_encoder.parameters():
+        weights.update(tensor.detach().numpy().tobytes())
     key = [*feature_key(among, features, speed), "steps", weights.hexdigest()]
 
     def compute() -> Iterator[tuple[np.ndarray, int]]:

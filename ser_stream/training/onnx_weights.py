@@ -51,6 +51,7 @@ def pack(path: Path) -> None:
     """
     content = onnx.load(path)
     graph = content.graph
+    _name_constants(graph)
     for initializer in list(graph.initializer):
         weights = onnx.numpy_helper.to_array(initializer)
         if weights.dtype != np.float32 or weights.ndim < 2 or weights.size < MIN_PACKED:
@@ -62,6 +63,16 @@ def pack(path: Path) -> None:
         for node in reversed(_unpacking(graph, initializer.name, *parts)):
             graph.node.insert(0, node)
     write_bytes(path, content.SerializeToString())
+
+
+def _name_constants(graph: onnx.GraphProto) -> None:
+    """Turn constants into initializers: the exporter writes weights outside a state dict as such."""
+    for node in [node for node in graph.node if node.op_type == "Constant"]:
+        values = [attribute.t for attribute in node.attribute if attribute.name == "value"]
+        if values and len(values[0].dims) >= 2:
+            values[0].name = node.output[0]
+            graph.initializer.append(values[0])
+            graph.node.remove(node)
 
 
 def _as_eight_bit(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
