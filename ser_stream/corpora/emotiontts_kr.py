@@ -2,8 +2,7 @@
 
 Selvas AI and KAIST, github.com/emotiontts/emotiontts_open_db. CC BY-NC-SA 4.0, for research only.
 File names are speaker and sentence; hundreds of sentence numbers stand for emotions. The README of
-the distribution swaps sad and angry, and is wrong: what is said and how it sounds agree with the
-order here.
+the distribution swaps sad and angry; the order here is the right one.
 """
 
 from __future__ import annotations
