@@ -178,6 +178,25 @@ def table_rows(
     return rows
 
 
+INDEX = "index.csv"
+"""Table of the clips of several corpora, one row each: path, corpus, speaker, text and others."""
+
+
+def index_rows(root: Path, corpus: str) -> dict[str, dict[str, str]]:
+    """Return file name without ending -> row of the index of clips, in the folder or beside it.
+
+    It names what file names do not tell, such as speakers and texts. Without an index: {}.
+
+    Raises:
+        InputError: the index cannot be read, or lacks the column path or corpus.
+    """
+    for table in (root / INDEX, root.parent / INDEX):
+        if table.is_file():
+            rows = table_rows(table, ("path", "corpus"), "the index of clips has them")
+            return {Path(row["path"]).stem: row for _, row in rows if row["corpus"] == corpus}
+    return {}
+
+
 def label_at(label: str, where: str) -> str:
     """Return `canonical_label`, with the label's position in the error message."""
     try:

@@ -3,7 +3,8 @@
 Burkhardt et al., "A database of German emotional speech", Interspeech 2005. CC0 1.0 as its first
 author published it with audEERING; the site it was first distributed from states no licence. File
 names are speaker, sentence, emotion and version. Bored recordings (81 of the 535) are left out:
-none of `ser_stream.emotion.EMOTIONS` stands for boredom.
+none of `ser_stream.emotion.EMOTIONS` stands for boredom, and to count it as neutral or sad would
+teach a network that bored people are calm or unhappy.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ def speaker_name(speaker: int | str) -> str:
     title="EmoDB",
     speaker_name=speaker_name,
     licence="CC0 1.0",
-    # CC0 is what audEERING's release says; the first distribution states no licence.
-    commercial_use=False,
+    # Of audEERING's release; the first distribution states no licence, and asks to be cited.
+    commercial_use=True,
     speech="acted, German",
 )
 def read(root: Path) -> list[Utterance]:

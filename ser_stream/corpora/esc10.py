@@ -7,6 +7,7 @@ from pathlib import Path
 from ser_stream.corpora.base import audio_files
 
 LAYOUT = "ESC-10 is read from CLASS/F-NNNNN-T.wav (or .opus), where F is the fold, 1 to 5"
+TITLE, LICENCE = "ESC-10", "CC BY 3.0"
 VOICES = ("baby_cry", "crying_baby")
 """Endings of the names of classes that are human voices, which are no noise."""
 

@@ -15,7 +15,10 @@ from typing import Any
 from ser_stream.corpora.base import Utterance
 from ser_stream.errors import InputError, shown
 
-READERS = ("ravdess", "cremad", "nemo", "iemocap", "emodb", "tess", "savee", "meld")
+READERS = (
+    "ravdess", "cremad", "nemo", "iemocap", "emodb", "tess", "savee", "meld", "emotiontts_kr",
+    "emospeech_in",
+)  # fmt: skip
 """Names of the corpora; each is also the name of its reader's module in this folder."""
 
 Reader = Callable[[Path], list[Utterance]]
@@ -32,6 +35,8 @@ class Corpus:
         licence: as a person would cite it.
         commercial_use: whether a model trained on it may be used commercially.
         speech: kind of speech and its language, for model cards.
+        balanced_by_word: whether training draws each word equally often with each label, since the
+            words alone tell much of the labels.
     """
 
     title: str
@@ -40,6 +45,7 @@ class Corpus:
     licence: str
     commercial_use: bool
     speech: str
+    balanced_by_word: bool = False
 
 
 _registered: dict[str, Corpus] = {}
@@ -53,11 +59,14 @@ def register(
     licence: str,
     commercial_use: bool,
     speech: str,
+    balanced_by_word: bool = False,
 ) -> Callable[[Reader], Reader]:
     """Return a decorator that registers a reader; for the arguments see `Corpus`."""
 
     def decorate(read: Reader) -> Reader:
-        _registered[name] = Corpus(title, read, speaker_name, licence, commercial_use, speech)
+        _registered[name] = Corpus(
+            title, read, speaker_name, licence, commercial_use, speech, balanced_by_word
+        )
         return read
 
     return decorate

@@ -7,7 +7,7 @@ the speech, pauses included.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +16,6 @@ import scipy.signal
 import soundfile
 
 from ser_stream.audio.speech import read_samples
-from ser_stream.corpora import esc10
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
@@ -36,16 +35,12 @@ class BackgroundSounds:
     """Recorded noises and voices to add to speech.
 
     Args:
-        corpora: folder that holds esc10/.
-        folds: folds of ESC-10 to take sounds from; not those that the model was trained on.
+        noises: recorded noises; for evaluation, not those that the model was trained on.
         voices: recordings of speech; several of them at once are babble.
-
-    Raises:
-        InputError: ESC-10 is missing.
     """
 
-    def __init__(self, corpora: Path, folds: tuple[int, ...], voices: list[Path]):
-        self._files = esc10.noise_files(corpora / "esc10", folds)
+    def __init__(self, noises: Sequence[Path], voices: Sequence[Path] = ()):
+        self._files = noises
         self._voices = voices
 
     @cached_property
@@ -54,7 +49,7 @@ class BackgroundSounds:
         return [noise for noise in noises if _power(noise) > 0]
 
     def noise(self, length: int, rng: np.random.Generator) -> Samples:
-        """Return `length` samples of a random sound of ESC-10, repeated where it is shorter."""
+        """Return `length` samples of a random noise, repeated where it is shorter."""
         noise = self._noises[rng.integers(len(self._noises))]
         return np.resize(np.roll(noise, rng.integers(len(noise))), length)
 

@@ -1,9 +1,9 @@
-"""Simulated channels for training: rooms, clipped inputs, narrow bands, codecs."""
+"""Simulated channels for training: rooms (computed or measured), clipping, narrow bands, codecs."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from ser_stream.data.acoustics import (
     reverberate,
     room_response,
 )
+from ser_stream.data.rooms import MeasuredRooms
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels
 
 N_ROOMS = 150
@@ -31,7 +32,7 @@ NOISE_SNR_DB: tuple[Decibels, Decibels] = (5.0, 30.0)
 
 
 def simulate_noisy_rooms(
-    corpora: Path, folds: tuple[int, ...]
+    noises: Sequence[Path], rooms: MeasuredRooms | None = None
 ) -> Callable[[Utterance], np.ndarray]:
     """Return a function that records utterances as a robot does: in a noisy room.
 
@@ -39,17 +40,14 @@ def simulate_noisy_rooms(
     same ones each time.
 
     Args:
-        corpora: folder that holds esc10/.
-        folds: folds of ESC-10 to take noises from.
-
-    Raises:
-        InputError: ESC-10 is missing.
+        noises: recorded noises.
+        rooms: see `simulate_channel`.
     """
-    background = BackgroundSounds(corpora, folds, [])
+    background = BackgroundSounds(noises)
 
     def record(utterance: Utterance) -> np.ndarray:
         rng = np.random.default_rng(zlib.crc32(f"in use {utterance.key}".encode()))
-        samples = simulate_channel(read_samples(utterance.path), utterance.key, 0)
+        samples = simulate_channel(read_samples(utterance.path), utterance.key, 0, rooms)
         padded, power = pad_speech(samples)
         noise = background.noise(len(padded), rng)
         return mix(padded, noise, rng.uniform(*NOISE_SNR_DB), power)
@@ -57,16 +55,20 @@ def simulate_noisy_rooms(
     return record
 
 
-def simulate_channel(samples: np.ndarray, key: str, version: int) -> np.ndarray:
+def simulate_channel(
+    samples: np.ndarray, key: str, version: int, rooms: MeasuredRooms | None = None
+) -> np.ndarray:
     """Pass samples (n,) through one of many rooms and channels; the level is kept.
 
     Args:
         key, version: choose the room and the channel; the same values choose the same ones.
+        rooms: measured rooms to choose from; None: simulated ones.
     """
     rng = np.random.default_rng(zlib.crc32(f"{version} {key}".encode()))
     in_room = rng.random() < ROOM_SHARE
     if in_room:
-        samples = reverberate(samples, _room(int(rng.integers(N_ROOMS))))
+        response = _room(int(rng.integers(N_ROOMS))) if rooms is None else rooms.draw(rng)
+        samples = reverberate(samples, response)
     channels = (_clipped, _low_passed, _encoded) + (_unchanged, _unchanged) * in_room
     return channels[rng.integers(len(channels))](samples, rng).astype(np.float32)
 

@@ -26,6 +26,7 @@ from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.channel_simulation import simulate_channel
 from ser_stream.data.reading import read_utterances
+from ser_stream.data.rooms import MeasuredRooms
 from ser_stream.features.log_mel import LogMelConfig, log_mel
 from ser_stream.files import PRIVATE_FOLDER, replacing
 from ser_stream.progress import progress
@@ -85,6 +86,7 @@ def load_features(
     folder: Path | None,
     simulation: int | None = None,
     among: Sequence[Utterance] | None = None,
+    rooms: MeasuredRooms | None = None,
 ) -> FeatureStore:
     """Return the features of utterances, from the cache `folder` if they are in it.
 
@@ -93,13 +95,16 @@ def load_features(
         simulation: number of the simulated channel, see `simulate_channel`; None: as recorded.
         among: a larger set that holds these utterances. Features of the whole set are cached, so
             that its other parts need no computation.
+        rooms: rooms of the simulated channels, see `simulate_channel`.
     """
     if among is not None:
-        store = load_features(among, config, speed, folder, simulation)
+        store = load_features(among, config, speed, folder, simulation, rooms=rooms)
         return select_utterances(store, utterances, among)
     key = feature_key(utterances, config, speed)
     if simulation is not None:
         key.append(simulation)
+        if rooms is not None:
+            key.append(rooms.stamps)
 
     def compute() -> Iterator[tuple[np.ndarray, int]]:
         spans = _speech_spans(utterances, folder)
@@ -107,7 +112,7 @@ def load_features(
         if simulation is not None:
             description += f", simulated channel {simulation + 1}"
         for utterance, span in zip(progress(utterances, description), spans, strict=True):
-            yield _features(utterance, span, config, speed, simulation)
+            yield _features(utterance, span, config, speed, simulation, rooms)
 
     return load_or_compute(folder, key, compute)
 
@@ -234,12 +239,13 @@ def _features(
     config: LogMelConfig,
     speed: float,
     simulation: int | None,
+    rooms: MeasuredRooms | None,
 ) -> tuple[np.ndarray, int]:
     start, end = span
     samples = read_samples(utterance.path)[start : end + round(TAIL_S * SAMPLE_RATE_HZ)]
     n_speech = end - start
     if simulation is not None:
-        samples = simulate_channel(samples, utterance.key, simulation)
+        samples = simulate_channel(samples, utterance.key, simulation, rooms)
     if speed != 1.0:
         samples = soxr.resample(samples, SAMPLE_RATE_HZ * speed, SAMPLE_RATE_HZ)
         n_speech = round(n_speech / speed)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ser_stream.corpora.base import Utterance
+from ser_stream.corpora.registry import CORPORA
 from ser_stream.data.augmentation import Augmentation
 from ser_stream.data.feature_cache import FeatureStore
 from ser_stream.units import Seconds
@@ -70,16 +71,26 @@ def label_indices(utterances: Sequence[Utterance], labels: tuple[str, ...]) -> n
 
 
 class UtteranceSampler:
-    """Draws the utterances of an epoch: corpora by their shares, the labels of a corpus equally."""
+    """Draws the utterances of an epoch: corpora by their shares, the labels of a corpus equally.
+
+    Of a corpus that is `balanced_by_word`, each word is drawn equally often with each label, so
+    that the word tells nothing of the label. Words that do not occur with every label keep the
+    share that they have of their label.
+    """
 
     def __init__(self, utterances: Sequence[Utterance], mix: Mapping[str, float]):
-        names = np.array([(u.corpus, u.label) for u in utterances])
         self._groups: list[tuple[float, np.ndarray]] = []
+        corpora = np.array([u.corpus for u in utterances])
+        labels = np.array([u.label for u in utterances])
         for corpus, share in mix.items():
-            labels = np.unique(names[names[:, 0] == corpus, 1])
-            for label in labels:
-                members = np.flatnonzero((names == (corpus, label)).all(axis=1))
-                self._groups.append((share / len(labels), members))
+            present = np.unique(labels[corpora == corpus])
+            by_label = [np.flatnonzero((corpora == corpus) & (labels == x)) for x in present]
+            known = CORPORA.get(corpus)
+            if known is not None and known.balanced_by_word:
+                cells = _balanced_by_word([u.text for u in utterances], by_label)
+            else:
+                cells = [(1.0, members) for members in by_label]
+            self._groups += [(share / len(present) * part, members) for part, members in cells]
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Return the indices of about `n` utterances; small groups are repeated."""
@@ -88,3 +99,26 @@ class UtteranceSampler:
             rounds, rest = divmod(round(n * share), len(members))
             drawn += [members] * rounds + [rng.choice(members, rest, replace=False)]
         return np.concatenate(drawn)
+
+
+def _balanced_by_word(
+    texts: Sequence[str], by_label: Sequence[np.ndarray]
+) -> list[tuple[float, np.ndarray]]:
+    """Return (share of its label, members) of each group of a label's utterances.
+
+    Args:
+        texts: the words of all utterances.
+        by_label: indices of the utterances of each label.
+    """
+    words = np.array(texts)
+    everywhere = set.intersection(*(set(words[members]) for members in by_label)) - {""}
+    cells = []
+    for members in by_label:
+        rest = members[~np.isin(words[members], sorted(everywhere))]
+        rest_share = len(rest) / len(members)
+        if len(rest):
+            cells.append((rest_share, rest))
+        for word in sorted(everywhere):
+            share = (1 - rest_share) / len(everywhere)
+            cells.append((share, members[words[members] == word]))
+    return cells

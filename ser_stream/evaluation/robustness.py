@@ -64,7 +64,8 @@ def evaluate_conditions(
     network, info = open_network(model, engine)
     labels = scored_labels(info, labels)
     clips = _readable(clips).with_labels(labels)
-    surroundings = BackgroundSounds(corpora, NOISE_FOLDS, [u.path for u in clips.utterances])
+    noises = esc10.noise_files(corpora / "esc10", NOISE_FOLDS)
+    surroundings = BackgroundSounds(noises, [u.path for u in clips.utterances])
     report: Report = {"model": info.name, **clips.source, "conditions": {}}
     for key, messages in (("left_out", clips.left_out), ("unreadable", clips.unreadable)):
         if messages:

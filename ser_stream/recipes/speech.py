@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -32,8 +32,14 @@ class Recipe:
         mix: corpus -> share of the utterances of an epoch; the shares sum to 1.
         speeds: factors of speed perturbation; each utterance is stored once per factor.
         noise_folds: folds of ESC-10 whose sounds are added as noise; empty: coloured noise only.
+        noises: recorded noises: "esc10", of `noise_folds`, and "noise", see `corpora.sounds`; None:
+            those of ESC-10 if there are folds.
         motors: number of synthetic motor sounds among the noises.
         channel_simulations: simulated channels per utterance, see `simulate_channel`.
+        rooms: rooms of the simulated channels: "simulated", or "measured" ones, see
+            `corpora.sounds`; None: simulated.
+        commercial_sounds: use only those noises and measured rooms whose licences permit commercial
+            use; None: all.
         teachers_share: weight of the teachers' probabilities in the targets; the rest is the
             weight of the labels.
         calibration_clips: number of recordings per corpus, of validation speakers, to which the
@@ -46,8 +52,9 @@ class Recipe:
         folds_of: corpus that the protocol divides; None: all corpora together.
 
     Raises:
-        InputError: a label, corpus or part is unknown, the shares do not sum to 1, or `folds` has a
-            validation part, which would be ignored.
+        InputError: a label, corpus or part is unknown, the shares do not sum to 1, `folds` has a
+            validation part, which would be ignored, or the settings of sounds contradict each
+            other.
     """
 
     name: str
@@ -72,6 +79,9 @@ class Recipe:
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
     folds: Protocol | None = None
     folds_of: str | None = None
+    noises: tuple[Literal["esc10", "noise"], ...] | None = None
+    rooms: Literal["simulated", "measured"] | None = None
+    commercial_sounds: bool | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(canonical_label(label) for label in self.labels))
@@ -89,6 +99,27 @@ class Recipe:
                 f"folds: validation: found {shown(self.folds.validation)}; accepted is 0: "
                 "all folds validate on the speakers that are named under speakers: validation"
             )
+        self._check_sounds()
+
+    def _check_sounds(self) -> None:
+        if self.noises is not None and ("esc10" in self.noises) != bool(self.noise_folds):
+            found = f"{shown(list(self.noises))} with noise_folds {shown(list(self.noise_folds))}"
+            raise InputError(
+                f"noises: found {found}; esc10 needs folds, such as [1, 2, 3], and without it "
+                "accepted is noise_folds: []"
+            )
+        if self.rooms is not None and not self.channel_simulations:
+            raise InputError(
+                f"rooms: found {shown(self.rooms)} with channel_simulations 0, which simulates no "
+                "room; accepted is channel_simulations from 1"
+            )
+
+    @property
+    def noise_names(self) -> tuple[str, ...]:
+        """Names of the recorded noises that training mixes with speech."""
+        if self.noises is not None:
+            return tuple(dict.fromkeys(self.noises))
+        return ("esc10",) if self.noise_folds else ()
 
     def split(self, utterances: list[Utterance]) -> dict[str, list[Utterance]]:
         """Divide utterances into the parts "train", "validation" and "test" by speaker.

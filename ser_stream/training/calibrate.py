@@ -29,6 +29,7 @@ from ser_stream.models.info import ModelInfo, find_writable
 from ser_stream.progress import progress
 from ser_stream.recipes.speech import Recipe
 from ser_stream.training.model_folder import replace_description
+from ser_stream.training.sounds import RecipeSounds
 
 LabelledLogits = dict[str, tuple[np.ndarray, np.ndarray]]
 """Trigger -> logits (estimates, labels), and indices of the true labels (estimates,)."""
@@ -106,8 +107,9 @@ def calibrate_by_recipe(
         raise InputError(f"recipe {recipe.name}: it has no validation speakers")
     utterances = choose_clips(utterances, recipe.calibration_clips)
     noisy = None
-    if recipe.channel_simulations and recipe.noise_folds:
-        noisy = changed(simulate_noisy_rooms(corpora, recipe.noise_folds))
+    if recipe.channel_simulations and recipe.noise_names:
+        sounds = RecipeSounds(recipe, corpora)
+        noisy = changed(simulate_noisy_rooms(sounds.noises, sounds.rooms))
     return calibrate(network, info, utterances, recipe.confidence_floor, noisy)
 
 

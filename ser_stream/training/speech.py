@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
+from ser_stream.corpora.sounds import SoundSource
 from ser_stream.data.windows import TrainingSet
 from ser_stream.distributed import first_before_others, is_first, process_group
 from ser_stream.engines.torch import TorchNetwork
@@ -35,6 +36,7 @@ from ser_stream.training.model_folder import (
     training_data,
     write_run_record,
 )
+from ser_stream.training.sounds import RecipeSounds
 from ser_stream.training.speech_data import SpeechData
 from ser_stream.training.trainer import Trainer, announce_resume
 
@@ -82,7 +84,8 @@ def train(
             **part_sizes(parts),
         }
         write_run_record(output, model, seed, settings)
-    data = SpeechData(recipe, utterances, parts, corpora, cache)
+    sounds = RecipeSounds(recipe, corpora)
+    data = SpeechData(recipe, utterances, parts, sounds, cache)
     encoded = data.encodes_once(model) and not teachers
     with process_group(device) as own_device:
         steps.start("computing features")
@@ -103,7 +106,8 @@ def train(
         steps.start("calibrating on the validation speakers")
         finished = trained.network if isinstance(trained, EncodedHead) else trained
         assert isinstance(finished, EmotionModel)
-        _write_model(recipe, seed, finished, corpora, output / "model")
+        heard = [] if encoded else sounds.sources
+        _write_model(recipe, seed, finished, corpora, heard, output / "model")
 
 
 def _check_parts(recipe: Recipe, parts: dict[str, list[Utterance]]) -> None:
@@ -172,9 +176,18 @@ def _encoded_batches(
 
 
 def _write_model(
-    recipe: Recipe, seed: int, trained: EmotionModel, corpora: Path, folder: Path
+    recipe: Recipe,
+    seed: int,
+    trained: EmotionModel,
+    corpora: Path,
+    sounds: Sequence[SoundSource],
+    folder: Path,
 ) -> None:
-    """Calibrate a trained network, and write its model folder."""
+    """Calibrate a trained network, and write its model folder.
+
+    Args:
+        sounds: noises and rooms that it was trained with.
+    """
     info = ModelInfo(
         name=recipe.name,
         architecture=recipe.architecture,
@@ -186,7 +199,7 @@ def _write_model(
         smoothing=recipe.smoothing,
         speaker_memory=trained.has_speaker_memory,
         training_data=training_data(
-            [CORPORA[name] for name in recipe.corpora], trained.pretrained_parts, seed
+            [*(CORPORA[name] for name in recipe.corpora), *sounds], trained.pretrained_parts, seed
         ),
     )
     if recipe.eight_bit:  # calibrate the weights that will run

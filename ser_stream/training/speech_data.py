@@ -17,6 +17,7 @@ from ser_stream.models.base import EmotionModel
 from ser_stream.recipes.speech import Recipe
 from ser_stream.training.distillation import teacher_probabilities
 from ser_stream.training.frozen_encoder import EncodedWindows, encodes_once, load_encoded
+from ser_stream.training.sounds import RecipeSounds
 
 
 def remembers_conversations(model: EmotionModel) -> bool:
@@ -35,7 +36,7 @@ class SpeechData:
     Args:
         utterances: all utterances of the corpora; features of all are cached together.
         parts: "train" and "validation" -> their utterances.
-        corpora: folder that holds esc10/ for noise.
+        sounds: noises and rooms of the recipe.
         cache: folder of the feature cache.
     """
 
@@ -44,13 +45,13 @@ class SpeechData:
         recipe: Recipe,
         utterances: Sequence[Utterance],
         parts: Mapping[str, Sequence[Utterance]],
-        corpora: Path,
+        sounds: RecipeSounds,
         cache: Path,
     ):
         self._recipe = recipe
         self._utterances = utterances
         self._train, self._validation = parts["train"], parts["validation"]
-        self._corpora = corpora
+        self._sounds = sounds
         self._cache = cache
 
     def encodes_once(self, model: EmotionModel) -> bool:
@@ -68,16 +69,21 @@ class SpeechData:
         recipe = self._recipe
         load = partial(load_features, folder=self._cache, among=self._utterances)
         features = partial(load, config=recipe.features)
+        # First, so that a missing folder of sounds is reported before minutes of features.
+        rooms = self._sounds.rooms
+        noises = load_noises(self._sounds.noises, recipe.features, recipe.motors)
         simulated = []
         for simulation in range(recipe.channel_simulations):
             speed = 2 * simulation % len(recipe.speeds)
-            store = features(self._train, speed=recipe.speeds[speed], simulation=simulation)
+            store = features(
+                self._train, speed=recipe.speeds[speed], simulation=simulation, rooms=rooms
+            )
             simulated.append((speed, store))
         sources = TrainingSources(
             self._train,
             [features(self._train, speed=speed) for speed in recipe.speeds],
             simulated,
-            load_noises(self._corpora, recipe.noise_folds, recipe.features, recipe.motors),
+            noises,
         )
         settings = dataclasses.replace(
             training_set_settings(recipe, model.window_frames), min_frames=model.step_frames

@@ -30,8 +30,14 @@ from ser_stream.progress import Steps
 from ser_stream.recipes.speech_text import SpeechTextRecipe
 from ser_stream.training.calibrate import fit_temperature
 from ser_stream.training.malloc import keep_freed_memory
-from ser_stream.training.model_folder import save_model_folder, training_data, write_run_record
+from ser_stream.training.model_folder import (
+    Licensed,
+    save_model_folder,
+    training_data,
+    write_run_record,
+)
 from ser_stream.training.prediction import predict
+from ser_stream.training.sounds import RecipeSounds
 from ser_stream.training.speech_data import training_set_settings
 from ser_stream.training.trainer import Trainer, announce_resume
 
@@ -61,7 +67,8 @@ def train_speech_text(
     steps.start("reading the corpora and computing features")
     model, options, text_data = _initial_model(recipe, features, seed)
     corpora_pairs = read_paired_corpora(recipe, corpora, features, model.text.vocabulary, cache)
-    noises = load_noises(corpora, voices.noise_folds, features)
+    sounds = RecipeSounds(voices, corpora)
+    noises = load_noises(sounds.noises, features)
     settings = training_set_settings(voices, MAX_FRAMES)
     pairs = corpora_pairs.training_pairs(settings, voices.speeds, noises, recipe.max_error_rate)
     mean, std = pairs.statistics()
@@ -76,7 +83,7 @@ def train_speech_text(
     steps.start("calibrating on the validation pairs")
     logits = predict(trained, validation).numpy()
     calibration = Calibration(fit_temperature(logits, validation.targets))
-    corpora_of_clips = [CORPORA[name] for name in voices.corpora]
+    trained_on: list[Licensed] = [*(CORPORA[name] for name in voices.corpora), *sounds.sources]
     info = ModelInfo(
         name=voices.name,
         architecture="can",
@@ -86,7 +93,7 @@ def train_speech_text(
         std=tuple(std.tolist()),
         options=options,
         calibration={INTERVAL: calibration, UTTERANCE: calibration},
-        training_data=training_data(corpora_of_clips, (), seed, pretrained=text_data),
+        training_data=training_data(trained_on, (), seed, pretrained=text_data),
     )
 
     steps.start("scoring the validation and test pairs")

@@ -5,12 +5,25 @@ import re
 import pytest
 
 from corpus_files import sound, text
-from ser_stream.corpora import cremad, emodb, iemocap, meld, nemo, ravdess, savee, tess
+from ser_stream.corpora import (
+    cremad,
+    emodb,
+    emospeech_in,
+    emotiontts_kr,
+    iemocap,
+    meld,
+    nemo,
+    ravdess,
+    savee,
+    tess,
+)
 from ser_stream.errors import InputError
 
 
 @pytest.mark.parametrize(
-    "reader", [ravdess, cremad, nemo, iemocap, emodb, tess, savee, meld], ids=lambda r: r.__name__
+    "reader",
+    [ravdess, cremad, nemo, iemocap, emodb, tess, savee, meld, emotiontts_kr, emospeech_in],
+    ids=lambda r: r.__name__,
 )
 def test_a_missing_folder_is_refused_with_the_expected_layout(tmp_path, reader):
     with pytest.raises(InputError, match=r"no such folder.*is read from"):
@@ -18,7 +31,9 @@ def test_a_missing_folder_is_refused_with_the_expected_layout(tmp_path, reader):
 
 
 @pytest.mark.parametrize(
-    "reader", [ravdess, cremad, nemo, emodb, tess, savee], ids=lambda r: r.__name__
+    "reader",
+    [ravdess, cremad, nemo, emodb, tess, savee, emotiontts_kr, emospeech_in],
+    ids=lambda r: r.__name__,
 )
 def test_an_empty_folder_is_refused_with_the_expected_layout(tmp_path, reader):
     with pytest.raises(InputError, match=r"no sound files in.*is read from"):
@@ -36,6 +51,8 @@ def test_an_empty_folder_is_refused_with_the_expected_layout(tmp_path, reader):
         (tess, "OAF_calm/OAF_back_calm.wav"),
         (savee, "AudioData/AB/a01.wav"),
         (savee, "AudioData/DC/x01.wav"),
+        (emotiontts_kr, "ema/wav/emc00001.wav"),  # there is no speaker emc
+        (emospeech_in, "House/bacho-safe-bored-20190709085906-c7b43119.wav"),
     ],
 )
 def test_a_foreign_file_is_named(tmp_path, reader, name):
@@ -52,6 +69,7 @@ def test_a_foreign_file_is_named(tmp_path, reader, name):
         (emodb, ("03a01Fa.wav", "03a01Fa.flac")),
         (tess, ("OAF_neutral/OA_bite_neutral.wav", "OAF_neutral/OAF_bite_neutral.wav")),
         (savee, ("AudioData/DC/a01.wav", "AudioData/DC/DC_a01.wav")),
+        (emotiontts_kr, ("ema/wav/ema00001.wav", "ema/wav/ema00001.flac")),
     ],
 )
 def test_a_duplicate_recording_is_refused_by_name(tmp_path, reader, names):

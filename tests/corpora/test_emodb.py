@@ -1,3 +1,5 @@
+from collections import Counter
+
 import pytest
 
 from corpus_files import sound
@@ -21,3 +23,16 @@ def test_emodb_letters_are_first_letters_of_german_emotions(tmp_path):
     assert labels == {
         "W": "angry", "E": "disgust", "A": "fear", "F": "happy", "T": "sad", "N": "neutral",
     }  # fmt: skip
+
+
+def test_the_corpus_has_the_recordings_that_its_paper_counts(corpora_root):
+    utterances = emodb.read(corpora_root / "emodb")
+    assert Counter(u.label for u in utterances) == {
+        "angry": 127, "neutral": 79, "happy": 71, "fear": 69, "sad": 62, "disgust": 46,
+    }  # fmt: skip
+    assert {(u.speaker, u.gender) for u in utterances} == {
+        (f"emodb-{number}", sex)
+        for number, sex in zip(
+            ("03", "08", "09", "10", "11", "12", "13", "14", "15", "16"), "mffmmmffmf", strict=True
+        )
+    }

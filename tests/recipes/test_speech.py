@@ -85,6 +85,18 @@ def test_a_held_out_speaker_that_is_missing_is_named():
         ({"corpora": ["aibo"]}, "'aibo'"),
         ({"mix": {"ravdess": 0.4}}, "mix: found .*0.4.*accepted are shares that sum to 1"),
         ({"mix": {"nemo": 1.0}}, "mix must give each corpus a share"),
+        (
+            {"rooms": "real", "channel_simulations": 1},
+            "rooms: found 'real'; accepted are simulated, measured",
+        ),
+        ({"rooms": "measured"}, "rooms: found 'measured' with channel_simulations 0"),
+        (
+            {"noises": ["rain"]},
+            r"noises\[?\.?0?\]?: found 'rain'; accepted are '?esc10'?, '?noise'?",
+        ),
+        ({"noises": ["esc10"]}, r"noises: found \['esc10'\] with noise_folds \[\]"),
+        ({"noises": ["noise"], "noise_folds": [1]}, r"accepted is noise_folds: \[\]"),
+        ({"commercial_sounds": "yes"}, "commercial_sounds: found 'yes'"),
         ({"speakers": {"dev": {}}}, "speakers: found 'dev'; accepted are test, validation"),
         ({"augmentation": {"echo": 1}}, "augmentation: unknown setting echo"),
         (
@@ -136,3 +148,17 @@ def test_a_recipe_is_read_from_yaml(tmp_path):
         yaml.safe_dump({"kind": "speech", **CONTENT, "augmentation": {"gain_db": [-3, 3]}})
     )
     assert load_recipe(path).augmentation.gain_db == (-3, 3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({}, ()),
+        ({"noise_folds": [1]}, ("esc10",)),
+        ({"noise_folds": [1], "noises": ["noise", "esc10"]}, ("noise", "esc10")),
+        ({"noises": ["noise"]}, ("noise",)),
+        ({"noises": []}, ()),
+    ],
+)
+def test_folds_of_esc10_are_noises_unless_the_recipe_names_noises(settings, names):
+    assert speech_recipe(CONTENT | settings, "here").noise_names == names
