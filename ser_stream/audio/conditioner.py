@@ -1,4 +1,4 @@
-"""Conversion of audio blocks of any sample rate and channel count to 16 kHz mono."""
+"""Conversion of audio blocks of any sample rate and channel count to filtered 16 kHz mono."""
 
 from __future__ import annotations
 
@@ -7,21 +7,29 @@ import soxr
 
 from ser_stream.audio.block import AUTO, AudioBlock, Channel, check_format
 from ser_stream.audio.channel_selector import ChannelSelector
+from ser_stream.audio.high_pass import FirstSample, HighPass
 from ser_stream.audio.sample_format import CLIPPING_LEVEL, MAX_MAGNITUDE
 from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+
+CONDITIONING_VERSION = 2
+"""Raise when the same recording gives other samples, so that cached features are computed again."""
 
 
 class Conditioner:
     """Converts a stream block by block; call `flush` at its end.
 
+    Steps: one channel (or the mean of all) -> 16 kHz (soxr, HQ) -> high-pass filter, which begins
+    at rest and without a step, see `FirstSample`. Live streams, recordings and training hear this.
+
     The concatenated output of all calls and of `flush` equals, bit for bit, the whole stream
-    resampled at once (soxr, HQ): `floor(n * 16000 / rate + 0.5)` samples for n samples in, however
-    they are divided into blocks. 16 kHz mono passes through unchanged.
+    converted at once: `floor(n * 16000 / rate + 0.5)` samples for n samples in, however they are
+    divided into blocks.
 
     Resampling looks ahead about 37 ms: the output of a call may be shorter or longer than its
-    block, and ends `delay_s` before the block does. When the sample rate or channel count changes,
-    the output begins with the samples that the resampler still holds, and resampling restarts.
+    block, and ends `delay_s` before the block does. The filter has no delay. When the sample rate
+    or channel count changes, the output begins with the samples that the resampler still holds,
+    and resampler and filter restart.
 
     The values of one instant on the selected channels count as one sample, in the counters too,
     which never fall. A sample that is NaN, infinite or above `MAX_MAGNITUDE` on any selected
@@ -34,9 +42,12 @@ class Conditioner:
         channel: index of the channel to use, from 0, "mix" for the mean of all channels, or "auto"
             for the channel with the clearest speech.
         name: of the source, for the log.
+        high_pass: False leaves out the filter, for sound that passes a `Conditioner` once more.
     """
 
-    def __init__(self, channel: Channel = "mix", name: str = "audio") -> None:
+    def __init__(
+        self, channel: Channel = "mix", name: str = "audio", high_pass: bool = True
+    ) -> None:
         self.channel = channel
         self.bad_samples = 0
         """Samples replaced by silence."""
@@ -49,6 +60,8 @@ class Conditioner:
         self._resampler: soxr.ResampleStream | None = None  # None: already 16 kHz
         self._samples_in = 0  # since the resampler was started
         self._samples_out = 0
+        self._high_pass = high_pass
+        self._restart_filter()
 
     @property
     def selected(self) -> int | None:
@@ -92,7 +105,7 @@ class Conditioner:
             self._selector.muted = muted
         block_format = (block.sample_rate_hz, block.samples.shape[1])
         if block_format == self._format:
-            return self._resample(self._mono(block))
+            return self._filtered(self._resample(self._mono(block)))
         check_format(*block_format, where="audio")
         self._check_channel(block_format[1])
         if self._format is not None:
@@ -103,10 +116,10 @@ class Conditioner:
             self._resampler = soxr.ResampleStream(
                 block.sample_rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ"
             )
-        return np.concatenate([tail, self._resample(self._mono(block))])
+        return np.concatenate([tail, self._filtered(self._resample(self._mono(block)))])
 
     def flush(self) -> np.ndarray:
-        """Return the samples the resampler still holds, (n,) float32, and start a new stream."""
+        """Return the samples that are still held back, (n,) float32, and start a new stream."""
         tail = np.zeros(0, np.float32)
         if self._selector is not None:
             tail = self._counted(self._selector.flush())
@@ -114,7 +127,16 @@ class Conditioner:
             tail = self._resampler.resample_chunk(np.ascontiguousarray(tail), last=True)
         self._resampler = self._format = None
         self._samples_in = self._samples_out = 0
+        tail = self._filtered(tail)
+        self._restart_filter()
         return tail
+
+    def _restart_filter(self) -> None:
+        self._first_sample = FirstSample() if self._high_pass else None
+        self._filter = HighPass() if self._high_pass else None
+
+    def _filtered(self, samples: np.ndarray) -> np.ndarray:
+        return samples if self._filter is None else self._filter(samples)
 
     def _check_channel(self, channels: int) -> None:
         if not isinstance(self.channel, str) and not 0 <= self.channel < channels:
@@ -136,14 +158,21 @@ class Conditioner:
     def _counted(self, samples: np.ndarray) -> np.ndarray:
         """(n, channels) -> (n,): mix channels, replace bad samples, and count."""
         if len(samples) and max(samples.max(), -samples.min()) < CLIPPING_LEVEL:
-            return _mixed(samples)  # usual: no sample is clipped or bad; False for NaN
+            return self._mixed(samples)  # usual: no sample is clipped or bad; False for NaN
         magnitude = np.abs(samples).max(axis=1)
         good = magnitude < MAX_MAGNITUDE  # False for NaN, too
         self.bad_samples += len(good) - int(np.count_nonzero(good))
         self.clipped_samples += int(np.count_nonzero(good & (magnitude >= CLIPPING_LEVEL)))
         if not good.all():
             samples = np.where(good[:, np.newaxis], samples, np.float32(0))
-        return _mixed(samples)
+        return self._mixed(samples)
+
+    def _mixed(self, samples: np.ndarray) -> np.ndarray:
+        """(n, channels) -> (n,): the mean of the channels, without the offset of the beginning."""
+        mono = samples[:, 0]
+        if samples.shape[1] > 1:
+            mono = samples.mean(axis=1, dtype=np.float32)
+        return mono if self._first_sample is None else self._first_sample(mono)
 
     def _resample(self, mono: np.ndarray) -> np.ndarray:
         if self._resampler is None or not len(mono):
@@ -152,8 +181,3 @@ class Conditioner:
         self._samples_in += len(mono)
         self._samples_out += len(resampled)
         return resampled
-
-
-def _mixed(samples: np.ndarray) -> np.ndarray:
-    """(n, channels) -> (n,): the mean of the channels."""
-    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)

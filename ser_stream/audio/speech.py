@@ -14,15 +14,21 @@ from ser_stream.errors import InputError
 
 
 def read_samples(path: str | Path) -> np.ndarray:
-    """Read a whole recording as the recogniser receives it: 16 kHz mono, (n,) float32.
+    """Read a whole recording as the recogniser hears it: 16 kHz mono, filtered, (n,) float32.
 
     Raises:
         InputError: see `Recording`.
     """
-    samples, error = read_what_can_be_read(path)
-    if error is not None:
-        raise error
-    return samples
+    return _whole(*read_what_can_be_read(path))
+
+
+def read_unfiltered(path: str | Path) -> np.ndarray:
+    """Read a whole recording as `read_samples` does, for a stream that will filter it.
+
+    Raises:
+        InputError: see `Recording`.
+    """
+    return _whole(*_read(path, Conditioner(high_pass=False)))
 
 
 def read_what_can_be_read(path: str | Path) -> tuple[np.ndarray, InputError | None]:
@@ -31,7 +37,21 @@ def read_what_can_be_read(path: str | Path) -> tuple[np.ndarray, InputError | No
     Raises:
         InputError: nothing can be read.
     """
-    conditioner = Conditioner()
+    return _read(path, Conditioner())
+
+
+def _whole(samples: np.ndarray, error: InputError | None) -> np.ndarray:
+    """Return the samples of a recording.
+
+    Raises:
+        InputError: something was skipped.
+    """
+    if error is not None:
+        raise error
+    return samples
+
+
+def _read(path: str | Path, conditioner: Conditioner) -> tuple[np.ndarray, InputError | None]:
     chunks, error = [], None
     try:
         for block in Recording(path).blocks():

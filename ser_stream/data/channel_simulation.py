@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import scipy.signal
 
-from ser_stream.audio.speech import read_samples
+from ser_stream.audio.speech import read_unfiltered
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.acoustics import (
     BackgroundSounds,
@@ -47,7 +47,7 @@ def simulate_noisy_rooms(
 
     def record(utterance: Utterance) -> np.ndarray:
         rng = np.random.default_rng(zlib.crc32(f"in use {utterance.key}".encode()))
-        samples = simulate_channel(read_samples(utterance.path), utterance.key, 0, rooms)
+        samples = simulate_channel(read_unfiltered(utterance.path), utterance.key, 0, rooms)
         padded, power = pad_speech(samples)
         noise = background.noise(len(padded), rng)
         return mix(padded, noise, rng.uniform(*NOISE_SNR_DB), power)

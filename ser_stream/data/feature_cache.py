@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 import soxr
 
+from ser_stream.audio.conditioner import CONDITIONING_VERSION
 from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.channel_simulation import simulate_channel
@@ -132,8 +133,13 @@ def feature_key(utterances: Sequence[Utterance], config: LogMelConfig, speed: fl
 
 
 def cache_path(folder: Path, key: list[Any], suffix: str) -> Path:
-    """Return the file of a cache entry: the hash of its key as JSON, and a suffix such as .npy."""
-    return folder / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}{suffix}"
+    """Return the file of a cache entry: a hash of its key and of how sound is conditioned.
+
+    Args:
+        suffix: end of the file's name, such as .npy.
+    """
+    text = json.dumps([CONDITIONING_VERSION, *key])
+    return folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}{suffix}"
 
 
 def load_or_compute(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_stream.audio.speech import read_samples
+from ser_stream.audio.speech import read_samples, read_unfiltered
 from ser_stream.corpora import esc10
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA
@@ -111,7 +111,7 @@ def _scores(
 def _simulated(utterance: Utterance, condition: str, around: BackgroundSounds) -> np.ndarray:
     """Return the samples of an utterance under the condition."""
     rng = np.random.default_rng(zlib.crc32(f"{condition} {utterance.key}".encode()))
-    return CONDITIONS[condition](read_samples(utterance.path), around, rng)
+    return CONDITIONS[condition](read_unfiltered(utterance.path), around, rng)
 
 
 def false_estimates(network: Network, info: ModelInfo, corpora: Path) -> dict:

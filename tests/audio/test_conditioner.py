@@ -1,4 +1,4 @@
-"""The conditioner against one-shot resampling, for any division into blocks."""
+"""The conditioner against one-shot resampling and SciPy's filter, for any division into blocks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels import with_noise
-from ser_stream.audio.block import AudioBlock
+from high_pass_reference import high_passed
+from ser_stream.audio.block import AudioBlock, Channel
 from ser_stream.audio.conditioner import Conditioner
 from ser_stream.errors import InputError
 
@@ -17,6 +18,10 @@ from ser_stream.errors import InputError
 def block(samples: np.ndarray, rate_hz: int = 16_000) -> AudioBlock:
     samples = np.asarray(samples, np.float32)
     return AudioBlock(samples if samples.ndim == 2 else samples[:, None], rate_hz, 0.0, 0.0)
+
+
+def unfiltered(channel: Channel = "mix") -> Conditioner:
+    return Conditioner(channel, high_pass=False)
 
 
 def noise(length: int, channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -30,7 +35,7 @@ def noise(length: int, channels: int = 1, seed: int = 0) -> np.ndarray:
     chunks=st.lists(st.integers(0, 5_000), min_size=1, max_size=12),
 )
 def test_chunked_resampling_equals_resampling_the_whole_signal(rate_hz, chunks):
-    conditioner, samples = Conditioner(), noise(sum(chunks))
+    conditioner, samples = unfiltered(), noise(sum(chunks))
     parts, start = [], 0
     for length in chunks:
         parts.append(conditioner(block(samples[start : start + length], rate_hz)))
@@ -44,9 +49,47 @@ def test_chunked_resampling_equals_resampling_the_whole_signal(rate_hz, chunks):
     np.testing.assert_array_equal(heard, at_once)
 
 
+@settings(deadline=None, max_examples=40)
+@given(
+    rate_hz=st.sampled_from([4_000, 8_000, 16_000, 44_100, 48_000]),
+    chunks=st.lists(st.integers(0, 5_000), min_size=1, max_size=12),
+    offset=st.sampled_from([0.0, 0.001, -0.1, 0.5]),
+)
+def test_any_blocks_give_the_filtered_samples_of_the_whole_stream(rate_hz, chunks, offset):
+    samples = (0.4 * noise(sum(chunks)) + offset).astype(np.float32)
+    conditioner, parts, start = Conditioner(), [], 0
+    for length in chunks:
+        parts.append(conditioner(block(samples[start : start + length], rate_hz)))
+        start += length
+        given_s = sum(map(len, parts)) / 16_000
+        assert conditioner.delay_s == pytest.approx(start / rate_hz - given_s, abs=1e-9)
+    heard = np.concatenate([*parts, conditioner.flush()])
+    assert heard.dtype == np.float32
+    whole = Conditioner()
+    at_once = np.concatenate([whole(block(samples, rate_hz)), whole.flush()])
+    np.testing.assert_array_equal(heard, at_once)
+    if len(samples):
+        resampled = soxr.resample(samples[:, 0] - samples[0, 0], rate_hz, 16_000)
+        np.testing.assert_allclose(heard, high_passed(resampled), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("dbfs", [-60, -40, -20, -6])
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 44_100, 48_000])
+def test_an_offset_makes_no_difference(speech, rate_hz, dbfs, sign):
+    samples = soxr.resample(speech, 16_000, rate_hz)
+    offset = np.float32(sign * 10 ** (dbfs / 20))
+    heard, without = (
+        np.concatenate([c(block(s, rate_hz)), c.flush()])
+        for c, s in ((Conditioner(), samples + offset), (Conditioner(), samples))
+    )
+    np.testing.assert_allclose(heard, without, rtol=0, atol=2e-4)
+    np.testing.assert_allclose(heard[160:-160], without[160:-160], rtol=0, atol=2e-6)
+
+
 def test_resampling_keeps_the_phase_and_amplitude_of_a_tone():
     time_s = np.arange(48_000) / 48_000
-    conditioner = Conditioner()
+    conditioner = unfiltered()
     heard = conditioner(block(0.5 * np.sin(2 * np.pi * 440 * time_s), 48_000))
     assert 0.02 < conditioner.delay_s < 0.06
     heard = np.concatenate([heard, conditioner.flush()])
@@ -54,17 +97,18 @@ def test_resampling_keeps_the_phase_and_amplitude_of_a_tone():
     np.testing.assert_allclose(heard[200:-200], expected[200:-200], atol=1e-4)
 
 
-def test_mono_at_16_khz_passes_unchanged_and_without_delay():
+def test_mono_at_16_khz_is_filtered_without_delay():
     conditioner, samples = Conditioner(), noise(1000)
-    np.testing.assert_array_equal(conditioner(block(samples)), samples[:, 0])
+    expected = high_passed(samples[:, 0] - samples[0, 0])
+    np.testing.assert_allclose(conditioner(block(samples)), expected, rtol=0, atol=1e-6)
     assert conditioner.delay_s == 0.0
     assert len(conditioner.flush()) == 0
 
 
 def test_mix_averages_all_channels_and_an_index_selects_one():
     samples = noise(100, channels=3)
-    np.testing.assert_allclose(Conditioner()(block(samples)), samples.mean(axis=1), atol=1e-7)
-    np.testing.assert_array_equal(Conditioner(channel=2)(block(samples)), samples[:, 2])
+    np.testing.assert_allclose(unfiltered()(block(samples)), samples.mean(axis=1), atol=1e-7)
+    np.testing.assert_array_equal(unfiltered(2)(block(samples)), samples[:, 2])
 
 
 @pytest.mark.parametrize("rate_hz", [16_000, 48_000])
@@ -139,7 +183,7 @@ def test_clipping_is_counted_before_resampling():
 @pytest.mark.parametrize(("rate_hz", "channels"), [(16_000, 1), (44_100, 2), (48_000, 1)])
 def test_a_change_of_format_flushes_and_restarts_the_resampler(rate_hz, channels):
     before, after = noise(48_000, seed=1), noise(rate_hz, channels, seed=2)
-    conditioner = Conditioner()
+    conditioner = unfiltered()
     heard = [
         conditioner(block(before[:30_000], 48_000)),
         conditioner(block(before[30_000:], 48_000)),
@@ -156,8 +200,18 @@ def test_a_change_of_format_flushes_and_restarts_the_resampler(rate_hz, channels
     np.testing.assert_array_equal(np.concatenate(heard), expected)
 
 
+def test_a_change_of_format_restarts_the_filter():
+    """The offset of one microphone makes no click at the beginning of another."""
+    conditioner = Conditioner()
+    heard = [
+        conditioner(block(np.full(20_000, offset), rate_hz))
+        for offset, rate_hz in ((0.5, 48_000), (-0.5, 16_000), (0.25, 44_100))
+    ]
+    assert np.abs(np.concatenate([*heard, conditioner.flush()])).max() == 0.0
+
+
 def test_after_a_flush_a_new_stream_begins():
-    conditioner, samples = Conditioner(), noise(10_000)
+    conditioner, samples = Conditioner(), noise(10_000) + np.float32(0.1)
     first = np.concatenate([conditioner(block(samples, 44_100)), conditioner.flush()])
     again = np.concatenate([conditioner(block(samples, 44_100)), conditioner.flush()])
     np.testing.assert_array_equal(first, again)

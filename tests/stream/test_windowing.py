@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_stream.audio.block import AudioBlock
+from ser_stream.audio.conditioner import Conditioner
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.audio.voice_activity import detect_together
 from ser_stream.features.log_mel import log_mel
@@ -14,6 +15,11 @@ from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.stream.windowing import StreamWindower, level_dbfs
 from streams import CONFIG, RATE, WINDOWS, block, stream
 from turns import two_turns
+
+
+def conditioned(samples: np.ndarray) -> np.ndarray:
+    """Return samples (n,) as they are analysed, through the high-pass filter."""
+    return Conditioner()(block(samples, len(samples) / RATE))
 
 
 def facts(windows):
@@ -79,17 +85,18 @@ def test_windows_do_not_depend_on_the_block_sizes(speech, data):
 def test_features_of_a_turn_equal_those_of_its_samples(speech):
     windows, _ = stream(speech)
     turn = windows[-1].features.turn
-    expected = log_mel(speech[turn.start : turn.end], CONFIG)
+    expected = log_mel(conditioned(speech)[turn.start : turn.end], CONFIG)
     np.testing.assert_allclose(windows[-1].features.read(0, len(expected)), expected, atol=1e-4)
 
 
 def test_a_window_has_its_own_samples_and_those_of_its_turn_so_far(long_speech):
     padded = np.concatenate([np.zeros(RATE, np.float32), long_speech])
+    analysed = conditioned(padded)
     for window in stream(padded)[0]:
         start, end = round(window.start_s * RATE), round(window.end_s * RATE)
-        np.testing.assert_array_equal(window.sound, padded[start:end])
+        np.testing.assert_array_equal(window.sound, analysed[start:end])
         turn_start = window.features.turn.start
-        np.testing.assert_array_equal(window.turn_sound, padded[turn_start:end])
+        np.testing.assert_array_equal(window.turn_sound, analysed[turn_start:end])
         assert window.turn_start_s == pytest.approx(turn_start / RATE)
 
 
@@ -226,7 +233,7 @@ def test_a_turn_that_is_cut_has_the_level_of_all_of_its_sound(long_speech):
     parts = windower.push(block(samples, len(samples) / RATE))
     cut = next(part for part in parts if part.trigger == "utterance")
     turn = cut.features.turn
-    expected = level_dbfs(samples[turn.start : turn.end])
+    expected = level_dbfs(conditioned(samples)[turn.start : turn.end])
     assert cut.level_dbfs == pytest.approx(expected, abs=1e-3)
 
 
