@@ -75,7 +75,7 @@ class Augmentation:
     def keeps_sound(self) -> bool:
         """Whether windows keep the recorded sound; they may still be cut to a part of the turn."""
         changes = (
-            self.shift, *self.gain_db, self.warp, self.simulated_channel, self.silence, self.noise,
+            self.shift, *self.gain_db, self.warp, self.silence, self.noise,
             self.no_speech, self.tilt_db, self.low_pass, self.mixup, self.time_masks,
             self.band_masks,
         )  # fmt: skip

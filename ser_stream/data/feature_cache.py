@@ -26,6 +26,7 @@ from ser_stream.audio.conditioner import CONDITIONING_VERSION
 from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.channel_simulation import simulate_channel
+from ser_stream.data.noisy_channels import NoisyChannels
 from ser_stream.data.reading import read_utterances
 from ser_stream.data.rooms import MeasuredRooms
 from ser_stream.features.log_mel import LogMelConfig, log_mel
@@ -88,6 +89,7 @@ def load_features(
     simulation: int | None = None,
     among: Sequence[Utterance] | None = None,
     rooms: MeasuredRooms | None = None,
+    noisy: NoisyChannels | None = None,
 ) -> FeatureStore:
     """Return the features of utterances, from the cache `folder` if they are in it.
 
@@ -97,15 +99,25 @@ def load_features(
         among: a larger set that holds these utterances. Features of the whole set are cached, so
             that its other parts need no computation.
         rooms: rooms of the simulated channels, see `simulate_channel`.
+        noisy: simulated channels with noise, in place of `simulate_channel`.
     """
     if among is not None:
-        store = load_features(among, config, speed, folder, simulation, rooms=rooms)
+        store = load_features(among, config, speed, folder, simulation, rooms=rooms, noisy=noisy)
         return select_utterances(store, utterances, among)
     key = feature_key(utterances, config, speed)
     if simulation is not None:
         key.append(simulation)
-        if rooms is not None:
+        if noisy is not None:
+            key.append(noisy.key)
+        elif rooms is not None:
             key.append(rooms.stamps)
+
+    def simulated(samples: np.ndarray, utterance: Utterance) -> np.ndarray:
+        if simulation is None:
+            return samples
+        if noisy is not None:
+            return noisy(samples, utterance, simulation)
+        return simulate_channel(samples, utterance.key, simulation, rooms)
 
     def compute() -> Iterator[tuple[np.ndarray, int]]:
         spans = _speech_spans(utterances, folder)
@@ -113,7 +125,7 @@ def load_features(
         if simulation is not None:
             description += f", simulated channel {simulation + 1}"
         for utterance, span in zip(progress(utterances, description), spans, strict=True):
-            yield _features(utterance, span, config, speed, simulation, rooms)
+            yield _features(utterance, span, config, speed, simulated)
 
     return load_or_compute(folder, key, compute)
 
@@ -244,14 +256,12 @@ def _features(
     span: np.ndarray,
     config: LogMelConfig,
     speed: float,
-    simulation: int | None,
-    rooms: MeasuredRooms | None,
+    simulated: Callable[[np.ndarray, Utterance], np.ndarray],
 ) -> tuple[np.ndarray, int]:
     start, end = span
     samples = read_samples(utterance.path)[start : end + round(TAIL_S * SAMPLE_RATE_HZ)]
     n_speech = end - start
-    if simulation is not None:
-        samples = simulate_channel(samples, utterance.key, simulation, rooms)
+    samples = simulated(samples, utterance)
     if speed != 1.0:
         samples = soxr.resample(samples, SAMPLE_RATE_HZ * speed, SAMPLE_RATE_HZ)
         n_speech = round(n_speech / speed)

@@ -10,6 +10,7 @@ from msgspec import Meta
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import get_corpus
 from ser_stream.data.augmentation import Augmentation
+from ser_stream.data.noisy_channels import SimulatedNoise
 from ser_stream.emotion import canonical_label, merge_label
 from ser_stream.errors import InputError, shown
 from ser_stream.features.log_mel import LogMelConfig
@@ -38,6 +39,8 @@ class Recipe:
         channel_simulations: simulated channels per utterance, see `simulate_channel`.
         rooms: rooms of the simulated channels: "simulated", or "measured" ones, see
             `corpora.sounds`; None: simulated.
+        simulated_noise: noise and level of the simulated channels, for a frozen encoder; None:
+            windows are mixed with noise while they are drawn.
         commercial_sounds: use only those noises and measured rooms whose licences permit commercial
             use; None: all.
         teachers_share: weight of the teachers' probabilities in the targets; the rest is the
@@ -82,6 +85,7 @@ class Recipe:
     noises: tuple[Literal["esc10", "noise"], ...] | None = None
     rooms: Literal["simulated", "measured"] | None = None
     commercial_sounds: bool | None = None
+    simulated_noise: SimulatedNoise | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(canonical_label(label) for label in self.labels))

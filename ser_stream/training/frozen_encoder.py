@@ -22,6 +22,7 @@ from ser_stream.data.feature_cache import (
     load_or_compute,
     select_utterances,
 )
+from ser_stream.data.noisy_channels import NoisyChannels
 from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources, label_indices
 from ser_stream.data.window_augmentation import cut_to_window
 from ser_stream.data.windows import pad
@@ -46,11 +47,13 @@ def load_encoded(
     speed: float,
     folder: Path,
     among: Sequence[Utterance],
+    simulation: int | None = None,
+    noisy: NoisyChannels | None = None,
 ) -> FeatureStore:
     """Return the steps of utterances in place of frames: (all steps, dimension) float16.
 
     Args:
-        folder, among: see `load_features`.
+        folder, among, simulation, noisy: see `load_features`.
     """
     features = model.features
     assert model.pretrained_encoder is not None and isinstance(features, LogMelConfig)
@@ -58,9 +61,13 @@ def load_encoded(
     for tensor in model.pretrained_encoder.parameters():
         weights.update(tensor.detach().numpy().tobytes())
     key = [*feature_key(among, features, speed), "steps", weights.hexdigest()]
+    if simulation is not None:
+        key += [simulation, None if noisy is None else noisy.key]
 
     def compute() -> Iterator[tuple[np.ndarray, int]]:
-        return _encode(model, load_features(among, features, speed, folder))
+        return _encode(
+            model, load_features(among, features, speed, folder, simulation, noisy=noisy)
+        )
 
     return select_utterances(load_or_compute(folder, key, compute), utterances, among)
 
@@ -84,7 +91,7 @@ def _encode(model: EmotionModel, features: FeatureStore) -> Iterator[tuple[np.nd
 
 
 class EncodedWindows:
-    """Draws windows of encoded steps; a `WindowAugmenter` that changes no sound.
+    """Draws windows of encoded steps; a `WindowAugmenter` that only chooses between versions.
 
     Args:
         sources: its stores are from `load_encoded`.
@@ -93,6 +100,7 @@ class EncodedWindows:
 
     def __init__(self, sources: TrainingSources, settings: TrainingSetSettings):
         self._stores = sources.stores
+        self._simulated = [store for _, store in sources.simulated]
         self._settings = settings
         indices = label_indices(sources.utterances, settings.labels)
         self._targets = np.eye(len(settings.labels), dtype=np.float32)[indices]
@@ -105,7 +113,11 @@ class EncodedWindows:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return a window (steps, dimension) and its target (labels,); see `WindowAugmenter`."""
         environment = environment or rng
-        store = self._stores[int(environment.integers(len(self._stores)))]
+        stores: Sequence[FeatureStore] = self._stores
+        share = self._settings.augmentation.simulated_channel
+        if self._simulated and environment.random() < share:
+            stores = self._simulated
+        store = stores[int(environment.integers(len(stores)))]
         steps = store.utterance(index, tail=True)
         steps = steps[: rng.integers(store.speech_frames[index], len(steps) + 1)]
         settings = self._settings

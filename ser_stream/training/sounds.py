@@ -12,7 +12,10 @@ from ser_stream.corpora.sounds import (
     room_responses,
     sources_of,
 )
+from ser_stream.data.acoustics import BackgroundSounds
+from ser_stream.data.noisy_channels import NoisyChannels
 from ser_stream.data.rooms import MeasuredRooms
+from ser_stream.files import file_stamps
 from ser_stream.recipes.speech import Recipe
 
 
@@ -43,6 +46,19 @@ class RecipeSounds:
             InputError: see `room_responses`.
         """
         return MeasuredRooms(self._rooms) if self._rooms else None
+
+    @cached_property
+    def noisy_channels(self) -> NoisyChannels | None:
+        """Simulated channels with noise, for a frozen encoder; None: the recipe has none.
+
+        Raises:
+            InputError: see `noise_recordings` and `room_responses`.
+        """
+        settings = self._recipe.simulated_noise
+        if settings is None:
+            return None
+        stamps = file_stamps([(file.path.name, file.path) for file in self._noises])
+        return NoisyChannels(settings, self.rooms, BackgroundSounds(self.noises), stamps)
 
     @property
     def sources(self) -> list[SoundSource]:

@@ -106,7 +106,7 @@ def train(
         steps.start("calibrating on the validation speakers")
         finished = trained.network if isinstance(trained, EncodedHead) else trained
         assert isinstance(finished, EmotionModel)
-        heard = [] if encoded else sounds.sources
+        heard = [] if encoded and not recipe.channel_simulations else sounds.sources
         _write_model(recipe, seed, finished, corpora, heard, output / "model")
 
 

@@ -106,8 +106,14 @@ class SpeechData:
         """Return training batches and validation windows of steps, each encoded once."""
         recipe = self._recipe
         load = partial(load_encoded, model, folder=self._cache, among=self._utterances)
+        noisy = self._sounds.noisy_channels
         sources = TrainingSources(
-            self._train, [load(self._train, speed=speed) for speed in recipe.speeds]
+            self._train,
+            [load(self._train, speed=speed) for speed in recipe.speeds],
+            [
+                (0, load(self._train, speed=recipe.speeds[0], simulation=number, noisy=noisy))
+                for number in range(recipe.channel_simulations)
+            ],
         )
         min_steps = max(1, model.steps_in(recipe.augmentation.min_frames))
         settings = dataclasses.replace(
