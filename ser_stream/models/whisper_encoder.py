@@ -44,14 +44,16 @@ FRAMES_PER_TOKEN = 2
 PAST_FRAMES = 3
 """Frames before a token's own two that its convolutions reach."""
 BLOCK_TOKENS = 25
+PAST_TOKENS = 100
+"""Tokens before a block to which its tokens attend."""
 LEVEL_FRAMES = 10
 """Frames after which the loudest level so far is determined anew."""
 DYNAMIC_RANGE = 8.0
 """Powers of ten below the loudest band of the turn so far, under which bands count as silent."""
 
 State = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
-"""Tokens so far (batch,), loudest level so far (batch,) in powers of ten, last frames (batch,
-PAST_FRAMES, BANDS) in dB, keys and values (batch, layers, past, WIDTH) of the last tokens."""
+"""Tokens so far (batch,), loudest level so far (batch,) in powers of ten above silence, last frames
+(batch, PAST_FRAMES, BANDS) in dB above silence, keys and values (batch, LAYERS, PAST_TOKENS, WIDTH) of the last tokens."""
 
 
 class EncoderLayer(nn.Module):
@@ -97,15 +99,12 @@ class WhisperEncoder(nn.Module):
 
     A network that contains it saves none of its weights, and loads none.
 
-    Args:
-        past_tokens: tokens before a block to which its tokens attend.
     """
 
     positions: Tensor
 
-    def __init__(self, past_tokens: int):
+    def __init__(self) -> None:
         super().__init__()
-        self.past_tokens = past_tokens
         self.conv1 = nn.Conv1d(BANDS, WIDTH, 3)
         self.conv2 = nn.Conv1d(WIDTH, WIDTH, 3, stride=2)
         self.layers = nn.ModuleList(EncoderLayer() for _ in range(LAYERS))
@@ -115,13 +114,10 @@ class WhisperEncoder(nn.Module):
         self.register_load_state_dict_post_hook(_none_missing)
 
     def initial_state(self, batch: int) -> State:
-        """Return the state at the start of turns."""
-        new = self.positions.new_full
-        kept = (batch, LAYERS, self.past_tokens, WIDTH)
-        return (
-            new((batch,), 0.0), new((batch,), SILENCE_DB / 10),
-            new((batch, PAST_FRAMES, BANDS), SILENCE_DB), new(kept, 0.0), new(kept, 0.0),
-        )  # fmt: skip
+        """Return the state at the start of turns: zeros."""
+        new = self.positions.new_zeros
+        kept = (batch, LAYERS, PAST_TOKENS, WIDTH)
+        return new(batch), new(batch), new(batch, PAST_FRAMES, BANDS), new(kept), new(kept)
 
     def forward(self, frames: Tensor, state: State) -> tuple[list[Tensor], State]:
         """Encode the next blocks of turns.
@@ -133,9 +129,13 @@ class WhisperEncoder(nn.Module):
             The tokens (batch, frames / 2, WIDTH) after each layer, and the state after them.
         """
         n_before, loudest, past_frames, keys, values = state
-        levels, loudest = _levels(frames / 10, loudest)
-        levels = torch.cat([levels[:, :1].expand(-1, PAST_FRAMES), levels], dim=1)[..., None]
-        mel = torch.cat([past_frames, frames], dim=1)
+        loudest = loudest + SILENCE_DB / 10
+        levels, loudest_after = _levels(frames / 10, loudest)
+        # The silence before a turn is as loud as the least that its first frames may be.
+        past_level = torch.where(n_before > 0, loudest, levels[:, 0])
+        past_levels = past_level[:, None].expand(-1, PAST_FRAMES)
+        levels = torch.cat([past_levels, levels], dim=1)[..., None]
+        mel = torch.cat([past_frames + SILENCE_DB, frames], dim=1)
         floored = torch.maximum(mel / 10, levels - DYNAMIC_RANGE)
         tokens = F.gelu(self.conv1(((floored + 4) / 4).transpose(1, 2)))
         tokens = F.gelu(self.conv2(tokens)).transpose(1, 2)
@@ -147,12 +147,12 @@ class WhisperEncoder(nn.Module):
             past = keys[:, number], values[:, number]
             tokens, (all_keys, all_values) = layer(tokens, past, mask)
             outputs.append(tokens)
-            kept_keys.append(all_keys[:, -self.past_tokens :])
-            kept_values.append(all_values[:, -self.past_tokens :])
+            kept_keys.append(all_keys[:, -PAST_TOKENS :])
+            kept_values.append(all_values[:, -PAST_TOKENS :])
         return outputs, (
             n_before + tokens.shape[1],
-            loudest,
-            mel[:, -PAST_FRAMES:],
+            loudest_after - SILENCE_DB / 10,
+            mel[:, -PAST_FRAMES:] - SILENCE_DB,
             torch.stack(kept_keys, dim=1),
             torch.stack(kept_values, dim=1),
         )
@@ -165,11 +165,11 @@ class WhisperEncoder(nn.Module):
             numbers: (batch, n) of the tokens in their turns.
         """
         before = n_before[:, None] - torch.arange(
-            self.past_tokens, 0, -1, device=numbers.device, dtype=numbers.dtype
+            PAST_TOKENS, 0, -1, device=numbers.device, dtype=numbers.dtype
         )
         keys = torch.cat([before, numbers], dim=1)[:, None]
         block = torch.floor(numbers / BLOCK_TOKENS)[..., None] * BLOCK_TOKENS
-        attended = (keys >= 0) & (keys >= block - self.past_tokens) & (keys < block + BLOCK_TOKENS)
+        attended = (keys >= 0) & (keys >= block - PAST_TOKENS) & (keys < block + BLOCK_TOKENS)
         return torch.where(attended, 0.0, -1e9)
 
 

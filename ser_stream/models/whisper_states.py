@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import SILENCE_DB, LogMelConfig
 from ser_stream.models.base import State
-from ser_stream.models.options import Frames, Share, Size
+from ser_stream.models.options import Share, Size
 from ser_stream.models.registry import register
 from ser_stream.models.statistics_model import StatisticsModel
 from ser_stream.models.whisper_encoder import (
@@ -47,7 +47,6 @@ class WhisperStates(StatisticsModel):
     """Layers of Whisper's encoder, statistics over the window, and two linear layers.
 
     Args:
-        past_tokens: tokens of 20 ms before a block that its tokens attend to.
         hidden, dropout, affect: see `StatisticsModel`.
 
     Raises:
@@ -65,7 +64,6 @@ class WhisperStates(StatisticsModel):
         self,
         labels: tuple[str, ...],
         features: LogMelConfig,
-        past_tokens: Frames = 100,
         hidden: Size = 192,
         dropout: Share = 0.4,
         affect: bool = False,
@@ -76,7 +74,7 @@ class WhisperStates(StatisticsModel):
                 f"win_length 400, hop_length 160, fmin 0, fmax 8000; found {features}"
             )
         super().__init__(labels, features, WIDTH * len(POOLED_LAYERS), hidden, dropout, affect)
-        self.encoder = WhisperEncoder(past_tokens)
+        self.encoder = WhisperEncoder()
         if not self.encoder.conv1.weight.is_meta:
             self.encoder.load_state_dict(pretrained_weights())
         self.encoder.requires_grad_(False)
