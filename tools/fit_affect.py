@@ -111,8 +111,8 @@ def _load(model: str | Path) -> tuple[PoolingModel, ModelInfo]:
     network, info = load_model(model)
     if not isinstance(network, PoolingModel):
         raise InputError(
-            f"model {model}: found {info.architecture}; only causal_crnn and voice_lstm have a "
-            "layer for valence and arousal"
+            f"model {model}: found {info.architecture}; a layer for valence and arousal have only "
+            "causal_crnn, voice_lstm and whisper_states"
         )
     return network, info
 

@@ -35,6 +35,11 @@ from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.text import shell_word, valid_text
 from ser_stream.training.calibrate import calibrate
 from ser_stream.training.devices import to_cpu
+from ser_stream.training.frozen_encoder import (
+    EncodedHead,
+    encoded_training_set,
+    load_encoded,
+)
 from ser_stream.training.malloc import keep_freed_memory
 from ser_stream.training.model_folder import save_model_folder, with_own_clips
 from ser_stream.training.speech import without_affect
@@ -224,12 +229,18 @@ def _trained(
         network.step_frames,
         info.features.frame_s,
     )
+    network = copy.deepcopy(network)
     # Without a cache: features of somebody's own clips never reach the disk.
+    if network.shared_encoder:
+        stores = [load_encoded(network, utterances, speed, None, utterances) for speed in SPEEDS]
+        sources = TrainingSources(utterances, stores)
+        training_set = encoded_training_set(network, sources, settings)
+        head = EncodedHead(network)
+        return to_cpu(Trainer(head, training_set, optimisation, seed, None).run(None)).network
     stores = [load_features(utterances, info.features, speed, None) for speed in SPEEDS]
     training_set = training_set_for(network)(TrainingSources(utterances, stores), settings)
     training_set = training_set.with_memory_mean(network.mean.numpy())
-    trainer = Trainer(copy.deepcopy(network), training_set, optimisation, seed, None)
-    return to_cpu(trainer.run(None))
+    return to_cpu(Trainer(network, training_set, optimisation, seed, None).run(None))
 
 
 def print_report(report: dict[str, Any]) -> None:

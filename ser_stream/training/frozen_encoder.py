@@ -6,6 +6,7 @@ The encoder's steps are cached in place of features, and training takes seconds.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ser_stream.corpora.base import Utterance
+from ser_stream.data.conversations import ConversationBatches
 from ser_stream.data.feature_cache import (
     FeatureStore,
     feature_key,
@@ -25,7 +27,7 @@ from ser_stream.data.feature_cache import (
 from ser_stream.data.noisy_channels import NoisyChannels
 from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources, label_indices
 from ser_stream.data.window_augmentation import cut_to_window
-from ser_stream.data.windows import pad
+from ser_stream.data.windows import TrainingSet, pad
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.base import EmotionModel, NormalisingModel
 from ser_stream.progress import progress
@@ -45,7 +47,7 @@ def load_encoded(
     model: EmotionModel,
     utterances: Sequence[Utterance],
     speed: float,
-    folder: Path,
+    folder: Path | None,
     among: Sequence[Utterance],
     simulation: int | None = None,
     noisy: NoisyChannels | None = None,
@@ -131,6 +133,27 @@ class EncodedWindows:
     def with_memory_mean(self, mean: np.ndarray) -> EncodedWindows:
         """Return the same object: the memory of these networks holds hidden states, not frames."""
         return self
+
+
+def encoded_training_set(
+    model: EmotionModel, sources: TrainingSources, settings: TrainingSetSettings
+) -> TrainingSet:
+    """Return batches of encoded steps, with earlier turns where the network remembers speakers.
+
+    Args:
+        sources: its stores are from `load_encoded`.
+        settings: lengths are in frames.
+    """
+    min_steps = max(1, model.steps_in(settings.augmentation.min_frames))
+    settings = dataclasses.replace(
+        settings,
+        augmentation=dataclasses.replace(settings.augmentation, min_frames=min_steps),
+        max_frames=model.window_steps,
+        min_frames=1,
+        frame_s=model.frames_per_step * settings.frame_s,
+    )
+    kind = ConversationBatches if model.has_speaker_memory else TrainingSet
+    return kind(sources, settings, EncodedWindows(sources, settings))
 
 
 class EncodedHead(NormalisingModel):

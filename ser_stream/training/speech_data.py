@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ser_stream.corpora.base import Utterance
-from ser_stream.data.conversations import ConversationBatches, conversation_batches
+from ser_stream.data.conversations import conversation_batches
 from ser_stream.data.feature_cache import load_features
 from ser_stream.data.noises import load_noises
 from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources, label_indices
@@ -16,7 +16,7 @@ from ser_stream.data.windows import EvaluationWindows, TrainingSet, log_mel_trai
 from ser_stream.models.base import EmotionModel
 from ser_stream.recipes.speech import Recipe
 from ser_stream.training.distillation import teacher_probabilities
-from ser_stream.training.frozen_encoder import EncodedWindows, encodes_once, load_encoded
+from ser_stream.training.frozen_encoder import encoded_training_set, encodes_once, load_encoded
 from ser_stream.training.sounds import RecipeSounds
 
 
@@ -115,19 +115,13 @@ class SpeechData:
                 for number in range(recipe.channel_simulations)
             ],
         )
-        min_steps = max(1, model.steps_in(recipe.augmentation.min_frames))
-        settings = dataclasses.replace(
-            training_set_settings(recipe, model.window_steps),
-            augmentation=dataclasses.replace(recipe.augmentation, min_frames=min_steps),
-            frame_s=model.frames_per_step * recipe.features.frame_s,
-        )
-        windows = EncodedWindows(sources, settings)
+        settings = training_set_settings(recipe, model.window_frames)
         validation = EvaluationWindows(
             load(self._validation, speed=1.0),
             label_indices(self._validation, recipe.labels),
             model.window_steps,
         )
-        return ConversationBatches(sources, settings, windows), validation
+        return encoded_training_set(model, sources, settings), validation
 
 
 def training_set_settings(recipe: Recipe, max_frames: int) -> TrainingSetSettings:

@@ -1,20 +1,24 @@
 """Training behind a frozen encoder."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
+from ser_stream.data.acoustics import BackgroundSounds
 from ser_stream.data.augmentation import Augmentation
 from ser_stream.data.conversations import ConversationBatches
-from ser_stream.data.feature_cache import load_features
+from ser_stream.data.feature_cache import FeatureStore, load_features
+from ser_stream.data.noisy_channels import NoisyChannels, SimulatedNoise
 from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources
 from ser_stream.features.log_mel import HE
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.registry import build_model
-from ser_stream.models.voice_lstm import VoiceLstm
+from ser_stream.models.statistics_model import StatisticsModel
 from ser_stream.recipes.load import load_recipe
 from ser_stream.training.frozen_encoder import (
     EncodedHead,
@@ -70,7 +74,7 @@ def test_cached_steps_are_those_of_the_encoder_and_computed_once(
             expected = model.encode(frames[None])[0].numpy()
         np.testing.assert_allclose(store.utterance(index, tail=True), expected, atol=2e-3)
         assert store.speech_frames[index] == features.speech_frames[index + 1] // 10
-    monkeypatch.delattr(VoiceLstm, "encode")
+    monkeypatch.delattr(StatisticsModel, "encode")
     again = load_encoded(model, utterances[1:4], 0.9, tmp_path, among=utterances)
     np.testing.assert_array_equal(again.frames, store.frames)
 
@@ -88,7 +92,7 @@ def test_a_run_trains_the_head_and_leaves_the_encoder_unchanged(
     recipe, corpora, tmp_path, monkeypatch
 ):
     train(recipe, corpora, tmp_path / "cache", tmp_path / "first", seed=0)
-    monkeypatch.delattr(VoiceLstm, "encode")  # live, its parts are called
+    monkeypatch.delattr(StatisticsModel, "encode")  # live, its parts are called
     train(recipe, corpora, tmp_path / "cache", tmp_path / "second", seed=0)
     first, second = (load_model(tmp_path / name / "model")[0] for name in ("first", "second"))
     fresh = build_model("voice_lstm", recipe.labels, HE, recipe.options)
@@ -130,7 +134,6 @@ def test_windows_of_encoded_steps_have_the_lengths_asked_for(corpora, recipe, mo
     "change",
     [
         {"shift": 5}, {"gain_db": (0, 3)}, {"warp": 0.1}, {"silence": 0.1},
-        {"simulated_channel": 0.1},
         {"noise": 0.1}, {"no_speech": 0.1}, {"tilt_db": 1.0}, {"low_pass": 0.1}, {"mixup": 0.1},
         {"time_masks": 1}, {"band_masks": 1},
     ],
@@ -148,3 +151,38 @@ def test_a_trained_encoder_is_run_in_each_epoch(recipe):
 
 def test_default_augmentation_changes_sound():
     assert not Augmentation().keeps_sound
+
+
+def test_noisy_channels_are_versions_of_a_recording_which_are_encoded_once(
+    model, corpora, tmp_path
+):
+    """The channel is that of the speaker: another utterance of theirs has the same."""
+    utterances = read_corpora(corpora, ["ravdess"])[:3]
+    noises = BackgroundSounds([utterances[0].path])
+    channels = NoisyChannels(SimulatedNoise(share=1.0, motors=0.0), None, noises)
+    arguments = (model, utterances, 1.0, tmp_path, utterances)
+    versions = [load_encoded(*arguments)] + [
+        load_encoded(*arguments, simulation=number, noisy=channels) for number in range(2)
+    ]
+    lengths = [store.ends.tolist() for store in versions]
+    assert lengths[0] == lengths[1] == lengths[2]
+    for one, other in [(0, 1), (1, 2), (0, 2)]:
+        assert not np.allclose(versions[one].frames, versions[other].frames, atol=0.1)
+    again = load_encoded(*arguments, simulation=1, noisy=channels)
+    np.testing.assert_array_equal(again.frames, versions[2].frames)
+
+
+def test_windows_are_drawn_from_noisy_versions_as_often_as_the_recipe_says(model):
+    utterances = [Utterance(Path("a"), "ravdess", "ravdess-01", "m", "neutral", "en")]
+    plain, noisy = (
+        FeatureStore(np.full((30, 4), value, np.float16), *np.array([[0], [30], [30]]))
+        for value in (0, 1)
+    )
+    sources = TrainingSources(utterances, [plain], [(0, noisy)])
+    settings = TrainingSetSettings(
+        ("neutral",), {"ravdess": 1.0}, Augmentation(simulated_channel=0.3), 1, 1, 50
+    )
+    windows = EncodedWindows(sources, settings)
+    rng = np.random.default_rng(0)
+    drawn = [windows.augmented(0, rng)[0][0, 0] for _ in range(2_000)]
+    assert np.mean(drawn) == pytest.approx(0.3, abs=0.04)
