@@ -59,10 +59,15 @@ def _models(_arguments: argparse.Namespace) -> int:
 def _about(name: str, info: ModelInfo, folder: Path) -> dict[str, str]:
     """Return the description of a model: field -> text; "" for a field to leave out."""
     from ser_stream.features.segments import SegmentConfig
+    from ser_stream.models.info import SHIPPED
 
     with_words = isinstance(info.features, SegmentConfig)
     option = f"--text-model {name} --asr BACKEND" if with_words else f"--model {name}"
-    networks = [path for path in folder.glob("*.onnx") if ".int8" not in path.name]
+    folders = [folder]
+    if info.onnx is not None and info.onnx.shared_encoder:
+        folders.append(SHIPPED / info.onnx.shared_encoder)
+    networks = [path for each in folders for path in each.glob("*.onnx")]
+    networks = [path for path in networks if ".int8" not in path.name]
     mib = sum(path.stat().st_size for path in networks) / 2**20
     return {
         "use": f"ser-stream listen {option}" + (" (or no option)" if name == "default" else ""),

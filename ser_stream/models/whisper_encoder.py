@@ -1,8 +1,8 @@
 """The first layers of Whisper's encoder, run on blocks of a stream.
 
-Radford et al., "Robust speech recognition via large-scale weak supervision", ICML 2023, section 2.2:
-two convolutions halve the frame rate, and a transformer follows. The middle layers describe how
-something is said better than the last ones, which describe what is said.
+Radford et al., "Robust speech recognition via large-scale weak supervision", ICML 2023, section
+2.2: two convolutions halve the frame rate, and a transformer follows. The middle layers describe
+how something is said better than the last ones, which describe what is said.
 
 The original sees 30 s at once. Here a token attends to its own block of 0.5 s and to a second or
 two before it, whose keys and values are kept, so each token is computed once::
@@ -39,7 +39,7 @@ SHA256 = "bd2f1c0fa180c93fec5b287d45906a60338e9aabad72f8d4c491977b0b86054b"
 BANDS, WIDTH, HEADS, LAYERS = 80, 512, 8, 3
 """Mel bands; size of a token; attention heads; layers in the file."""
 MAX_TOKENS = 1500
-"""Tokens of 30 s, for which Whisper has position encodings; later tokens begin again at the first."""
+"""Tokens of 30 s, for which Whisper has position encodings; those of later tokens begin again."""
 FRAMES_PER_TOKEN = 2
 PAST_FRAMES = 3
 """Frames before a token's own two that its convolutions reach."""
@@ -53,7 +53,8 @@ DYNAMIC_RANGE = 8.0
 
 State = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 """Tokens so far (batch,), loudest level so far (batch,) in powers of ten above silence, last frames
-(batch, PAST_FRAMES, BANDS) in dB above silence, keys and values (batch, LAYERS, PAST_TOKENS, WIDTH) of the last tokens."""
+(batch, PAST_FRAMES, BANDS) in dB above silence, keys and values of the last tokens (batch, LAYERS,
+PAST_TOKENS, WIDTH)."""
 
 
 class EncoderLayer(nn.Module):
@@ -147,8 +148,8 @@ class WhisperEncoder(nn.Module):
             past = keys[:, number], values[:, number]
             tokens, (all_keys, all_values) = layer(tokens, past, mask)
             outputs.append(tokens)
-            kept_keys.append(all_keys[:, -PAST_TOKENS :])
-            kept_values.append(all_values[:, -PAST_TOKENS :])
+            kept_keys.append(all_keys[:, -PAST_TOKENS:])
+            kept_values.append(all_values[:, -PAST_TOKENS:])
         return outputs, (
             n_before + tokens.shape[1],
             loudest_after - SILENCE_DB / 10,
@@ -193,8 +194,7 @@ def _levels(mel: Tensor, loudest: Tensor) -> tuple[Tensor, Tensor]:
         mel: (batch, frames, BANDS) in powers of ten, a multiple of `LEVEL_FRAMES`.
         loudest: (batch,) before these frames.
     """
-    batch, n_frames, bands = mel.shape
-    peaks = mel.reshape(batch, -1, LEVEL_FRAMES * bands).amax(dim=2)
+    peaks = mel.reshape(mel.shape[0], -1, LEVEL_FRAMES * mel.shape[2]).amax(dim=2)
     numbers = torch.arange(peaks.shape[1], device=mel.device)
     earlier = numbers <= numbers[:, None]
     so_far = torch.where(earlier, peaks[:, None], loudest[:, None, None]).amax(dim=2)

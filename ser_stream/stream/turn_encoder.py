@@ -114,8 +114,9 @@ class TurnEncoder:
     def encode_ahead(self, n_frames: int) -> Asking[None]:
         """Compute the steps up to frame `n_frames` before a window needs them.
 
-        Each call has `AHEAD_S` of sound, or a block, so that those of several streams have the same shape and
-        run as one batch. Does nothing for a network that would compute its context in each call.
+        Each call has `AHEAD_S` of sound, or a block, so that those of several streams have the same
+        shape and run as one batch. Does nothing for a network that would compute its context in
+        each call.
 
         Raises:
             NoAnswerError: see `outputs`.

@@ -66,7 +66,7 @@ def pack(path: Path) -> None:
 
 
 def _name_constants(graph: onnx.GraphProto) -> None:
-    """Turn constants into initializers: the exporter writes weights outside a state dict as such."""
+    """Turn constants into initializers: the exporter writes weights that no state dict has so."""
     for node in [node for node in graph.node if node.op_type == "Constant"]:
         values = [attribute.t for attribute in node.attribute if attribute.name == "value"]
         if values and len(values[0].dims) >= 2:

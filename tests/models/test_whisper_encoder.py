@@ -1,4 +1,4 @@
-"""Whisper's first layers on blocks of a stream, compared with the implementation of transformers."""
+"""Whisper's first layers on blocks of a stream, compared with transformers."""
 
 import numpy as np
 import pytest

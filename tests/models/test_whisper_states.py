@@ -36,9 +36,7 @@ def model():
 def folder(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "own"
     zeros, ones = (0.0,) * 80, (1.0,) * 80
-    info = ModelInfo(
-        "own", "whisper_states", LABELS, FEATURES, zeros, ones, speaker_memory=True
-    )
+    info = ModelInfo("own", "whisper_states", LABELS, FEATURES, zeros, ones, speaker_memory=True)
     save_model(folder, model, info)
     return folder
 
