@@ -18,7 +18,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -135,25 +135,6 @@ def sha256_of(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def file_stamps(files: Iterable[tuple[str, Path]]) -> list[tuple[str, int, int]]:
-    """Return name, size in bytes and time of the last change in nanoseconds of each file.
-
-    They differ once a file has been replaced, and stay the same where its folder is moved. Of a
-    file that cannot be found, both numbers are -1.
-
-    Args:
-        files: names that do not depend on where the files are, and their paths.
-    """
-    stamps = []
-    for name, path in files:
-        try:
-            status = path.stat()
-            stamps.append((name, status.st_size, status.st_mtime_ns))
-        except OSError:  # whoever reads it says what is wrong
-            stamps.append((name, -1, -1))
-    return stamps
 
 
 @contextlib.contextmanager

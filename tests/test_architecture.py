@@ -45,6 +45,7 @@ LAYERS = (
         "extras",
         "units",
         "files",
+        "file_checks",
         "strict_yaml",
         "distributed",
         "memory",

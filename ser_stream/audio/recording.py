@@ -20,6 +20,7 @@ from ser_stream.audio.containers.part import FileBytes, Part
 from ser_stream.audio.decoder import PartDecoder, UndecodableError
 from ser_stream.audio.losses import Losses
 from ser_stream.errors import InputError
+from ser_stream.file_checks import placeholder_advice
 from ser_stream.text import valid_text
 from ser_stream.units import Seconds
 
@@ -112,6 +113,8 @@ class Recording:
                     error = error or self._not_audio(str(failure))
                 except InputError as failure:
                     error = error or failure
+        if advice := placeholder_advice(self._path):
+            raise InputError(f"{self.name}: {advice}")
         raise error or self._not_audio(reason)
 
     def _samples(self, losses: Losses) -> Iterator[tuple[np.ndarray, int, Seconds]]:
@@ -189,4 +192,4 @@ def _open_bytes(path: str | Path, name: str) -> Iterator[FileBytes]:
         with FileIO(path) as raw:
             yield FileBytes(raw)
     except OSError as error:
-        raise InputError(f"{name}: {error.strerror}") from error
+        raise InputError(f"{name}: {placeholder_advice(path) or error.strerror}") from error

@@ -20,11 +20,15 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime
 
+from ser_stream.file_checks import check_sha256
+
 FRAME_LENGTH = 512
 CONTEXT_LENGTH = 64
 STATE_SIZE = 128
 
 MODEL = Path(__file__).parents[1] / "weights" / "silero-vad" / "silero_vad_16k.onnx"
+MODEL_SHA256 = "56aa50a58d80e31ab964a5d1b71b6a65a0b8ebdb742d3b3530d3a07214be8b21"
+"""Of the file that `tools/rewrite_silero_vad.py` writes; a newer one has a newer hash."""
 
 
 class VoiceActivity:
@@ -104,7 +108,12 @@ def _run(inputs: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 @lru_cache(maxsize=1)
 def _session() -> onnxruntime.InferenceSession:
-    """Load the network, once per process: a session is stateless and thread-safe."""
+    """Load the network, once per process: a session is stateless and thread-safe.
+
+    Raises:
+        InputError: the file is missing, or another one than the package came with.
+    """
+    check_sha256(MODEL, MODEL_SHA256)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # a frame takes some 30 us: a second thread would only spin
     options.inter_op_num_threads = 1

@@ -91,7 +91,8 @@ def _evaluate_speech(
         of_one_recipe = len({info.name for info in infos.values()}) == 1
         with_summary = recipe is not None and labels is None and of_one_recipe
         _print(arguments, reports, clips.title, with_summary)
-    return 2 if _print_problems(reports) or failed else 0
+    unreadable = _print_problems(reports)
+    return 2 if failed or (unreadable and not arguments.skip_bad) else 0
 
 
 def _print(
@@ -215,11 +216,14 @@ def _evaluate_speech_text(
         )
     part = arguments.part
     for model in models:
-        report = evaluate_speech_text(model, recipe, arguments.corpora, part, arguments.first)
+        report, skipped = evaluate_speech_text(
+            model, recipe, arguments.corpora, part, arguments.first, arguments.skip_bad
+        )
         if arguments.save:
             save_pair_scores(model, part, report)
         if arguments.json:
-            print(json_line({"model": model, "part": part, "errors": report}))
+            unreadable = {"unreadable": skipped} if skipped else {}
+            print(json_line({"model": model, "part": part, "errors": report, **unreadable}))
         else:
             print("\n".join([f"{model}:", "", *scores_table({part: report})]))
     return 0

@@ -39,6 +39,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="write confusion matrices, coverage against confidence and reliability diagrams (PNG)",
     )  # fmt: skip
     add_engine(parser)
+    parser.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="exit with code 0 where recordings cannot be read: they are named, and the others "
+        "scored; default: exit with code 2",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object per model")
     parser.add_argument(
         "--save", action="store_true",

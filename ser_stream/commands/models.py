@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ser_stream.commands.shared import add_corpora
+from ser_stream.commands.shared import add_corpora, add_skip_bad
 from ser_stream.errors import InputError
 from ser_stream.text import json_line, shell_word
 
@@ -34,6 +34,7 @@ def _add_calibrate(commands: Commands) -> None:
         "--recipe", type=Path, required=True, help="recipe whose validation speakers are used"
     )
     add_corpora(calibrate)
+    add_skip_bad(calibrate)
     calibrate.set_defaults(run=_calibrate)
 
 
@@ -50,6 +51,7 @@ def _add_adapt(commands: Commands) -> None:
         help="instead of recordings: measure the gain on the speakers that this recipe holds out",
     )
     add_corpora(adapt, needed=False)
+    add_skip_bad(adapt)
     adapt.add_argument(
         "--part", choices=("validation", "test"), default="test",
         help="with --recipe: which of its held-out speakers; default: test",
@@ -118,8 +120,9 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     from ser_stream.training.calibrate import calibrate_model
 
     fitted = calibrate_model(
-        arguments.model, load_recipe(arguments.recipe, Recipe), arguments.corpora
-    )
+        arguments.model, load_recipe(arguments.recipe, Recipe), arguments.corpora,
+        arguments.skip_bad,
+    )  # fmt: skip
     for trigger, calibration in fitted.items():
         print(f"{trigger}: temperature {calibration.temperature:g}, floor {calibration.floor:g}")
     return 0
@@ -143,7 +146,9 @@ def _adapt(arguments: argparse.Namespace) -> int:
         print(f"listen with it: ser-stream listen --model {shell_word(str(arguments.output))}")
         return 0
     recipe = load_recipe(arguments.recipe, Recipe)
-    report = measure_gain(arguments.model, recipe, arguments.corpora, arguments.part)
+    report = measure_gain(
+        arguments.model, recipe, arguments.corpora, arguments.part, arguments.skip_bad
+    )
     if arguments.json:
         print(json_line(report))
     else:

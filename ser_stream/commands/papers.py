@@ -139,4 +139,5 @@ def folders_of(arguments: argparse.Namespace) -> Folders:
     """Return the folders of corpora, cached features and runs that the arguments name."""
     from ser_stream.papers.run import Folders
 
-    return Folders(arguments.corpora or Path(), cache_of(arguments), arguments.runs)
+    corpora = arguments.corpora or Path()
+    return Folders(corpora, cache_of(arguments), arguments.runs, arguments.skip_bad)

@@ -104,6 +104,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 def add_training(parser: argparse.ArgumentParser, corpora_needed: bool = True) -> None:
     """Add the options that all training commands take."""
     add_corpora(parser, corpora_needed)
+    add_skip_bad(parser)
     parser.add_argument(
         "--on", nargs="+", default=[], metavar="NAME",
         help="settings that override an experiment's: files of config/recipes/settings, or paths",
@@ -123,6 +124,15 @@ def add_training(parser: argparse.ArgumentParser, corpora_needed: bool = True) -
     )
     parser.add_argument(
         "--device", metavar="NAME", help="device that trains: cpu, cuda or auto; default: cpu"
+    )
+
+
+def add_skip_bad(parser: argparse.ArgumentParser) -> None:
+    """Add --skip-bad, which leaves out recordings that cannot be read."""
+    parser.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="leave out recordings that cannot be read, and say which; default: they are an error",
     )
 
 

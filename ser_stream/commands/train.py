@@ -102,7 +102,7 @@ def _train_speech(arguments: argparse.Namespace, recipe: Recipe) -> int:
         return _train_folds(arguments, recipe, cache, output)
     train(
         recipe, arguments.corpora, cache, output, arguments.seed or 0, device_of(arguments),
-        arguments.teachers, arguments.model,
+        arguments.teachers, arguments.model, arguments.skip_bad,
     )  # fmt: skip
     if is_first():
         print(f"model written to {output / 'model'}")
@@ -116,7 +116,7 @@ def _train_folds(arguments: argparse.Namespace, recipe: Recipe, cache: Path, out
         raise InputError("--teachers: does not go with a recipe that has folds")
     report = train_folds(
         recipe, arguments.corpora, cache, output, arguments.seed or 0, device_of(arguments),
-        arguments.model,
+        arguments.model, arguments.skip_bad,
     )  # fmt: skip
     print_folds(report)
     return 0
@@ -131,7 +131,9 @@ def _fine_tune(arguments: argparse.Namespace) -> int:
     model = arguments.model or "default"
     output = arguments.output or arguments.runs / f"{Path(model).name}-own"
     prepare_folder(output)
-    report = fine_tune(model, arguments.recipe, output, arguments.seed or 0)
+    report = fine_tune(
+        model, arguments.recipe, output, arguments.seed or 0, skip_bad=arguments.skip_bad
+    )
     print(f"model written to {output / 'model'}")
     print_report(report)
     return 0
@@ -157,7 +159,7 @@ def _train_speech_text(arguments: argparse.Namespace, recipe: SpeechTextRecipe) 
     output = _output(arguments, recipe.voices.name)
     info = train_speech_text(
         recipe, arguments.corpora, cache_of(arguments), output, arguments.seed or 0,
-        device_of(arguments),
+        device_of(arguments), arguments.skip_bad,
     )  # fmt: skip
     print("\n".join(scores_table(info.results)))
     print(f"model written to {output / 'model'}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ser_stream.emotion import canonical_label
 from ser_stream.errors import InputError
+from ser_stream.file_checks import advice_on_content, placeholder_advice
 from ser_stream.text import SURROGATE, valid_text
 from ser_stream.words import Word
 
@@ -134,9 +135,13 @@ def read_text(path: Path, layout: str) -> str:
 
 def _read_text(path: Path, layout: str, errors: str) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig", errors)
+        content = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; {layout}") from error
+        reason = placeholder_advice(path) or error.strerror or error
+        raise InputError(f"{path}: {reason}; {layout}") from error
+    if advice := advice_on_content(content):
+        raise InputError(f"{path}: {advice}")
+    return content.decode("utf-8-sig", errors)
 
 
 def table_rows(

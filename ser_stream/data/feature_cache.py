@@ -1,7 +1,8 @@
 """Speech of a corpus as log-mel frames, computed once and cached on disk.
 
 Features of voices are as private as the recordings: nobody else may read the files of the cache. An
-entry that is damaged is computed again.
+entry that is damaged is computed again. So are the features of a recording that was replaced: keys
+have the size and the time of the last change of each file, and not the folder it is in.
 
 An utterance is cut to its speech by the turn detector of the stream, so that training and
 streaming use the same part of it: from the pre-roll before the first onset to the end of the last
@@ -27,7 +28,7 @@ from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.channel_simulation import simulate_channel
 from ser_stream.data.noisy_channels import NoisyChannels
-from ser_stream.data.reading import read_utterances
+from ser_stream.data.reading import read_utterances, recording_stamps
 from ser_stream.data.rooms import MeasuredRooms
 from ser_stream.features.log_mel import LogMelConfig, log_mel
 from ser_stream.files import PRIVATE_FOLDER, replacing
@@ -140,8 +141,8 @@ def select_utterances(
 
 def feature_key(utterances: Sequence[Utterance], config: LogMelConfig, speed: float) -> list[Any]:
     """Return the cache key of features: everything that they depend on."""
-    keys = [utterance.key for utterance in utterances]
-    return [keys, dataclasses.asdict(config), speed, TAIL_S, TURN_DETECTOR_VERSION]
+    stamps = recording_stamps(utterances)
+    return [stamps, dataclasses.asdict(config), speed, TAIL_S, TURN_DETECTOR_VERSION]
 
 
 def cache_path(folder: Path, key: list[Any], suffix: str) -> Path:
@@ -235,7 +236,8 @@ def _speech_spans(utterances: Sequence[Utterance], folder: Path | None) -> np.nd
     """Return (utterances, 2) spans of speech in samples; cached for every speed and feature."""
     if folder is None:
         return _detected_spans(utterances)
-    path = cache_path(folder, [[u.key for u in utterances], TURN_DETECTOR_VERSION], ".spans.npy")
+    key = [recording_stamps(utterances), TURN_DETECTOR_VERSION]
+    path = cache_path(folder, key, ".spans.npy")
 
     def read() -> np.ndarray:
         spans = np.load(path)

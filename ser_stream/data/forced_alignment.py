@@ -12,7 +12,7 @@ import numpy as np
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.feature_cache import cache_path, read_or_write
-from ser_stream.data.reading import read_utterances
+from ser_stream.data.reading import read_utterances, recording_stamps
 from ser_stream.errors import InputError, shown
 from ser_stream.files import replacing
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
@@ -39,7 +39,7 @@ def align(utterances: Sequence[Utterance], folder: Path) -> list[Utterance]:
                 f"{utterance.language!r} to align; "
                 "accepted are English texts. For others set features: segmentation: equal"
             )
-    key = ["alignment", [(u.key, u.text) for u in utterances]]
+    key = ["alignment", recording_stamps(utterances), [u.text for u in utterances]]
     path = cache_path(folder, key, ".words.json")
 
     def read() -> list[Utterance]:

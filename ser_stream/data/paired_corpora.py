@@ -29,6 +29,7 @@ class PairedCorpora:
         clips: "train", "validation", "test" -> clips; parts share no speaker.
         texts: texts of all parts, each with one label.
         cache: folder of the feature cache; None: nothing is cached.
+        skipped: one message for each clip that was left out, since it cannot be read.
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class PairedCorpora:
         texts: Sequence[LabelledText],
         encoding: PairEncoding,
         cache: Path | None,
+        skipped: Sequence[str] = (),
     ):
         self.clips = clips
+        self.skipped = list(skipped)
         self._encoding = encoding
         self._cache = cache
         by_part = {

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.feature_cache import FeatureStore, load_or_compute
-from ser_stream.data.reading import read_utterances
+from ser_stream.data.reading import read_utterances, recording_stamps
 from ser_stream.data.windows import pad
 from ser_stream.distributed import share_of_process
 from ser_stream.errors import InputError, shown
@@ -88,7 +88,7 @@ def load_clips(
     """
     snr_db = settings.noise_snr_db if noisy else None
     key = [
-        "recordings", [u.key for u in utterances], type(config).__name__,
+        "recordings", recording_stamps(utterances), type(config).__name__,
         dataclasses.asdict(config), settings.frames, snr_db,
     ]  # fmt: skip
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.sounds import SoundFile
-from ser_stream.files import file_stamps
+from ser_stream.file_checks import file_stamps
 
 ONSET_SHARE = 0.2
 """Level, as a share of the largest, at which the direct sound of a response begins."""

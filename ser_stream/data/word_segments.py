@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.feature_cache import cache_path, read_or_write
-from ser_stream.data.reading import read_utterances
+from ser_stream.data.reading import read_utterances, recording_stamps
 from ser_stream.distributed import share_of_process
 from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig, segment
@@ -45,8 +45,9 @@ def load_word_clips(
     """
     for utterance in utterances:
         _check_words(utterance, config)
-    words = [(u.key, u.text, _times(u)) for u in utterances]
-    path = cache_path(folder, ["words", words, dataclasses.asdict(config)], ".npz")
+    words = [(u.text, _times(u)) for u in utterances]
+    key = ["words", recording_stamps(utterances), words, dataclasses.asdict(config)]
+    path = cache_path(folder, key, ".npz")
 
     def write() -> None:
         clips = [

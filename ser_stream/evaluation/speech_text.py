@@ -8,6 +8,7 @@ from ser_stream.corpora.registry import read_corpora
 from ser_stream.corpora.texts import read_texts
 from ser_stream.data.paired_corpora import PairedCorpora
 from ser_stream.data.pairs import PairEncoding
+from ser_stream.data.reading import check_recordings
 from ser_stream.emotion import UTTERANCE
 from ser_stream.evaluation.pair_scores import AudioPredictions, audio_predictions, score_pairs
 from ser_stream.features.segments import SegmentConfig
@@ -27,15 +28,18 @@ def evaluate_speech_text(
     corpora: Path,
     part: str,
     first: str | Path | None = None,
-) -> dict[str, dict]:
+    skip_bad: bool = False,
+) -> tuple[dict[str, dict], list[str]]:
     """Evaluate a model on the pairs of a recipe's part "validation" or "test".
 
     Args:
         first: name or folder of a streaming model. Its estimates of the clips are scored too, and
             their mean with the model's, which is what the stream publishes.
+        skip_bad: leave out clips that cannot be read.
 
     Returns:
-        Share of words recognised wrongly, such as "10%" -> see `pair_scores.score_pairs`.
+        Share of words recognised wrongly, such as "10%" -> see `pair_scores.score_pairs`; and one
+        message for each clip that was left out.
 
     Raises:
         InputError: a corpus is missing, the model takes no words, or its labels differ.
@@ -44,11 +48,14 @@ def evaluate_speech_text(
     features = network.features
     assert isinstance(features, SegmentConfig)
     recipe.voices.require_labels(info.labels, info.name)
-    pairs = read_paired_corpora(recipe, corpora, features, network.text.vocabulary, None)
+    pairs = read_paired_corpora(
+        recipe, corpora, features, network.text.vocabulary, None, part, skip_bad
+    )
     predictions = None
     if first is not None:
         predictions = audio_predictions(first, [clip.path for clip in pairs.clips[part]])
-    return score_by_error_rate(network, pairs, part, info.calibration[UTTERANCE], predictions)
+    calibration = info.calibration[UTTERANCE]
+    return score_by_error_rate(network, pairs, part, calibration, predictions), pairs.skipped
 
 
 def read_paired_corpora(
@@ -57,6 +64,8 @@ def read_paired_corpora(
     features: SegmentConfig,
     vocabulary: Vocabulary,
     cache: Path | None,
+    part: str | None = None,
+    skip_bad: bool = False,
 ) -> PairedCorpora:
     """Read the clips and texts of a recipe.
 
@@ -64,15 +73,22 @@ def read_paired_corpora(
         corpora: folder that holds each corpus in a folder of its name; corpora of texts may lie in
             its folder text/.
         cache: folder of the feature cache; None: nothing is cached.
+        part: the only part whose clips are used; None: all parts.
+        skip_bad: leave out clips that cannot be read.
 
     Raises:
-        InputError: a corpus is missing, or its layout is not understood.
+        InputError: a corpus is missing, its layout is not understood, or clips cannot be read and
+            `skip_bad` is False.
     """
     clips = recipe.voices.split(read_corpora(corpora, list(recipe.voices.corpora)))
+    used = [clip for name, members in clips.items() if part in (None, name) for clip in members]
+    checked = check_recordings(used, cache, skip_bad)
+    readable = {clip.key for clip in checked.utterances}
+    clips = {name: [c for c in members if c.key in readable] for name, members in clips.items()}
     folder = corpora / "text" if (corpora / "text").is_dir() else corpora
     texts = [text for text in read_texts(folder, list(recipe.texts)) if text.label]
     encoding = PairEncoding(recipe.voices.labels, vocabulary, features)
-    return PairedCorpora(clips, texts, encoding, cache)
+    return PairedCorpora(clips, texts, encoding, cache, checked.skipped)
 
 
 def score_by_error_rate(

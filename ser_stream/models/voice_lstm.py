@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.file_checks import check_sha256
 from ser_stream.models.base import State
 from ser_stream.models.options import Count, Share, Size
 from ser_stream.models.registry import register
@@ -27,6 +28,8 @@ from ser_stream.models.statistics_model import StatisticsModel
 
 PRETRAINED = Path(__file__).parent.parent / "weights" / "speaker-encoder" / "encoder.safetensors"
 """Speaker encoder of Resemblyzer 0.1.4; see NOTICE beside it."""
+PRETRAINED_SHA256 = "5eb543db47b50e3334ae55c376922aa2e6f7c8ab834d8046048f6dec30d18c91"
+"""Of the file that `tools/speaker_encoder.py` writes; a newer one has a newer hash."""
 TARGET_POWER = 0.01
 """Mean power of the bands to which speech is scaled: that of a signal of -30 dBFS, as in
 Resemblyzer."""
@@ -109,8 +112,10 @@ class VoiceLstm(StatisticsModel):
         """Load the speaker encoder of Resemblyzer.
 
         Raises:
-            InputError: the network's sizes are not those of the encoder.
+            InputError: the network's sizes are not those of the encoder; or its file is missing, or
+                another one than the package came with.
         """
+        check_sha256(PRETRAINED, PRETRAINED_SHA256)
         weights = {name: tensor.float() for name, tensor in load_file(PRETRAINED).items()}
         try:
             self.encoder.load_state_dict(weights)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ser_stream.errors import InputError
+from ser_stream.file_checks import advice_on_content, placeholder_advice
 from ser_stream.files import read_limited, sha256_of
 from ser_stream.models.eight_bit import SCALE, from_eight_bit
 from ser_stream.models.folder import WEIGHTS, model_file
@@ -60,6 +61,8 @@ def read_weights(
             of another network; or a value is not finite.
     """
     content = _read(path)
+    if advice := advice_on_content(content):
+        raise InputError(f"{path}: {advice}")
     _check_hash(path, hashlib.sha256(content).hexdigest(), sha256)
     _check_shapes(path, _shapes(path, content, former_names), expected, network)
     try:
@@ -136,6 +139,8 @@ def _read(path: Path) -> bytes:
 
 def _check_hash(path: Path, found: str, expected: str | None) -> None:
     if expected is not None and found != expected:
+        if advice := placeholder_advice(path):
+            raise InputError(f"{path}: {advice}")
         raise InputError(
             f"{path}: SHA-256 is {found[:12]}..., model.json has {expected[:12]}...: another or a "
             f"damaged file. {_ANEW}"

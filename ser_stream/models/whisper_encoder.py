@@ -18,19 +18,18 @@ sound after it where its end cuts a block.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.modules.module import _IncompatibleKeys
 
-from ser_stream.errors import InputError
 from ser_stream.features.log_mel import SILENCE_DB
+from ser_stream.file_checks import check_sha256
 from ser_stream.models.eight_bit import from_eight_bit
 
 PRETRAINED = Path(__file__).parent.parent / "weights" / "whisper-encoder" / "encoder.safetensors"
@@ -217,14 +216,5 @@ def pretrained_weights() -> dict[str, Tensor]:
     Raises:
         InputError: the file is missing or another one.
     """
-    try:
-        content = PRETRAINED.read_bytes()
-    except OSError as error:
-        raise InputError(f"{PRETRAINED}: {error.strerror}; install ser_stream again") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
-        raise InputError(
-            f"{PRETRAINED}: SHA-256 is {found[:12]}..., expected is {SHA256[:12]}...: another or a "
-            "damaged file; install ser_stream again"
-        )
-    return from_eight_bit(load(content))
+    check_sha256(PRETRAINED, SHA256)
+    return from_eight_bit(load_file(PRETRAINED))

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
-from ser_stream.corpora.registry import read_corpora
 from ser_stream.data.forced_alignment import align
 from ser_stream.data.word_segments import WordClips
 from ser_stream.errors import InputError
@@ -69,7 +68,7 @@ def draw_experiment(
             training_curves(_curves(experiment, folders, results), name), output / f"{name}-curves"
         ),
     ]
-    utterances = experiment.labelled(read_corpora(folders.corpora, list(experiment.corpora)))
+    utterances = folders.read(experiment).utterances
     first = results[0]
     splits = experiment.protocol.splits(utterances, first.seed)
     split = next(split for split in splits if split.name == first.fold)

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from ser_stream.corpora.registry import read_corpora
+from ser_stream.data.reading import CheckedRecordings, check_recordings
 from ser_stream.distributed import first_before_others, is_first, process_group, wait_for_all
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import Scores
@@ -36,11 +37,22 @@ class Folders:
         corpora: holds each corpus in a folder of its name.
         cache: computed features.
         runs: one folder per experiment, with a folder per seed and fold.
+        skip_bad: whether to leave out recordings that cannot be read.
     """
 
     corpora: Path
     cache: Path
     runs: Path
+    skip_bad: bool = False
+
+    def read(self, experiment: Experiment) -> CheckedRecordings:
+        """Return the labelled utterances of an experiment, and what was left out.
+
+        Raises:
+            InputError: a corpus cannot be read, see `check_recordings` too.
+        """
+        utterances = experiment.labelled(read_corpora(self.corpora, list(experiment.corpora)))
+        return check_recordings(utterances, self.cache, self.skip_bad)
 
     def run(self, experiment: Experiment, seed: int, split: str) -> Path:
         """Return the folder of one seed and fold."""
@@ -101,7 +113,8 @@ def run_experiment(
     keep_freed_memory()
     data = None
     results = []
-    utterances = experiment.labelled(read_corpora(folders.corpora, list(experiment.corpora)))
+    checked = folders.read(experiment)
+    utterances = checked.utterances
     runs = [
         (seed, split, folders.run(experiment, seed, split.name))
         for seed in experiment.seeds
@@ -120,7 +133,7 @@ def run_experiment(
                 if data is None:
                     with first_before_others():
                         data = ExperimentData(experiment, utterances, folders.cache)
-                _run_fold(experiment, data, split, seed, folder, own_device)
+                _run_fold(experiment, data, split, seed, folder, own_device, checked.skipped)
                 wait_for_all()
             results.append(FoldResult.read(path))
             if is_first():
@@ -137,7 +150,13 @@ def read_results(experiment: Experiment, folders: Folders) -> list[FoldResult]:
 
 
 def _run_fold(
-    experiment: Experiment, data: ExperimentData, split: Split, seed: int, folder: Path, device: str
+    experiment: Experiment,
+    data: ExperimentData,
+    split: Split,
+    seed: int,
+    folder: Path,
+    device: str,
+    skipped: list[str],
 ) -> None:
     parts = data.parts(split)
     torch.manual_seed(seed)
@@ -145,7 +164,7 @@ def _run_fold(
     model.set_normalisation(*parts["train"].statistics(experiment.clip.standardise))
     folder.mkdir(parents=True, exist_ok=True)
     if is_first():
-        _write_run_record(experiment, seed, split, model, folder)
+        _write_run_record(experiment, seed, split, model, folder, skipped)
     trainer = Trainer(model, parts["train"], experiment.optimisation, seed, folder, device)
     kept = trainer.run(parts.get("validation"))
     if not is_first():
@@ -212,14 +231,20 @@ def _check_test_part(split: Split, folder: Path) -> None:
 
 
 def _write_run_record(
-    experiment: Experiment, seed: int, split: Split, model: NormalisingModel, folder: Path
+    experiment: Experiment,
+    seed: int,
+    split: Split,
+    model: NormalisingModel,
+    folder: Path,
+    skipped: list[str],
 ) -> None:
-    """Write run.json: settings, sizes of the parts, versions."""
+    """Write run.json: settings, sizes of the parts, recordings left out, versions."""
     parts = {"train": split.train, "validation": split.validation, "test": split.test}
     settings = {
         "experiment": experiment,
         "fold": split.name,
         **part_sizes(parts),
         "tested": _test_part_hash(split),
+        "skipped": skipped or None,
     }
     write_run_record(folder, model, seed, settings)

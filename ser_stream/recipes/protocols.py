@@ -12,6 +12,9 @@
     leave_one_corpus_out     each corpus                       number of corpora after the test one
     sessions                 the sessions in `test`            share of the rest, at random
 
+With `leave_one_corpus_out` the corpora may differ in their labels: a network has those of the
+recipe, learns from each corpus those that it has, and is scored on those of the corpus left out.
+
 "After" is in the order of the names, and the first follows the last. With `random` and `k_fold` the
 same speakers are in all parts; with `sessions` they are in the training and validation parts.
 

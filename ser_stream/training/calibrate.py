@@ -12,6 +12,7 @@ import scipy.optimize
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.data.channel_simulation import simulate_noisy_rooms
+from ser_stream.data.reading import check_recordings
 from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.engines.base import Network
 from ser_stream.engines.choose import open_network
@@ -95,22 +96,35 @@ def _streamed_logits(
 
 
 def calibrate_by_recipe(
-    network: Network, info: ModelInfo, recipe: Recipe, corpora: Path
+    network: Network,
+    info: ModelInfo,
+    recipe: Recipe,
+    corpora: Path,
+    validation: list[Utterance] | None = None,
 ) -> dict[str, Calibration]:
     """Calibrate on a recipe's validation speakers; a recipe with simulated rooms adds noisy ones.
+
+    Args:
+        validation: utterances of the validation speakers; None: they are read from the corpora.
 
     Raises:
         InputError: a corpus cannot be read, or the recipe has no validation speakers.
     """
-    utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))["validation"]
-    if not utterances:
-        raise InputError(f"recipe {recipe.name}: it has no validation speakers")
-    utterances = choose_clips(utterances, recipe.calibration_clips)
+    if validation is None:
+        validation = _validation(recipe, corpora)
+    utterances = choose_clips(validation, recipe.calibration_clips)
     noisy = None
     if recipe.channel_simulations and recipe.noise_names:
         sounds = RecipeSounds(recipe, corpora)
         noisy = changed(simulate_noisy_rooms(sounds.noises, sounds.rooms))
     return calibrate(network, info, utterances, recipe.confidence_floor, noisy)
+
+
+def _validation(recipe: Recipe, corpora: Path) -> list[Utterance]:
+    utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))["validation"]
+    if not utterances:
+        raise InputError(f"recipe {recipe.name}: it has no validation speakers")
+    return utterances
 
 
 def _mean_neutral(
@@ -123,10 +137,15 @@ def _mean_neutral(
     return tuple(np.round(mean, 4).tolist())
 
 
-def calibrate_model(model: str | Path, recipe: Recipe, corpora: Path) -> dict[str, Calibration]:
+def calibrate_model(
+    model: str | Path, recipe: Recipe, corpora: Path, skip_bad: bool = False
+) -> dict[str, Calibration]:
     """Calibrate a model on a recipe's validation speakers, to the recipe's confidence floor.
 
     The calibration is written to its model.json and its card.
+
+    Args:
+        skip_bad: leave out recordings that cannot be read.
 
     Raises:
         InputError: the model or a corpus cannot be read, the model has no model.json, or the labels
@@ -135,7 +154,8 @@ def calibrate_model(model: str | Path, recipe: Recipe, corpora: Path) -> dict[st
     folder = find_writable(model)
     network, info = open_network(folder)
     recipe.require_labels(info.labels, info.name)
-    calibration = calibrate_by_recipe(network, info, recipe, corpora)
+    checked = check_recordings(_validation(recipe, corpora), None, skip_bad)
+    calibration = calibrate_by_recipe(network, info, recipe, corpora, checked.utterances)
     replace_description(folder, dataclasses.replace(info, calibration=calibration))
     return calibration
 

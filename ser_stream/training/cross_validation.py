@@ -14,11 +14,12 @@ from rich.table import Table
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
+from ser_stream.data.reading import check_recordings
 from ser_stream.distributed import is_first
-from ser_stream.emotion import UTTERANCE
+from ser_stream.emotion import UTTERANCE, merge_label
 from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
-from ser_stream.evaluation.evaluate import score_stream
+from ser_stream.evaluation.evaluate import score_stream, shared_labels
 from ser_stream.evaluation.metrics import Scores, pool
 from ser_stream.evaluation.streamed import IN_A_ROW
 from ser_stream.files import write_json, write_text
@@ -38,6 +39,7 @@ def train_folds(
     seed: int,
     device: str = "cpu",
     start: Path | None = None,
+    skip_bad: bool = False,
 ) -> dict[str, Any]:
     """Train a network for each fold of a recipe, and score it, streamed, on the test speakers.
 
@@ -46,17 +48,20 @@ def train_folds(
     Args:
         output: folder that gets a folder per fold, and the returned report as folds.json.
         start: see `train`; it must not have been trained on the test speakers of any fold.
+        skip_bad: leave out recordings that cannot be read.
 
     Returns:
         recipe, protocol, seed, folds (name -> scores of one answer per recording) and pooled (wa,
         ua, of all folds' answers together; with a label calm also with calm as neutral); for a
-        network with speaker memory, folds and pooled also under `IN_A_ROW`.
+        network with speaker memory, folds and pooled also under `IN_A_ROW`; skipped (one message
+        for each recording that was left out, if any).
 
     Raises:
         InputError: see `train`; the protocol does not fit the corpora; or the output has folds of a
             run with other settings.
     """
-    utterances = read_corpora(corpora, list(recipe.corpora))
+    checked = check_recordings(read_corpora(corpora, list(recipe.corpora)), cache, skip_bad)
+    utterances = checked.utterances
     recipes = fold_recipes(recipe, utterances)
     steps = Steps(len(recipes), "fold", alike=True, show=is_first())
     scores: dict[str, dict[str, dict[str, Any]]] = {}
@@ -66,7 +71,7 @@ def train_folds(
         if (folder / "scores.json").is_file():
             check_same_run(folder, {"recipe": fold, "seed": seed})
         else:
-            train(fold, corpora, cache, folder, seed, device, start=start)
+            train(fold, corpora, cache, folder, seed, device, start=start, skip_bad=skip_bad)
             _score_fold(fold, utterances, folder)
         scored = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
         for condition in (UTTERANCE, IN_A_ROW):
@@ -80,15 +85,24 @@ def train_folds(
     }
     if IN_A_ROW in scores:
         report[IN_A_ROW] = _with_pooled(scores[IN_A_ROW])
+    if checked.skipped:
+        report["skipped"] = checked.skipped
     write_json(output / "folds.json", report)
     return report
 
 
 def _score_fold(fold: Recipe, utterances: list[Utterance], folder: Path) -> None:
-    """Score the model of a fold on its test speakers, and write scores.json."""
+    """Score the model of a fold on its test speakers, and write scores.json.
+
+    Scored are those labels of the model that the corpora of the test speakers have: for a corpus
+    without fear, the probability of fear is dropped and the others are scaled up.
+    """
     network, info = open_network(folder / "model")
     held_out = fold.split(utterances)["test"]
-    report = score_stream(network, info, held_out, network.has_speaker_memory)
+    corpora = {utterance.corpus for utterance in held_out}
+    present = {merge_label(u.label, info.labels) for u in utterances if u.corpus in corpora}
+    labels = shared_labels([info.labels, [label for label in present if label]])
+    report = score_stream(network, info, held_out, network.has_speaker_memory, labels)
     write_text(folder / "scores.json", json.dumps(report) + "\n")
 
 
@@ -133,14 +147,29 @@ def _by_corpus(speakers: set[tuple[str, str]]) -> dict[str, list]:
 
 
 def pooled(folds: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Return WA and UA over the answers of several folds; where there is calm, also as neutral."""
-    pools = {"all labels": pool([Scores.from_dict(scores) for scores in folds])}
+    """Return WA and UA over the answers of several folds; where there is calm, also as neutral.
+
+    A fold that was scored on fewer labels adds its answers to those.
+    """
+    scores = [Scores.from_dict(fold) for fold in folds]
+    labels = tuple(dict.fromkeys(label for each in scores for label in each.labels))
+    pools = {"all labels": pool([with_labels_added(each, labels) for each in scores])}
     if CALM in pools["all labels"].labels:
         pools["calm as neutral"] = merge_labels(pools["all labels"], CALM, "neutral")
     return {
         name: {"n": scores.n, "wa": round(scores.wa, 4), "ua": round(scores.ua, 4)}
         for name, scores in pools.items()
     }
+
+
+def with_labels_added(scores: Scores, labels: Sequence[str]) -> Scores:
+    """Return the scores with these labels, in this order; those added have no utterances."""
+    places = [labels.index(label) for label in scores.labels]
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    confusion[np.ix_(places, places)] = scores.confusion
+    no_speech = np.zeros(len(labels), np.int64)
+    no_speech[places] = scores.no_speech
+    return Scores(tuple(labels), confusion, no_speech)
 
 
 def merge_labels(scores: Scores, label: str, into: str) -> Scores:

@@ -17,6 +17,7 @@ from ser_stream.corpora import own
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.augmentation import Augmentation
 from ser_stream.data.feature_cache import load_features
+from ser_stream.data.reading import check_recordings
 from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources
 from ser_stream.emotion import UTTERANCE, merge_label
 from ser_stream.engines.torch import TorchNetwork
@@ -30,7 +31,7 @@ from ser_stream.models.folder import prepare_model_folder
 from ser_stream.models.info import ModelInfo
 from ser_stream.models.registry import architectures
 from ser_stream.models.relabel import with_labels
-from ser_stream.progress import Steps
+from ser_stream.progress import Steps, print_line
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.text import shell_word, valid_text
 from ser_stream.training.calibrate import calibrate
@@ -71,7 +72,12 @@ NEVER_CHOSEN = -1e4
 
 
 def fine_tune(
-    model: str, table: Path, output: Path, seed: int = 0, optimisation: Optimisation = OPTIMISATION
+    model: str,
+    table: Path,
+    output: Path,
+    seed: int = 0,
+    optimisation: Optimisation = OPTIMISATION,
+    skip_bad: bool = False,
 ) -> dict[str, Any]:
     """Fine-tune a model on labelled clips, and write `output`/model.
 
@@ -81,12 +87,13 @@ def fine_tune(
     Args:
         model: name or folder of a network of log-mel frames.
         table: see `own.read`.
+        skip_bad: leave out clips that are missing or cannot be read.
 
     Returns:
         model, output (the new model's folder), clips, held_out (clips, and speakers that have no
         clips in training, or []), added (labels), without_clips (labels without clips, which will
-        be forgotten), and before, after: scores of utterance estimates of the held-out clips, as
-        streamed.
+        be forgotten), skipped (messages for clips that were left out), and before, after: scores
+        of utterance estimates of the held-out clips, as streamed.
 
     Raises:
         InputError: the table or the model cannot be used, or there are too few clips.
@@ -96,7 +103,8 @@ def fine_tune(
     keep_freed_memory()
     steps = Steps(4)
     network, info = _load_trainable(model)
-    labels, utterances = _with_added_labels(info.labels, own.read(table))
+    clips, skipped = _readable_clips(table, skip_bad)
+    labels, utterances = _with_added_labels(info.labels, clips)
     train_clips, held_out, by_speaker = hold_out(utterances, seed)
     info = dataclasses.replace(info, labels=labels)
 
@@ -111,11 +119,11 @@ def fine_tune(
     trained = _trained(initial, train_clips, info, seed, optimisation)
 
     steps.start("calibrating on the held-out clips")
-    clips = f"{table.name}, {len(train_clips)} own clips"
+    source = f"{table.name}, {len(train_clips)} own clips"
     info = dataclasses.replace(
         info,
         name=valid_text(output.resolve().name),
-        training_data=with_own_clips(info.training_data, clips, seed),
+        training_data=with_own_clips(info.training_data, source, seed),
     )
     info = _calibrated(trained, info, held_out)
     save_model_folder(folder, trained, info)
@@ -132,9 +140,23 @@ def fine_tune(
         },
         "added": list(labels[len(network.labels) :]),
         "without_clips": sorted(set(labels) - {u.label for u in utterances}, key=labels.index),
+        "skipped": skipped,
         "before": before[UTTERANCE],
         "after": after[UTTERANCE],
     }
+
+
+def _readable_clips(table: Path, skip_bad: bool) -> tuple[list[Utterance], list[str]]:
+    """Return the clips of a table, and a message for each that is left out."""
+    if not skip_bad:
+        return check_recordings(own.read(table), None).utterances, []
+    listed = own.read_usable(table)
+    for problem in listed.unknown_labels:
+        raise InputError(problem)
+    checked = check_recordings(listed.utterances, None, skip_bad)
+    for problem in listed.missing_files:
+        print_line(f"left out: {problem}")
+    return checked.utterances, listed.missing_files + checked.skipped
 
 
 def _calibrated(trained: EmotionModel, info: ModelInfo, held_out: Sequence[Utterance]) -> ModelInfo:

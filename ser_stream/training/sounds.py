@@ -15,7 +15,7 @@ from ser_stream.corpora.sounds import (
 from ser_stream.data.acoustics import BackgroundSounds
 from ser_stream.data.noisy_channels import NoisyChannels
 from ser_stream.data.rooms import MeasuredRooms
-from ser_stream.files import file_stamps
+from ser_stream.file_checks import file_stamps
 from ser_stream.recipes.speech import Recipe
 
 

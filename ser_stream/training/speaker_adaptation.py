@@ -18,6 +18,7 @@ from rich.table import Table
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
+from ser_stream.data.reading import check_recordings
 from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.engines.base import Network
 from ser_stream.engines.choose import open_network
@@ -132,15 +133,21 @@ class Answer(NamedTuple):
     after: int
 
 
-def measure_gain(model: str, recipe: Recipe, corpora: Path, part: str) -> dict[str, Any]:
+def measure_gain(
+    model: str, recipe: Recipe, corpora: Path, part: str, skip_bad: bool = False
+) -> dict[str, Any]:
     """Score a model on a recipe's held-out speakers, before and after adaptation to each.
 
     The model is adapted to half of a speaker's neutral recordings, at most a minute of speech; the
     speaker's other recordings are scored.
 
+    Args:
+        skip_bad: leave out recordings that cannot be read.
+
     Returns:
         model, recipe, part, and corpora: name -> title, speakers, neutral_s (mean per speaker), and
-        before, after: scores of utterance estimates.
+        before, after: scores of utterance estimates; skipped: one message for each recording that
+        was left out, if any.
 
     Raises:
         InputError: the model or a corpus cannot be read, or the model was never calibrated.
@@ -148,7 +155,9 @@ def measure_gain(model: str, recipe: Recipe, corpora: Path, part: str) -> dict[s
     network, info = _load_without_memory(model)
     recipe.require_labels(info.labels, info.name)
     others = _require_neutral(info, UTTERANCE, model)
-    utterances = recipe.split(read_corpora(corpora, list(recipe.corpora)))[part]
+    held_out = recipe.split(read_corpora(corpora, list(recipe.corpora)))[part]
+    checked = check_recordings(held_out, None, skip_bad)
+    utterances = checked.utterances
     results: dict[str, dict[str, Any]] = {}
     for corpus in recipe.corpora:
         speakers = sorted({u.speaker for u in utterances if u.corpus == corpus})
@@ -167,7 +176,8 @@ def measure_gain(model: str, recipe: Recipe, corpora: Path, part: str) -> dict[s
                 "before": score(info.labels, truth, before).to_dict(),
                 "after": score(info.labels, truth, after).to_dict(),
             }
-    return {"model": info.name, "recipe": recipe.name, "part": part, "corpora": results}
+    report = {"model": info.name, "recipe": recipe.name, "part": part, "corpora": results}
+    return report | ({"skipped": checked.skipped} if checked.skipped else {})
 
 
 def _answers(

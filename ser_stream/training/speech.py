@@ -13,6 +13,7 @@ from torch import Tensor
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
 from ser_stream.corpora.sounds import SoundSource
+from ser_stream.data.reading import check_recordings
 from ser_stream.data.windows import TrainingSet
 from ser_stream.distributed import first_before_others, is_first, process_group
 from ser_stream.engines.torch import TorchNetwork
@@ -51,6 +52,7 @@ def train(
     device: str = "cpu",
     teachers: Sequence[Path] = (),
     start: str | Path | None = None,
+    skip_bad: bool = False,
 ) -> None:
     """Train by a recipe, calibrate on the validation speakers, and write `output`/model.
 
@@ -62,25 +64,30 @@ def train(
         output: the run's folder: state, metrics.jsonl, run.json and the model.
         teachers: model folders, for a recipe with `teachers_share`.
         start: model whose weights and normalisation training starts from; None: random weights.
+        skip_bad: leave out recordings that cannot be read; run.json names them.
 
     Raises:
-        InputError: a corpus is missing or its layout is not understood; there is nothing to train
-            on or to validate on; teachers or the start do not fit the recipe; or training diverged.
+        InputError: a corpus is missing, its layout is not understood, or recordings cannot be read
+            and `skip_bad` is False; there is nothing to train on or to validate on; teachers or the
+            start do not fit the recipe; or training diverged.
     """
     keep_freed_memory()
     check_teachers(recipe, teachers)
     steps = Steps(5, show=is_first())
     steps.start("reading the corpora")
     utterances = read_corpora(corpora, list(recipe.corpora))
-    parts = recipe.split(utterances)
-    _check_parts(recipe, parts)
-    # Model first, so that a wrong option is reported before minutes of features are computed.
+    _split(recipe, utterances)
+    # Model first, so that a wrong option is reported before minutes of reading.
     model = _initial_model(recipe, seed, start)
+    checked = check_recordings(utterances, cache, skip_bad)
+    utterances = checked.utterances
+    parts = _split(recipe, utterances)
     if is_first():
         settings = {
             "recipe": recipe,
             "start": None if start is None else str(start),
             "teachers": [str(teacher) for teacher in teachers] or None,
+            "skipped": checked.skipped or None,
             **part_sizes(parts),
         }
         write_run_record(output, model, seed, settings)
@@ -107,10 +114,13 @@ def train(
         finished = trained.network if isinstance(trained, EncodedHead) else trained
         assert isinstance(finished, EmotionModel)
         heard = [] if encoded and not recipe.channel_simulations else sounds.sources
-        _write_model(recipe, seed, finished, corpora, heard, output / "model")
+        info = _description(recipe, seed, finished, heard)
+        _write_model(info, finished, recipe, corpora, parts["validation"], output / "model")
 
 
-def _check_parts(recipe: Recipe, parts: dict[str, list[Utterance]]) -> None:
+def _split(recipe: Recipe, utterances: list[Utterance]) -> dict[str, list[Utterance]]:
+    """Return the parts of the recipe, after checking that none that is needed is empty."""
+    parts = recipe.split(utterances)
     for part in ("train", "validation"):
         if not parts[part]:
             raise InputError(
@@ -118,6 +128,7 @@ def _check_parts(recipe: Recipe, parts: dict[str, list[Utterance]]) -> None:
                 "recipe; needed are some to train on, and some under validation, on which the "
                 "confidence is calibrated"
             )
+    return parts
 
 
 def _initial_model(recipe: Recipe, seed: int, start: str | Path | None) -> EmotionModel:
@@ -175,20 +186,15 @@ def _encoded_batches(
             yield model.encode(inputs), step_lengths
 
 
-def _write_model(
-    recipe: Recipe,
-    seed: int,
-    trained: EmotionModel,
-    corpora: Path,
-    sounds: Sequence[SoundSource],
-    folder: Path,
-) -> None:
-    """Calibrate a trained network, and write its model folder.
+def _description(
+    recipe: Recipe, seed: int, trained: EmotionModel, sounds: Sequence[SoundSource]
+) -> ModelInfo:
+    """Return the description of a trained network that is not calibrated yet.
 
     Args:
         sounds: noises and rooms that it was trained with.
     """
-    info = ModelInfo(
+    return ModelInfo(
         name=recipe.name,
         architecture=recipe.architecture,
         labels=recipe.labels,
@@ -202,8 +208,19 @@ def _write_model(
             [*(CORPORA[name] for name in recipe.corpora), *sounds], trained.pretrained_parts, seed
         ),
     )
+
+
+def _write_model(
+    info: ModelInfo,
+    trained: EmotionModel,
+    recipe: Recipe,
+    corpora: Path,
+    validation: list[Utterance],
+    folder: Path,
+) -> None:
+    """Calibrate a trained network on validation utterances, and write its model folder."""
     if recipe.eight_bit:  # calibrate the weights that will run
         trained.load_state_dict(from_eight_bit(to_eight_bit(trained.state_dict())))
-    calibration = calibrate_by_recipe(TorchNetwork(trained), info, recipe, corpora)
+    calibration = calibrate_by_recipe(TorchNetwork(trained), info, recipe, corpora, validation)
     info = dataclasses.replace(info, calibration=calibration)
     save_model_folder(folder, trained, info, recipe.eight_bit)

@@ -50,6 +50,7 @@ def train_speech_text(
     output: Path,
     seed: int,
     device: str = "cpu",
+    skip_bad: bool = False,
 ) -> ModelInfo:
     """Train by a recipe, and write `output`/model with its results.
 
@@ -57,6 +58,7 @@ def train_speech_text(
         corpora: folder that holds each corpus, of speech and of texts, in a folder of its name;
             corpora of texts may lie in its folder text/.
         cache: folder of the feature cache, which several runs may share.
+        skip_bad: leave out clips that cannot be read; run.json names them.
 
     Raises:
         InputError: a corpus or the text branch is missing, or does not fit the recipe.
@@ -66,14 +68,17 @@ def train_speech_text(
     steps = Steps(4, show=is_first())
     steps.start("reading the corpora and computing features")
     model, options, text_data = _initial_model(recipe, features, seed)
-    corpora_pairs = read_paired_corpora(recipe, corpora, features, model.text.vocabulary, cache)
+    corpora_pairs = read_paired_corpora(
+        recipe, corpora, features, model.text.vocabulary, cache, skip_bad=skip_bad
+    )
     sounds = RecipeSounds(voices, corpora)
     noises = load_noises(sounds.noises, features)
     settings = training_set_settings(voices, MAX_FRAMES)
     pairs = corpora_pairs.training_pairs(settings, voices.speeds, noises, recipe.max_error_rate)
     mean, std = pairs.statistics()
     model.set_normalisation(mean, std)
-    write_run_record(output, model, seed, {"recipe": recipe})
+    record = {"recipe": recipe, "skipped": corpora_pairs.skipped or None}
+    write_run_record(output, model, seed, record)
 
     steps.start(f"training {voices.optimisation.epochs} epochs on {device}")
     validation = corpora_pairs.evaluation_pairs("validation")

@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 
 from paths import ROOT
+from ser_stream.audio import voice_activity
 from ser_stream.audio.voice_activity import (
     CONTEXT_LENGTH,
     FRAME_LENGTH,
@@ -18,6 +19,7 @@ from ser_stream.audio.voice_activity import (
     VoiceActivity,
     detect_together,
 )
+from ser_stream.errors import InputError
 
 
 def whole_signal_probabilities(samples):
@@ -125,6 +127,18 @@ def test_onnxruntime_leaks_no_memory_over_a_hundred_thousand_frames():
 def test_the_network_is_the_file_that_its_notice_names():
     digest = hashlib.sha256(MODEL.read_bytes()).hexdigest()
     assert f"SHA-256: {digest}" in (MODEL.parent / "NOTICE").read_text()
+
+
+def test_another_network_than_the_package_came_with_is_refused(tmp_path, monkeypatch):
+    other = tmp_path / "silero_vad_16k.onnx"
+    other.write_bytes(MODEL.read_bytes()[:-1])
+    monkeypatch.setattr(voice_activity, "MODEL", other)
+    voice_activity._session.cache_clear()
+    try:
+        with pytest.raises(InputError, match=f"{other}: SHA-256 is .*, ser_stream has 56aa50a58d"):
+            VoiceActivity()(np.zeros(512, np.float32))
+    finally:
+        voice_activity._session.cache_clear()
 
 
 def test_the_network_is_found_without_the_package_silero_vad():

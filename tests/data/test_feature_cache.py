@@ -1,12 +1,19 @@
 """Features of speech, cached on disk."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 
 from ser_stream.audio.speech import speech_span
 from ser_stream.corpora import ravdess
 from ser_stream.data.feature_cache import load_features, load_or_compute
+from ser_stream.data.forced_alignment import align
+from ser_stream.data.recordings import ClipSettings, load_clips
+from ser_stream.data.word_segments import load_word_clips
 from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.features.segments import SegmentConfig
 
 
 def test_a_recording_without_detected_speech_is_not_cut():
@@ -21,6 +28,45 @@ def test_features_are_cached_and_read_back(corpora, tmp_path):
     np.testing.assert_array_equal(first.utterance(1), again.utterance(1))
     assert len(first.utterance(1, tail=True)) >= len(first.utterance(1))
     assert {path.suffix for path in tmp_path.iterdir()} == {".npy"}  # nothing half written
+
+
+@pytest.fixture
+def copied(corpora, tmp_path):
+    """Three utterances of a corpus in a folder of its own, which a test may change."""
+    shutil.copytree(corpora / "ravdess", tmp_path / "ravdess")
+    return ravdess.read(tmp_path / "ravdess")[:3]
+
+
+def load(kind, utterances, cache):
+    """Load what a cache holds of utterances."""
+    if kind == "windows":
+        return load_features(utterances, LogMelConfig(), 1.0, cache)
+    if kind == "simulated":
+        return load_features(utterances, LogMelConfig(), 1.0, cache, simulation=0)
+    if kind == "recordings":
+        return load_clips(utterances, LogMelConfig(), ClipSettings(), False, cache)
+    if kind == "words":
+        return load_word_clips(utterances, SegmentConfig(segmentation="equal"), cache)
+    return align(utterances, cache)
+
+
+KINDS = ("windows", "simulated", "recordings", "words", "alignment")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_replaced_recording_is_noticed_and_a_moved_corpus_is_not(copied, tmp_path, kind):
+    cache = tmp_path / "cache"
+    load(kind, copied, cache)
+    entries = set(cache.iterdir())
+    moved = (tmp_path / "ravdess").rename(tmp_path / "moved")
+    utterances = ravdess.read(moved)[:3]
+    load(kind, utterances, cache)
+    assert set(cache.iterdir()) == entries
+    # Another recording of the same name and size, as of a corpus that was processed again.
+    status = utterances[1].path.stat()
+    os.utime(utterances[1].path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    load(kind, utterances, cache)
+    assert len(set(cache.iterdir()) - entries) == len(entries)
 
 
 @pytest.fixture

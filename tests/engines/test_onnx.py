@@ -103,6 +103,12 @@ def test_another_file_than_that_of_model_json_is_refused(folder):
         open_network(folder, "onnx")
 
 
+def test_a_file_that_git_lfs_did_not_fetch_is_named_with_the_command(folder):
+    (folder / "steps.onnx").write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(InputError, match=r"steps.onnx: stands for a file .*: git lfs pull"):
+        open_network(folder, "onnx")
+
+
 def test_a_missing_file_is_named(folder):
     (folder / "head.onnx").unlink()
     with pytest.raises(InputError, match=r"head.onnx: No such file .*; write it anew"):

@@ -159,6 +159,51 @@ def test_training_names_all_damaged_recordings_and_trains_nothing(
     assert not list((tmp_path / "runs").rglob("model.safetensors"))
 
 
+def test_training_goes_on_without_damaged_recordings_where_that_is_asked_for(
+    damaged_corpus, recipe_path, tmp_path, capsys
+):
+    corpora, bad = damaged_corpus
+    output = tmp_path / "run"
+    options = ["--corpora", corpora, "--runs", tmp_path, "--output", output, "--skip-bad"]
+    code, _, err = called(capsys, "train", recipe_path, *options)
+    assert code == 0
+    (line,) = [line for line in err.splitlines() if line.startswith("left out: 2 of 16 ")]
+    assert all(str(path) in line for path in bad)
+    record = json.loads((output / "run.json").read_text())
+    assert [message.partition(": ")[0] for message in record["skipped"]] == list(map(str, bad))
+    assert sum(record["utterances"].values()) == 14
+    assert (output / "model" / "model.safetensors").is_file()
+
+
+def test_evaluation_of_damaged_recordings_succeeds_where_they_may_be_left_out(
+    damaged_corpus, tiny_model, tmp_path, capsys
+):
+    _, bad = damaged_corpus
+    rows = ["path,label", *(f"{path},sad" for path in bad), f"{DEMO / '3-sad.flac'},sad"]
+    table = text(tmp_path / "clips.csv", "\n".join(rows) + "\n")
+    code, lines, err = called(capsys, "evaluate", tiny_model, table, "--json", "--skip-bad")
+    assert code == 0
+    report = json.loads(lines[0])
+    assert report["corpora"]["own"]["utterance"]["n"] == 1
+    assert len(report["unreadable"]) == 2
+    assert "2 clips were not scored, since they cannot be read" in err
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_fine_tuning_names_all_clips_that_cannot_be_read(
+    damaged_corpus, tiny_model, tmp_path, capsys, skip
+):
+    _, bad = damaged_corpus
+    rows = [f"{path},sad" for path in bad] + ["missing.wav,sad"] * skip
+    table = text(tmp_path / "clips.csv", "\n".join(["path,label", *rows]) + "\n")
+    options = ["--skip-bad"] * skip
+    arguments = ["--model", tiny_model, "--output", tmp_path / "mine", *options]
+    code, _, err = called(capsys, "train", table, *arguments)
+    assert code == 2  # also where all are left out
+    (line,) = errors(err)
+    assert "2 of 2 recordings" in line and all(str(path) in line for path in bad)
+
+
 def test_samples_that_are_no_numbers_are_counted(demo, tmp_path, capsys):
     samples = demo[0].copy()
     samples[40_000:40_100] = np.nan

@@ -9,6 +9,7 @@ from ser_stream.engines.torch import TorchNetwork
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import HE
 from ser_stream.features.speaker_memory import SpeakerMemory, speaker_offset
+from ser_stream.models import voice_lstm
 from ser_stream.models.registry import build_model
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.stream.scoring import ScoringSettings, WindowScorer
@@ -98,6 +99,16 @@ def test_load_pretrained_loads_the_speaker_encoder():
     torch.testing.assert_close(network.statistics_std, heard.std(0) + 1e-4)
     assert sum(p.numel() for p in network.parameters()) < 5e6
     assert "Resemblyzer" in network.pretrained_parts[0]
+
+
+def test_another_pretrained_encoder_than_the_package_came_with_is_refused(
+    model, tmp_path, monkeypatch
+):
+    other = tmp_path / "encoder.safetensors"
+    other.write_bytes(b"other")
+    monkeypatch.setattr(voice_lstm, "PRETRAINED", other)
+    with pytest.raises(InputError, match=f"{other}: SHA-256 is .*, ser_stream has 5eb543db47"):
+        model.load_pretrained()
 
 
 def test_pretrained_weights_of_another_size_are_refused(model):

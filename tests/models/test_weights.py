@@ -94,6 +94,11 @@ def test_scales_of_another_length_are_refused(path, weights):
     refused(path, r"layer.weight has the shape \(3, 2\), its scales \(2,\)")
 
 
+def test_a_file_that_git_lfs_did_not_fetch_is_named_with_the_command(path):
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    refused(path, r"model\.safetensors: stands for a file .*: git lfs pull")
+
+
 def test_a_file_with_another_hash_is_refused(path, weights):
     save_file(weights, path)
     with pytest.raises(InputError, match=r"SHA-256 is \w{12}\.\.\., model.json has 000000000000"):

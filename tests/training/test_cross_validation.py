@@ -86,6 +86,49 @@ def test_a_held_out_corpus_has_no_share_in_training():
     assert {u.corpus for u in parts["train"] + parts["validation"]} == {"cremad", "nemo"}
 
 
+LEAVE_OUT = """
+extends: small.yaml
+kind: speech
+name: leave-out
+corpora: [ravdess, emotiontts_kr]
+speakers: {validation: {ravdess: [2], emotiontts_kr: [nek]}}
+folds: {name: leave_one_corpus_out, only: [emotiontts_kr]}
+mix: {ravdess: 0.5, emotiontts_kr: 0.5}
+"""
+
+
+def test_a_corpus_left_out_is_scored_on_the_labels_that_it_has(
+    recipe_path, corpora, tiny_model, tmp_path
+):
+    folder = tmp_path / "corpora"
+    (folder / "emotiontts_kr").mkdir(parents=True)
+    (folder / "ravdess").symlink_to(corpora / "ravdess")
+    actor = corpora / "ravdess" / "Actor_03"
+    for speaker in ("nea", "nek"):  # neutral and sad, of four labels
+        for number, code in (("00001", "01"), ("00201", "04")):
+            sound_file = actor / f"03-01-{code}-01-01-01-03.flac"
+            (folder / "emotiontts_kr" / f"{speaker}{number}.flac").symlink_to(sound_file)
+    path = tmp_path / "leave-out.yaml"
+    path.write_text(LEAVE_OUT)
+    output = tmp_path / "out"
+    command = ["train", str(path), "--corpora", str(folder), "--output", str(output)]
+    command += ["--cache", str(tmp_path / "cache"), "--model", str(tiny_model)]
+    assert main(command) == 0
+    scores = json.loads((output / "folds.json").read_text())["folds"]["emotiontts_kr"]
+    assert scores["labels"] == ["neutral", "sad"]
+    assert scores["n"] == 4 and len(scores["confusion"]) == 2
+    run = json.loads((output / "emotiontts_kr" / "run.json").read_text())
+    assert run["recipe"]["mix"] == {"ravdess": 1.0}
+
+
+def test_folds_of_fewer_labels_are_pooled_with_the_others():
+    every = {"labels": ["happy", "sad", "fear"], "no_speech": [0, 0, 1]}
+    every["confusion"] = [[3, 0, 1], [0, 2, 0], [1, 0, 2]]
+    fewer = {"labels": ["sad", "happy"], "no_speech": [1, 0], "confusion": [[4, 1], [0, 2]]}
+    expected = {"n": 18, "wa": round(13 / 18, 4), "ua": round((5 / 6 + 6 / 8 + 2 / 4) / 3, 4)}
+    assert pooled([every, fewer])["all labels"] == expected
+
+
 def test_folds_are_pooled_also_with_calm_as_neutral():
     folds = [
         {"labels": ["neutral", "calm", "sad"], "confusion": confusion, "no_speech": [0, 1, 0]}
