@@ -181,9 +181,7 @@ def _reshaped(
     voiced = part.pitch_hz > 0
     pitch_hz = np.zeros_like(part.pitch_hz)
     deviations = np.log(part.pitch_hz[voiced]) - mean_pitch
-    pitch_hz[voiced] = np.exp(
-        mean_pitch + np.log(prosody.pitch) + prosody.pitch_range * deviations
-    )
+    pitch_hz[voiced] = np.exp(mean_pitch + np.log(prosody.pitch) + prosody.pitch_range * deviations)
     bins_hz = np.linspace(0, part.rate_hz / 2, part.spectrum.shape[1])
     octaves = np.log2(np.maximum(bins_hz, TILT_FROM_HZ) / TILT_PIVOT_HZ)
     change_db = (prosody.dynamics - 1) * (_level_db(part.spectrum) - mean_db)
