@@ -2,7 +2,8 @@
 
     python tools/screenshot.py docs/figures/screenshot.png
 
-Runs `ser-stream demo` in a pseudo-terminal, stops in the middle of a recording, and draws what the terminal shows. Needs `pip install pyte`, a terminal emulator.
+Runs `ser-stream demo` in a pseudo-terminal, stops in the middle of a recording, and draws what the
+terminal shows. Needs `pip install pyte`, a terminal emulator.
 """
 
 from __future__ import annotations
