@@ -2,8 +2,8 @@
 
     python tools/screenshot.py docs/figures/screenshot.png
 
-Runs `ser-stream demo` in a pseudo-terminal, stops in the middle of a recording, and draws what the
-terminal shows. Needs `pip install pyte`, a terminal emulator.
+Runs `ser-stream listen` on the demo recordings in a pseudo-terminal, stops in the middle of one of
+them, and draws what the terminal shows. Needs `pip install pyte`, a terminal emulator.
 """
 
 from __future__ import annotations
@@ -143,8 +143,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=Path)
     output = parser.parse_args().output
-    command = [sys.executable, "-m", "ser_stream.cli", "demo"]
-    screen = run_in_terminal(command, shows="angry: ", then_s=3.6)
+    recordings = sorted(path.relative_to(ROOT) for path in ROOT.glob("ser_stream/demo/*.flac"))
+    command = [
+        sys.executable, "-m", "ser_stream.cli", "listen", "--realtime", "--input",
+        *map(str, recordings),
+    ]  # fmt: skip
+    screen = run_in_terminal(command, shows=recordings[3].name, then_s=3.1)
     image = draw(screen)
     output.parent.mkdir(parents=True, exist_ok=True)
     image.save(output, optimize=True)

@@ -118,7 +118,7 @@ def test_with_no_sound_nothing_is_heard():
         with server.captured("speaker", RATE_HZ) as heard:
             code, _, _ = run("demo", "--no-sound", env=server.env)
     assert code == 0
-    assert not heard().any()
+    assert np.abs(heard()).max() < 0.001  # what the sound server adds as dither
 
 
 def loudest_part(path, length=RATE_HZ // 5):
