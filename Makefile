@@ -21,7 +21,7 @@ WORKERS ?= auto
     portaudio sound-server
 
 help:
-	@echo "make demo       listen to recordings that come with the package, as if they were live"
+	@echo "make demo       play recordings that come with the package, and recognise their emotions"
 	@echo "make test       run all tests; ARGS='-k log_mel' runs some of them"
 	@echo "make test-lowest run them with the lowest versions that setup.py accepts; ARGS as above"
 	@echo "make fuzz       read a thousand damaged inputs of each kind; CASES=100 for fewer, ONLY=yaml"
@@ -34,14 +34,8 @@ help:
 	@echo "make soak       measure a day of sound with faults, and 200 repetitions of each fault"
 	@echo "make clean      remove caches and builds; make distclean removes $(VENV) too"
 
-demo: $(BASE)
-	@echo "The voices are synthesised. Each file is named after the emotion that was asked for;"
-	@echo "to the model, most of them sound like another one."
-	@$(IN_VENV)/ser-stream listen --realtime --input $(sort $(wildcard ser_stream/demo/*.flac))
-	@echo
-	@$(MAKE) --no-print-directory portaudio
-	@echo "With your microphone:  $(IN_VENV)/ser-stream listen"
-	@echo "Which microphones:     $(IN_VENV)/ser-stream devices"
+demo: $(BASE) portaudio
+	@$(IN_VENV)/ser-stream demo
 
 whole_suite = -n $(WORKERS) --dist loadgroup --cov --cov-report=term
 

@@ -1,6 +1,6 @@
 """Speed and word error rate of the speech recognisers.
 
-On the demo recordings, whose words are known; with --corpora, on clips of CREMA-D instead. Times
+On the test recordings, whose words are known; with --corpora, on clips of CREMA-D instead. Times
 are of CPU time, with one thread for CTranslate2 (OMP_NUM_THREADS=1), since the machine may be
 shared.
 
@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.sound import DEMO
+from benchmarks.sound import SPOKEN
 from ser_stream.asr.base import FASTER_WHISPER, POCKETSPHINX, AsrSettings
 from ser_stream.asr.factory import open_recognizer
 from ser_stream.asr.pocketsphinx import Aligner
@@ -25,7 +25,7 @@ from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.corpora import cremad
 from ser_stream.features.vocabulary import spelling
 from ser_stream.units import SAMPLE_RATE_HZ
-from tools.make_demo_recordings import RECORDINGS
+from tools.make_test_recordings import RECORDINGS
 
 
 def word_errors(reference: list[str], recognised: list[str]) -> int:
@@ -48,7 +48,7 @@ def spelt(words: Iterable[str]) -> list[str]:
 def clips(corpora: Path | None, n: int) -> list[tuple[str, Path]]:
     """Return texts and recordings."""
     if corpora is None:
-        return [(text, path) for path in DEMO for text in [RECORDINGS[path.stem][0]]]
+        return [(text, path) for path in SPOKEN for text in [RECORDINGS[path.stem][0]]]
     utterances = cremad.read(corpora / "cremad")
     random.Random(0).shuffle(utterances)
     return [(utterance.text, utterance.path) for utterance in utterances[:n]]

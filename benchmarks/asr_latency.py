@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.sound import DEMO
+from benchmarks.sound import SPOKEN
 from ser_stream.asr.base import AsrSettings
 from ser_stream.audio.recording import Recording
 from ser_stream.stream.recognizer import Recognizer
@@ -34,7 +34,7 @@ def latencies_ms(recognizer: Recognizer, files: list[Path]) -> tuple[list[float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="*", type=Path, default=DEMO)
+    parser.add_argument("files", nargs="*", type=Path, default=SPOKEN)
     parser.add_argument("--grammar", default="")
     parser.add_argument("--text-model", default="")
     parser.add_argument("--rounds", type=int, default=10)

@@ -1,6 +1,6 @@
 """Sensitivity of scores to chance: the same sound a few milliseconds later, and with faint noise.
 
-    python -m benchmarks.chance [FILE ...]       by default the demo recordings
+    python -m benchmarks.chance [FILE ...]       by default the test recordings
 
 The positions of frames, steps and turns in a sound are a matter of chance, and a score is only as
 exact as its change when they move. Prints, for each recording, the largest change of any score of
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.sound import DEMO
+from benchmarks.sound import SPOKEN
 from ser_stream.audio.speech import read_samples
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.stream.recognizer import Recognizer
@@ -39,7 +39,7 @@ def largest_change(before: list[EmotionEstimate], after: list[EmotionEstimate]) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="*", type=Path, default=DEMO)
+    parser.add_argument("files", nargs="*", type=Path, default=SPOKEN)
     parser.add_argument("--model", default="default")
     arguments = parser.parse_args()
     recognizer, rng = Recognizer(arguments.model), np.random.default_rng(0)

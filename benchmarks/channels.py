@@ -2,7 +2,7 @@
 
     python -m benchmarks.channels [--noise DIR] [--levels DBFS ...]
 
-The demo recordings are on one of six channels; the others have noise of different kinds at the same
+The test recordings are on one of six channels; the others have noise of different kinds at the same
 level. With `--noise`, recorded noise is taken from the sound files of that folder, else all noise
 is computed. Prints a row of a Markdown table for each level: how many estimates there are, and how
 many of them agree in their label with the estimate of the clean recordings at about that time.

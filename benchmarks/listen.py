@@ -1,6 +1,6 @@
 """A live `ser-stream listen`: its start, its share of a core, and its memory.
 
-It hears the demo recordings from a microphone (PulseAudio's null sink, on a sound server of its
+It hears the test recordings from a microphone (PulseAudio's null sink, on a sound server of its
 own) where PulseAudio is installed, and reads them at the speed of a microphone otherwise. Starts
 are timed with recordings, whose sound begins at once.
 

@@ -2,7 +2,7 @@
 
     make bench-long                     or: python -m benchmarks.bench --only long
 
-One recogniser, in a process of its own, takes ten hours of the demo recordings with pauses and
+One recogniser, in a process of its own, takes ten hours of the test recordings with pauses and
 silences. After each minute of sound that process appends a line to a file and keeps nothing. This
 one reads the file and writes the result every minute: what was measured is there when the stream is
 stopped.

@@ -2,7 +2,7 @@
 
     python -m benchmarks.pool [--streams N] [--processes P] [--seconds S] [--engine E]
 
-Each stream plays the demo recordings, joined by pauses, from another place, in blocks of 32 ms that
+Each stream plays the test recordings, joined by pauses, from another place, in blocks of 32 ms that
 are pushed when a microphone would deliver them. Each process serves its share of the streams with
 one pool. Numbers are of the seconds after the warm-up. Prints one JSON object:
 
@@ -63,7 +63,7 @@ def serve(arguments: argparse.Namespace, index: int, results, barrier) -> None:
     from ser_stream import StreamPool
 
     pool = StreamPool(arguments.model, max_streams=arguments.streams, engine=arguments.engine)
-    sound = demo_sound()
+    sound = recorded_sound()
     numbers = range(index, arguments.streams, arguments.processes)
     rng = np.random.default_rng(index)
     offsets = rng.integers(0, len(sound), len(numbers))
@@ -104,8 +104,8 @@ def serve(arguments: argparse.Namespace, index: int, results, barrier) -> None:
     )
 
 
-def demo_sound() -> np.ndarray:
-    """Return the demo recordings with pauses between them, (n,) int16."""
+def recorded_sound() -> np.ndarray:
+    """Return the test recordings with pauses between them, (n,) int16."""
     pause = round(PAUSE_S * RATE)
     sound = np.concatenate([np.pad(samples, (0, pause)) for samples in recordings()])
     return np.round(32767 * sound).astype(np.int16)

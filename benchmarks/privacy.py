@@ -2,7 +2,7 @@
 
     python -m benchmarks.privacy --minutes 60 --output benchmarks/results/privacy.json
 
-`ser-stream listen --json --asr pocketsphinx` hears the demo recordings through a PulseAudio server
+`ser-stream listen --json --asr pocketsphinx` hears the test recordings through a PulseAudio server
 of its own, with a pause after each. `strace` reports the sockets that it and its child processes
 make, what they connect to, and the files that they open for writing.
 """
@@ -21,7 +21,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.measuring import Result, SkippedError, run_part
-from benchmarks.sound import DEMO
+from benchmarks.sound import SPOKEN
 from pulse import PulseServer, missing_programs
 from syscalls import Trace, may_trace
 
@@ -50,7 +50,7 @@ def measure(arguments: argparse.Namespace) -> Result:
         started = time.monotonic()
         number = 0
         while time.monotonic() - started < 60 * minutes and trace.process.poll() is None:
-            server.play(DEMO[number % len(DEMO)])
+            server.play(SPOKEN[number % len(SPOKEN)])
             time.sleep(PAUSE_S)
             number += 1
         took_s = time.monotonic() - started

@@ -28,7 +28,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.measuring import Result, child_environment, memory_mb, python, run_part
-from benchmarks.sound import DEMO
+from benchmarks.sound import SPOKEN
 from ser_stream.units import SAMPLE_RATE_HZ
 
 WARM_UP = 20
@@ -81,7 +81,7 @@ def speech_recogniser_killed(folder: Path) -> Iterator[Repetition]:
     from ser_stream.asr.base import AsrSettings
     from ser_stream.asr.worker import AsrWorker
 
-    samples = soundfile.read(DEMO[1], dtype="float32")[0]
+    samples = soundfile.read(SPOKEN[1], dtype="float32")[0]
     settings = AsrSettings("pocketsphinx", language="en", grammar="demo")
     with AsrWorker(settings, backoff_s=0.01) as worker:
         turns = 0
@@ -127,7 +127,7 @@ def recording_cut_off(folder: Path) -> Iterator[Repetition]:
     from ser_stream.errors import InputError
 
     path = folder / "cut.flac"
-    path.write_bytes(DEMO[1].read_bytes()[:-20_000])
+    path.write_bytes(SPOKEN[1].read_bytes()[:-20_000])
     recognizer = Recognizer()
 
     def repeat() -> None:
@@ -169,7 +169,7 @@ def caller_raises(folder: Path) -> Iterator[Repetition]:
 
     def repeat() -> None:
         with contextlib.suppress(ZeroDivisionError):
-            for _ in recognizer.stream(DEMO[1]):
+            for _ in recognizer.stream(SPOKEN[1]):
                 raise ZeroDivisionError
             raise AssertionError("no estimate")
 
@@ -205,7 +205,7 @@ def graph_left(folder: Path) -> Iterator[Repetition]:
 
 
 def _push(recognizer) -> list:  # type: ignore[no-untyped-def, type-arg]
-    samples = soundfile.read(DEMO[0], dtype="float32")[0]
+    samples = soundfile.read(SPOKEN[0], dtype="float32")[0]
     pause = np.zeros(SAMPLE_RATE_HZ, np.float32)
     return recognizer.push(np.append(samples, pause), SAMPLE_RATE_HZ) + recognizer.finish()
 

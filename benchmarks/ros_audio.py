@@ -3,7 +3,7 @@
     python -m benchmarks.ros_audio [--seconds S] [--formats RATExCHANNELS ...] [--blocks MS ...]
                                    [--channel N|mix|auto] [--source DIR]
 
-Plays the demo recordings on the topic `audio`, best effort, in real time, to two processes: the
+Plays the test recordings on the topic `audio`, best effort, in real time, to two processes: the
 node, and an rclpy node that only receives the audio. Of several channels the last one has speech,
 the others noise. Prints a row of a Markdown table for each format and length. `--source` measures
 the node of another checkout. Needs a sourced ROS 2 with ros-drivers' audio_common_msgs.
@@ -39,7 +39,7 @@ COLUMNS = (
 
 
 def sound(seconds: float, rate_hz: int, channels: int) -> np.ndarray:
-    """Return noise with the demo recordings on the last channel, (n, channels) int16."""
+    """Return noise with the test recordings on the last channel, (n, channels) int16."""
     once = soxr.resample(speech(), SAMPLE_RATE_HZ, rate_hz)
     spoken = np.resize(once, round(seconds * rate_hz))
     samples = np.random.default_rng(0).normal(0.0, NOISE_RMS, (len(spoken), channels))

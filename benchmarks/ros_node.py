@@ -2,7 +2,7 @@
 
     python -m benchmarks.ros_node [--minutes M] [--model NAME|DIR]
 
-Plays the demo recordings on the topic `audio`, best effort, again and again, to two processes: the
+Plays the test recordings on the topic `audio`, best effort, again and again, to two processes: the
 node, and a peer, which is an rclpy node that only receives the audio. Prints each one's share of a
 core and its memory after a minute and at the end, how many estimates the same samples give offline,
 and how many arrived. Needs a sourced ROS 2 with ros-drivers' audio_common_msgs.
@@ -44,7 +44,7 @@ def receive_only() -> None:
 
 
 def sound(minutes: float) -> np.ndarray:
-    """Return the demo recordings, repeated for that long, 1 s of silence between, (n,) int16."""
+    """Return the test recordings, repeated for that long, 1 s of silence between, (n,) int16."""
     repeated = np.resize(speech(), round(60 * minutes * SAMPLE_RATE_HZ))
     return np.round(np.pad(repeated, (0, SAMPLE_RATE_HZ)) * 32767).astype("<i2")
 

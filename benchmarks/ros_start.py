@@ -2,7 +2,7 @@
 
     python benchmarks/ros_start.py --venv ser_venv [--runs 5]
 
-Launches replay.launch.py on a demo recording, in which speech begins after 0.8 s, and prints one
+Launches replay.launch.py on a test recording, in which speech begins after 0.8 s, and prints one
 JSON object per run, in seconds since `ros2 launch` was started: the start of the node's process,
 the model's readiness, the first `is_speaking: true`, and the first estimate. The first run is a
 cold start where /proc/sys/vm/drop_caches can be written.
@@ -26,7 +26,7 @@ from hri_msgs.msg import Expression
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Bool
 
-RECORDING = Path(__file__).resolve().parents[1] / "ser_stream" / "demo" / "2-happy.flac"
+RECORDING = Path(__file__).resolve().parents[1] / "tests" / "recordings" / "2-happy.flac"
 
 
 def drop_caches() -> bool:

@@ -2,7 +2,7 @@
 
     python benchmarks/ros_streams.py [--robots N] [--block-ms MS] [--seconds S] [--model NAME|DIR]
 
-Publishes the demo recordings, joined by pauses, on `/robot0/audio`, `/robot1/audio` ..., each from
+Publishes the test recordings, joined by pauses, on `/robot0/audio`, `/robot1/audio` ..., each from
 another place, best effort, to a node with `streams: /*/audio`. Prints one JSON object:
 
 * robots, block_ms, seconds, model, middleware;
@@ -39,12 +39,12 @@ RATE_HZ = 16_000
 WARM_UP_S = 5.0
 PAUSE_S = 1.5
 ROOT = Path(__file__).parents[1]
-DEMO = ROOT / "ser_stream" / "demo"
+SPOKEN = ROOT / "tests" / "recordings"
 
 
-def demo_sound() -> np.ndarray:
-    """Return the demo recordings with pauses between, (n,) int16."""
-    recordings = [soundfile.read(path, dtype="int16")[0] for path in sorted(DEMO.glob("*.flac"))]
+def recorded_sound() -> np.ndarray:
+    """Return the test recordings with pauses between, (n,) int16."""
+    recordings = [soundfile.read(path, dtype="int16")[0] for path in sorted(SPOKEN.glob("*.flac"))]
     return np.concatenate([np.pad(r, (0, round(PAUSE_S * RATE_HZ))) for r in recordings])
 
 
@@ -72,7 +72,7 @@ class Robots:
         self._node = node
         self._message = AudioDataStamped
         self._length = round(block_s * RATE_HZ)
-        self._sound = demo_sound()
+        self._sound = recorded_sound()
         rng = np.random.default_rng(0)
         self._positions = rng.integers(0, len(self._sound), count)
         self._delays = np.sort(rng.uniform(0, block_s, count))  # no two publish at once

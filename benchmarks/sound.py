@@ -1,4 +1,4 @@
-"""The sound that is measured: the demo recordings, with pauses."""
+"""The sound that is measured: the test recordings, with pauses."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ser_stream.units import SAMPLE_RATE_HZ
 BLOCK_LENGTH = 512
 """Samples of a block, 32 ms: what a microphone delivers at once."""
 
-DEMO = sorted((ROOT / "ser_stream" / "demo").glob("*.flac"))
+SPOKEN = sorted((ROOT / "tests" / "recordings").glob("*.flac"))
 
 
 def recordings() -> list[np.ndarray]:
-    """Return the demo recordings, each (n,) float32 at 16 kHz."""
+    """Return the test recordings, each (n,) float32 at 16 kHz."""
     found = []
-    for path in DEMO:
+    for path in SPOKEN:
         samples, rate_hz = soundfile.read(path, dtype="float32")
         assert rate_hz == SAMPLE_RATE_HZ, path
         found.append(samples)
@@ -27,7 +27,7 @@ def recordings() -> list[np.ndarray]:
 
 
 def speech() -> np.ndarray:
-    """Return all demo recordings with a pause of 1 s after each, (n,) float32."""
+    """Return all test recordings with a pause of 1 s after each, (n,) float32."""
     return np.concatenate([np.pad(samples, (0, SAMPLE_RATE_HZ)) for samples in recordings()])
 
 
@@ -57,7 +57,7 @@ def blocks(samples: np.ndarray) -> list[np.ndarray]:
 
 
 def write_speech(path: Path, seconds: float) -> Path:
-    """Write the demo recordings, repeated with pauses of 1 s for that long, as a WAV file."""
+    """Write the test recordings, repeated with pauses of 1 s for that long, as a WAV file."""
     once = speech()
     n_samples = round(seconds * SAMPLE_RATE_HZ)
     soundfile.write(path, np.resize(once, n_samples), SAMPLE_RATE_HZ, subtype="PCM_16")

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from paths import DEMO, ROOT
+from paths import ROOT, SPOKEN
 from ser_stream.ros.messages import MESSAGE_TYPES
 
 PACKAGE = ROOT / "ser_stream"
@@ -204,7 +204,7 @@ def test_listening_imports_no_package_of_an_extra():
     code = (
         "import sys\n"
         "from ser_stream import Recognizer\n"
-        f"assert list(Recognizer().stream({str(DEMO / '1-neutral.flac')!r}))\n"
+        f"assert list(Recognizer().stream({str(SPOKEN / '1-neutral.flac')!r}))\n"
         "from ser_stream.extras import EXTRAS\n"
         "print(sorted(sys.modules.keys() & {*EXTRAS, 'silero_vad'}))\n"
     )

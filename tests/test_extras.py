@@ -9,7 +9,7 @@ from importlib.metadata import distribution, packages_distributions
 
 import pytest
 
-from paths import DEMO, RECIPES, ROOT
+from paths import RECIPES, ROOT, SPOKEN
 from ser_stream.errors import InputError
 from ser_stream.extras import EXTRAS, missing_extra, require_extra
 
@@ -26,9 +26,9 @@ COMMANDS = (
     "listen transcribe devices models train evaluate report figures calibrate adapt import-model "
     "export"
 ).split()
-RECIPE = ["--recipe", RECIPES / "streaming" / "default.yaml", "--corpora", DEMO]
+RECIPE = ["--recipe", RECIPES / "streaming" / "default.yaml", "--corpora", SPOKEN]
 EXPERIMENT = RECIPES / "papers" / "he" / "cat.yaml"
-LISTEN = ["listen", "--input", DEMO / "2-happy.flac"]
+LISTEN = ["listen", "--input", SPOKEN / "2-happy.flac"]
 
 
 def run(*arguments):
@@ -100,26 +100,26 @@ def test_models_are_listed_without_extras():
     ("extra", "arguments"),
     [
         ("asr", [*LISTEN, "--asr", "pocketsphinx"]),
-        ("asr", ["transcribe", DEMO / "2-happy.flac"]),
+        ("asr", ["transcribe", SPOKEN / "2-happy.flac"]),
         ("dds", [*LISTEN, "--dds"]),
-        ("train", ["train", RECIPE[1], "--corpora", DEMO]),
-        ("train", ["train", EXPERIMENT, "--corpora", DEMO]),
+        ("train", ["train", RECIPE[1], "--corpora", SPOKEN]),
+        ("train", ["train", EXPERIMENT, "--corpora", SPOKEN]),
         ("train", ["train", "{clips}", "--runs", "{output}"]),
         ("train", ["evaluate", "default", "{clips}"]),
         ("research", ["evaluate", "default", "{clips}", "--figures", "{output}"]),
         ("train", ["evaluate", "default", *RECIPE]),
         ("train", ["report", "sherman-3", "--no-train"]),
-        ("train", ["figures", EXPERIMENT, "--corpora", DEMO]),
+        ("train", ["figures", EXPERIMENT, "--corpora", SPOKEN]),
         ("train", ["calibrate", "default", *RECIPE]),
-        ("train", ["adapt", "default", DEMO / "1-neutral.flac", "--output", "{output}"]),
-        ("train", ["import-model", DEMO, "--output", "{output}"]),
+        ("train", ["adapt", "default", SPOKEN / "1-neutral.flac", "--output", "{output}"]),
+        ("train", ["import-model", SPOKEN, "--output", "{output}"]),
         ("train", ["export", "default"]),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(map(str, value[:2])),
 )
 def test_a_command_without_its_extra_ends_with_one_line_that_names_it(tmp_path, extra, arguments):
     clips = tmp_path / "clips.csv"
-    clips.write_text(f"path,label,speaker\n{DEMO / '2-happy.flac'},happy,a\n")
+    clips.write_text(f"path,label,speaker\n{SPOKEN / '2-happy.flac'},happy,a\n")
     paths = {"{clips}": clips, "{output}": tmp_path / "output"}
     done = run(*(paths.get(argument, argument) for argument in arguments))
     assert (done.returncode, done.stdout) == (2, "")

@@ -18,7 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from aarch64_wheels import aarch64_wheels
-from paths import DEMO, ROOT
+from paths import ROOT, SPOKEN
 
 pytestmark = pytest.mark.installation
 
@@ -99,7 +99,7 @@ def recognised(python, home):
     """Return the estimates that the installed program prints for a recording."""
     home.mkdir()
     done = subprocess.run(
-        [python.parent / "ser-stream", "listen", "--json", "--input", DEMO / "2-happy.flac"],
+        [python.parent / "ser-stream", "listen", "--json", "--input", SPOKEN / "2-happy.flac"],
         cwd=home, env=clean(HOME=str(home)), capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -172,7 +172,7 @@ def test_the_base_recognises_a_recording(base, tmp_path):
 
 def test_the_base_says_which_extra_trains(base, tmp_path):
     done = subprocess.run(
-        [base.parent / "ser-stream", "train", DEMO.parent, "--runs", tmp_path],
+        [base.parent / "ser-stream", "train", SPOKEN.parent, "--runs", tmp_path],
         env=clean(), capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 2

@@ -14,10 +14,10 @@ import time
 
 import pytest
 
-from paths import DEMO, ROOT
+from paths import ROOT, SPOKEN
 from syscalls import TIMEOUT_S, Trace, may_trace
 
-RECORDING = DEMO / "2-happy.flac"
+RECORDING = SPOKEN / "2-happy.flac"
 LISTEN = ("-m", "ser_stream.cli", "listen", "--input", str(RECORDING), "--json")
 
 pytestmark = pytest.mark.skipif(not may_trace(), reason="strace is missing, or may not trace")

@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-from paths import DEMO, ROOT
+from paths import ROOT, SPOKEN
 
 USE = (
     "import onnxruntime\n"
@@ -29,7 +29,7 @@ IMPORTED_WITH_IT = {"onnxruntime", "faster_whisper", "silero_vad"}
 PROCESSES = {
     "recognition": (
         "from ser_stream.cli import main\n"
-        f"main(['listen', '--input', {str(DEMO / '2-happy.flac')!r}, '--json'])\n"
+        f"main(['listen', '--input', {str(SPOKEN / '2-happy.flac')!r}, '--json'])\n"
     ),
     "a module of the package": "import ser_stream.ros.parameters\n" + USE,
     "child process": (

@@ -22,7 +22,7 @@ from audio_mutations import Mutation, mutate, sound_files
 from fuzzing import REFUSED, Outcomes, Worker, failure, work
 
 ROOT = Path(__file__).parents[1]
-DEMO = ROOT / "ser_stream" / "demo"
+SPOKEN = ROOT / "tests" / "recordings"
 MEMORY_BYTES = 500 << 20
 HANGS_AFTER_S = 30.0
 TOLERANCE_S = 0.15
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(cases: int, first: int = 0) -> Outcomes:
     """Run cases; return what became of them."""
     outcomes = Outcomes(GOOD, NOUN)
-    files = sound_files(DEMO)
+    files = sound_files(SPOKEN)
     with tempfile.TemporaryDirectory() as scratch, Worker(__file__, HANGS_AFTER_S) as worker:
         for number in range(first, first + cases):
             mutation = mutate(files, number)

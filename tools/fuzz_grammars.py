@@ -21,7 +21,7 @@ import fuzzing
 from fuzzing import ACCEPTED, REFUSED, Outcomes, Worker, outcome_of, work
 
 ROOT = Path(__file__).parents[1]
-RECORDING = ROOT / "ser_stream" / "demo" / "2-happy.flac"
+RECORDING = ROOT / "tests" / "recordings" / "2-happy.flac"
 MEMORY_BYTES = 4 << 30
 MAX_CPU_S = 2
 """Limit of the check, lower than that of a robot: grammars that are refused for it are many."""

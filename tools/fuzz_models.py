@@ -26,7 +26,7 @@ from model_mutations import Mutation, mutate_description, mutate_weights
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "ser_stream" / "weights" / "tiny"
-RECORDING = ROOT / "ser_stream" / "demo" / "2-happy.flac"
+RECORDING = ROOT / "tests" / "recordings" / "2-happy.flac"
 MEMORY_BYTES = 3 << 30
 
 SAME, OTHER = "accepted, same answers", "accepted, other finite answers"

@@ -148,7 +148,7 @@ def main() -> None:
         sys.executable, "-m", "ser_stream.cli", "listen", "--realtime", "--input",
         *map(str, recordings),
     ]  # fmt: skip
-    screen = run_in_terminal(command, shows=recordings[2].name, then_s=5.4)
+    screen = run_in_terminal(command, shows=recordings[3].name, then_s=3.1)
     image = draw(screen)
     output.parent.mkdir(parents=True, exist_ok=True)
     image.save(output, optimize=True)

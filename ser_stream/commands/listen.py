@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ser_stream.commands.listen_options import add_options, asr_settings, check_options
 from ser_stream.commands.shared import print_error, print_message
 from ser_stream.commands.tally import Tally
+from ser_stream.commands.view import json_view, text_view
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
-from ser_stream.standard_streams import reserved_stdout
-from ser_stream.termination import Terminated, Termination
 
 if TYPE_CHECKING:  # imported in functions: --help must answer at once
     from ser_stream.asr.base import AsrSettings
@@ -49,7 +47,6 @@ def _listen(arguments: argparse.Namespace) -> int:
         return 2
     give_back_large_allocations()
     tally = Tally(failed)
-    termination: Termination = arguments.termination
     with contextlib.ExitStack() as stack:
         # DDS starts before the model is loaded: subscribers find it by the first estimate.
         published = [stack.enter_context(_dds(arguments, asr))] if arguments.dds else []
@@ -65,12 +62,9 @@ def _listen(arguments: argparse.Namespace) -> int:
             ):
                 outputs = [*published, view, supervision]
                 listening = Listening(recognizer, outputs, tally, live=not arguments.input)
-                with termination.calling(listening.stop, at_worst=listening.end_outputs):
-                    listening.run(sources)
+                listening.run_until(arguments.termination, sources)
         finally:
             print(tally.line(), file=sys.stderr)
-    if termination.number is not None and not sources[0].live:  # the results are incomplete
-        raise Terminated(termination.number)
     return tally.exit_code
 
 
@@ -123,23 +117,9 @@ def _sources(arguments: argparse.Namespace) -> tuple[list[AudioSource], bool]:
     return sources, failed
 
 
-@contextlib.contextmanager
-def _view(arguments: argparse.Namespace, recognizer: Recognizer) -> Iterator[Output]:
-    """Yield the output to standard output: JSON, a live view, or lines."""
-    from rich.console import Console
-
-    from ser_stream.outputs.console import LiveView, PlainView
-    from ser_stream.outputs.json_lines import JsonLines
-
+def _view(
+    arguments: argparse.Namespace, recognizer: Recognizer
+) -> contextlib.AbstractContextManager[Output]:
     if arguments.json:
-        several = len(arguments.input or ()) > 1
-        with reserved_stdout() as file:
-            yield JsonLines(file, with_source=several)
-        return
-    console = Console()
-    # Rich calls a file a terminal where FORCE_COLOR is set, and shows no live view on a dumb one.
-    if console.is_terminal and console.file.isatty() and not console.is_dumb_terminal:
-        with LiveView(console, recognizer.info.labels) as live_view:
-            yield live_view
-    else:
-        yield PlainView(console)
+        return json_view(several_sources=len(arguments.input or ()) > 1)
+    return text_view(recognizer.info.labels)

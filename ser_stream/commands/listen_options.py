@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_stream.commands.shared import add_engine
+from ser_stream.commands.shared import add_engine, add_model
 from ser_stream.errors import InputError
 
 if TYPE_CHECKING:  # imported in functions: --help must answer at once
@@ -29,13 +29,7 @@ def add_options(listen: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="microphone: name, part of a name, or index; ser-stream devices lists them",
     )
-    listen.add_argument(
-        "--model",
-        default="default",
-        metavar="NAME|DIR",
-        help="shipped model (ser-stream models lists them), model folder, or a Hugging Face "
-        "checkpoint's folder or name; default: default",
-    )
+    add_model(listen)
     add_engine(listen)
     listen.add_argument(
         "--window",

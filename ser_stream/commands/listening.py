@@ -11,6 +11,7 @@ from ser_stream.commands.shared import print_error
 from ser_stream.commands.tally import Tally
 from ser_stream.emotion import UTTERANCE
 from ser_stream.errors import InferenceError, InputError
+from ser_stream.termination import Terminated, Termination
 from ser_stream.units import Seconds
 
 if TYPE_CHECKING:  # imported in functions: --help must answer at once
@@ -49,6 +50,18 @@ class Listening:
         """End all outputs, where the process ends although `run` does not return."""
         for output in self._outputs:
             output.__exit__(None, None, None)
+
+    def run_until(self, termination: Termination, sources: list[AudioSource]) -> None:
+        """Run as `run` does, until a signal or the loss of standard output stops it.
+
+        Raises:
+            Terminated: a signal has stopped the reading of recordings, whose results are then
+                incomplete; those that come at the speed of a microphone can end at any time.
+        """
+        with termination.calling(self.stop, at_worst=self.end_outputs):
+            self.run(sources)
+        if termination.number is not None and not sources[0].live:
+            raise Terminated(termination.number)
 
     def run(self, sources: list[AudioSource]) -> None:
         """Pass on the results of the sources, one after the other.

@@ -90,6 +90,17 @@ def _count(text: str) -> int:
     return found
 
 
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add --model, the network that recognises emotions in sound."""
+    parser.add_argument(
+        "--model",
+        default="default",
+        metavar="NAME|DIR",
+        help="shipped model (ser-stream models lists them), model folder, or a Hugging Face "
+        "checkpoint's folder or name; default: default",
+    )
+
+
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """Add --engine, which runs the network."""
     parser.add_argument(

@@ -123,13 +123,12 @@ class LiveView(Output):
 
 def estimate_line(estimate: EmotionEstimate) -> Text:
     """Return an estimate as one line; the best label of one that abstains is in brackets."""
-    best = max(estimate.scores, key=estimate.scores.__getitem__)
-    name = estimate.expression or f"({best}?)"
-    style = COLOURS[best] if estimate.expression else "dim"
+    expression = expression_text(estimate)
     line = Text(f"{estimate.start_s:7.2f} - {estimate.end_s:7.2f} s  ")
     kind = estimate.trigger + ("+" if estimate.modality == AUDIO_TEXT else "")  # with words
     line.append(f"{kind:10} ", style="dim")
-    line.append(f"{name:12}", style=f"bold {style}" if estimate.expression else style)
+    expression.align("left", 12)
+    line.append_text(expression)
     line.append(f"{estimate.confidence:4.0%}")
     line.append(
         f"  valence {estimate.valence:+.2f}  arousal {estimate.arousal:+.2f}",
@@ -141,6 +140,14 @@ def estimate_line(estimate: EmotionEstimate) -> Text:
         words = " ".join(word["text"] for word in estimate.words)
         line.append(f"  {one_line(words)}", style="italic")
     return line
+
+
+def expression_text(estimate: EmotionEstimate) -> Text:
+    """Return the expression of an estimate; the best label of one that abstains is in brackets."""
+    if estimate.expression:
+        return Text(estimate.expression, style=f"bold {COLOURS[estimate.expression]}")
+    best = max(estimate.scores, key=estimate.scores.__getitem__)
+    return Text(f"({best}?)", style="dim")
 
 
 def _cut(line: Text) -> Text:

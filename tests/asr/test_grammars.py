@@ -1,6 +1,6 @@
 import pytest
 
-from paths import DEMO
+from paths import SPOKEN
 from ser_stream.asr.base import AsrSettings
 from ser_stream.asr.factory import open_recognizer
 from ser_stream.asr.grammars import find_grammar, shipped_grammars
@@ -27,7 +27,7 @@ def test_a_grammar_that_is_missing_names_those_that_are_installed(name):
 
 
 def test_the_grammar_of_the_demo_recognises_its_recordings():
-    samples = read_samples(DEMO / "4-angry.flac")
+    samples = read_samples(SPOKEN / "4-angry.flac")
     start, end = speech_span(samples)
     recognizer = open_recognizer(AsrSettings("pocketsphinx", grammar="demo"))
     words = recognizer.recognize(samples[start:end], 0.0)
@@ -39,4 +39,5 @@ def test_the_grammar_of_the_demo_recognises_its_recordings():
 @pytest.mark.parametrize("name", shipped_grammars())
 def test_pocketsphinx_accepts_each_shipped_grammar(name):
     recognizer = open_recognizer(AsrSettings("pocketsphinx", grammar=name))
-    assert recognizer.recognize(read_samples(DEMO / "1-neutral.flac")[:8000], 0.0) == ()  # silence
+    silence = read_samples(SPOKEN / "1-neutral.flac")[:8000]
+    assert recognizer.recognize(silence, 0.0) == ()

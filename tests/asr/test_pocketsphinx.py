@@ -1,4 +1,4 @@
-"""Real PocketSphinx on the demo recordings, whose sentences are known."""
+"""Real PocketSphinx on the test recordings, whose sentences are known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ser_stream.asr.factory import open_recognizer
 from ser_stream.asr.pocketsphinx import Aligner, PocketSphinx, _file_without_name
 from ser_stream.audio.speech import speech_span
 from ser_stream.errors import InputError
-from shared_fixtures import DEMO
+from shared_fixtures import SPOKEN
 
 SENTENCES = {  # of tools/make_demo_recordings.py
     "1-neutral": "The meeting begins at ten o'clock in the small room.",
@@ -51,7 +51,7 @@ ngram 2=4
 
 
 def recording(name):
-    return soundfile.read(DEMO / f"{name}.flac", dtype="float32")[0]
+    return soundfile.read(SPOKEN / f"{name}.flac", dtype="float32")[0]
 
 
 def plain(sentence):

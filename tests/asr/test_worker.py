@@ -21,7 +21,7 @@ from ser_stream.asr.base import AsrSettings
 from ser_stream.asr.worker import AsrStatus, AsrWorker
 from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.errors import InputError
-from shared_fixtures import DEMO
+from shared_fixtures import SPOKEN
 from tiny_whisper import make_tiny_whisper
 
 FAKE = AsrSettings("fake_recognizers:FakeRecognizer")
@@ -342,7 +342,7 @@ def test_pocketsphinx_follows_a_turn_in_a_process_that_has_no_torch(tmp_path):
 
     grammar = tmp_path / "demo.txt"
     grammar.write_text("He is gone now. I sit here, and nobody calls.")
-    samples = read_samples(DEMO / "3-sad.flac")
+    samples = read_samples(SPOKEN / "3-sad.flac")
     start, end = speech_span(samples)
     results = []
     with AsrWorker(AsrSettings("pocketsphinx", grammar=str(grammar))) as worker:

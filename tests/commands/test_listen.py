@@ -18,7 +18,7 @@ import soundfile
 
 from command import estimates, run, start
 from estimates import KEYS
-from paths import DEMO
+from paths import SPOKEN
 from pulse import PulseServer
 from ser_stream.cli import main
 
@@ -268,7 +268,7 @@ def test_estimates_of_the_microphone_agree_with_those_of_the_file(speech_path):
 def test_the_shipped_text_model_gives_second_estimates(listen):
     # With a grammar, for open dictation takes longer than it may on a busy machine.
     words = ["--asr", "pocketsphinx", "--grammar", "demo", "--text-model", "can-english"]
-    code, out, err = listen(*words, "--json", "--input", DEMO / "2-happy.flac")
+    code, out, err = listen(*words, "--json", "--input", SPOKEN / "2-happy.flac")
     assert code == 0, err
     assert '"audio+text"' in out
 

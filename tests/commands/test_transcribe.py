@@ -7,11 +7,11 @@ import pytest
 import soundfile
 
 from command import run
-from shared_fixtures import DEMO
+from shared_fixtures import SPOKEN
 from textgrids import assert_covers, intervals
 from tiny_whisper import make_tiny_whisper
 
-RECORDING = DEMO / "3-sad.flac"
+RECORDING = SPOKEN / "3-sad.flac"
 TEXT = "He is gone now. I sit here, and nobody calls."
 WORDS = "he is gone now i sit here and nobody calls"
 
@@ -44,7 +44,8 @@ def test_transcribe_aligns_a_known_text(tmp_path):
 
 def test_transcribe_with_faster_whisper(tmp_path):
     model = make_tiny_whisper(tmp_path / "whisper", "Hello there.")
-    code, out, _ = run("transcribe", DEMO / "2-happy.flac", "--asr-model", model, "--format", "srt")
+    recording = SPOKEN / "2-happy.flac"
+    code, out, _ = run("transcribe", recording, "--asr-model", model, "--format", "srt")
     assert code == 0
     assert re.fullmatch(r"1\n00:00:00,\d{3} --> 00:00:0\d,\d{3}\nHello there\.\n", out)
 

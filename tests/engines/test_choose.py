@@ -98,7 +98,7 @@ def test_listening_with_onnx_imports_no_torch():
         "assert estimates\n"
         "print('torch' in sys.modules, 'scipy' in sys.modules)\n"
     )
-    recording = next((ROOT / "ser_stream" / "demo").glob("*.flac"))
+    recording = next((ROOT / "tests" / "recordings").glob("*.flac"))
     done = subprocess.run(
         [sys.executable, "-c", program, str(recording)],
         cwd=ROOT, capture_output=True, text=True, timeout=120,

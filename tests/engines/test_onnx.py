@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
-from paths import DEMO
+from paths import SPOKEN
 from ser_stream import Recognizer
 from ser_stream.engines.choose import open_network, open_utterance_network
 from ser_stream.engines.onnx import OnnxNetwork
@@ -26,7 +26,7 @@ def scores_of(model, engine, recording):
 
 @pytest.mark.parametrize("model", STREAMING)
 def test_onnx_and_torch_agree_over_whole_recordings(model):
-    for recording in sorted(DEMO.glob("*.flac"))[:3]:
+    for recording in sorted(SPOKEN.glob("*.flac"))[:3]:
         ours, theirs = (scores_of(model, engine, recording) for engine in ("onnx", "torch"))
         assert [e[:2] for e in ours] == [e[:2] for e in theirs]
         np.testing.assert_allclose([e[2] for e in ours], [e[2] for e in theirs], atol=1e-4)
@@ -58,7 +58,7 @@ def test_onnx_and_torch_agree_on_batches(model):
 
 @pytest.mark.parametrize("model", ["default", "open"])
 def test_weights_in_eight_bits_change_probabilities_little(model):
-    recording = sorted(DEMO.glob("*.flac"))[0]
+    recording = sorted(SPOKEN.glob("*.flac"))[0]
     exact, rounded = (
         np.array([e[2] for e in scores_of(model, engine, recording)])
         for engine in ("onnx", "onnx-int8")

@@ -11,7 +11,7 @@ from ser_stream.engines.choose import open_network
 from ser_stream.evaluation.robustness import conditions_table, false_estimates
 from ser_stream.evaluation.streamed import IN_A_ROW
 from ser_stream.units import SAMPLE_RATE_HZ
-from shared_fixtures import DEMO
+from shared_fixtures import SPOKEN
 
 
 @pytest.mark.corpora
@@ -44,8 +44,8 @@ def test_the_table_has_recordings_in_a_row_beside_recordings_alone():
 
 @pytest.mark.parametrize(("seconds", "false"), [(1.2, False), (2.5, True)])
 def test_estimates_for_sounds_without_speech_are_counted(seconds, false, tmp_path, tiny_model):
-    """A demo recording takes the place of such a sound: it begins to speak after 0.8 s."""
-    samples = read_samples(DEMO / "4-angry.flac")[: round(seconds * SAMPLE_RATE_HZ)]
+    """A test recording takes the place of such a sound: it begins to speak after 0.8 s."""
+    samples = read_samples(SPOKEN / "4-angry.flac")[: round(seconds * SAMPLE_RATE_HZ)]
     path = tmp_path / "esc10" / "dog" / "4-1-1.wav"
     path.parent.mkdir(parents=True)
     soundfile.write(path, samples, SAMPLE_RATE_HZ)

@@ -13,12 +13,12 @@ import pytest
 
 from command import estimates, run
 from ending import run_apart
-from paths import DEMO, ROOT
+from paths import ROOT, SPOKEN
 from ser_stream.data.feature_cache import load_or_compute
 
 AFTER_2038 = 4_102_444_800
 """2100-01-01 in seconds since the epoch; 32 bits with a sign end in 2038."""
-RECORDING = DEMO / "2-happy.flac"
+RECORDING = SPOKEN / "2-happy.flac"
 MODEL = ROOT / "ser_stream" / "weights" / "tiny"
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(

@@ -15,7 +15,7 @@ import sys
 import pytest
 
 from command import start
-from paths import DEMO, ROOT
+from paths import ROOT, SPOKEN
 from pulse import PulseServer
 from ser_stream.audio.microphone import Microphone
 from ser_stream.cli import main
@@ -133,7 +133,7 @@ def test_a_microphone_is_heard_without_standard_error(microphone, redirections):
     env = microphone.env | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
     player = subprocess.Popen(
-        ["sh", "-c", 'while paplay "$0"; do :; done', DEMO / "4-angry.flac"],
+        ["sh", "-c", 'while paplay "$0"; do :; done', SPOKEN / "4-angry.flac"],
         env=microphone.env, start_new_session=True,
     )  # fmt: skip
     try:

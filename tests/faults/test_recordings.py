@@ -16,7 +16,7 @@ import soundfile
 
 from command import run
 from corpus_files import text
-from paths import DEMO, ROOT
+from paths import ROOT, SPOKEN
 from ser_stream.cli import main
 from sound_files import encoded
 
@@ -28,7 +28,7 @@ CASES = ROOT.parent / "shared" / "cases"
 def demo():
     """Two recordings of one turn and of two, (n,) each."""
     names = ("2-happy.flac", "3-sad.flac")
-    return [soundfile.read(DEMO / name, dtype="float32")[0] for name in names]
+    return [soundfile.read(SPOKEN / name, dtype="float32")[0] for name in names]
 
 
 @pytest.fixture(params=["ogg", "opus"])

@@ -21,7 +21,7 @@ import pytest
 from asr_doubles import waiting_for
 from command import start
 from dds_flags import Flags
-from paths import DEMO, ROOT
+from paths import ROOT, SPOKEN
 from pulse import PulseServer
 from ser_stream import termination
 from ser_stream.standard_streams import StandardOutput
@@ -52,7 +52,7 @@ def test_the_turn_in_progress_is_ended_and_estimated(microphone, number):
     process = start("listen", "--json", "--model", "tiny", env=microphone.env)
     while "connected" not in process.stderr.readline():
         assert process.poll() is None
-    player = subprocess.Popen(["paplay", DEMO / "4-angry.flac"], env=microphone.env)
+    player = subprocess.Popen(["paplay", SPOKEN / "4-angry.flac"], env=microphone.env)
     assert json.loads(process.stdout.readline())["trigger"] == "interval"  # someone speaks
     process.send_signal(number)
     code, out, err = ended(process)

@@ -1,4 +1,4 @@
-"""Estimates of the demo recordings, compared with the committed ones.
+"""Estimates of the test recordings, compared with the committed ones.
 
 A change of behaviour shows here as a difference in `tests/golden/*.jsonl`. To accept it:
 
@@ -35,7 +35,7 @@ RUNS = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_the_demo_recordings_give_the_committed_estimates(name, request):
+def test_the_recordings_give_the_committed_estimates(name, request):
     """Numbers agree within `TOLERANCE`; keys may be added; `latency_ms` may differ."""
     path = FOLDER / f"{name}.jsonl"
     found = _listen(name.removesuffix("-words"), *RUNS[name])
@@ -49,8 +49,8 @@ def test_the_demo_recordings_give_the_committed_estimates(name, request):
 
 
 def _listen(model: str, *options: str) -> list[dict]:
-    """What `ser-stream listen --json` prints of the demo recordings."""
-    recordings = sorted(str(path) for path in (ROOT / "ser_stream" / "demo").glob("*.flac"))
+    """What `ser-stream listen --json` prints of the test recordings."""
+    recordings = sorted(str(path) for path in (ROOT / "tests" / "recordings").glob("*.flac"))
     command = [
         sys.executable, "-m", "ser_stream.cli", "listen", "--json", "--model", model,
         *options, "--input", *recordings,

@@ -1,4 +1,4 @@
-"""The data of an experiment, on a miniature of RAVDESS that is made of the demo recordings."""
+"""The data of an experiment, on a miniature of RAVDESS that is made of the test recordings."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Experiments and reports, on a miniature of RAVDESS that is made of the demo recordings."""
+"""Experiments and reports, on a miniature of RAVDESS that is made of the test recordings."""
 
 import itertools
 import json

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from fake_graph import AUDIO_TYPE, FakeGraph, wait
-from paths import DEMO
+from paths import SPOKEN
 from ser_stream import Recognizer, StreamPool
 from ser_stream.errors import InputError
 from ser_stream.ros.audio_messages import AudioFormat
@@ -72,7 +72,7 @@ def serve(graph, clock, failures):
 
 @pytest.fixture
 def angry():
-    return soundfile.read(DEMO / "4-angry.flac", dtype="float32")[0]
+    return soundfile.read(SPOKEN / "4-angry.flac", dtype="float32")[0]
 
 
 def poll(fleet, clock, seconds=1.0):

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from paths import DEMO, ROOT
+from paths import ROOT, SPOKEN
 from ros_graph import ENVIRONMENT, require_node
 from ser_stream.ros.main import REQUIRED
 
@@ -113,7 +113,7 @@ def test_required_modules_are_those_that_the_node_imports():
     code = (
         "import sys, ser_stream.ros.single_stream, ser_stream.ros.fleet\n"
         "from ser_stream import Recognizer\n"
-        f"assert list(Recognizer().stream({str(DEMO / '1-neutral.flac')!r}))\n"
+        f"assert list(Recognizer().stream({str(SPOKEN / '1-neutral.flac')!r}))\n"
         "print(*sorted(set(sys.modules) & {'msgspec', 'numpy', 'onnxruntime', 'yaml', 'rich',"
         " 'sounddevice', 'soundfile', 'soxr'}))"
     )

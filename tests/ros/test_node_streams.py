@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from paths import DEMO
+from paths import SPOKEN
 from ros_graph import (
     AudioPublisher,
     audio_kinds,
@@ -27,8 +27,8 @@ RATE_HZ = 16_000
 
 
 def sentence(name):
-    """A demo recording, and enough silence to end its last turn; (n,)."""
-    samples, _ = soundfile.read(DEMO / name, dtype="float32")
+    """A test recording, and enough silence to end its last turn; (n,)."""
+    samples, _ = soundfile.read(SPOKEN / name, dtype="float32")
     return np.pad(samples, (0, RATE_HZ))
 
 

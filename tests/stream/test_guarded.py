@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from faulty import FaultyNetwork
-from paths import DEMO
+from paths import SPOKEN
 from ser_stream.engines.choose import open_network
 from ser_stream.errors import InferenceError, InputError
 from ser_stream.models.calibration import Calibration
@@ -24,7 +24,7 @@ from turns import two_turns
 
 RATE = 16_000
 NOT_FINITE = "its answer holds NaN or infinite values"
-SOUND = [soundfile.read(path, dtype="float32")[0] for path in sorted(DEMO.glob("*.flac"))]
+SOUND = [soundfile.read(path, dtype="float32")[0] for path in sorted(SPOKEN.glob("*.flac"))]
 TURNS = np.concatenate(SOUND)
 
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from channels import with_noise
-from paths import DEMO
+from paths import SPOKEN
 from ser_stream.audio.turns import TurnSettings
 from ser_stream.errors import InputError
 from ser_stream.stream import pool_core
@@ -20,7 +20,7 @@ RATE = 16_000
 MODELS = ["default", "tiny"]
 """A network with a recurrent front end, and one whose steps look back on their context."""
 
-RECORDINGS = {path.stem: soundfile.read(path, dtype="float32")[0] for path in DEMO.glob("*.flac")}
+RECORDINGS = {path.stem: soundfile.read(path, dtype="float32")[0] for path in SPOKEN.glob("*.flac")}
 
 
 @pytest.fixture(scope="module", params=MODELS)

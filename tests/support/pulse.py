@@ -9,10 +9,12 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-PROGRAMS = ("pulseaudio", "pactl", "paplay")
+import numpy as np
+
+PROGRAMS = ("pulseaudio", "pactl", "paplay", "parec")
 missing_programs = [program for program in PROGRAMS if shutil.which(program) is None]
 """What has to be installed before `PulseServer` works."""
 
@@ -101,6 +103,27 @@ class PulseServer:
         """Play a sound file; returns at its end. The server maps channels by their names."""
         options = [f"--channel-map={channel_map}"] if channel_map else []
         self._run("paplay", *options, str(path), check=True)
+
+    @contextlib.contextmanager
+    def captured(self, sink: str, rate_hz: int) -> Iterator[Callable[[], np.ndarray]]:
+        """Capture what is played to a sink while the context lasts.
+
+        Yields a function that returns it, (n,) float64 with full scale +-1.
+        """
+        path = self._folder / "captured"
+        command = ["parec", f"--device={sink}.monitor", "--format=s16le", "--channels=1"]
+        with path.open("wb") as file:
+            command += [f"--rate={rate_hz}", "--latency-msec=50"]
+            process = subprocess.Popen(command, env=self.env, stdout=file)
+            try:
+                while path.stat().st_size == 0:
+                    assert process.poll() is None
+                    time.sleep(0.05)
+                yield lambda: samples
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.wait(timeout=30)
+        samples = np.frombuffer(path.read_bytes(), np.int16) / 2**15
 
     def _run(self, *command: str, check: bool = False) -> subprocess.CompletedProcess:
         return subprocess.run(command, env=self.env, check=check, capture_output=True, timeout=30)

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paths import DEMO
+from paths import SPOKEN
 
 
 @pytest.fixture(scope="session")
 def speech_path() -> Path:
     """A recording: one sentence between 0.8 s of silence on both sides; 16 kHz, mono."""
-    return DEMO / "2-happy.flac"
+    return SPOKEN / "2-happy.flac"
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def speech(speech_path) -> np.ndarray:
 def long_speech() -> np.ndarray:
     """Eleven seconds in which someone speaks without a pause that would end the turn."""
     soundfile = pytest.importorskip("soundfile")
-    parts = [soundfile.read(path, dtype="float32")[0] for path in sorted(DEMO.glob("*.flac"))]
+    parts = [soundfile.read(path, dtype="float32")[0] for path in sorted(SPOKEN.glob("*.flac"))]
     silence = round(0.7 * 16_000)
     return np.concatenate([part[silence:-silence] for part in parts if len(part) < 6 * 16_000])
 
@@ -44,7 +44,7 @@ def corpora(tmp_path_factory) -> Path:
     for actor in (1, 2, 3, 4):
         folder = root / "ravdess" / f"Actor_{actor:02d}"
         folder.mkdir(parents=True)
-        for path in sorted(DEMO.glob("*.flac")):
+        for path in sorted(SPOKEN.glob("*.flac")):
             samples = soundfile.read(path, dtype="float32")[0][: 4 * 16_000]
             samples = soxr.resample(samples, 16_000, 14_000 + 1000 * actor)
             code = codes[path.stem.split("-")[1]]
@@ -101,8 +101,8 @@ def tiny_can(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def grammar(tmp_path_factory) -> Path:
-    """What is said in the demo recordings, a sentence a line."""
-    from make_demo_recordings import RECORDINGS
+    """What is said in the recordings of the tests, a sentence a line."""
+    from make_test_recordings import RECORDINGS
 
     said = " ".join(text for text, *_ in RECORDINGS.values())
     sentences = re.split(r"(?<=[.!])\s", said)
@@ -114,7 +114,7 @@ def grammar(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def two_turns_path() -> Path:
     """A recording of two turns: he is gone now; I sit here, and nobody calls."""
-    return DEMO / "3-sad.flac"
+    return SPOKEN / "3-sad.flac"
 
 
 @pytest.fixture(scope="session")

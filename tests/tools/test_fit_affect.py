@@ -116,7 +116,7 @@ def test_a_layer_that_ranks_better_is_used_for_estimates(command, monkeypatch, c
     assert main([*command, "--measure", "validation"]) == 0
     assert "6 pairs: strong above normal" in capsys.readouterr().out
     with Recognizer(command[0]) as recognizer:
-        estimates = list(recognizer.stream(Recording("ser_stream/demo/4-angry.flac")))
+        estimates = list(recognizer.stream(Recording("tests/recordings/4-angry.flac")))
     assert estimates
     for estimate in estimates:
         assert (estimate.valence, estimate.arousal) != valence_arousal(estimate.scores)

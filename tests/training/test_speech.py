@@ -1,4 +1,4 @@
-"""Training of networks of speech, on a miniature of RAVDESS that is made of the demo recordings."""
+"""Training of networks of speech, on a miniature of RAVDESS that is made of the test recordings."""
 
 import dataclasses
 import json
