@@ -179,7 +179,7 @@ def test_evaluation_of_damaged_recordings_succeeds_where_they_may_be_left_out(
     damaged_corpus, tiny_model, tmp_path, capsys
 ):
     _, bad = damaged_corpus
-    rows = ["path,label", *(f"{path},sad" for path in bad), f"{RECORDINGS / '3-sad.flac'},sad"]
+    rows = ["path,label", *(f"{path},sad" for path in bad), f"{SPOKEN / '3-sad.flac'},sad"]
     table = text(tmp_path / "clips.csv", "\n".join(rows) + "\n")
     code, lines, err = called(capsys, "evaluate", tiny_model, table, "--json", "--skip-bad")
     assert code == 0
