@@ -34,10 +34,12 @@ class IntendedTable(Output):
             self._turns[self._source].append(estimate)
 
     def print(self, console: Console) -> None:
-        """Print a line for each recording of which a turn has ended, and how many agree."""
+        """Print a line for each recording of which a turn has ended, and how many agree, if any."""
+        heard = {name: turns for name, turns in self._turns.items() if turns}
+        if not heard:
+            return
         table = Table.grid(padding=(0, 3))
         table.add_row("intended", "recognised", style="bold")
-        heard = {name: turns for name, turns in self._turns.items() if turns}
         for name, turns in heard.items():
             answers = Text(", ").join(
                 expression_text(turn).append(f" {turn.confidence:.0%}") for turn in turns
