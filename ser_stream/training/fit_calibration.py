@@ -115,7 +115,10 @@ def _threshold(groups: Sequence[np.ndarray], missed: float) -> float:
     order = np.argsort(values, kind="stable")
     # The new estimate is one more, so that the share refers to n + 1 (Vovk, 2005).
     below = np.searchsorted(np.cumsum(weights[order]), missed * (n + 1) + 1e-9, side="right")
-    return 0.0 if below == 0 else float(values[order[below - 1]])
+    if below == 0:
+        return 0.0
+    # Rounded down, to four digits: a label too many costs less than the true one.
+    return float(np.floor(1e4 * values[order[below - 1]]) / 1e4)
 
 
 def fit_floor(groups: Sequence[Predictions], calibration: Calibration, right: float) -> float:
