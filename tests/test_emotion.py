@@ -27,9 +27,16 @@ def test_the_documentation_lists_every_key_in_its_order():
     page = (ROOT / "docs" / "json.md").read_text()
     rows = page.partition("| key |")[2].partition("\n\n")[0].splitlines()[2:]
     keys = [key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])]
-    assert keys == ["source", *KEYS, "late", "asr_error"]  # the last two only where they say more
+    sometimes = ["label_set", "late", "asr_error"]  # only where they say more
+    assert keys == ["source", *KEYS, *sometimes]
     for line in page.partition("```json\n")[2].partition("```")[0].splitlines():
         assert list(json.loads(line)) == KEYS
+
+
+def test_a_set_of_labels_is_in_the_json_where_there_is_one():
+    content = json.loads(estimate(label_set=("happy", "sad"), voice_known_s=4.26).to_json())
+    assert content["label_set"] == ["happy", "sad"]
+    assert content["voice_known_s"] == 4.3
 
 
 def test_words_are_rounded_in_json():

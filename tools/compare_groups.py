@@ -27,7 +27,7 @@ from ser_stream.engines.choose import open_network
 from ser_stream.evaluation.evaluate import by_corpus, held_out_clips, own_clips
 from ser_stream.evaluation.metrics import score_answers, ua_interval
 from ser_stream.evaluation.predictions import StreamedPredictions
-from ser_stream.evaluation.streamed import stream_logits_per_memory, with_speaker_memories
+from ser_stream.evaluation.streamed import stream_outputs_per_memory, with_speaker_memories
 from ser_stream.files import write_text
 from ser_stream.recipes.load import load_recipe
 from ser_stream.recipes.speech import Recipe
@@ -89,11 +89,11 @@ def answers(model: str, utterances: Sequence[Utterance]) -> tuple[Sequence[str],
     known = [dataclasses.replace(u, label=label) for u, label in merged if label is not None]
     conditions: list[Answers] = [[] for _ in range(1 + network.has_speaker_memory)]
     for utterance, memories in with_speaker_memories(network, known, network.has_speaker_memory):
-        scored = list(stream_logits_per_memory(network, info.smoothing, utterance.path, memories))
+        scored = list(stream_outputs_per_memory(network, info.smoothing, utterance.path, memories))
         for number, found in enumerate(conditions):
             one = StreamedPredictions(info)
-            logits = [values[number] for _, values in scored]
-            one.add(utterance, [window for window, _ in scored], logits)
+            outputs = [values[number] for _, values in scored]
+            one.add(utterance, [window for window, _ in scored], outputs)
             ((_, truth, answer),) = one.answers
             found.append((utterance, truth, answer))
     return info.labels, conditions

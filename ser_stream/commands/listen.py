@@ -76,6 +76,7 @@ def _recognizer(arguments: argparse.Namespace, asr: AsrSettings) -> Recognizer:
         window_s=arguments.window,
         hop_s=arguments.hop,
         min_confidence=arguments.min_confidence,
+        label_sets=arguments.label_sets,
         channel=arguments.channel,
         engine=arguments.engine,
         asr=asr,

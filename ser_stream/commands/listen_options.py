@@ -47,6 +47,11 @@ def add_options(listen: argparse.ArgumentParser) -> None:
         help="abstain below this confidence, 0 to 1; default: the model's",
     )
     listen.add_argument(
+        "--label-sets",
+        action="store_true",
+        help="add label_set to the JSON: the labels that hold the true one in nine of ten cases",
+    )
+    listen.add_argument(
         "--channel",
         type=_channel,
         default="mix",

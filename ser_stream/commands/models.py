@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ser_stream.commands.shared import add_corpora, add_skip_bad
 from ser_stream.errors import InputError
 from ser_stream.text import json_line, shell_word
+
+if TYPE_CHECKING:
+    from ser_stream.models.calibration import Calibration
 
 Commands = Any
 """The subparsers of `argparse`, whose type is private."""
@@ -30,10 +34,25 @@ def _add_calibrate(commands: Commands) -> None:
     calibrate.add_argument(
         "model", metavar="DIR", help="model folder; its model.json and card are rewritten"
     )
+    calibrate.add_argument("--recipe", type=Path, help="recipe whose validation speakers are used")
+    add_corpora(calibrate, needed=False)
     calibrate.add_argument(
-        "--recipe", type=Path, required=True, help="recipe whose validation speakers are used"
+        "--from", nargs="+", type=Path, metavar="RUN", dest="runs",
+        help="instead of a recipe: finished runs of a recipe that leaves one corpus out, with the "
+        "labels of the model; the confidence is then right for voices and corpora never heard",
+    )  # fmt: skip
+    calibrate.add_argument(
+        "--right", type=_share, metavar="SHARE",
+        help="with --from: the model abstains so often that this share of its answers to new "
+        "voices is right; default: 0.5",
+    )  # fmt: skip
+    calibrate.add_argument(
+        "--figures", type=Path, metavar="DIR",
+        help="with --from: plot accuracy against coverage, and reliability",
+    )  # fmt: skip
+    calibrate.add_argument(
+        "--json", action="store_true", help="with --from: print the report as one JSON object"
     )
-    add_corpora(calibrate)
     add_skip_bad(calibrate)
     calibrate.set_defaults(run=_calibrate)
 
@@ -114,18 +133,63 @@ def _add_export(commands: Commands) -> None:
     export.set_defaults(run=_export)
 
 
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"found {text}; accepted is a number between 0 and 1")
+    return value
+
+
 def _calibrate(arguments: argparse.Namespace) -> int:
+    by_recipe = arguments.recipe is not None and arguments.corpora is not None
+    if (arguments.runs and (arguments.recipe or arguments.corpora)) or not (
+        arguments.runs or by_recipe
+    ):
+        raise InputError("calibrate: name --recipe and --corpora, or runs by --from")
+    if arguments.runs:
+        return _calibrate_on_left_out(arguments)
+    if arguments.right is not None or arguments.figures or arguments.json:
+        raise InputError("--right, --figures, --json: go with --from")
     from ser_stream.recipes.load import load_recipe
     from ser_stream.recipes.speech import Recipe
     from ser_stream.training.calibrate import calibrate_model
 
-    fitted = calibrate_model(
-        arguments.model, load_recipe(arguments.recipe, Recipe), arguments.corpora,
-        arguments.skip_bad,
+    _print_calibration(
+        calibrate_model(
+            arguments.model, load_recipe(arguments.recipe, Recipe), arguments.corpora,
+            arguments.skip_bad,
+        )
     )  # fmt: skip
-    for trigger, calibration in fitted.items():
-        print(f"{trigger}: temperature {calibration.temperature:g}, floor {calibration.floor:g}")
     return 0
+
+
+def _calibrate_on_left_out(arguments: argparse.Namespace) -> int:
+    from ser_stream.training.left_out import RIGHT_SHARE, calibrate_on_left_out, print_left_out
+
+    right = RIGHT_SHARE if arguments.right is None else arguments.right
+    fitted, report = calibrate_on_left_out(arguments.model, arguments.runs, right)
+    if arguments.json:
+        print(json_line(report))
+    else:
+        print_left_out(report)
+        _print_calibration(fitted)
+    if arguments.figures:
+        from ser_stream.evaluation.left_out_plots import draw_left_out
+
+        for path in draw_left_out(report, arguments.figures):
+            print(path, file=sys.stderr)
+    return 0
+
+
+def _print_calibration(fitted: dict[str, Calibration]) -> None:
+    for trigger, calibration in fitted.items():
+        temperature = f"{calibration.temperature:g}"
+        if calibration.new_voice_temperature is not None:
+            temperature = f"{calibration.new_voice_temperature:g} for a new voice, {temperature}"
+        print(f"{trigger}: temperature {temperature}, floor {calibration.floor:g}")
 
 
 def _adapt(arguments: argparse.Namespace) -> int:

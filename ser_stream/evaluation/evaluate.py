@@ -10,25 +10,16 @@ from typing import Any
 from ser_stream.corpora import own
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import CORPORA, read_corpora
-from ser_stream.emotion import INTERVAL, UTTERANCE, merge_label
-from ser_stream.engines.base import Network
+from ser_stream.emotion import merge_label
 from ser_stream.engines.choose import open_network
 from ser_stream.engines.names import AUTO
 from ser_stream.errors import InputError
-from ser_stream.evaluation.predictions import StreamedPredictions
 from ser_stream.evaluation.report import Report
-from ser_stream.evaluation.streamed import (
-    IN_A_ROW,
-    RecordingOf,
-    choose_clips,
-    recorded,
-    stream_logits_per_memory,
-    with_speaker_memories,
-)
+from ser_stream.evaluation.score_stream import score_stream
+from ser_stream.evaluation.streamed import choose_clips
 from ser_stream.models.folder import has_description
 from ser_stream.models.hugging_face_info import checkpoint_info
 from ser_stream.models.info import ModelInfo, find_model, read_info
-from ser_stream.progress import progress
 from ser_stream.recipes.speech import Recipe
 
 
@@ -199,56 +190,4 @@ def evaluate_clips(
         report["left_out"] = clips.left_out
     if unreadable:
         report["unreadable"] = unreadable
-    return report
-
-
-def score_stream(
-    network: Network,
-    info: ModelInfo,
-    utterances: list[Utterance],
-    in_a_row: bool = False,
-    labels: Sequence[str] | None = None,
-    unreadable: list[str] | None = None,
-    recording_of: RecordingOf = recorded,
-) -> Report:
-    """Stream recordings and return the scores of their estimates, see `evaluation.report`.
-
-    Args:
-        in_a_row: also score each speaker's recordings one after another, in a fixed random order,
-            as a conversation that a network with a speaker memory remembers.
-        labels: that are scored, the utterances' labels among them; None: the model's.
-        unreadable: takes a message for each recording that cannot be read; None: that is an error.
-        recording_of: returns what is streamed of an utterance.
-
-    Raises:
-        InputError: a recording cannot be read, or none has an utterance estimate.
-    """
-    conditions = [StreamedPredictions(info, labels) for _ in range(1 + in_a_row)]
-    recordings = with_speaker_memories(network, utterances, in_a_row)
-    for utterance, memories in progress(
-        recordings, f"scoring {utterances[0].corpus}", len(utterances)
-    ):
-        try:
-            # All windows at once: of an unreadable recording, no estimate is scored.
-            recording = recording_of(utterance)
-            scored = list(stream_logits_per_memory(network, info.smoothing, recording, memories))
-        except InputError as error:
-            if unreadable is None:
-                raise
-            unreadable.append(str(error))
-            continue
-        windows = [window for window, _ in scored]
-        for number, predictions in enumerate(conditions):
-            predictions.add(utterance, windows, [logits[number] for _, logits in scored])
-    alone = conditions[0]
-    if unreadable and len(unreadable) >= len(utterances) and not alone.n:
-        raise InputError(
-            f"none of the {len(utterances)} recordings can be read, the last one: {unreadable[-1]}"
-        )
-    report: Report = {UTTERANCE: alone.scores(UTTERANCE)}
-    if alone.has(INTERVAL):
-        report[INTERVAL] = alone.scores(INTERVAL)
-    report["by_sex"] = alone.scores_by_sex()
-    if in_a_row:
-        report[IN_A_ROW] = conditions[1].scores(UTTERANCE)
     return report

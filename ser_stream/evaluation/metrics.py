@@ -1,4 +1,4 @@
-"""WA, UA, F1, confusion matrix, calibration error, coverage, and confidence intervals.
+"""WA, UA, F1, confusion matrix, and confidence intervals.
 
 WA (weighted accuracy) is the share of all utterances that are recognised correctly; UA (unweighted
 accuracy) is the mean of the per-class recalls, over the classes that occur. Both as in the
@@ -18,10 +18,6 @@ Z_95 = 1.959963984540054
 """Quantile 0.975 of the standard normal distribution."""
 
 BOOTSTRAP_SAMPLES = 10_000
-CALIBRATION_BINS = 15
-
-COVERAGE_FLOORS = (0.0, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-"""Confidence floors of the curve of accuracy against coverage."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,55 +145,6 @@ def score_answers(labels: tuple[str, ...], truth: np.ndarray, answers: np.ndarra
     has_answer = answers >= 0
     no_speech = np.bincount(truth[~has_answer], minlength=len(labels))
     return score(labels, truth[has_answer], answers[has_answer], no_speech)
-
-
-def calibration_error(
-    confidence: np.ndarray, right: np.ndarray, bins: int = CALIBRATION_BINS
-) -> float:
-    """Return the expected calibration error of n answers: confidence (n,), right (n,) bool.
-
-    Naeini, Cooper and Hauskrecht, AAAI 2015; bins of equal width.
-    """
-    parts = reliability(confidence, right, bins)
-    gaps = [part["n"] * abs(part["confidence"] - part["accuracy"]) for part in parts]
-    return float(sum(gaps) / len(confidence))
-
-
-def reliability(
-    confidence: np.ndarray, right: np.ndarray, bins: int = CALIBRATION_BINS
-) -> list[dict[str, Any]]:
-    """Return mean confidence, accuracy and n of each bin of confidence that is not empty.
-
-    Args:
-        confidence: (n,) in [0, 1].
-        right: (n,) bool, whether the answer is correct.
-        bins: number of bins of equal width.
-    """
-    index = np.minimum((confidence * bins).astype(int), bins - 1)
-    return [
-        {
-            "confidence": float(confidence[index == number].mean()),
-            "accuracy": float(right[index == number].mean()),
-            "n": int(np.count_nonzero(index == number)),
-        }
-        for number in np.unique(index)
-    ]
-
-
-def coverage(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, float]]:
-    """Return the coverage and its accuracy at each of `COVERAGE_FLOORS` that an answer reaches.
-
-    Args:
-        confidence: (n,) in [0, 1].
-        right: (n,) bool, whether the answer is correct.
-    """
-    curve = []
-    for floor in COVERAGE_FLOORS:
-        sure = confidence >= floor
-        if sure.any():
-            answered, wa = float(sure.mean()), float(right[sure].mean())
-            curve.append({"floor": floor, "answered": round(answered, 4), "wa": round(wa, 4)})
-    return curve
 
 
 def wilson_interval(right: int, n: int) -> tuple[float, float]:

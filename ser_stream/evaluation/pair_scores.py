@@ -13,7 +13,7 @@ from ser_stream.data.pairs import NEUTRAL, EvaluationPairs
 from ser_stream.emotion import UTTERANCE
 from ser_stream.engines.choose import open_network
 from ser_stream.evaluation.metrics import score_answers
-from ser_stream.evaluation.streamed import stream_logits
+from ser_stream.evaluation.streamed import stream_outputs
 from ser_stream.models.calibration import Calibration
 from ser_stream.models.papers.can import CrossAttentionNetwork
 from ser_stream.progress import progress
@@ -39,15 +39,16 @@ def audio_predictions(model: str | Path, clips: Sequence[Path]) -> AudioPredicti
     answers: list[dict[str, float] | None] = []
     for clip in progress(clips, info.name):
         turns = [
-            (window.speech_s, logits)
-            for window, logits in stream_logits(network, info.smoothing, clip)
+            (window.speech_s, outputs)
+            for window, outputs in stream_outputs(network, info.smoothing, clip)
             if window.trigger == UTTERANCE
         ]
         if not turns:
             answers.append(None)
             continue
-        logits = max(turns, key=lambda turn: turn[0])[1]
-        probabilities = info.calibration[UTTERANCE].probabilities(logits)
+        outputs = max(turns, key=lambda turn: turn[0])[1]
+        calibration = info.calibration[UTTERANCE]
+        probabilities = calibration.probabilities(outputs.logits, outputs.voice_known_s)
         answers.append(dict(zip(info.labels, map(float, probabilities), strict=True)))
     return answers
 

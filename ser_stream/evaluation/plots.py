@@ -19,7 +19,8 @@ from matplotlib.ticker import PercentFormatter
 
 from ser_stream.emotion import UTTERANCE
 from ser_stream.errors import InputError
-from ser_stream.evaluation.metrics import CALIBRATION_BINS, Scores, wilson_interval
+from ser_stream.evaluation.confidence import HISTOGRAM_BINS
+from ser_stream.evaluation.metrics import Scores, wilson_interval
 from ser_stream.evaluation.report import EstimateScores, Report
 from ser_stream.files import replacing
 
@@ -167,13 +168,14 @@ def coverage_curves(scores: Mapping[str, EstimateScores], title: str, caption: s
 def reliability_diagrams(
     scores: Mapping[str, EstimateScores], title: str, caption: str = ""
 ) -> Figure:
-    """Plot accuracy against confidence and the number of utterances per bin, a column per corpus.
+    """Plot accuracy against confidence and the histogram of confidence, a column per corpus.
 
     On the dotted diagonal confidence is as high as accuracy. Error bars are Wilson's 95 %
     intervals.
 
     Args:
-        scores: title of each corpus -> its scores with `reliability`, see `evaluation.report`.
+        scores: title of each corpus -> its scores with `reliability` and `histogram`, see
+            `evaluation.report`.
         caption: protocol of the evaluation, in small print below.
     """
     width = max(4.6, 3.4 * len(scores))
@@ -214,7 +216,8 @@ def _draw_reliability(above: Axes, below: Axes, scores: EstimateScores, colour: 
     )  # fmt: skip
     _percent_axes(above)
     above.grid(alpha=0.3)
-    below.bar(confidence, n, width=0.8 / CALIBRATION_BINS, color=colour)
+    centres = (np.arange(HISTOGRAM_BINS) + 0.5) / HISTOGRAM_BINS
+    below.bar(centres, scores["histogram"], width=0.8 / HISTOGRAM_BINS, color=colour)
     below.set(xlabel="confidence")
     below.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     below.spines[["top", "right"]].set_visible(False)

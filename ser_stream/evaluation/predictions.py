@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.emotion import INTERVAL, UTTERANCE, merge_label
 from ser_stream.errors import InputError
-from ser_stream.evaluation.metrics import (
-    calibration_error,
-    coverage,
-    reliability,
-    score,
-    score_answers,
-    ua_interval,
-    wilson_interval,
-)
+from ser_stream.evaluation.confidence import confidence_scores
+from ser_stream.evaluation.metrics import score, score_answers, ua_interval, wilson_interval
 from ser_stream.evaluation.report import EstimateScores
+from ser_stream.models.calibration import Calibration
 from ser_stream.models.info import ModelInfo
+from ser_stream.stream.scoring import ScoredPart
 from ser_stream.stream.window import TurnEnd, Window
+from ser_stream.units import Seconds
 
 
 class LabelProjection:
@@ -48,15 +46,39 @@ class LabelProjection:
             )
 
     def __call__(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return the probabilities of the scored labels from those of the model's labels."""
+        """Return the probabilities (..., scored labels) of the model's (..., model's labels)."""
         if self._is_identity:
             return probabilities
         kept = np.maximum(probabilities @ self._matrix, 1e-12)
-        return kept / kept.sum()
+        return kept / kept.sum(axis=-1, keepdims=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """Estimates of one trigger before calibration, one row each, with the true labels.
+
+    Attributes:
+        logits: (n, model's labels) see `ScoredPart`.
+        targets: (n,) indices of the true labels among the scored ones.
+        voice_known_s: (n,) seconds of the speaker memory, see `ScoredPart`.
+        speech_s: (n,) seconds of speech in the window or turn.
+    """
+
+    logits: np.ndarray
+    targets: np.ndarray
+    voice_known_s: np.ndarray
+    speech_s: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def probabilities(self, calibration: Calibration) -> np.ndarray:
+        """Return the calibrated probabilities (n, model's labels)."""
+        return calibration.probabilities(self.logits, self.voice_known_s)
 
 
 class StreamedPredictions:
-    """Calibrated estimates of streamed recordings, with the true labels.
+    """Estimates of streamed recordings, with the true labels.
 
     Args:
         info: of the model that made the estimates.
@@ -66,8 +88,7 @@ class StreamedPredictions:
     def __init__(self, info: ModelInfo, labels: Sequence[str] | None = None):
         self._calibration = info.calibration
         self._project = LabelProjection(info.labels, labels or info.labels)
-        self._probabilities: dict[str, list[np.ndarray]] = {INTERVAL: [], UTTERANCE: []}
-        self._truths: dict[str, list[int]] = {INTERVAL: [], UTTERANCE: []}
+        self._rows: dict[str, list[_Row]] = {INTERVAL: [], UTTERANCE: []}
         self._no_speech = np.zeros(len(self.labels), np.int64)
         self._by_sex: list[tuple[str, int, int]] = []  # sex, true label, predicted label or -1
 
@@ -81,31 +102,38 @@ class StreamedPredictions:
         return len(self._by_sex)
 
     def add(
-        self, utterance: Utterance, windows: list[Window | TurnEnd], logits: list[np.ndarray]
+        self, utterance: Utterance, windows: list[Window | TurnEnd], outputs: list[ScoredPart]
     ) -> None:
-        """Add the windows of a recording, in order, each with the model's logits (labels,)."""
+        """Add the windows of a recording, in order, each with the network's outputs."""
         truth = self.labels.index(utterance.label)
         turns = []
-        for window, values in zip(windows, logits, strict=True):
-            probabilities = self._project(self._calibration[window.trigger].probabilities(values))
-            if window.trigger == UTTERANCE:
-                turns.append((window.speech_s, probabilities))
-            else:
-                self._probabilities[INTERVAL].append(probabilities)
-                self._truths[INTERVAL].append(truth)
+        for window, values in zip(windows, outputs, strict=True):
+            row = _Row(values.logits, truth, values.voice_known_s, window.speech_s)
+            (turns if window.trigger == UTTERANCE else self._rows[INTERVAL]).append(row)
         if not turns:
             self._no_speech[truth] += 1
             self._by_sex.append((utterance.gender, truth, -1))
             return
         # The longest turn stands for a recording with several.
-        estimate = max(turns, key=lambda turn: turn[0])[1]
-        self._probabilities[UTTERANCE].append(estimate)
-        self._truths[UTTERANCE].append(truth)
-        self._by_sex.append((utterance.gender, truth, int(estimate.argmax())))
+        turn = max(turns, key=lambda turn: turn.speech_s)
+        self._rows[UTTERANCE].append(turn)
+        calibrated = self._calibration[UTTERANCE].probabilities(turn.logits, turn.voice_known_s)
+        answer = int(self._project(calibrated).argmax())
+        self._by_sex.append((utterance.gender, truth, answer))
 
     def has(self, trigger: str) -> bool:
         """Return whether there is an estimate of that trigger."""
-        return bool(self._truths[trigger])
+        return bool(self._rows[trigger])
+
+    def predictions(self, trigger: str) -> Predictions:
+        """Return all estimates of a trigger before calibration; there is one at least."""
+        logits, targets, known_s, speech_s = zip(*self._rows[trigger], strict=True)
+        return Predictions(
+            np.array(logits, np.float64),
+            np.array(targets, np.int64),
+            np.array(known_s, np.float64),
+            np.array(speech_s, np.float64),
+        )
 
     def scores(self, trigger: str) -> EstimateScores:
         """Return the scores of the estimates of a trigger, see `evaluation.report`.
@@ -118,24 +146,18 @@ class StreamedPredictions:
                 f"there is no {trigger} estimate to score: the recordings hold too little speech; "
                 "a second or more is needed"
             )
-        probabilities = np.array(self._probabilities[trigger])
-        truth = np.array(self._truths[trigger])
+        found, calibration = self.predictions(trigger), self._calibration[trigger]
+        probabilities = self._project(found.probabilities(calibration))
         predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-        right, answered = predicted == truth, confidence >= self._calibration[trigger].floor
         unanswered = self._no_speech if trigger == UTTERANCE else None
-        scores = score(self.labels, truth, predicted, unanswered)
+        scores = score(self.labels, found.targets, predicted, unanswered)
         result = scores.to_dict()
         if trigger == UTTERANCE:
             result["wa_ci95"] = _rounded(wilson_interval(int(np.trace(scores.confusion)), scores.n))
             result["ua_ci95"] = _rounded(ua_interval(scores))
-        bins = reliability(confidence, right)
         return {
             **result,
-            "calibration_error": round(calibration_error(confidence, right), 4),
-            "answered": round(float(answered.mean()), 4),
-            "wa_answered": round(float(right[answered].mean()), 4) if answered.any() else None,
-            "coverage": coverage(confidence, right),
-            "reliability": [{name: round(v, 4) for name, v in each.items()} for each in bins],
+            **confidence_scores(confidence, predicted == found.targets, calibration.floor),
         }
 
     @property
@@ -152,6 +174,15 @@ class StreamedPredictions:
             scores = score_answers(self.labels, truth, answers)
             result[sex] = {"n": scores.n, "wa": round(scores.wa, 4), "ua": round(scores.ua, 4)}
         return result
+
+
+class _Row(NamedTuple):
+    """One estimate; the fields are those of `Predictions`."""
+
+    logits: np.ndarray
+    target: int
+    voice_known_s: Seconds
+    speech_s: Seconds
 
 
 def _rounded(interval: tuple[float, float]) -> list[float]:

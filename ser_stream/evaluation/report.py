@@ -36,15 +36,16 @@ macro_f1             mean F1 over the labels that occur
 weighted_f1          mean F1 weighted by the counts of the labels
 labels, confusion    counts; row = true label, column = predicted label
 no_speech            per label, recordings in which no speech was found; they count as wrong
-calibration_error    expected calibration error, 15 bins
+calibration_error    expected calibration error, see `evaluation.confidence`
 answered             share of the estimates whose confidence reaches the model's floor
 wa_answered          weighted accuracy of these; null if there are none
 coverage             for each confidence floor: floor, answered (share), wa (of these)
-reliability          for each bin of confidence that is not empty: confidence, accuracy, n
+reliability          for each bin of as many answers: mean confidence, accuracy, n
+histogram            number of answers in each of 20 bins of confidence of equal width
 ===================  ===============================================================================
 
-Calibration error, answered, wa_answered, coverage and reliability refer to the recordings that have
-an estimate; recordings in which no speech was found are left out.
+Calibration error, answered, wa_answered, coverage, reliability and histogram refer to the
+recordings that have an estimate; recordings in which no speech was found are left out.
 """
 
 from __future__ import annotations

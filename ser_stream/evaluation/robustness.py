@@ -19,14 +19,15 @@ from ser_stream.engines.base import Network
 from ser_stream.engines.choose import open_network
 from ser_stream.engines.names import AUTO
 from ser_stream.errors import InputError
-from ser_stream.evaluation.evaluate import LabelledClips, by_corpus, score_stream, scored_labels
+from ser_stream.evaluation.evaluate import LabelledClips, by_corpus, scored_labels
 from ser_stream.evaluation.report import EstimateScores, Report
+from ser_stream.evaluation.score_stream import score_stream
 from ser_stream.evaluation.streamed import (
     IN_A_ROW,
     MIN_SPEECH_S,
     RecordingOf,
     changed,
-    stream_logits,
+    stream_outputs,
 )
 from ser_stream.models.info import ModelInfo
 from ser_stream.units import SAMPLE_RATE_HZ
@@ -126,9 +127,10 @@ def false_estimates(network: Network, info: ModelInfo, corpora: Path) -> dict:
     by_sound: dict[str, int] = {}
     for path in esc10.noise_files(corpora / "esc10", NOISE_FOLDS):
         seconds += len(read_samples(path)) / SAMPLE_RATE_HZ
-        for window, logits in stream_logits(network, info.smoothing, path):
+        for window, outputs in stream_outputs(network, info.smoothing, path):
             calibration = info.calibration[window.trigger]
-            sure = calibration.probabilities(logits).max() >= calibration.floor
+            probabilities = calibration.probabilities(outputs.logits, outputs.voice_known_s)
+            sure = probabilities.max() >= calibration.floor
             if sure and window.speech_s >= MIN_SPEECH_S:
                 by_sound[path.parent.name] = by_sound.get(path.parent.name, 0) + 1
     n, hours = sum(by_sound.values()), seconds / 3600

@@ -1,4 +1,4 @@
-"""Logits of recordings that pass the recogniser's own windowing and scoring."""
+"""A network's outputs for recordings that pass the recogniser's own windowing and scoring."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from ser_stream.corpora.base import Utterance
 from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.engines.base import Network
 from ser_stream.features.speaker_memory import SpeakerMemory
-from ser_stream.stream.scoring import ScoringSettings, WindowScorer, new_speaker_memory
+from ser_stream.stream.scoring import (
+    ScoredPart,
+    ScoringSettings,
+    WindowScorer,
+    new_speaker_memory,
+)
 from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.sources import SampleBlocks, open_source
 from ser_stream.stream.window import TurnEnd, Window, WindowSettings
@@ -37,13 +42,13 @@ def changed(change: Callable[[Utterance], np.ndarray]) -> RecordingOf:
     return lambda utterance: SampleBlocks([change(utterance)], SAMPLE_RATE_HZ)
 
 
-def stream_logits(
+def stream_outputs(
     network: Network,
     smoothing: float,
     recording: Path | AudioSource,
     memory: SpeakerMemory | None = None,
-) -> Iterator[tuple[Window | TurnEnd, np.ndarray]]:
-    """Yield each window of a recording and its logits (labels,), as in the recogniser.
+) -> Iterator[tuple[Window | TurnEnd, ScoredPart]]:
+    """Yield each window of a recording and the network's outputs, as in the recogniser.
 
     Args:
         memory: speaker memory of earlier recordings, to which this one is added; None: empty.
@@ -51,17 +56,17 @@ def stream_logits(
     Raises:
         InputError: the recording cannot be read.
     """
-    for window, (logits,) in stream_logits_per_memory(network, smoothing, recording, [memory]):
-        yield window, logits
+    for window, (outputs,) in stream_outputs_per_memory(network, smoothing, recording, [memory]):
+        yield window, outputs
 
 
-def stream_logits_per_memory(
+def stream_outputs_per_memory(
     network: Network,
     smoothing: float,
     recording: Path | AudioSource,
     memories: Sequence[SpeakerMemory | None],
-) -> Iterator[tuple[Window | TurnEnd, list[np.ndarray]]]:
-    """Yield each window with one array of logits (labels,) per speaker memory; see `stream_logits`.
+) -> Iterator[tuple[Window | TurnEnd, list[ScoredPart]]]:
+    """Yield each window with the outputs for each speaker memory; see `stream_outputs`.
 
     The recording is read and cut into windows once.
     """
@@ -76,9 +81,9 @@ def stream_logits_per_memory(
     for block in source.blocks():
         assert block is not None, "recordings have no interruptions"
         for window in windower.push(block):
-            yield window, [scorer.logits(window) for scorer in scorers]
+            yield window, [scorer.outputs(window) for scorer in scorers]
     for window in windower.finish():
-        yield window, [scorer.logits(window) for scorer in scorers]
+        yield window, [scorer.outputs(window) for scorer in scorers]
 
 
 def choose_clips(utterances: list[Utterance], clips: int | None) -> list[Utterance]:

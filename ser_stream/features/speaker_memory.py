@@ -10,9 +10,13 @@ constant, so that nothing is computed twice.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 
 from ser_stream.units import Seconds
+
+Number = TypeVar("Number", float, np.ndarray)
 
 PRIOR_S: Seconds = 2.0
 """Weight of the training set's mean, as seconds of speech: little speech moves the mean little."""
@@ -45,6 +49,11 @@ class SpeakerMemory:
         self._known_s = min(self._known_s + length_s, MEMORY_S)
 
     @property
+    def known_s(self) -> Seconds:
+        """Seconds of earlier turns that the memory holds, from 0 to `MEMORY_S`."""
+        return self._known_s
+
+    @property
     def offset(self) -> np.ndarray:
         """(n,) float32, to be subtracted from the next turn; zero before the first."""
         return speaker_offset(self._prior, self._mean, self._known_s)
@@ -61,6 +70,6 @@ def speaker_offset(prior: np.ndarray, mean: np.ndarray, known_s: Seconds) -> np.
     return (memory_weight(known_s) * (mean - prior)).astype(np.float32)
 
 
-def memory_weight(known_s: Seconds) -> float:
+def memory_weight(known_s: Number) -> Number:
     """Return the weight, 0 to 1, of `known_s` of speech against the training set's mean."""
     return known_s / (known_s + PRIOR_S)

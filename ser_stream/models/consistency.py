@@ -56,6 +56,12 @@ def checked(info: ModelInfo, where: str) -> ModelInfo:
                     f"{where}: calibration.{trigger}.{name}: found {len(values)} values; accepted "
                     f"are {len(labels)}, one per label, or none"
                 )
+        new, known = calibration.new_voice_temperature, calibration.temperature
+        if new is not None and new < known:
+            raise InputError(
+                f"{where}: calibration.{trigger}.new_voice_temperature: found {new:g}; accepted "
+                f"are numbers from its temperature, {known:g}, on, and null"
+            )
     _check_options(info, where)
     _check_framing(info, where)
     return dataclasses.replace(info, labels=labels)

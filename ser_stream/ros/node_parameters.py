@@ -168,6 +168,7 @@ def _settings_without_words(value: Values) -> RecognizerSettings:
         window_s=value("window") or None,
         channel=channel(value),
         device=value("torch_device"),
+        label_sets=value("label_sets"),
         **changeable_settings(value),
     )
 

@@ -100,6 +100,11 @@ PARAMETERS = (
         range=(0.0, 0.99), special=-1.0, changeable=ALWAYS,
     ),
     Parameter(
+        "label_sets", False,
+        "Whether estimates on emotion/details have label_set, the labels that hold the true one in "
+        "nine of ten cases; the model must be calibrated for it.",
+    ),
+    Parameter(
         "asr", NONE, "Speech recogniser; its words are published on speech and in the estimates.",
         choices=BACKENDS,
     ),

@@ -38,7 +38,16 @@ def window_settings(network: Network, settings: RecognizerSettings) -> WindowSet
 def scoring_settings(
     network: Network, info: ModelInfo, settings: RecognizerSettings, windows: WindowSettings
 ) -> ScoringSettings:
-    """Return how windows are scored: the model's own values where settings are None."""
+    """Return how windows are scored: the model's own values where settings are None.
+
+    Raises:
+        InputError: sets of labels are asked for, and the model has no thresholds for them.
+    """
+    if settings.label_sets and any(c.label_sets is None for c in info.calibration.values()):
+        raise InputError(
+            f"label_sets: found True, but model {info.name} has no thresholds of label sets; "
+            "accepted is False, or a model calibrated by ser-stream calibrate MODEL --from RUN"
+        )
     floor, smoothing = settings.min_confidence, settings.smoothing
     return ScoringSettings(
         window_steps=network.framing.steps_in(windows.window_frames),
@@ -48,6 +57,7 @@ def scoring_settings(
             for trigger, fitted in info.calibration.items()
         },
         min_speech=settings.min_speech_s,
+        label_sets=settings.label_sets,
     )
 
 

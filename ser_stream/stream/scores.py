@@ -8,6 +8,7 @@ from typing import Any
 
 from ser_stream.emotion import NO_EXPRESSION, EmotionEstimate
 from ser_stream.stream.window import TurnEnd, Window
+from ser_stream.units import Seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Scores:
         model: name of the model.
         modality: "audio" or "audio+text".
         words: the words that the model was given, see `EmotionEstimate`.
+        voice_known_s, label_set: see `EmotionEstimate`.
     """
 
     part: Window | TurnEnd
@@ -32,6 +34,8 @@ class Scores:
     model: str
     modality: str
     words: tuple[dict[str, Any], ...] = ()
+    voice_known_s: Seconds = 0.0
+    label_set: tuple[str, ...] = ()
 
     def estimate(
         self,
@@ -65,6 +69,8 @@ class Scores:
             model=self.model,
             latency_ms=latency_ms(part),
             words=self.words if words is None else words,
+            voice_known_s=self.voice_known_s,
+            label_set=self.label_set,
             decisive=decisive,
             late=late,
             asr_error=asr_error,

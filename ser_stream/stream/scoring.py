@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,12 +32,28 @@ class ScoringSettings:
             from the next turn on.
         calibration: trigger -> calibration.
         min_speech: the estimate of a turn with less speech abstains.
+        label_sets: whether estimates have sets of labels, where the calibration has thresholds.
     """
 
     window_steps: int
     smoothing: float
     calibration: dict[str, Calibration]
     min_speech: Seconds
+    label_sets: bool = False
+
+
+class ScoredPart(NamedTuple):
+    """The outputs of a network for a window or a whole turn, before calibration.
+
+    Attributes:
+        logits: (labels,) smoothed logits of a window, or a whole turn's log-probabilities.
+        affect: (2,) valence and arousal of a model that has them, else None.
+        voice_known_s: seconds of speech in the speaker memory when the turn began; 0 without one.
+    """
+
+    logits: np.ndarray
+    affect: np.ndarray | None
+    voice_known_s: Seconds
 
 
 class WindowScorer:
@@ -88,14 +105,14 @@ class WindowScorer:
         """
         return answered(self._network, self.scoring(part))
 
-    def logits(self, part: Window | TurnEnd) -> np.ndarray:
-        """Return smoothed logits (labels,) of a window, or a whole turn's log-probabilities.
+    def outputs(self, part: Window | TurnEnd) -> ScoredPart:
+        """Return the network's outputs for a window or a whole turn, before calibration.
 
         Raises:
             InputError: the network fails, or its answer is not finite.
         """
         try:
-            return answered(self._network, self._outputs(part))[0]
+            return answered(self._network, self._outputs(part))
         except NoAnswerError as error:
             raise InputError(f"model: {error}; train the model again") from error
 
@@ -104,13 +121,16 @@ class WindowScorer:
         settings = self.settings
         calibration = settings.calibration[part.trigger]
         try:
-            logits, affect = yield from self._outputs(part)
+            logits, affect, voice_known_s = yield from self._outputs(part)
         except NoAnswerError as error:
             self._note(str(error))
             return None
         self._note("")
-        probabilities = calibration.probabilities(logits)
+        probabilities = calibration.probabilities(logits, voice_known_s)
         scores = dict(zip(self._network.labels, map(float, probabilities), strict=True))
+        label_set: tuple[str, ...] = ()
+        if settings.label_sets:
+            label_set = calibration.label_set(self._network.labels, probabilities, voice_known_s)
         valence, arousal = valence_arousal(scores) if affect is None else map(float, affect)
         return Scores(
             part=part,
@@ -121,6 +141,8 @@ class WindowScorer:
             arousal=arousal,
             model=self._name,
             modality=AUDIO,
+            voice_known_s=voice_known_s,
+            label_set=label_set,
         )
 
     def encode_ahead(self, features: TurnFeatures, n_frames: int, turn_start_s: Seconds) -> None:
@@ -138,8 +160,8 @@ class WindowScorer:
         with contextlib.suppress(NoAnswerError):  # the next window tries again, and is counted
             yield from encoder.encode_ahead(n_frames)
 
-    def _outputs(self, part: Window | TurnEnd) -> Asking[tuple[np.ndarray, np.ndarray | None]]:
-        """Return `logits`, and valence and arousal (2,) of a model that has them, else None."""
+    def _outputs(self, part: Window | TurnEnd) -> Asking[ScoredPart]:
+        """Return `outputs`, yielding the calls of the network."""
         turn = self._state_of(part.features, part.turn_start_s)
         try:
             outputs = yield from turn.encoder.outputs(part.n_frames)
@@ -153,10 +175,11 @@ class WindowScorer:
         if affect is not None:
             affect = turn.affect.add(affect.astype(np.float64), part.weight_s, part.covers_turn)
         if part.trigger != UTTERANCE:
-            return smoothed, affect
+            return ScoredPart(smoothed, affect, turn.voice_known_s)
         self._remember(turn, part, outputs.statistics)
         self._turn = None  # its frames and steps are not needed any more
-        return turn.logits.mean(), None if affect is None else turn.affect.mean()
+        mean_affect = None if affect is None else turn.affect.mean()
+        return ScoredPart(turn.logits.mean(), mean_affect, turn.voice_known_s)
 
     def _state_of(self, features: TurnFeatures, turn_start_s: Seconds) -> _TurnState:
         """Return the state of a turn, a new one where the turn has not been seen before."""
@@ -166,7 +189,11 @@ class WindowScorer:
             encoder = TurnEncoder(self._network, features, settings.window_steps, offset)
             smoothing = settings.smoothing
             turn = self._turn = _TurnState(
-                features.number, encoder, TurnDecoder(smoothing), TurnMean(smoothing)
+                features.number,
+                encoder,
+                TurnDecoder(smoothing),
+                TurnMean(smoothing),
+                0.0 if self._memory is None else self._memory.known_s,
             )
         return turn
 
@@ -207,6 +234,7 @@ class _TurnState:
     encoder: TurnEncoder
     logits: TurnDecoder
     affect: TurnMean
+    voice_known_s: Seconds
 
 
 def new_speaker_memory(network: Network) -> SpeakerMemory | None:

@@ -37,6 +37,7 @@ class RecognizerSettings:
         min_speech_s: seconds of speech that a turn must hold before it is scored.
         min_confidence: estimates with less confidence abstain.
         smoothing: weight of the past in interval estimates, in [0, 1).
+        label_sets: whether estimates have `label_set`; the model must be calibrated for it.
         channel: index of the source's channel, from 0; "mix": the mean of all channels; or "auto":
             the channel with the clearest speech, which is chosen while listening.
         engine: what runs the networks: "onnx" (ONNX Runtime), "onnx-int8" (the same with weights
@@ -61,6 +62,7 @@ class RecognizerSettings:
     min_speech_s: Seconds = 0.7
     min_confidence: float | None = None
     smoothing: float | None = None
+    label_sets: bool = False
     channel: Channel = "mix"
     engine: str = AUTO
     device: str = AUTO
@@ -76,6 +78,10 @@ class RecognizerSettings:
         _check_range("min_speech_s", self.min_speech_s, may_be_none=False)
         _check_range("min_confidence", self.min_confidence)
         _check_range("smoothing", self.smoothing)
+        if not isinstance(self.label_sets, bool):
+            raise InputError(
+                f"label_sets: found {shown(self.label_sets)}; accepted are True and False"
+            )
         is_number = type(self.channel) is int and self.channel >= 0
         if not is_number and self.channel not in (MIX, AUTO_CHANNEL):
             raise InputError(

@@ -185,6 +185,7 @@ class TextScorer:
             model=f"{by_sound.model}+{self.info.name}",
             modality=AUDIO_TEXT,
             words=_with_attention(inside, attention),
+            voice_known_s=by_sound.voice_known_s,
         )
 
     def _note_failure(self, error: Exception) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import scipy.optimize
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
@@ -17,23 +16,15 @@ from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.engines.base import Network
 from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
-from ser_stream.evaluation.streamed import (
-    RecordingOf,
-    changed,
-    choose_clips,
-    recorded,
-    stream_logits_per_memory,
-    with_speaker_memories,
-)
+from ser_stream.evaluation.predictions import Predictions
+from ser_stream.evaluation.score_stream import predict_stream
+from ser_stream.evaluation.streamed import RecordingOf, changed, choose_clips
 from ser_stream.models.calibration import Calibration, log_softmax
 from ser_stream.models.info import ModelInfo, find_writable
-from ser_stream.progress import progress
 from ser_stream.recipes.speech import Recipe
+from ser_stream.training.fit_calibration import fit_calibration
 from ser_stream.training.model_folder import replace_description
 from ser_stream.training.sounds import RecipeSounds
-
-LabelledLogits = dict[str, tuple[np.ndarray, np.ndarray]]
-"""Trigger -> logits (estimates, labels), and indices of the true labels (estimates,)."""
 
 
 def calibrate(
@@ -43,56 +34,28 @@ def calibrate(
     floor: float,
     noisy: RecordingOf | None = None,
 ) -> dict[str, Calibration]:
-    """Fit a temperature for each trigger, on streamed utterances.
+    """Fit a calibration for each trigger, on streamed utterances.
 
-    A temperature is fitted to the logits of each recording alone and, for a model with speaker
-    memory, also to those of each speaker's recordings in a row.
+    It is fitted to the estimates of each recording alone and, for a model with speaker memory, also
+    to those of each speaker's recordings in a row.
 
     Args:
         floor: confidence below which an estimate abstains. Since confidence is calibrated, this
             share of the estimates with that confidence is correct.
-        noisy: returns the recording of an utterance in a noisy room; temperatures are fitted to
+        noisy: returns the recording of an utterance in a noisy room; the calibration is fitted to
             these as well.
     """
-    alone, *others = _streamed_logits(network, info, utterances, network.has_speaker_memory)
+    clips = list(utterances)
+    conditions = predict_stream(network, info, clips, network.has_speaker_memory)
     if noisy is not None:
-        others += _streamed_logits(network, info, utterances, False, noisy)
+        conditions += predict_stream(network, info, clips, recording_of=noisy)
     calibration = {}
-    for trigger, (logits, targets) in alone.items():
-        temperature = fit_temperature(
-            np.concatenate([logits, *(other[trigger][0] for other in others)]),
-            np.concatenate([targets, *(other[trigger][1] for other in others)]),
-        )
-        neutral = _mean_neutral(info.labels, logits, targets)
-        calibration[trigger] = Calibration(temperature, floor, neutral)
+    for trigger in (INTERVAL, UTTERANCE):
+        groups = [each.predictions(trigger) for each in conditions if each.has(trigger)]
+        fitted = fit_calibration(groups) if groups else Calibration()
+        neutral = _mean_neutral(info.labels, groups[0]) if groups else ()
+        calibration[trigger] = dataclasses.replace(fitted, floor=floor, neutral=neutral)
     return calibration
-
-
-def _streamed_logits(
-    network: Network,
-    info: ModelInfo,
-    utterances: Sequence[Utterance],
-    in_a_row: bool,
-    recording_of: RecordingOf = recorded,
-) -> list[LabelledLogits]:
-    """Return the logits of recordings alone and, with `in_a_row`, of those in a row."""
-    logits: list[dict[str, list[np.ndarray]]] = [
-        {INTERVAL: [], UTTERANCE: []} for _ in range(1 + in_a_row)
-    ]
-    targets: dict[str, list[int]] = {INTERVAL: [], UTTERANCE: []}
-    recordings = with_speaker_memories(network, list(utterances), in_a_row)
-    for utterance, memories in progress(recordings, "calibrating", len(utterances)):
-        target = info.labels.index(utterance.label)
-        recording = recording_of(utterance)
-        windows = stream_logits_per_memory(network, info.smoothing, recording, memories)
-        for window, scored in windows:
-            targets[window.trigger].append(target)
-            for condition, values in zip(logits, scored, strict=True):
-                condition[window.trigger].append(values)
-    return [
-        {name: (np.array(condition[name]), np.array(targets[name])) for name in targets}
-        for condition in logits
-    ]
 
 
 def calibrate_by_recipe(
@@ -127,13 +90,11 @@ def _validation(recipe: Recipe, corpora: Path) -> list[Utterance]:
     return utterances
 
 
-def _mean_neutral(
-    labels: tuple[str, ...], logits: np.ndarray, targets: np.ndarray
-) -> tuple[float, ...]:
+def _mean_neutral(labels: tuple[str, ...], found: Predictions) -> tuple[float, ...]:
     """Return the mean log-probabilities (labels,) of neutral utterances; () without any."""
-    if "neutral" not in labels or not np.any(targets == labels.index("neutral")):
+    if "neutral" not in labels or not np.any(found.targets == labels.index("neutral")):
         return ()
-    mean = log_softmax(logits[targets == labels.index("neutral")]).mean(axis=0)
+    mean = log_softmax(found.logits[found.targets == labels.index("neutral")]).mean(axis=0)
     return tuple(np.round(mean, 4).tolist())
 
 
@@ -158,19 +119,3 @@ def calibrate_model(
     calibration = calibrate_by_recipe(network, info, recipe, corpora, checked.utterances)
     replace_description(folder, dataclasses.replace(info, calibration=calibration))
     return calibration
-
-
-def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
-    """Return the temperature that minimises the negative log-likelihood.
-
-    Args:
-        logits: (n, labels).
-        targets: (n,) indices of labels.
-    """
-
-    def loss(log_temperature: float) -> float:
-        log_probabilities = log_softmax(logits / np.exp(log_temperature))
-        return -log_probabilities[np.arange(len(targets)), targets].mean()
-
-    fitted = scipy.optimize.minimize_scalar(loss, bounds=(-3, 3), method="bounded")
-    return round(float(np.exp(fitted.x)), 4)

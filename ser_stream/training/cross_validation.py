@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,25 @@ from ser_stream.distributed import is_first
 from ser_stream.emotion import UTTERANCE, merge_label
 from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
-from ser_stream.evaluation.evaluate import score_stream, shared_labels
+from ser_stream.evaluation.evaluate import shared_labels
 from ser_stream.evaluation.metrics import Scores, pool
+from ser_stream.evaluation.score_stream import predict_stream, report_of
+from ser_stream.evaluation.stored_predictions import (
+    PREDICTIONS_FILE,
+    read_predictions,
+    save_predictions,
+)
 from ser_stream.evaluation.streamed import IN_A_ROW
 from ser_stream.files import write_json, write_text
 from ser_stream.progress import Steps
 from ser_stream.recipes.speech import Recipe
+from ser_stream.training.left_out import print_left_out, score_left_out
 from ser_stream.training.model_folder import check_same_run
 from ser_stream.training.speech import train
 
 CALM = "calm"
+CONFIDENCE = "confidence"
+"""Report key of how far the confidence may be believed on corpora that were left out."""
 
 
 def train_folds(
@@ -53,8 +62,9 @@ def train_folds(
     Returns:
         recipe, protocol, seed, folds (name -> scores of one answer per recording) and pooled (wa,
         ua, of all folds' answers together; with a label calm also with calm as neutral); for a
-        network with speaker memory, folds and pooled also under `IN_A_ROW`; skipped (one message
-        for each recording that was left out, if any).
+        network with speaker memory, folds and pooled also under `IN_A_ROW`; where corpora are left
+        out, the report of `score_left_out` under `CONFIDENCE`; skipped (one message for each
+        recording that was left out, if any).
 
     Raises:
         InputError: see `train`; the protocol does not fit the corpora; or the output has folds of a
@@ -66,7 +76,7 @@ def train_folds(
     steps = Steps(len(recipes), "fold", alike=True, show=is_first())
     scores: dict[str, dict[str, dict[str, Any]]] = {}
     for name, fold in recipes.items():
-        folder = output / name.replace(" ", "-")
+        folder = output / _folder_name(name)
         steps.start(name)
         if (folder / "scores.json").is_file():
             check_same_run(folder, {"recipe": fold, "seed": seed})
@@ -87,12 +97,14 @@ def train_folds(
         report[IN_A_ROW] = _with_pooled(scores[IN_A_ROW])
     if checked.skipped:
         report["skipped"] = checked.skipped
+    if recipe.folds is not None and recipe.folds.name == "leave_one_corpus_out":
+        report |= _left_out_confidence(recipes, output)
     write_json(output / "folds.json", report)
     return report
 
 
 def _score_fold(fold: Recipe, utterances: list[Utterance], folder: Path) -> None:
-    """Score the model of a fold on its test speakers, and write scores.json.
+    """Score the model of a fold on its test speakers; write predictions.npz and scores.json.
 
     Scored are those labels of the model that the corpora of the test speakers have: for a corpus
     without fear, the probability of fear is dropped and the others are scaled up.
@@ -102,8 +114,25 @@ def _score_fold(fold: Recipe, utterances: list[Utterance], folder: Path) -> None
     corpora = {utterance.corpus for utterance in held_out}
     present = {merge_label(u.label, info.labels) for u in utterances if u.corpus in corpora}
     labels = shared_labels([info.labels, [label for label in present if label]])
-    report = score_stream(network, info, held_out, network.has_speaker_memory, labels)
-    write_text(folder / "scores.json", json.dumps(report) + "\n")
+    conditions = predict_stream(network, info, held_out, network.has_speaker_memory, labels)
+    save_predictions(folder / PREDICTIONS_FILE, info.labels, conditions)
+    write_text(folder / "scores.json", json.dumps(report_of(conditions)) + "\n")
+
+
+def _left_out_confidence(folds: Iterable[str], output: Path) -> dict[str, Any]:
+    """Return "confidence": the report of `score_left_out`.
+
+    Nothing for a single corpus, or where an earlier version has scored a fold.
+    """
+    files = {name: output / _folder_name(name) / PREDICTIONS_FILE for name in folds}
+    if len(files) < 2 or not all(file.is_file() for file in files.values()):
+        return {}
+    left_out = {name: [read_predictions(file)] for name, file in files.items()}
+    return {CONFIDENCE: score_left_out(left_out)}
+
+
+def _folder_name(fold: str) -> str:
+    return fold.replace(" ", "-")
 
 
 def _with_pooled(folds: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -193,3 +222,5 @@ def print_folds(report: dict[str, Any]) -> None:
         cells = (f"{each[name][metric]:.1%}" for each in rows for metric in ("wa", "ua"))
         table.add_row(name, str(first["n"]), *cells)
     Console().print(table)
+    if CONFIDENCE in report:
+        print_left_out(report[CONFIDENCE])

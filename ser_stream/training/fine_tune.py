@@ -22,8 +22,8 @@ from ser_stream.data.training_sources import TrainingSetSettings, TrainingSource
 from ser_stream.emotion import UTTERANCE, merge_label
 from ser_stream.engines.torch import TorchNetwork
 from ser_stream.errors import InputError
-from ser_stream.evaluation.evaluate import score_stream
 from ser_stream.evaluation.metrics import wilson_interval
+from ser_stream.evaluation.score_stream import score_stream
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model

@@ -10,6 +10,7 @@ from ser_stream.emotion import UTTERANCE
 from ser_stream.evaluation import pair_scores
 from ser_stream.evaluation.streamed import ESTIMATE_TITLES
 from ser_stream.features.segments import SegmentConfig
+from ser_stream.models.calibration import Calibration
 from ser_stream.models.info import HUGGING_FACE, ModelInfo
 from ser_stream.models.registry import network_class
 
@@ -131,10 +132,15 @@ def _calibration(info: ModelInfo, kind: str) -> list[str]:
     if kind != SPEECH:
         return [f"Calibration: temperature {info.calibration[UTTERANCE].temperature:g}."]
     return [
-        f"Calibration of {trigger} estimates: temperature {calibration.temperature:g}; abstains "
+        f"Calibration of {trigger} estimates: temperature {_temperature(calibration)}; abstains "
         f"below a confidence of {calibration.floor:.0%}."
         for trigger, calibration in info.calibration.items()
     ]
+
+
+def _temperature(calibration: Calibration) -> str:
+    known, new = calibration.temperature, calibration.new_voice_temperature
+    return f"{known:g}" if new is None else f"{new:g} for a new voice, {known:g} for a known one"
 
 
 def _streamed_results(part: str, report: dict[str, Any]) -> list[str]:

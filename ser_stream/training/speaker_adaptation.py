@@ -24,7 +24,7 @@ from ser_stream.engines.base import Network
 from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import score
-from ser_stream.evaluation.streamed import stream_logits
+from ser_stream.evaluation.streamed import stream_outputs
 from ser_stream.files import copy_file
 from ser_stream.models.calibration import log_softmax
 from ser_stream.models.folder import model_file, prepare_model_folder, replacing_model
@@ -62,8 +62,8 @@ def adapt(model: str, recordings: Sequence[Path], output: Path) -> Seconds:
         _require_neutral(info, trigger, model)
     logits: dict[str, WeightedLogits] = {INTERVAL: [], UTTERANCE: []}
     for path in recordings:
-        for window, values in stream_logits(network, info.smoothing, path):
-            logits[window.trigger].append((window.weight_s, log_softmax(values)))
+        for window, outputs in stream_outputs(network, info.smoothing, path):
+            logits[window.trigger].append((window.weight_s, log_softmax(outputs.logits)))
     speech_s = sum(weight_s for weight_s, _ in logits[UTTERANCE])
     if speech_s < MIN_SPEECH_S or not logits[INTERVAL]:
         raise InputError(
@@ -72,7 +72,7 @@ def adapt(model: str, recordings: Sequence[Path], output: Path) -> Seconds:
         )
     calibration = {
         trigger: dataclasses.replace(
-            info.calibration[trigger],
+            info.calibration[trigger].for_known_voice(),
             offset=offset(_mean(members), np.array(info.calibration[trigger].neutral)),
         )
         for trigger, members in logits.items()
@@ -191,8 +191,8 @@ def _answers(
     turns: list[tuple[str, Seconds, np.ndarray]] = []
     for utterance in utterances:
         answered = [
-            (window.speech_s, log_softmax(logits))
-            for window, logits in stream_logits(network, info.smoothing, utterance.path)
+            (window.speech_s, log_softmax(outputs.logits))
+            for window, outputs in stream_outputs(network, info.smoothing, utterance.path)
             if window.trigger == UTTERANCE
         ]
         if answered:  # a recording without detected speech has no answer

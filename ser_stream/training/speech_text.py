@@ -28,7 +28,7 @@ from ser_stream.models.papers.can_baselines import TextModel
 from ser_stream.models.registry import build_model
 from ser_stream.progress import Steps
 from ser_stream.recipes.speech_text import SpeechTextRecipe
-from ser_stream.training.calibrate import fit_temperature
+from ser_stream.training.fit_calibration import fit_temperature
 from ser_stream.training.malloc import keep_freed_memory
 from ser_stream.training.model_folder import (
     Licensed,

@@ -23,8 +23,8 @@ from ser_stream.models.papers.can_baselines import TextModel
 from ser_stream.models.registry import build_model
 from ser_stream.progress import Steps
 from ser_stream.recipes.text import Stage, TextRecipe
-from ser_stream.training.calibrate import fit_temperature
 from ser_stream.training.devices import to_cpu
+from ser_stream.training.fit_calibration import fit_temperature
 from ser_stream.training.malloc import keep_freed_memory
 from ser_stream.training.model_folder import save_model_folder, training_data, write_run_record
 from ser_stream.training.prediction import evaluate, predict

@@ -5,9 +5,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, f1_score
 
 from ser_stream.evaluation.metrics import (
-    calibration_error,
-    coverage,
-    reliability,
     score,
     ua_interval,
     wilson_interval,
@@ -45,12 +42,6 @@ def test_recordings_without_detected_speech_count_as_wrong():
     assert scores.ua == pytest.approx((2 / 4 + 1) / 2)
 
 
-def test_calibration_error_is_the_gap_between_confidence_and_accuracy():
-    right = np.arange(1000) < 700
-    assert calibration_error(np.full(1000, 0.7), right) == pytest.approx(0.0, abs=1e-9)
-    assert calibration_error(np.full(1000, 1.0), right) == pytest.approx(0.3)
-
-
 @pytest.mark.parametrize("right", [0, 1, 6, 16, 17])
 def test_wilsons_interval_solves_its_equation(right):
     """At each end of the interval, the observed share is 1.96 standard errors away."""
@@ -86,27 +77,3 @@ def test_few_correct_utterances_give_a_wide_interval_of_ua():
     low, high = ua_interval(score(LABELS, truth, truth))
     assert low < 0.8
     assert high == 1.0
-
-
-def test_reliability_has_the_means_of_each_bin():
-    confidence = np.array([0.91, 0.95, 0.5, 1.0])
-    right = np.array([True, False, True, True])
-    assert reliability(confidence, right, bins=10) == [
-        {"confidence": 0.5, "accuracy": 1.0, "n": 1},
-        {"confidence": pytest.approx(0.9533, abs=1e-4), "accuracy": pytest.approx(2 / 3), "n": 3},
-    ]
-
-
-def test_a_higher_confidence_floor_lowers_the_coverage():
-    confidence = np.array([0.3, 0.45, 0.55, 0.95])
-    right = np.array([False, True, False, True])
-    assert coverage(confidence, right) == [
-        {"floor": 0.0, "answered": 1.0, "wa": 0.5},
-        {"floor": 0.35, "answered": 0.75, "wa": 0.6667},
-        {"floor": 0.4, "answered": 0.75, "wa": 0.6667},
-        {"floor": 0.5, "answered": 0.5, "wa": 0.5},
-        *({"floor": floor, "answered": 0.25, "wa": 1.0} for floor in (0.6, 0.7, 0.8, 0.9)),
-    ]
-    assert coverage(np.array([0.2]), np.array([True])) == [
-        {"floor": 0.0, "answered": 1.0, "wa": 1.0}
-    ]

@@ -13,7 +13,8 @@ from PIL import Image
 from figures import cells, texts
 from ser_stream.emotion import EMOTIONS
 from ser_stream.errors import InputError
-from ser_stream.evaluation.metrics import Scores, calibration_error, coverage, reliability
+from ser_stream.evaluation.confidence import confidence_scores
+from ser_stream.evaluation.metrics import Scores
 from ser_stream.evaluation.plots import (
     COLOURS,
     confusion,
@@ -171,13 +172,11 @@ def test_an_empty_confusion_matrix_is_refused():
 
 # Coverage and reliability
 
-CONFIDENCE = np.array([0.3, 0.45, 0.45, 0.95])
+CONFIDENCE = np.array([0.32, 0.46, 0.46, 0.96])
 RIGHT = np.array([False, True, False, True])
 ENTRY = {
     "n": 4,
-    "coverage": coverage(CONFIDENCE, RIGHT),
-    "reliability": reliability(CONFIDENCE, RIGHT),
-    "calibration_error": calibration_error(CONFIDENCE, RIGHT),
+    **confidence_scores(CONFIDENCE, RIGHT, 0.35),
     **{name: SCORES.to_dict()[name] for name in ("labels", "confusion", "no_speech")},
 }
 
@@ -197,8 +196,9 @@ def test_reliability_has_accuracy_above_and_counts_below():
     above, below = figure.axes
     assert "n = 4" in above.get_title()
     points = next(line for line in above.lines if line.get_marker() == "o").get_xydata()
-    np.testing.assert_allclose(points, [[0.3, 0.0], [0.45, 0.5], [0.95, 1.0]])
-    assert [bar.get_height() for bar in below.patches] == [1, 2, 1]
+    np.testing.assert_allclose(points, [[0.32, 0.0], [0.46, 0.5], [0.96, 1.0]])
+    counts = {round(bar.get_center()[0], 3): bar.get_height() for bar in below.patches}
+    assert {x: n for x, n in counts.items() if n} == {0.325: 1, 0.475: 2, 0.975: 1}
 
 
 def test_a_caption_is_inside_the_figure_and_below_everything_else():

@@ -9,7 +9,7 @@ from ser_stream.data.feature_cache import (
     speech_span,
 )
 from ser_stream.engines.torch import TorchNetwork
-from ser_stream.evaluation.streamed import changed, stream_logits
+from ser_stream.evaluation.streamed import changed, stream_outputs
 from ser_stream.models.checkpoint import load_model
 from ser_stream.recipes.load import load_recipe
 
@@ -21,7 +21,7 @@ def test_a_window_in_training_is_the_window_of_the_stream(run_folder, corpora, r
     path = next((corpora / "ravdess").glob("*/*03-01-03*"))
     samples = read_samples(path)
     start, end = speech_span(samples)
-    windows = list(stream_logits(TorchNetwork(model), 0.0, path))
+    windows = list(stream_outputs(TorchNetwork(model), 0.0, path))
     last = windows[-1][0]
     assert (last.features.turn.start, last.features.turn.end) == (start, end)
     config = recipe.features
@@ -34,7 +34,7 @@ def test_a_changed_recording_in_memory_is_streamed_like_its_file(tmp_path, tiny_
     in_memory = changed(lambda utterance: 0.5 * speech)(Utterance(path, "own", "", "", "sad", ""))
     network = TorchNetwork(load_model(tiny_model)[0])
     found, expected = (
-        [(window.end_s, logits) for window, logits in stream_logits(network, 0.0, recording)]
+        [(w.end_s, outputs.logits) for w, outputs in stream_outputs(network, 0.0, recording)]
         for recording in (in_memory, path)
     )
     assert [end_s for end_s, _ in found] == [end_s for end_s, _ in expected]

@@ -8,7 +8,7 @@ import torch
 
 from scored import judge, make_model, whole_window
 from ser_stream.engines.torch import TorchNetwork
-from ser_stream.evaluation.streamed import stream_logits
+from ser_stream.evaluation.streamed import stream_outputs
 from ser_stream.features.speaker_memory import FORGET_S, MEMORY_S, SpeakerMemory
 from ser_stream.models.checkpoint import load_model, save_model
 from ser_stream.stream.recognizer import Recognizer
@@ -61,16 +61,16 @@ def test_the_mean_frame_of_the_earlier_turn_is_subtracted(remembering, speech):
         for window in turn[:-1]:
             frames = window.features.read(0, window.n_frames) - memory.offset
             expected = whole_window(remembering, frames, window.n_frames)
-            np.testing.assert_allclose(ask.logits(window), expected, atol=1e-4)
-        ask.logits(turn[-1])
+            np.testing.assert_allclose(ask.outputs(window).logits, expected, atol=1e-4)
+        ask.outputs(turn[-1])
 
 
 def test_the_memory_is_reset_after_a_minute_without_speech(remembering, speech):
     _, second = two_turns(speech, FORGET_S + 5)
     ask, fresh = judge(remembering), judge(remembering)
     for window in two_turns(speech)[0]:
-        ask.logits(window)
-    np.testing.assert_array_equal(ask.logits(second[0]), fresh.logits(second[0]))
+        ask.outputs(window)
+    np.testing.assert_array_equal(ask.outputs(second[0]).logits, fresh.outputs(second[0]).logits)
 
 
 def test_without_speaker_memory_each_turn_is_scored_by_itself(speech):
@@ -78,16 +78,16 @@ def test_without_speaker_memory_each_turn_is_scored_by_itself(speech):
     model = make_model("causal_crnn")
     ask, fresh = judge(model), judge(model)
     for window in first:
-        ask.logits(window)
-    np.testing.assert_array_equal(ask.logits(second[0]), fresh.logits(second[0]))
+        ask.outputs(window)
+    np.testing.assert_array_equal(ask.outputs(second[0]).logits, fresh.outputs(second[0]).logits)
 
 
 def test_a_turn_with_too_little_speech_is_not_remembered(remembering, speech):
     first, second = two_turns(speech)
     ask, fresh = judge(remembering, min_speech=60.0), judge(remembering)
     for window in first:
-        ask.logits(window)
-    np.testing.assert_array_equal(ask.logits(second[0]), fresh.logits(second[0]))
+        ask.outputs(window)
+    np.testing.assert_array_equal(ask.outputs(second[0]).logits, fresh.outputs(second[0]).logits)
 
 
 def test_a_new_stream_starts_with_an_empty_memory(tiny_model, speech_path, tmp_path):
@@ -102,10 +102,10 @@ def test_a_new_stream_starts_with_an_empty_memory(tiny_model, speech_path, tmp_p
 
 def test_a_recording_is_added_to_the_memory_of_earlier_ones(remembering, speech_path):
     memory = SpeakerMemory(remembering.mean.numpy())
-    (_, alone), *_ = stream_logits(TorchNetwork(remembering), 0.0, speech_path, memory)
+    (_, alone), *_ = stream_outputs(TorchNetwork(remembering), 0.0, speech_path, memory)
     assert np.any(memory.offset)
-    (_, after), *_ = stream_logits(TorchNetwork(remembering), 0.0, speech_path, memory)
-    assert not np.allclose(alone, after)
+    (_, after), *_ = stream_outputs(TorchNetwork(remembering), 0.0, speech_path, memory)
+    assert not np.allclose(alone.logits, after.logits)
 
 
 def test_any_network_can_have_a_memory_of_frames():

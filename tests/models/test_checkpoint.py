@@ -133,6 +133,23 @@ def test_a_wrong_value_of_any_field_is_an_error_of_one_line(tmp_path, model, wro
             r"calibration\.interval\.temperature: found 0; accepted is a number, 0\.01 to 100$",
         ),
         (
+            ("calibration", "interval", "new_voice_temperature"), 0.02,
+            r"calibration\.interval\.new_voice_temperature: found 0\.02; accepted are numbers from",
+        ),
+        (
+            ("calibration", "interval", "new_voice_temperature"), "hot",
+            r"calibration\.interval\.new_voice_temperature: found 'hot'; accepted is",
+        ),
+        (
+            ("calibration", "interval", "label_sets"), {"coverage": 1.0},
+            r"calibration\.interval\.label_sets",
+        ),
+        (
+            ("calibration", "interval", "label_sets"),
+            {"coverage": 0.9, "new_voice": -0.1, "known_voice": 0.1},
+            r"calibration\.interval\.label_sets\.new_voice: found -0\.1; accepted is a num",
+        ),
+        (
             ("calibration", "interval", "neutral"), [-1.0],
             r"calibration\.interval\.neutral: found 1 values; accepted are 7, one per label, or",
         ),

@@ -16,7 +16,7 @@ from command import estimates, run
 from ser_stream.emotion import canonical_label
 from ser_stream.engines.torch import TorchNetwork
 from ser_stream.errors import InputError
-from ser_stream.evaluation.streamed import stream_logits
+from ser_stream.evaluation.streamed import stream_outputs
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.base import BimodalModel
 from ser_stream.models.checkpoint import load_model
@@ -114,11 +114,12 @@ def test_windows_of_a_stream_are_scored_from_their_own_samples(checkpoints, spee
     folder = checkpoints("wav2vec2")
     model, info = load_model(folder)
     expected = theirs(folder)
-    windows = list(stream_logits(TorchNetwork(model), 0.0, speech_path))
+    windows = list(stream_outputs(TorchNetwork(model), 0.0, speech_path))
     assert len(windows) >= 5
-    for window, logits in windows[:-1]:
+    for window, outputs in windows[:-1]:
         samples = speech[round(window.start_s * RATE) : round(window.end_s * RATE)]
-        np.testing.assert_allclose(logits, in_order(expected(samples), info.labels), atol=1e-4)
+        theirs_now = in_order(expected(samples), info.labels)
+        np.testing.assert_allclose(outputs.logits, theirs_now, atol=1e-4)
 
 
 def test_labels_without_a_place_are_dropped_and_the_others_renormalised(tmp_path, long_speech):

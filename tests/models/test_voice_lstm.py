@@ -142,7 +142,7 @@ def test_the_statistics_of_the_earlier_turn_are_subtracted(model, speech):
     first, second = two_turns(speech, features=HE)
     ask = WindowScorer(TorchNetwork(model), "", ScoringSettings(model.window_steps, 0.0, {}, 0.7))
     for window in first:
-        ask.logits(window)
+        ask.outputs(window)
     last = first[-1]
     memory = SpeakerMemory(model.statistics_mean.numpy())
     with torch.inference_mode():
@@ -150,7 +150,7 @@ def test_the_statistics_of_the_earlier_turn_are_subtracted(model, speech):
         memory.update(model.statistics(steps)[0].numpy(), last.n_frames * 0.01)
     frames = second[0].features.read(0, second[0].n_frames)
     expected = logits(model, frames, torch.from_numpy(memory.offset))
-    np.testing.assert_allclose(ask.logits(second[0]), expected, atol=1e-4)
+    np.testing.assert_allclose(ask.outputs(second[0]).logits, expected, atol=1e-4)
     assert not np.allclose(expected, logits(model, frames), atol=1e-3)
 
 

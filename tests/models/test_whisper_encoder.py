@@ -143,9 +143,7 @@ def test_a_damaged_or_missing_file_is_named(tmp_path, monkeypatch):
     content = whisper_encoder.PRETRAINED.read_bytes()
     path = tmp_path / "encoder.safetensors"
     monkeypatch.setattr(whisper_encoder, "PRETRAINED", path)
-    with pytest.raises(
-        InputError, match=r"encoder\.safetensors: No such file .*; install"
-    ):
+    with pytest.raises(InputError, match=r"encoder\.safetensors: No such file .*; install"):
         pretrained_weights()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(InputError, match=r"SHA-256 is .*another or a damaged file; install"):

@@ -8,7 +8,7 @@ from compare_windows import _scored_turns, main
 from ser_stream.corpora import ravdess
 from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.engines.choose import open_network
-from ser_stream.evaluation.streamed import stream_logits
+from ser_stream.evaluation.streamed import stream_outputs
 from smoothing import SMOOTHERS
 
 RECIPE = """
@@ -29,9 +29,9 @@ def test_windows_are_those_of_the_stream(corpora, tiny_model):
     utterances = ravdess.read(corpora / "ravdess")[:2]  # of one turn each
     turns = _scored_turns(model, utterances, 5.0, 0.5)
     for utterance, turn in zip(utterances, turns, strict=True):
-        streamed = list(stream_logits(model, 0.0, utterance.path))
-        intervals = [logits for window, logits in streamed if window.trigger == INTERVAL]
-        whole = [logits for window, logits in streamed if window.trigger == UTTERANCE]
+        streamed = list(stream_outputs(model, 0.0, utterance.path))
+        intervals = [found.logits for window, found in streamed if window.trigger == INTERVAL]
+        whole = [found.logits for window, found in streamed if window.trigger == UTTERANCE]
         assert len(whole) == 1
         np.testing.assert_allclose(turn.logits[:-1], intervals, atol=1e-4)
         assert turn.final == whole[0].argmax()

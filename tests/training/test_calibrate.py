@@ -3,14 +3,14 @@
 import dataclasses
 
 import numpy as np
-import pytest
 
 import ser_stream.training.calibrate as calibrate_module
 from ser_stream.corpora.base import Utterance
 from ser_stream.engines.torch import TorchNetwork
+from ser_stream.evaluation import score_stream
 from ser_stream.models.checkpoint import load_model
 from ser_stream.recipes.load import load_recipe
-from ser_stream.training.calibrate import calibrate_by_recipe, fit_temperature
+from ser_stream.training.calibrate import calibrate_by_recipe
 
 
 def test_calibration_may_be_limited_to_a_few_recordings(
@@ -32,14 +32,6 @@ def test_calibration_may_be_limited_to_a_few_recordings(
     assert len(few) == 3 and {u.key for u in few} < {u.key for u in everyone}
 
 
-def test_the_fitted_temperature_undoes_the_scaling_of_the_logits():
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, (20_000, 5))
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    targets = np.array([rng.choice(5, p=p) for p in probabilities])
-    assert fit_temperature(2.5 * logits, targets) == pytest.approx(2.5, rel=0.05)
-
-
 def test_confidence_is_fitted_to_conversations_too(tiny_model, speech_path, monkeypatch):
     network, info = load_model(tiny_model)
     network.has_speaker_memory = True
@@ -48,13 +40,13 @@ def test_confidence_is_fitted_to_conversations_too(tiny_model, speech_path, monk
         for i, speaker in enumerate("aabb")
     ]
     with_memories = []
-    original = calibrate_module.stream_logits_per_memory
+    original = score_stream.stream_outputs_per_memory
 
     def spy(model, smoothing, path, memories):
         with_memories.append(memories)
         yield from original(model, smoothing, path, memories)
 
-    monkeypatch.setattr(calibrate_module, "stream_logits_per_memory", spy)
+    monkeypatch.setattr(score_stream, "stream_outputs_per_memory", spy)
     calibrate_module.calibrate(TorchNetwork(network), info, said, 0.3)
     assert [alone for alone, _ in with_memories] == [None] * 4
     assert len({id(memory) for _, memory in with_memories}) == 2
