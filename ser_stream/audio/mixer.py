@@ -47,6 +47,7 @@ class Mixer:
         self.channel: int | None = None
         self._channels = channels
         self._chunk_length = self._missing = max(1, round(CHUNK_S * rate_hz))
+        self._weights = np.full(self._chunk_length, 1 / self._chunk_length)  # of a mean
         self._chunk: list[NDArray[np.float32]] = []  # parts of the chunk that is not complete
         self._decay = 0.5 ** (CHUNK_S / HALF_LIFE_S)
         self._powers = np.zeros(channels)
@@ -78,10 +79,13 @@ class Mixer:
 
     def _measure(self, chunk: NDArray[np.float32]) -> None:
         """Take a chunk (n, channels) into account, without the offset of each channel."""
-        sound = chunk - chunk.mean(axis=0)
-        self._powers = self._decay * self._powers + np.square(sound).mean(axis=0)
-        self._mean_power = self._decay * self._mean_power + np.square(sound.mean(axis=1)).mean()
-        power = self._powers.mean()
+        n, samples = len(chunk), chunk.astype(np.float64)
+        offsets = self._weights.dot(samples)
+        covariance = samples.T.dot(samples) / n - offsets[:, np.newaxis] * offsets
+        self._powers = self._decay * self._powers + covariance.diagonal()
+        mean_power = covariance.sum() / self._channels**2
+        self._mean_power = self._decay * self._mean_power + mean_power
+        power = self._powers.sum() / self._channels
         if power * (1 - self._decay) < MIN_POWER:
             return
         if self.channel is None:

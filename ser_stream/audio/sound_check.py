@@ -49,7 +49,7 @@ class SoundCheck:
             return
         self.power = float(np.dot(samples, samples)) / len(samples)
         self._add_to_run(samples, rate_hz)
-        self._sum += float(samples.sum(dtype=np.float64)) / rate_hz
+        self._sum += float(samples.sum()) / rate_hz
         self._length_s += len(samples) / rate_hz
         if self._length_s >= MEAN_S:
             self._means.append(self._sum / self._length_s)
@@ -58,6 +58,9 @@ class SoundCheck:
 
     def _add_to_run(self, samples: NDArray[np.float32], rate_hz: int) -> None:
         """Count on from the newest sample that differs from the one before."""
+        if len(samples) > 1 and samples[-1] != samples[-2]:  # usual
+            self.constant_s, self._last = 1 / rate_hz, samples[-1]
+            return
         (different,) = np.nonzero(samples[1:] != samples[:-1])
         if len(different):
             self.constant_s = (len(samples) - 1 - int(different[-1])) / rate_hz
