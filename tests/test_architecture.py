@@ -98,6 +98,7 @@ WITHOUT_A_MODULE = {
     "faults/test_outputs.py": "broken output streams, encodings and file names, of whole processes",
     "faults/test_termination.py": "every end of a process",
     "faults/test_lost_sound.py": "what is said of sound that a microphone loses",
+    "faults/test_microphones.py": "answers to sound with offset, hum, or channels that cancel",
     "faults/test_recordings.py": "damaged recordings in all commands",
     "faults/test_asr_errors.py": "speech recognition that cannot be used, or dies",
     "faults/test_hangs.py": "inference and sound servers that hang, from end to end",

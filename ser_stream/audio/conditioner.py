@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import soxr
 
-from ser_stream.audio.block import AUTO, AudioBlock, Channel, check_format
+from ser_stream.audio.block import AUTO, MIX, AudioBlock, Channel, check_format
 from ser_stream.audio.channel_selector import ChannelSelector
 from ser_stream.audio.high_pass import FirstSample, HighPass
+from ser_stream.audio.mixer import Mixer
 from ser_stream.audio.sample_format import CLIPPING_LEVEL, MAX_MAGNITUDE
+from ser_stream.audio.sound_check import SoundCheck
 from ser_stream.errors import InputError
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
 
@@ -19,8 +21,9 @@ CONDITIONING_VERSION = 2
 class Conditioner:
     """Converts a stream block by block; call `flush` at its end.
 
-    Steps: one channel (or the mean of all) -> 16 kHz (soxr, HQ) -> high-pass filter, which begins
-    at rest and without a step, see `FirstSample`. Live streams, recordings and training hear this.
+    Steps: one channel (or the mean of all, see `Mixer`) -> 16 kHz (soxr, HQ) -> high-pass filter,
+    which begins at rest and without a step, see `FirstSample`. Live streams, recordings and
+    training hear this.
 
     The concatenated output of all calls and of `flush` equals, bit for bit, the whole stream
     converted at once: `floor(n * 16000 / rate + 0.5)` samples for n samples in, however they are
@@ -39,8 +42,8 @@ class Conditioner:
     see `ChannelSelector`.
 
     Args:
-        channel: index of the channel to use, from 0, "mix" for the mean of all channels, or "auto"
-            for the channel with the clearest speech.
+        channel: index of the channel to use, from 0, "mix" for the mean of all channels (one of
+            them where they cancel), or "auto" for the channel with the clearest speech.
         name: of the source, for the log.
         high_pass: False leaves out the filter, for sound that passes a `Conditioner` once more.
     """
@@ -55,8 +58,11 @@ class Conditioner:
         """Samples at or beyond full scale in the source's format."""
         self.format_changes = 0
         """Changes of sample rate or channel count."""
+        self.sound = SoundCheck()
+        """What the samples are like before they are filtered."""
         self._selector = ChannelSelector(name) if channel == AUTO else None
         self._format: tuple[int, int] | None = None  # sample rate, channels
+        self._mixer: Mixer | None = None  # while the mean of several channels is asked for
         self._resampler: soxr.ResampleStream | None = None  # None: already 16 kHz
         self._samples_in = 0  # since the resampler was started
         self._samples_out = 0
@@ -68,7 +74,12 @@ class Conditioner:
         """The channel in use; None for the mean, and as long as "auto" has chosen none."""
         if self._selector is not None:
             return self._selector.channel
-        return None if isinstance(self.channel, str) else self.channel
+        return self.replaces_mean if isinstance(self.channel, str) else self.channel
+
+    @property
+    def replaces_mean(self) -> int | None:
+        """The channel that is used because the channels cancel in their mean; usually None."""
+        return None if self._mixer is None else self._mixer.channel
 
     @property
     def source_channel(self) -> int | None:
@@ -112,6 +123,8 @@ class Conditioner:
             self.format_changes += 1
         tail = self.flush()
         self._format = block_format
+        if self.channel == MIX and block_format[1] > 1:
+            self._mixer = Mixer(block_format[1], block.sample_rate_hz)
         if block.sample_rate_hz != SAMPLE_RATE_HZ:
             self._resampler = soxr.ResampleStream(
                 block.sample_rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ"
@@ -125,7 +138,7 @@ class Conditioner:
             tail = self._counted(self._selector.flush())
         if self._resampler is not None:
             tail = self._resampler.resample_chunk(np.ascontiguousarray(tail), last=True)
-        self._resampler = self._format = None
+        self._resampler = self._format = self._mixer = None
         self._samples_in = self._samples_out = 0
         tail = self._filtered(tail)
         self._restart_filter()
@@ -168,10 +181,10 @@ class Conditioner:
         return self._mixed(samples)
 
     def _mixed(self, samples: np.ndarray) -> np.ndarray:
-        """(n, channels) -> (n,): the mean of the channels, without the offset of the beginning."""
-        mono = samples[:, 0]
-        if samples.shape[1] > 1:
-            mono = samples.mean(axis=1, dtype=np.float32)
+        """(n, channels) -> (n,): mix channels, and remove the offset of the beginning."""
+        mono = samples[:, 0] if self._mixer is None else self._mixer(samples)
+        if self._format is not None:
+            self.sound.add(mono, self._format[0])
         return mono if self._first_sample is None else self._first_sample(mono)
 
     def _resample(self, mono: np.ndarray) -> np.ndarray:

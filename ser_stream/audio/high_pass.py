@@ -50,7 +50,9 @@ class HighPass:
     """
 
     def __init__(self) -> None:
+        self._matrices = _matrices()
         self._frame = np.zeros((PARTS, PART))
+        self._samples = self._frame.reshape(-1)  # the same, as (FRAME,)
         self._n = 0  # samples of the frame that are there
         # Its first row is the state before the frame; then what each part adds to the state.
         self._states = np.zeros((PARTS + 1, ORDER))
@@ -58,26 +60,30 @@ class HighPass:
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the next samples (n,), filtered, (n,) float32."""
         filtered = np.empty(len(samples), np.float32)
-        frame, start = self._frame.reshape(-1), 0
+        start = 0
         while start < len(samples):
-            end = min(len(samples), start + FRAME - self._n)
-            n = self._n + end - start
-            frame[self._n : n] = samples[start:end]
-            filtered[start:end] = self._filtered_frame(complete=n == FRAME)[self._n : n]
-            if n == FRAME:
-                frame[:], n = 0.0, 0
-            self._n, start = n, end
+            before = self._n
+            end = min(len(samples), start + FRAME - before)
+            self._n = before + end - start
+            self._samples[before : self._n] = samples[start:end]
+            filtered[start:end] = self._filtered_frame()[before : self._n]
+            if self._n == FRAME:
+                self._samples[:] = 0.0
+                self._n = 0
+            start = end
         return filtered
 
-    def _filtered_frame(self, complete: bool) -> NDArray[np.float64]:
+    def _filtered_frame(self) -> NDArray[np.float64]:
         """Return the frame, filtered, (FRAME,); where it is complete, take over its last state."""
-        matrices = _matrices()
-        answers = self._frame @ matrices.answer_to_samples
+        answer_to_samples, answer_to_state, state_after = self._matrices
+        answers = self._frame.dot(answer_to_samples)
         self._states[1:] = answers[:, PART:]
-        states = (matrices.state_after @ self._states.reshape(-1)).reshape(PARTS + 1, ORDER)
-        if complete:
-            self._states[0] = states[-1]
-        return (answers[:, :PART] + states[:-1] @ matrices.answer_to_state).reshape(-1)
+        states = state_after.dot(self._states.reshape(-1)).reshape(PARTS + 1, ORDER)
+        if self._n == FRAME:
+            self._states[0] = states[PARTS]
+        filtered = states[:PARTS].dot(answer_to_state)
+        filtered += answers[:, :PART]
+        return filtered.reshape(-1)
 
 
 class _Matrices(NamedTuple):

@@ -169,6 +169,8 @@ def _level_line(status: StreamStatus) -> Text:
     line.append(f"  {status.position_s:7.1f} s", style="dim")
     if status.source:
         line.append(f"  {status.source}", style="bold red")
+    elif status.sound:
+        line.append(f"  {status.sound}", style="bold red" if status.no_signal else "yellow")
     return line
 
 

@@ -25,7 +25,7 @@ class Health:
 
     ERROR: no sound arrives. WARN: the source is being opened and has given no sound yet; or sound,
     messages or estimates were lost since the last report; or recognition has been muted for a
-    minute.
+    minute; or the microphone gives no signal.
     """
 
     MAX_REPORTS_BEFORE_SOUND = 5
@@ -108,6 +108,7 @@ class Health:
             "failed windows": str(status.failed_windows),
             "dropped turns": str(status.dropped_turns),
             "inference": status.inference or "keeps up",
+            "sound": status.sound or "good",
             "channel": "" if status.channel is None else str(status.channel),
             "dropped sound (s)": f"{status.dropped_s:.2f}",
             "dropped blocks": str(status.dropped_blocks),
@@ -149,7 +150,11 @@ def _losses(previous: StreamStatus, status: StreamStatus, left_out: int) -> tupl
     lost = [f"{count} {what}" for what, count in counts.items() if count]
     if lost:
         return WARN, ", ".join(lost)
-    return (WARN, f"inference: {status.inference}") if status.inference else (OK, "listening")
+    if status.inference:
+        return WARN, f"inference: {status.inference}"
+    if status.no_signal:
+        return WARN, status.sound
+    return OK, f"listening; {status.sound}" if status.sound else "listening"
 
 
 def asr_report(status: AsrStatus, text_error: str = "") -> Report:

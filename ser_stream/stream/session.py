@@ -15,6 +15,7 @@ from ser_stream.errors import InputError
 from ser_stream.stream.keeping_up import KeepingUp
 from ser_stream.stream.scores import Scores
 from ser_stream.stream.scoring import WindowScorer
+from ser_stream.stream.sound_problems import SoundProblems
 from ser_stream.stream.status import StreamStatus
 from ser_stream.stream.window import TurnEnd, TurnFeatures, Window
 from ser_stream.stream.windowing import Analysis, StreamWindower, analysed
@@ -61,6 +62,7 @@ class StreamSession:
         self._keeping_up = KeepingUp(f"{source.name}: inference", REMEDY)
         self._scoring_since: float | None = None  # monotonic
         self._encoded = (0, 0)  # `_extent` at the last `take_progress`
+        self._sound = SoundProblems(source.name, source.live)
         self._rejection = ""  # why the source's last block could not be used
 
     def push(self, block: AudioBlock | None) -> list[Window | TurnEnd]:
@@ -71,7 +73,9 @@ class StreamSession:
         """
         if block is None:
             return self.windower.break_off()
-        return self.windower.push(block)
+        parts = self.windower.push(block)
+        self._sound.note(self.windower.conditioner, self.windower.muted)
+        return parts
 
     def push_or_skip(self, block: AudioBlock | None) -> list[Window | TurnEnd]:
         """Push a live source's next block; one that cannot be used counts as an interruption.
@@ -95,6 +99,7 @@ class StreamSession:
             self._rejection = str(error)
             return self.windower.break_off()
         self._rejection = ""
+        self._sound.note(self.windower.conditioner, self.windower.muted)
         return parts
 
     def finish(self) -> list[Window | TurnEnd]:
@@ -171,6 +176,8 @@ class StreamSession:
             scoring_s=scoring_s,
             muted=windower.muted,
             channel=windower.conditioner.selected,
+            sound=self._sound.text,
+            no_signal=self._sound.no_signal,
             source=self._rejection if self.source.connected else self.source.last_error,
             asr=asr,
             text_error=text_error,

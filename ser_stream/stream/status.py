@@ -15,7 +15,7 @@ class StreamStatus:
 
     Attributes:
         position_s: seconds of sound received so far.
-        level_dbfs: level of the newest block.
+        level_dbfs: level of the newest block, before it is filtered.
         speaking: whether someone speaks.
         windows: number of windows and turns scored so far.
         skipped: number of windows that were not scored because a newer one was waiting.
@@ -24,7 +24,8 @@ class StreamStatus:
         scoring_s: seconds since scoring of the current window began; 0 between windows.
         muted: whether sound is ignored because the robot itself speaks.
         channel: number of the source's channel that is used; None for the mean of all, and before
-            channel "auto" has chosen one.
+            channel "auto" has chosen one. With "mix", the one that is used because the channels
+            cancel in their mean.
         source: the source's current problem, as a line for people; "" for none.
         asr: state of speech recognition; None where none runs.
         text_error: why there are no second estimates at present; "" while there are.
@@ -39,6 +40,10 @@ class StreamStatus:
         dropped_turns: number of turns without an estimate, because newer ones were waiting.
         inference: the current problem of inference, as a line for people: no result for seconds, or
             slower than sound; "" for none.
+        sound: what is wrong with the sound that arrives, as a line for people: no signal, a large
+            DC offset, channels in opposite phase; "" for nothing.
+        no_signal: whether the samples of a live source have all been the same for seconds: the
+            microphone is muted or broken.
         text_skipped: number of second estimates that were not computed, because newer words were
             waiting.
     """
@@ -65,3 +70,5 @@ class StreamStatus:
     dropped_turns: int = 0
     inference: str = ""
     text_skipped: int = 0
+    sound: str = ""
+    no_signal: bool = False

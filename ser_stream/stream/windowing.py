@@ -56,7 +56,7 @@ class StreamWindower:
         muted: whether sound is ignored because the robot itself speaks. It is counted but not
             analysed until `HOLD_OFF` after this is False again, and the current turn ends. May be
             set from any thread.
-        level_dbfs: level of the last block.
+        level_dbfs: level of the last block, before it is filtered.
     """
 
     HOLD_OFF: Seconds = 0.4
@@ -153,7 +153,7 @@ class StreamWindower:
         muted = self.muted or self.timeline.position < self._muted_until
         samples = self.conditioner(block, muted)
         if len(samples):
-            self.level_dbfs = level_dbfs(samples)
+            self.level_dbfs = power_dbfs(self.conditioner.sound.power)
         parts: list[Window | TurnEnd] = []
         if channel_before not in (None, self.conditioner.source_channel):
             parts += self._restart(self._position)  # what follows is another microphone's

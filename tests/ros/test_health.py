@@ -102,6 +102,22 @@ def test_what_a_microphone_lost_is_a_warning_and_stays_in_the_values():
     assert (values["dropped blocks"], values["overflows"], values["reconnects"]) == ("2", "3", "1")
 
 
+def test_a_microphone_without_signal_is_a_warning_until_it_recovers():
+    dead = StreamStatus(2.0, sound="no signal: the microphone is muted", no_signal=True)
+    assert levels(StreamStatus(1.0), dead, dataclasses.replace(dead, position_s=3.0)) == [
+        (OK, "listening"),
+        *[(WARN, "no signal: the microphone is muted")] * 2,
+    ]
+    assert levels(dead, StreamStatus(3.0))[1] == (OK, "listening")
+
+
+def test_what_the_sound_has_and_is_dealt_with_is_said_without_a_warning():
+    status = StreamStatus(2.0, sound="large DC offset: -20 dBFS")
+    assert levels(StreamStatus(1.0), status)[1] == (OK, "listening; large DC offset: -20 dBFS")
+    assert Health().report(status)[2]["sound"] == "large DC offset: -20 dBFS"
+    assert Health().report(StreamStatus())[2]["sound"] == "good"
+
+
 def test_a_new_stream_counts_from_zero_without_a_warning():
     assert levels(StreamStatus(9.0, gaps=2), StreamStatus(1.0))[1] == (OK, "listening")
 

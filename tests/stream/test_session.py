@@ -81,3 +81,17 @@ def test_after_a_long_interruption_the_voice_of_before_is_forgotten(network, spe
     alone = last_scores((new, 3600.0))
     assert last_scores((speech, 0.0), (new, 3600.0)) == pytest.approx(alone, abs=1e-4)
     assert last_scores((speech, 0.0), (new, 10.0)) != pytest.approx(alone, abs=1e-2)
+
+
+def test_the_status_says_what_the_sound_is_like(network, speech):
+    session = new_session(network)
+    for block in blocks(speech + np.float32(0.1)):
+        session.push(block)
+    status = session.status()
+    assert status.sound.startswith("large DC offset: -20 dBFS")
+    assert not status.no_signal
+    assert status.level_dbfs == pytest.approx(-20, abs=0.5)  # of the silence after the sentence
+    for block in blocks(np.zeros(6 * SAMPLE_RATE_HZ, np.float32), len(speech) / SAMPLE_RATE_HZ):
+        session.push(block)
+    assert session.status().no_signal
+    assert session.status().level_dbfs == -120.0
