@@ -32,7 +32,7 @@ def answered_shapes(network, asking):
         return shapes
 
 
-@pytest.mark.parametrize("model", ["default", "moma-streaming", "tiny"])
+@pytest.mark.parametrize("model", ["default", "small", "moma-streaming", "tiny"])
 def test_a_window_is_the_same_where_its_steps_were_computed_ahead(model):
     network, _ = open_network(model)
     ahead, late = encoder_of(network), encoder_of(network)
@@ -45,7 +45,7 @@ def test_a_window_is_the_same_where_its_steps_were_computed_ahead(model):
 
 
 def test_calls_ahead_have_one_shape_and_leave_little_for_the_window():
-    network, _ = open_network("default")
+    network, _ = open_network("small")
     encoder = encoder_of(network)
     assert answered_shapes(network, encoder.encode_ahead(9)) == []
     assert answered_shapes(network, encoder.encode_ahead(57)) == [10] * 5
@@ -53,7 +53,17 @@ def test_calls_ahead_have_one_shape_and_leave_little_for_the_window():
     assert answered_shapes(network, encoder.outputs(60)) == [10]
 
 
-@pytest.mark.parametrize("model", ["default", "moma-streaming", "tiny"])
+def test_blocks_are_computed_ahead_as_a_whole_and_a_cut_one_for_its_window_alone():
+    network, _ = open_network("default")
+    encoder = encoder_of(network)
+    assert answered_shapes(network, encoder.encode_ahead(49)) == []
+    assert answered_shapes(network, encoder.encode_ahead(157)) == [50] * 3
+    assert answered_shapes(network, encoder.outputs(170)) == [20]
+    assert answered_shapes(network, encoder.encode_ahead(200)) == [50]
+    assert answered_shapes(network, encoder.outputs(200)) == []
+
+
+@pytest.mark.parametrize("model", ["default", "small", "moma-streaming", "tiny"])
 def test_after_an_overload_the_steps_are_computed_in_calls_of_bounded_length(model):
     network, _ = open_network(model)
     late, steady = encoder_of(network), encoder_of(network)
