@@ -59,6 +59,9 @@ AUDIO, AUDIO_TEXT = "audio", "audio+text"
 NO_EXPRESSION = ""
 """The expression of an estimate that abstains."""
 
+UNSURE, SHORT = "unsure", "short"
+"""Reasons to abstain: too little confidence, and too little speech."""
+
 
 def canonical_label(label: str) -> str:
     """Return the name that this package uses for an emotion label.
@@ -128,6 +131,8 @@ class EmotionEstimate:
             where the modality is "audio+text". Dicts of text, start_s, end_s and probability; of a
             network with cross attention (CAN) also text_attention and audio_attention, the word's
             weight as the mean over the network's heads. Weights of each kind sum to 1.
+        reason: why the estimate abstains: "unsure", the confidence is below the floor; "short", the
+            turn, with the short turns just before it, holds too little speech; else "".
         decisive: whether this is the one estimate that represents its turn: the estimate by sound
             and words if it was in time and does not abstain. Not in the JSON.
         late: whether the words came after an estimate of the turn had been published without them:
@@ -152,13 +157,14 @@ class EmotionEstimate:
     model: str
     latency_ms: float
     words: tuple[dict[str, Any], ...] = ()
+    reason: str = ""
     decisive: bool = True
     late: bool = False
     asr_error: str = ""
 
     @property
     def abstains(self) -> bool:
-        """Whether the model is too unsure to name an emotion."""
+        """Whether no emotion is named; `reason` says why."""
         return self.expression == NO_EXPRESSION
 
     def to_json(self) -> str:
