@@ -59,6 +59,9 @@ AUDIO, AUDIO_TEXT = "audio", "audio+text"
 NO_EXPRESSION = ""
 """The expression of an estimate that abstains."""
 
+UNSURE, SHORT = "unsure", "short"
+"""Reasons to abstain: too little confidence, and too little speech."""
+
 
 def canonical_label(label: str) -> str:
     """Return the name that this package uses for an emotion label.
@@ -134,6 +137,8 @@ class EmotionEstimate:
         label_set: where sets of labels are asked for, the labels that together hold the true one in
             nine of ten cases, the most probable first; of an estimate by sound. In the JSON where
             it is not empty.
+        reason: why the estimate abstains: "unsure", the confidence is below the floor; "short", the
+            turn, with the short turns just before it, holds too little speech; else "".
         decisive: whether this is the one estimate that represents its turn: the estimate by sound
             and words if it was in time and does not abstain. Not in the JSON.
         late: whether the words came after an estimate of the turn had been published without them:
@@ -160,13 +165,14 @@ class EmotionEstimate:
     words: tuple[dict[str, Any], ...] = ()
     voice_known_s: Seconds = 0.0
     label_set: tuple[str, ...] = ()
+    reason: str = ""
     decisive: bool = True
     late: bool = False
     asr_error: str = ""
 
     @property
     def abstains(self) -> bool:
-        """Whether the model is too unsure to name an emotion."""
+        """Whether no emotion is named; `reason` says why."""
         return self.expression == NO_EXPRESSION
 
     def to_json(self) -> str:

@@ -5,8 +5,12 @@ grows too long::
 
     speech        ______XXXXXXXXX__XXXXXX________________
     turn               [ pre|                  |post]
-    is_speaking         ----XXXXXXXXX__XXXXXX-----------
+                            <onset> the beginning is known here
                                              <pause> the end is known here
+
+What is no voice rarely looks like one for long: a turn begins only after `ONSET_FRAMES` frames of
+speech in a row. A frame that was lowered by an octave needs more than `threshold`, because the
+network takes some chords and animals for voices then. Figures: docs/results/speech.md.
 
 Times are positions: samples at 16 kHz since the stream's start.
 """
@@ -17,10 +21,16 @@ import dataclasses
 
 import numpy as np
 
+from ser_stream.audio.high_voice import HighVoice
 from ser_stream.audio.speech_level import SpeechLevel
 from ser_stream.audio.voice_activity import FRAME_LENGTH, VoiceActivity
 from ser_stream.errors import InputError, shown
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
+
+ONSET_FRAMES = 4
+"""Frames of speech in a row with which a turn begins: 128 ms."""
+LOWERED_THRESHOLD = 0.7
+"""Probability of speech from which a frame that was lowered by an octave is speech."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +122,8 @@ class TurnDetector:
         """Restart at that position, independently of everything before it."""
         self.voice_activity.reset_states()
         self._level = SpeechLevel()
+        self._high_voice = HighVoice()
+        self._n_onset = 0  # frames of speech in a row, with which a turn may begin
         self._position = position
         self._earliest_start = position
         self._quiet_since = position
@@ -126,19 +138,25 @@ class TurnDetector:
         return self.advance(self.voice_activity(self.prepare(frame)))
 
     def prepare(self, frame: np.ndarray) -> np.ndarray:
-        """Return the next frame (512,) at the level that the network needs; `advance` follows."""
-        return self._level(frame)
+        """Return the next frame (512,) as the network needs it; `advance` follows.
+
+        It has the level, and the pitch, of voices that the network knows.
+        """
+        return self._high_voice(self._level(frame))
 
     def advance(self, probability: float) -> list[Turn]:
         """Take the probability of speech of the prepared frame; return the same as a call."""
         settings = self.settings
-        limit = settings.release if self.speaking else settings.threshold
-        self.speaking = probability >= limit
-        start, self._position = self._position, self._position + FRAME_LENGTH
+        onset, goes_on = settings.threshold, settings.release
+        if self._high_voice.lowered:
+            onset = goes_on = max(onset, LOWERED_THRESHOLD)
+        self._n_onset = self._n_onset + 1 if probability >= onset else 0
+        self.speaking = probability >= (goes_on if self.speaking else onset)
+        self._position += FRAME_LENGTH
         if self.speaking:
             self._quiet_since = self._position
-            if self.turn is None:
-                self._begin(start)
+            if self.turn is None and self._n_onset >= ONSET_FRAMES:
+                self._begin(ONSET_FRAMES)
         if self.turn is None:
             if self._position - self._quiet_since >= _samples(self.RESET_AFTER_S):
                 self.voice_activity.reset_states()
@@ -151,7 +169,7 @@ class TurnDetector:
         if self._position - self.turn.start >= _samples(settings.max_turn):
             ended = self._finish(self.turn, self._position)
             if self.speaking:
-                self._begin(self._position)
+                self._begin(0)
             return [ended]
         return []
 
@@ -162,15 +180,19 @@ class TurnDetector:
         end = min(self._position, self._quiet_since + _samples(self.settings.post_roll))
         return [self._finish(self.turn, end)]
 
-    def _begin(self, onset: int) -> None:
+    def _begin(self, n_frames: int) -> None:
+        """Begin a turn with the last frames, all of which are speech; `advance` adds the newest."""
+        onset = self._position - n_frames * FRAME_LENGTH
         pre_roll = _samples(self.settings.pre_roll)
-        self.turn = Turn(max(onset - pre_roll, self._earliest_start), onset)
+        speech = [True] * (n_frames - 1)
+        self.turn = Turn(max(onset - pre_roll, self._earliest_start), onset, speech=speech)
 
     def _finish(self, turn: Turn, end: int) -> Turn:
         turn.end = end
         self.turn = None
         self._earliest_start = end
         self.voice_activity.reset_states()
+        self._n_onset = 0
         self._quiet_since = self._position
         return turn
 

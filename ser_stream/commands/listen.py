@@ -70,11 +70,14 @@ def _listen(arguments: argparse.Namespace) -> int:
 
 def _recognizer(arguments: argparse.Namespace, asr: AsrSettings) -> Recognizer:
     from ser_stream.stream.recognizer import Recognizer
+    from ser_stream.stream.settings import RecognizerSettings
 
+    min_speech_s = arguments.min_speech
     return Recognizer(
         arguments.model,
         window_s=arguments.window,
         hop_s=arguments.hop,
+        min_speech_s=RecognizerSettings.min_speech_s if min_speech_s is None else min_speech_s,
         min_confidence=arguments.min_confidence,
         label_sets=arguments.label_sets,
         channel=arguments.channel,

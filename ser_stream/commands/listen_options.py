@@ -41,6 +41,12 @@ def add_options(listen: argparse.ArgumentParser) -> None:
         "--hop", type=float, metavar="S", help="seconds between estimates; default: the model's"
     )
     listen.add_argument(
+        "--min-speech",
+        type=float,
+        metavar="S",
+        help="seconds of speech that a turn needs to be judged, 0.1 to 10; default: 0.7",
+    )
+    listen.add_argument(
         "--min-confidence",
         type=float,
         metavar="P",

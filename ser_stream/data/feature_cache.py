@@ -44,7 +44,7 @@ DAMAGED = (OSError, ValueError, TypeError, LookupError, EOFError, MemoryError, z
 """Errors of reading a damaged entry of the cache."""
 TAIL_S: Seconds = 0.4
 """Sound kept after the last turn: interval windows end up to one hop into it."""
-TURN_DETECTOR_VERSION = 2
+TURN_DETECTOR_VERSION = 3
 """Raise when the turn detector changes, so that cached features are computed again."""
 MIN_FRAMES = 20
 """Shorter utterances are padded with silence to this length."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 
-from ser_stream.emotion import AUDIO_TEXT, INTERVAL, UTTERANCE, EmotionEstimate
+from ser_stream.emotion import AUDIO_TEXT, INTERVAL, UNSURE, UTTERANCE, EmotionEstimate
 from ser_stream.ros.messages import (
     DETAILS,
     EMOTION,
@@ -50,7 +50,8 @@ def estimate_messages(estimate: EmotionEstimate, sound: Sound) -> list[tuple[Top
 
     An estimate that abstains gives no Expression, because Expression has no value for "unsure" and
     an invented one would be mistaken for an emotion. A turn therefore gives at most one message on
-    `emotion/utterance`; a turn that ended unsure is on `emotion/window` and `emotion/details` only.
+    `emotion/utterance`; one whose estimate abstains is on `emotion/window` and `emotion/details`
+    only.
     """
     messages: list[tuple[Topic, Content]] = []
     topic = _expression_topic(estimate)
@@ -127,7 +128,7 @@ def _window(estimate: EmotionEstimate, sound: Sound) -> Content:
         "arousal": f"{estimate.arousal:.3f}",
     }
     scores = {name: f"{score:.4f}" for name, score in _hri_scores(estimate).items()}
-    message = expression or "unsure"
+    message = expression or estimate.reason or UNSURE
     reports: dict[str, Report] = {"window": (0, message, window), "scores": (0, message, scores)}
     return {
         "header": sound.header,

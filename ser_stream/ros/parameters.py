@@ -86,7 +86,7 @@ PARAMETERS = (
     ),
     Parameter(
         "min_speech", RecognizerSettings.min_speech_s,
-        "Seconds of speech that a turn needs before its first estimate.",
+        "Seconds of speech that a turn needs to be judged; several short turns count together.",
         range=RANGES["min_speech_s"], changeable=ALWAYS,
     ),
     Parameter(

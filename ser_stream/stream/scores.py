@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from typing import Any
 
-from ser_stream.emotion import NO_EXPRESSION, EmotionEstimate
+from ser_stream.emotion import NO_EXPRESSION, SHORT, UNSURE, EmotionEstimate
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.units import Seconds
 
@@ -18,7 +19,7 @@ class Scores:
     Attributes:
         part: the window or turn.
         scores: label -> calibrated probability.
-        abstains: whether the model is too unsure, or there is too little speech, to answer.
+        reason: why it abstains, see `EmotionEstimate`; "" if it does not.
         valence, arousal: in [-1, 1].
         model: name of the model.
         modality: "audio" or "audio+text".
@@ -28,7 +29,7 @@ class Scores:
 
     part: Window | TurnEnd
     scores: dict[str, float]
-    abstains: bool
+    reason: str
     valence: float
     arousal: float
     model: str
@@ -36,6 +37,11 @@ class Scores:
     words: tuple[dict[str, Any], ...] = ()
     voice_known_s: Seconds = 0.0
     label_set: tuple[str, ...] = ()
+
+    @property
+    def abstains(self) -> bool:
+        """Whether no emotion is named."""
+        return bool(self.reason)
 
     def estimate(
         self,
@@ -59,6 +65,7 @@ class Scores:
             trigger=part.trigger,
             modality=self.modality,
             expression=NO_EXPRESSION if self.abstains else best,
+            reason=self.reason,
             confidence=self.scores[best],
             valence=self.valence,
             arousal=self.arousal,
@@ -75,6 +82,15 @@ class Scores:
             late=late,
             asr_error=asr_error,
         )
+
+
+def reason_to_abstain(
+    scores: Mapping[str, float], floor: float, speech_s: Seconds, min_speech: Seconds
+) -> str:
+    """Return why scores name no emotion, `SHORT` or `UNSURE`; "" where they do."""
+    if speech_s < min_speech:
+        return SHORT
+    return UNSURE if max(scores.values()) < floor else ""
 
 
 def latency_ms(part: Window | TurnEnd) -> float:

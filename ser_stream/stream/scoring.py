@@ -16,7 +16,8 @@ from ser_stream.errors import InputError
 from ser_stream.features.speaker_memory import FORGET_S, SpeakerMemory
 from ser_stream.models.calibration import Calibration
 from ser_stream.stream.decoding import TurnDecoder, TurnMean
-from ser_stream.stream.scores import Scores
+from ser_stream.stream.scores import Scores, reason_to_abstain
+from ser_stream.stream.short_turns import ShortTurns, TurnEvidence
 from ser_stream.stream.turn_encoder import TurnEncoder, WholeTurn, is_finite
 from ser_stream.stream.window import TurnEnd, TurnFeatures, Window
 from ser_stream.units import Seconds
@@ -31,7 +32,8 @@ class ScoringSettings:
         smoothing: weight of the past in interval estimates, see `TurnDecoder`; a change applies
             from the next turn on.
         calibration: trigger -> calibration.
-        min_speech: the estimate of a turn with less speech abstains.
+        min_speech: the estimate of a turn with less speech abstains, unless there is as much in it
+            and the short turns just before it, see `ShortTurns`.
         label_sets: whether estimates have sets of labels, where the calibration has thresholds.
     """
 
@@ -85,10 +87,12 @@ class WindowScorer:
         self._memory = memory or new_speaker_memory(network)
         self._remembered_until_s: Seconds | None = None  # end of the last turn in the memory
         self._turn: _TurnState | None = None
+        self._short_turns = ShortTurns()
 
     def reset(self) -> None:
         """Prepare for another stream: forget the turn and the speaker."""
         self._turn = self._remembered_until_s = None
+        self._short_turns.reset()
         if self._memory is not None:
             self._memory.reset()
 
@@ -126,8 +130,14 @@ class WindowScorer:
             self._note(str(error))
             return None
         self._note("")
-        probabilities = calibration.probabilities(logits, voice_known_s)
+        evidence = TurnEvidence(logits, affect, part.speech_s)
+        if part.trigger == UTTERANCE:
+            evidence = self._short_turns.add(
+                evidence, part.start_s, part.end_s, settings.min_speech
+            )
+        probabilities = calibration.probabilities(evidence.logits, voice_known_s)
         scores = dict(zip(self._network.labels, map(float, probabilities), strict=True))
+        affect = evidence.affect
         label_set: tuple[str, ...] = ()
         if settings.label_sets:
             label_set = calibration.label_set(self._network.labels, probabilities, voice_known_s)
@@ -135,8 +145,12 @@ class WindowScorer:
         return Scores(
             part=part,
             scores=scores,
-            abstains=max(scores.values()) < calibration.floor
-            or part.speech_s < settings.min_speech,
+            reason=reason_to_abstain(
+                scores,
+                evidence.floor(calibration.floor),
+                evidence.speech_s,
+                settings.min_speech,
+            ),
             valence=valence,
             arousal=arousal,
             model=self._name,

@@ -34,7 +34,8 @@ class RecognizerSettings:
             folder or name on the Hub.
         window_s: length of a window in seconds, in whole steps of the model.
         hop_s: seconds from one estimate to the next, in whole steps of the model.
-        min_speech_s: seconds of speech that a turn must hold before it is scored.
+        min_speech_s: seconds of speech that a turn must hold to be judged; short turns close to
+            each other count together.
         min_confidence: estimates with less confidence abstain.
         smoothing: weight of the past in interval estimates, in [0, 1).
         label_sets: whether estimates have `label_set`; the model must be calibrated for it.

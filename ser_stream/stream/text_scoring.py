@@ -20,7 +20,7 @@ from ser_stream.features.segments import segment
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.decoding import mean_scores
 from ser_stream.stream.keeping_up import KeepingUp
-from ser_stream.stream.scores import Scores
+from ser_stream.stream.scores import Scores, reason_to_abstain
 from ser_stream.stream.turn_encoder import is_finite
 from ser_stream.stream.window import TurnEnd, Window
 from ser_stream.units import SAMPLE_RATE_HZ, Seconds
@@ -179,7 +179,7 @@ class TextScorer:
         return Scores(
             part=part,
             scores=scores,
-            abstains=max(scores.values()) < floor or part.speech_s < settings.min_speech,
+            reason=reason_to_abstain(scores, floor, part.speech_s, settings.min_speech),
             valence=valence,
             arousal=arousal,
             model=f"{by_sound.model}+{self.info.name}",

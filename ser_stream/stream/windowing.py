@@ -25,7 +25,7 @@ import numpy as np
 from ser_stream.audio.block import AudioBlock, Channel
 from ser_stream.audio.conditioner import Conditioner
 from ser_stream.audio.timeline import Timeline
-from ser_stream.audio.turns import Turn, TurnDetector, TurnSettings
+from ser_stream.audio.turns import ONSET_FRAMES, Turn, TurnDetector, TurnSettings
 from ser_stream.audio.voice_activity import FRAME_LENGTH, DetectSpeech
 from ser_stream.stream.window import FloatSamples, TurnEnd, TurnFeatures, Window, WindowSettings
 from ser_stream.units import SAMPLE_RATE_HZ, Decibels, Seconds
@@ -301,7 +301,8 @@ class StreamWindower:
 def _reach_s(turns: TurnSettings, hop_length: int) -> Seconds:
     """Return how far back sound is read: to a turn's beginning or end, and the frame before it."""
     frames = 2 * (FRAME_LENGTH + hop_length)
-    return max(turns.pre_roll, turns.pause) + frames / SAMPLE_RATE_HZ
+    onset_s = ONSET_FRAMES * FRAME_LENGTH / SAMPLE_RATE_HZ
+    return max(turns.pre_roll + onset_s, turns.pause) + frames / SAMPLE_RATE_HZ
 
 
 def analysed(analysis: Detecting[T]) -> T:

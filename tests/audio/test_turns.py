@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser_stream.audio.speech import find_turns
-from ser_stream.audio.turns import TurnDetector, TurnSettings
+from ser_stream.audio.turns import LOWERED_THRESHOLD, ONSET_FRAMES, TurnDetector, TurnSettings
 from ser_stream.audio.voice_activity import FRAME_LENGTH, VoiceActivity
 from ser_stream.errors import InputError
 
@@ -60,8 +60,29 @@ def test_a_turn_ends_only_after_the_whole_pause():
 
 def test_speech_begins_above_the_threshold_and_goes_on_above_the_release():
     assert run([0.45] * 100) == []
-    (turn,) = run([0.6] + [0.4] * 9 + [0.1] * 50)
+    (turn,) = run([0.6] * 4 + [0.4] * 6 + [0.1] * 50)
     assert turn.speech[:12] == [True] * 10 + [False] * 2
+
+
+def test_a_turn_begins_with_the_first_of_several_frames_of_speech_in_a_row():
+    blip = [0.9] * (ONSET_FRAMES - 1)
+    assert run([*blip, 0.0] * 20) == []
+    (turn,) = run([0.0] * 50 + blip + [0.0] + [0.9] * ONSET_FRAMES + [0.0] * 50)
+    assert turn.onset == (50 + ONSET_FRAMES) * FRAME_LENGTH
+    assert turn.speech[: ONSET_FRAMES + 1] == [True] * ONSET_FRAMES + [False]
+    detector = TurnDetector(TurnSettings(), Script([0.9] * 10))
+    begun = [detector(FRAME) == [] and detector.turn is not None for _ in range(10)]
+    assert begun == [False] * (ONSET_FRAMES - 1) + [True] * (11 - ONSET_FRAMES)
+
+
+def test_a_lowered_frame_needs_a_higher_probability():
+    times = np.arange(60 * FRAME_LENGTH) / SECOND
+    chord = sum(np.sin(2 * np.pi * 500 * n * times) for n in (1, 2, 3, 4, 5))
+    frames_of_chord = (0.1 * chord).astype(np.float32).reshape(-1, FRAME_LENGTH)
+    for probability, expected in ((LOWERED_THRESHOLD - 0.01, 0), (LOWERED_THRESHOLD + 0.01, 1)):
+        detector = TurnDetector(TurnSettings(), Script([0.0] * 10 + [probability] * 50))
+        turns = [turn for frame in frames_of_chord for turn in detector(frame)]
+        assert len(turns + detector.flush()) == expected
 
 
 def test_a_turn_of_maximum_length_is_followed_by_another_turn_without_a_gap():

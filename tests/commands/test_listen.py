@@ -166,6 +166,7 @@ def test_ten_milliseconds_and_silence_give_no_estimate_and_no_error(listen, tmp_
         (["--channel", "left"], "'left'; accepted are mix, auto"),
         (["--hop", "soon"], "'soon'"),
         (["--min-confidence", "2"], "min_confidence: found 2.0"),
+        (["--min-speech", "0"], "min_speech_s: found 0.0; accepted are 0.1 to 10.0"),
         (["--device", "x"], "not allowed with"),
     ],
 )

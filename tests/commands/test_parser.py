@@ -9,6 +9,7 @@ WRONG = ["nan", "inf", "1e400", DIGITS, "1_0", "٣", "0x10", "", " 1", "one", "x
 OPTIONS = [
     ("listen", "--window"),
     ("listen", "--hop"),
+    ("listen", "--min-speech"),
     ("listen", "--min-confidence"),
     ("listen", "--domain"),
     ("listen", "--channel"),

@@ -29,7 +29,7 @@ def by_sound(tiny_model, two_turns_path):
 def scores_of(window, estimate):
     """Scores of a window like those of an estimate."""
     return Scores(
-        window, estimate.scores, estimate.abstains, estimate.valence, estimate.arousal,
+        window, estimate.scores, estimate.reason, estimate.valence, estimate.arousal,
         estimate.model, estimate.modality,
     )  # fmt: skip
 

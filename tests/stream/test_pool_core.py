@@ -15,6 +15,7 @@ from ser_stream.stream.pool_core import PoolCore
 from ser_stream.stream.pushed import checked_samples
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.settings import RecognizerSettings
+from shouting import shouts
 
 RATE = 16_000
 MODELS = ["default", "tiny"]
@@ -92,7 +93,9 @@ def check_equal(found, expected):
     """Check that estimates are the same, but for rounding and for when they were made."""
     assert len(found) == len(expected) > 0
     for ours, theirs in zip(found, expected, strict=True):
-        for name in ("turn", "trigger", "modality", "model", "clipped", "decisive"):
+        for name in (
+            "turn", "trigger", "modality", "model", "clipped", "decisive", "expression", "reason",
+        ):  # fmt: skip
             assert getattr(ours, name) == getattr(theirs, name)
         for name in ("start_s", "end_s", "confidence", "valence", "arousal", "speech_ratio"):
             assert getattr(ours, name) == pytest.approx(getattr(theirs, name), abs=1e-4)
@@ -110,6 +113,17 @@ def test_streams_of_a_pool_have_the_estimates_of_each_stream_alone(core, alone):
         assert listener.stream.status().skipped == 0
         assert listener.stream.status().windows == len(listener.estimates)
     assert core.streams == []
+
+
+def test_shouts_in_a_pool_are_judged_together_as_alone(core, model):
+    signals = [shouts(0.45, pause_s=1.0), shouts(0.3, pause_s=0.8)]
+    listeners = [Listener(core, str(i), signal=signal) for i, signal in enumerate(signals)]
+    run(core, *listeners)
+    with Recognizer(model) as recognizer:
+        for listener, signal in zip(listeners, signals, strict=True):
+            alone = recognizer.push(signal, RATE) + recognizer.finish()
+            assert alone[0].reason == "short"
+            check_equal(listener.estimates, alone)
 
 
 def test_streams_join_and_leave_while_others_run(core, alone):

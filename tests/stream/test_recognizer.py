@@ -10,6 +10,7 @@ from channels import RATE_HZ, with_noise
 from ser_stream.audio.recording import Recording
 from ser_stream.errors import InputError
 from ser_stream.stream.recognizer import Recognizer
+from shouting import shouts
 from sources import BreakingOff, Failing, Hurried, LosingAChannel
 
 
@@ -213,3 +214,37 @@ def test_an_invalid_setting_is_refused_with_the_accepted_values(tiny_model, sett
 def test_a_channel_that_the_source_lacks_is_refused(tiny_model, speech_path):
     with pytest.raises(InputError, match="channel 3"):
         list(Recognizer(tiny_model, channel=3).stream(speech_path))
+
+
+@pytest.mark.parametrize(("duration_s", "pause_s"), [(0.45, 0.8), (0.45, 1.5), (0.45, 2.5)])
+def test_shouts_close_to_each_other_are_named_from_the_second_on(duration_s, pause_s):
+    """Each holds less than 0.7 s of speech, and two hold more."""
+    signal = shouts(duration_s, pause_s)
+    with Recognizer("default") as recognizer:
+        turns = recognizer.push(signal, 16_000) + recognizer.finish()
+    assert [(e.trigger, e.expression, e.reason) for e in turns] == [
+        ("utterance", "", "short"), *[("utterance", "angry", "")] * 3
+    ]  # fmt: skip
+
+
+def test_shouts_far_from_each_other_and_a_single_one_are_short():
+    signal = np.concatenate([shouts(0.45, 4.0, times=2), shouts(0.45, 4.0, times=1)])
+    with Recognizer("default") as recognizer:
+        turns = recognizer.push(signal, 16_000) + recognizer.finish()
+    assert [(e.expression, e.reason) for e in turns] == [("", "short")] * 3
+    with Recognizer("default", min_speech_s=0.3) as recognizer:
+        turns = recognizer.push(signal, 16_000) + recognizer.finish()
+    assert [(e.expression, e.reason) for e in turns] == [("angry", "")] * 3
+
+
+def test_shouts_are_judged_alike_in_a_file_a_live_stream_and_pushed_samples(tmp_path):
+    signal = shouts(0.45, 1.0, times=2)  # more turns might wait, and be dropped, live
+    path = tmp_path / "shouts.wav"
+    soundfile.write(path, signal, 16_000, subtype="FLOAT")
+    with Recognizer("default") as recognizer:
+        pushed = recognizer.push(signal, 16_000) + recognizer.finish()
+        for source in (path, Hurried(path)):
+            found = list(recognizer.stream(source))
+            assert [(e.expression, e.reason) for e in found] == [("", "short"), ("angry", "")]
+            for ours, theirs in zip(found, pushed, strict=True):
+                assert ours.scores == pytest.approx(theirs.scores, abs=1e-4)

@@ -94,10 +94,13 @@ def test_an_estimate_below_the_confidence_floor_abstains_and_keeps_its_scores(sp
     scorer = judge(make_model("causal_crnn"), calibration=sure)
     estimates = [scorer(window) for window in windows]
     assert [e.abstains for e in estimates] == [False] * (len(windows) - 1) + [True]
+    assert [e.reason for e in estimates[-2:]] == ["", "unsure"]
     assert sum(estimates[-1].scores.values()) == pytest.approx(1.0)
 
 
 def test_a_turn_with_too_little_speech_abstains(speech):
     windows, _ = stream(speech)
     scorer = judge(make_model("causal_crnn"), min_speech=60.0)
-    assert all(scorer(window).abstains for window in windows)
+    estimates = [scorer(window) for window in windows]
+    assert {estimate.reason for estimate in estimates} == {"short"}
+    assert all(estimate.abstains for estimate in estimates)

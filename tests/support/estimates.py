@@ -8,7 +8,7 @@ from ser_stream.emotion import (
 
 KEYS = (
     "turn start_s end_s trigger modality expression confidence valence arousal scores speech_ratio "
-    "level_dbfs clipped model latency_ms words voice_known_s"
+    "level_dbfs clipped model latency_ms words voice_known_s reason"
 ).split()
 
 
