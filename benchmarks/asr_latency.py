@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.measuring import MODEL
 from benchmarks.sound import SPOKEN
 from ser_stream.asr.base import AsrSettings
 from ser_stream.audio.recording import Recording
@@ -43,8 +44,8 @@ def main() -> None:
     times = {"off": [], "on": []}
     n_second = skipped = 0
     with (
-        Recognizer() as off,
-        Recognizer(asr=asr, text_model=arguments.text_model) as on,
+        Recognizer(MODEL) as off,
+        Recognizer(MODEL, asr=asr, text_model=arguments.text_model) as on,
     ):
         for number in range(arguments.rounds):
             # Alternating the order lets other load on the machine affect both alike.

@@ -1,4 +1,4 @@
-"""What the machine could do at best, and what the default network needs at least.
+"""What the machine could do at best, and what a network needs at least.
 
 Peak of operations: a large float32 product of matrices with one thread. Bandwidth of memory: copies
 of 512 MB. Bandwidth of the cache: products of a matrix of the size of one layer's recurrent weights
@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 
-from benchmarks.measuring import Result, child_environment, python, run_part
+from benchmarks.measuring import MODEL, Result, child_environment, python, run_part
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.voice_lstm import VoiceLstm
@@ -30,9 +30,9 @@ IDLE_PROGRAM = (
 
 
 def measure(arguments: argparse.Namespace) -> Result:
-    """Measure the machine, and count what the default network does per hop."""
+    """Measure the machine, and count what the network of `MODEL` does per hop."""
     size, copied, rounds = (256, 32 * MB, 2) if arguments.quick else (2048, 512 * MB, 10)
-    model, info = load_model("default")
+    model, info = load_model(MODEL)
     assert isinstance(model, VoiceLstm)
     start_s, idle = _idle_program(rounds)
     return {

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.measuring import MODEL
 from benchmarks.sound import SPOKEN
 from ser_stream.audio.speech import read_samples
 from ser_stream.emotion import EmotionEstimate
@@ -40,7 +41,7 @@ def largest_change(before: list[EmotionEstimate], after: list[EmotionEstimate]) 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", type=Path, default=SPOKEN)
-    parser.add_argument("--model", default="default")
+    parser.add_argument("--model", default=MODEL)
     arguments = parser.parse_args()
     recognizer, rng = Recognizer(arguments.model), np.random.default_rng(0)
     for path in arguments.files:

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from benchmarks.measuring import MODEL
 from benchmarks.sound import speech
 from ser_stream import Recognizer
 from ser_stream.audio import channel_selector
@@ -63,7 +64,7 @@ def recorded_noise(length: int, folder: Path) -> list[np.ndarray]:
 
 def estimates(samples: np.ndarray, channel: int | str) -> list[EmotionEstimate]:
     """Return the estimates of samples (n, channels)."""
-    with Recognizer(channel=channel) as recognizer:
+    with Recognizer(MODEL, channel=channel) as recognizer:
         return recognizer.push(samples, SAMPLE_RATE_HZ) + recognizer.finish()
 
 

@@ -105,7 +105,7 @@ def targets(results: Results) -> str:
 
 
 def peaks(results: Results) -> str:
-    """Return what the machine can do at best, and what the default network needs per hop."""
+    """Return what the machine can do at best, and what the network of `MODEL` needs per hop."""
     found = results["bounds"]
     operations = 2 * (found["encoder_macs"] + found["head_macs"]) / 1e6
     rows = [

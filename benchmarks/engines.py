@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from benchmarks.measuring import MODEL
 from benchmarks.sound import blocks
 from ser_stream import Recognizer
 from ser_stream.emotion import INTERVAL
@@ -19,23 +20,25 @@ NOW, BEFORE = ONNX, TORCH
 """The engine that a robot uses, and the one it used before."""
 
 
-def open_recognizers() -> tuple[dict[str, Recognizer], dict[str, str]]:
+def open_recognizers(
+    model: str = MODEL, engines: Sequence[str] = (ONNX, ONNX_INT8, TORCH)
+) -> tuple[dict[str, Recognizer], dict[str, str]]:
     """Return a recogniser per engine that can be used, and why the others cannot, by engine."""
     opened, reasons = {}, {}
-    for engine in (ONNX, ONNX_INT8, TORCH):
+    for engine in engines:
         try:
-            opened[engine] = Recognizer(engine=engine)
+            opened[engine] = Recognizer(model, engine=engine)
         except InputError as error:
             reasons[engine] = str(error)
     return opened, reasons
 
 
-def network_call(engine: str) -> Callable[[], object]:
-    """Return a function that runs the default network for one hop: new steps, then the head.
+def network_call(engine: str, model: str = MODEL) -> Callable[[], object]:
+    """Return a function that runs a model's network for one hop: new steps, then the head.
 
     It does what an estimate in the middle of a turn needs, without all that surrounds the network.
     """
-    network, _ = open_network("default", engine, "cpu")
+    network, _ = open_network(model, engine, "cpu")
     framing = network.framing
     rng = np.random.default_rng(0)
     shape = (1, framing.window_frames, network.features.dimension)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import librosa
 import numpy as np
 
-from benchmarks.measuring import Result, latency_summary, milliseconds, run_part
+from benchmarks.measuring import MODEL, Result, latency_summary, milliseconds, run_part
 from benchmarks.sound import BLOCK_LENGTH, programme
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.info import find_model, read_info
@@ -49,7 +49,7 @@ def opensmile_functionals() -> Callable[[np.ndarray], np.ndarray]:
 def measure(arguments: argparse.Namespace) -> Result:
     """Time each contestant once per hop."""
     n_hops = 3 if arguments.quick else 400
-    config = read_info(find_model("default")).features
+    config = read_info(find_model(MODEL)).features
     length, hop = round(WINDOW_S * SAMPLE_RATE_HZ), round(HOP_S * SAMPLE_RATE_HZ)
     samples = programme(WINDOW_S + n_hops * HOP_S)
     stream = config.stream()

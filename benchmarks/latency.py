@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.engines import BEFORE, NOW
 from benchmarks.measuring import (
+    MODEL,
     Result,
     SkippedError,
     child_environment,
@@ -56,7 +57,8 @@ def measure(arguments: argparse.Namespace) -> Result:
 
 
 def _measure_engine(engine: str, recording: Path, settle_s: float) -> Result:
-    listen = ["-m", "ser_stream.cli", "listen", "--json", "--realtime", "--engine", engine, "--dds"]
+    listen = ["-m", "ser_stream.cli", "listen", "--json", "--realtime", "--dds"]
+    listen += ["--model", MODEL, "--engine", engine]
     environment = local_graph()
     robot = f"bench_{os.getpid()}"  # several runs may share the domain
     topics = [f"{robot}/{name}={kind}" for name, kind in TOPICS.items()]

@@ -24,6 +24,7 @@ from typing import NoReturn
 
 from benchmarks.engines import BEFORE, NOW
 from benchmarks.measuring import (
+    MODEL,
     Result,
     child_environment,
     cpu_s,
@@ -47,7 +48,9 @@ def measure(arguments: argparse.Namespace) -> Result:
         recording = write_speech(Path(folder) / "speech.wav", warm_up_s + steady_s + 60.0)
         results = {}
         for engine in engines:
-            command = python("-m", "ser_stream.cli", "listen", "--json", "--engine", engine)
+            command = python(
+                "-m", "ser_stream.cli", "listen", "--json", "--model", MODEL, "--engine", engine
+            )
             print(f"{engine}: {n_starts} starts", flush=True)
             starts = [_time_start(command, recording) for _ in range(n_starts)]
             print(f"{engine}: {steady_s:.0f} s of listening", flush=True)

@@ -21,6 +21,7 @@ import soundfile
 
 from benchmarks.engines import NOW, time_stream
 from benchmarks.measuring import (
+    MODEL,
     Result,
     keep_result,
     latency_summary,
@@ -47,7 +48,7 @@ def stream(engine: str, minutes: int, sound: Path, lines: Path) -> None:
     Args:
         sound: file of whole minutes, which is repeated; one minute at a time is in memory.
     """
-    recognizer = Recognizer(engine=engine)
+    recognizer = Recognizer(MODEL, engine=engine)
     n_minutes = soundfile.info(sound).frames // MINUTE
     with lines.open("w", encoding="utf-8") as file:
         for minute in range(minutes):

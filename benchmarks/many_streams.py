@@ -17,7 +17,7 @@ import time
 import numpy as np
 import torch
 
-from benchmarks.measuring import Result, SkippedError, latency_summary, run_part
+from benchmarks.measuring import MODEL, Result, SkippedError, latency_summary, run_part
 from ser_stream.engines.base import Network
 from ser_stream.engines.choose import TORCH, open_network
 
@@ -64,7 +64,7 @@ def measure(arguments: argparse.Namespace) -> Result:
     elif device == "cuda" and not torch.cuda.is_available():
         raise SkippedError("there is no GPU that torch can use")
     torch.set_num_threads(1)
-    network, _ = open_network("default", TORCH, device)
+    network, _ = open_network(MODEL, TORCH, device)
     counts, seconds = (ON_GPU, 20.0) if device == "cuda" else (ON_CPU, 5.0)
     if arguments.quick:
         counts, seconds = (25,), 0.5

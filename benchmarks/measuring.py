@@ -23,6 +23,8 @@ from ser_stream.files import write_json
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
+MODEL, DEFAULT = "small", "default"
+"""The model that is measured, and the one that is used where no model is named."""
 LIBRARIES = ("numpy", "onnxruntime", "torch", "librosa", "opensmile", "transformers", "cyclonedds")
 """Libraries whose versions are part of a result."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

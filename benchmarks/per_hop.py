@@ -1,7 +1,8 @@
 """One estimate per hop: this package's engines and other ways, in turn, with one thread.
 
-* the engines: from the push of the block that completes a window to its estimate, voice activity
-  and features of that block included; and their network alone, as that of the others is alone;
+* the engines with `MODEL`, and with the default model: from the push of the block that completes a
+  window to its estimate, voice activity and features of that block included; and their network
+  alone, as that of the others is alone;
 * whole window: librosa's log-mel of the last 5 s, then the same network over all of it;
 * a network of the size of wav2vec2-base over the last 5 s of samples;
 * an encoder of the size of Whisper base, over 5 s and over the 30 s that Whisper pads to.
@@ -19,8 +20,23 @@ import numpy as np
 import torch
 
 from benchmarks import peers
-from benchmarks.engines import Timing, network_call, open_recognizers, time_stream
-from benchmarks.measuring import Result, SkippedError, latency_summary, milliseconds, run_part
+from benchmarks.engines import (
+    BEFORE,
+    NOW,
+    Timing,
+    network_call,
+    open_recognizers,
+    time_stream,
+)
+from benchmarks.measuring import (
+    DEFAULT,
+    MODEL,
+    Result,
+    SkippedError,
+    latency_summary,
+    milliseconds,
+    run_part,
+)
 from benchmarks.sound import speech
 from ser_stream.models.checkpoint import load_model
 from ser_stream.stream.recognizer import Recognizer
@@ -41,15 +57,10 @@ def measure(arguments: argparse.Namespace) -> Result:
     recognizers, missing = open_recognizers()
     if not recognizers:
         raise SkippedError(f"no engine can be used: {missing}")
-    streams: dict[str, list[Timing]] = {engine: [] for engine in recognizers}
-    contestants: dict[str, Contestant] = {
-        engine: _stream_of(recognizer, samples, streams[engine])
-        for engine, recognizer in recognizers.items()
-    }
-    contestants |= {
-        f"{engine}, network alone": _repeated(network_call(engine), NETWORK_CALLS)
-        for engine in recognizers
-    }
+    of_default, _ = open_recognizers(DEFAULT, (NOW, BEFORE))
+    streams: dict[str, list[Timing]] = {}
+    contestants = _engines(MODEL, recognizers, samples, streams)
+    contestants |= _engines(DEFAULT, of_default, samples, streams)
     others, parameters = _other_ways(samples, quick=arguments.quick)
     times = run_rounds(contestants | others, rounds=1 if arguments.quick else 20)
     shares = {
@@ -78,6 +89,33 @@ def run_rounds(contestants: dict[str, Contestant], rounds: int) -> dict[str, lis
     return times
 
 
+def _engines(
+    model: str,
+    recognizers: dict[str, Recognizer],
+    samples: np.ndarray,
+    streams: dict[str, list[Timing]],
+) -> dict[str, Contestant]:
+    """Return a model's contestants: each engine with all that an estimate needs, then alone.
+
+    A model other than `MODEL` is part of its contestants' names.
+
+    Args:
+        recognizers: engine -> a recogniser of the model.
+        samples: (n,) at 16 kHz, the sound of the streams.
+        streams: name of a contestant that runs a stream -> its times; they are added.
+    """
+    names = {engine: engine if model == MODEL else f"{model}, {engine}" for engine in recognizers}
+    streams |= {name: [] for name in names.values()}
+    whole = {
+        names[engine]: _stream_of(recognizer, samples, streams[names[engine]])
+        for engine, recognizer in recognizers.items()
+    }
+    return whole | {
+        f"{name}, network alone": _repeated(network_call(engine, model), NETWORK_CALLS)
+        for engine, name in names.items()
+    }
+
+
 def _stream_of(recognizer: Recognizer, samples: np.ndarray, timed: list[Timing]) -> Contestant:
     """Return a contestant that runs the samples as a stream, and appends its `Timing`."""
 
@@ -94,7 +132,7 @@ def _repeated(call: Callable[[], object], n: int) -> Contestant:
 
 def _other_ways(samples: np.ndarray, quick: bool) -> tuple[dict[str, Contestant], dict[str, int]]:
     """Return the contestants that are not this package's engines, and numbers of parameters."""
-    model, _ = load_model("default")
+    model, _ = load_model(MODEL)
     windows = peers.windows_of(samples, HOP_S)
     layers = {"layers": 1} if quick else {}
     classifier, classifier_size = peers.wav2vec2(**layers)
@@ -111,7 +149,9 @@ def _other_ways(samples: np.ndarray, quick: bool) -> tuple[dict[str, Contestant]
         name: _over(peer, chosen[:1] if quick else chosen)
         for name, (peer, chosen, _) in ways.items()
     }
-    return contestants, {"ser_stream": size} | {name: n for name, (*_, n) in ways.items()}
+    sizes = {name: n for name, (*_, n) in ways.items()}
+    of_default = peers.n_parameters(load_model(DEFAULT)[0])
+    return contestants, {"ser_stream": size, DEFAULT: of_default, **sizes}
 
 
 def _over(peer: peers.Peer, windows: list[np.ndarray]) -> Contestant:

@@ -1,6 +1,7 @@
 """Live streams that a machine serves: latency, CPU and memory of pools that are fed in real time.
 
     python -m benchmarks.pool [--streams N] [--processes P] [--seconds S] [--engine E]
+        [--model NAME|DIR]
 
 Each stream plays the test recordings, joined by pauses, from another place, in blocks of 32 ms that
 are pushed when a microphone would deliver them. Each process serves its share of the streams with
@@ -28,7 +29,7 @@ import time
 
 import numpy as np
 
-from benchmarks.measuring import memory_mb
+from benchmarks.measuring import MODEL, memory_mb
 from benchmarks.sound import BLOCK_LENGTH as BLOCK
 from benchmarks.sound import recordings
 from ser_stream.units import SAMPLE_RATE_HZ as RATE
@@ -153,7 +154,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--engine", default="auto")
-    parser.add_argument("--model", default="default")
+    parser.add_argument("--model", default=MODEL)
     arguments = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     results, barrier = context.Queue(), context.Barrier(arguments.processes)

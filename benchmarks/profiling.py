@@ -12,7 +12,7 @@ import pstats
 from pathlib import Path
 
 from benchmarks.engines import BEFORE, NOW, time_stream
-from benchmarks.measuring import ROOT, Result, run_part
+from benchmarks.measuring import MODEL, ROOT, Result, run_part
 from benchmarks.sound import speech
 from ser_stream import Recognizer
 
@@ -36,7 +36,7 @@ def measure(arguments: argparse.Namespace) -> Result:
 
 
 def _profile(engine: str, rounds: int) -> Result:
-    recognizer, samples = Recognizer(engine=engine), speech()
+    recognizer, samples = Recognizer(MODEL, engine=engine), speech()
     streams = [time_stream(recognizer, samples) for _ in range(rounds)]
     cpu_s = sum(stream.cpu_s for stream in streams)
     sound_s = sum(stream.sound_s for stream in streams)

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks.measuring import Result, child_environment, memory_mb, python, run_part
+from benchmarks.measuring import MODEL, Result, child_environment, memory_mb, python, run_part
 from benchmarks.sound import SPOKEN
 from ser_stream.units import SAMPLE_RATE_HZ
 
@@ -58,7 +58,7 @@ def sound_server_dies(folder: Path) -> Iterator[Repetition]:
         server.add_sink("room")
         os.environ.update(server.env)
         microphone = Microphone(reopen_every_s=0.1, wait=True)
-        stream = Recognizer().stream(microphone)
+        stream = Recognizer(MODEL).stream(microphone)
         thread = threading.Thread(target=lambda: list(stream), daemon=True)
         thread.start()
         _wait_for(lambda: microphone.connected)
@@ -108,7 +108,7 @@ def network_fails(folder: Path) -> Iterator[Repetition]:
 
     guarded.RELOAD_EVERY = 0.0
     switch = NetworkSwitch()
-    recognizer = Recognizer()
+    recognizer = Recognizer(MODEL)
 
     def repeat() -> None:
         withheld = recognizer.status.failed_windows
@@ -128,7 +128,7 @@ def recording_cut_off(folder: Path) -> Iterator[Repetition]:
 
     path = folder / "cut.flac"
     path.write_bytes(SPOKEN[1].read_bytes()[:-20_000])
-    recognizer = Recognizer()
+    recognizer = Recognizer(MODEL)
 
     def repeat() -> None:
         with contextlib.suppress(InputError):
@@ -146,7 +146,7 @@ def model_refused(folder: Path) -> Iterator[Repetition]:
     from ser_stream.models.info import SHIPPED
 
     model = folder / "model"
-    shutil.copytree(SHIPPED / "default", model)
+    shutil.copytree(SHIPPED / MODEL, model)
     for path in model.glob("*.onnx"):
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
@@ -165,7 +165,7 @@ def caller_raises(folder: Path) -> Iterator[Repetition]:
     """The program that uses the recogniser raises in the middle of a stream."""
     from ser_stream import Recognizer
 
-    recognizer = Recognizer()
+    recognizer = Recognizer(MODEL)
 
     def repeat() -> None:
         with contextlib.suppress(ZeroDivisionError):
@@ -182,7 +182,7 @@ def recognizer_closed(folder: Path) -> Iterator[Repetition]:
     from ser_stream import Recognizer
 
     def repeat() -> None:
-        with Recognizer() as recognizer:
+        with Recognizer(MODEL) as recognizer:
             assert _push(recognizer)
 
     yield repeat

@@ -21,7 +21,7 @@ from array import array
 
 import numpy as np
 
-from benchmarks.measuring import ROOT, cpu_s, memory_mb
+from benchmarks.measuring import MODEL, ROOT, cpu_s, memory_mb
 from benchmarks.sound import BLOCK_LENGTH, speech
 from ser_stream.units import SAMPLE_RATE_HZ
 
@@ -75,7 +75,7 @@ def play(node, publisher, message_type, samples: np.ndarray) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--model", default="default")
+    parser.add_argument("--model", default=MODEL)
     arguments = parser.parse_args()
 
     import rclpy

@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--robots", type=int, default=10)
     parser.add_argument("--block-ms", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--model", default="default")
+    parser.add_argument("--model", default="small")
     arguments = parser.parse_args()
 
     import rclpy

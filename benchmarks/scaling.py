@@ -13,7 +13,7 @@ import torch
 
 from benchmarks import peers
 from benchmarks.engines import NOW, time_stream
-from benchmarks.measuring import Result, latency_summary, milliseconds, run_part
+from benchmarks.measuring import MODEL, Result, latency_summary, milliseconds, run_part
 from benchmarks.sound import speech
 from ser_stream import Recognizer
 from ser_stream.models.checkpoint import load_model
@@ -29,7 +29,7 @@ def measure(arguments: argparse.Namespace) -> Result:
     torch.set_num_threads(1)
     rounds, every = (1, 4) if arguments.quick else (8, 1)
     samples = speech()
-    whole = peers.whole_window(load_model("default")[0])
+    whole = peers.whole_window(load_model(MODEL)[0])
     whole(samples[: round(WINDOWS_S[-1] * SAMPLE_RATE_HZ)])  # librosa loads code in its first call
     return {
         "engine": NOW,
@@ -41,7 +41,7 @@ def measure(arguments: argparse.Namespace) -> Result:
 
 
 def _measure_window(samples: np.ndarray, whole: peers.Peer, window_s: float, rounds: int) -> Result:
-    recognizer = Recognizer(engine=NOW, window_s=window_s)
+    recognizer = Recognizer(MODEL, engine=NOW, window_s=window_s)
     windows = peers.windows_of(samples, HOP_S, window_s)
     streamed: list[float] = []
     again: list[float] = []
@@ -57,7 +57,7 @@ def _measure_window(samples: np.ndarray, whole: peers.Peer, window_s: float, rou
 
 
 def _measure_hop(samples: np.ndarray, hop_s: float, rounds: int) -> Result:
-    recognizer = Recognizer(engine=NOW, hop_s=hop_s)
+    recognizer = Recognizer(MODEL, engine=NOW, hop_s=hop_s)
     streams = [time_stream(recognizer, samples) for _ in range(rounds)]
     share = sum(stream.cpu_s for stream in streams) / sum(stream.sound_s for stream in streams)
     print(f"hop of {hop_s:g} s", flush=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.long import growth_per_hour
 from benchmarks.measuring import (
+    MODEL,
     Result,
     keep_result,
     latency_summary,
@@ -40,7 +41,7 @@ def listen(hours: float, speed: float, seed: int, lines: Path) -> None:
 
     give_back_large_allocations()  # as the program and the node do
     network = NetworkSwitch()
-    recognizer = Recognizer()
+    recognizer = Recognizer(MODEL)
     source = SimulatedMicrophone(recognizer, network, hours, speed, seed)
     minute, times_ms, cpu_s = 0, [], time.process_time()
     streams, n_faults = 0, 0

@@ -1,9 +1,9 @@
 """How many live streams one process, and two on two cores, can serve: p99 below 100 ms.
 
-Each number is tried with `benchmarks.pool`, in real time. The number is doubled until streams
-are not served any more, and the largest one that is served is then found by bisection, to 10 %.
-Served means: the 99th percentile of the latency of interval estimates is below 100 ms, no sound is
-dropped, and of 100 windows at most one is skipped.
+The models are `MODEL` and the default. Each number is tried with `benchmarks.pool`, in real time.
+The number is doubled until streams are not served any more, and the largest one that is served is
+then found by bisection, to 10 %. Served means: the 99th percentile of the latency of interval
+estimates is below 100 ms, no sound is dropped, and of 100 windows at most one is skipped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Callable
 
 from benchmarks.engines import NOW
-from benchmarks.measuring import Result, child_environment, python, run_part
+from benchmarks.measuring import DEFAULT, MODEL, Result, child_environment, python, run_part
 
 POOL = "benchmarks.pool"
 MAX_P99_MS, MAX_SKIPPED = 100.0, 0.01
@@ -24,23 +24,31 @@ EXACTNESS = 0.1
 
 
 def measure(arguments: argparse.Namespace) -> Result:
-    """Find the largest number of streams of one process, and of two."""
+    """Find the largest number of streams of one process, and of two, with each model."""
     if arguments.quick:
-        found = {1: _find_largest(1, seconds=8.0, first=2, most=2)}
-    else:
-        found = {
-            processes: _find_largest(processes, SECONDS, first=100, most=3200, also=TARGET_STREAMS)
-            for processes in (1, 2)
+        return {
+            "engine": NOW,
+            "by_processes": {"1": _find_largest(MODEL, 1, seconds=8.0, first=2, most=2)},
         }
-    return {"engine": NOW, "by_processes": {str(n): each for n, each in found.items()}}
+    return {
+        "engine": NOW,
+        "by_processes": {
+            str(n): _find_largest(MODEL, n, SECONDS, first=100, most=3200, also=TARGET_STREAMS)
+            for n in (1, 2)
+        },
+        "default_by_processes": {
+            str(n): _find_largest(DEFAULT, n, SECONDS, first=10, most=3200) for n in (1, 2)
+        },
+    }
 
 
 def _find_largest(
-    processes: int, seconds: float, first: int, most: int, also: int | None = None
+    model: str, processes: int, seconds: float, first: int, most: int, also: int | None = None
 ) -> Result:
     """Return the largest number of streams that is served, and what every tried number gave.
 
     Args:
+        model: recognises the emotions of all streams.
         first, most: the smallest and about the largest number to try.
         also: a number that is tried in any case.
     """
@@ -48,7 +56,7 @@ def _find_largest(
 
     def serves(n: int) -> bool:
         if n not in tried:
-            tried[n] = try_streams(n, processes, seconds)
+            tried[n] = try_streams(n, processes, seconds, model)
         return is_served(tried[n])
 
     if also is not None:
@@ -86,15 +94,15 @@ def largest_number(serves: Callable[[int], bool], first: int = 25, most: int = 3
     return low
 
 
-def try_streams(n_streams: int, processes: int, seconds: float) -> Result:
-    """Return what `benchmarks.pool` found for so many streams.
+def try_streams(n_streams: int, processes: int, seconds: float, model: str = MODEL) -> Result:
+    """Return what `benchmarks.pool` found for so many streams of a model.
 
     Raises:
         RuntimeError: it failed.
     """
     command = python(
         "-m", POOL, "--streams", n_streams, "--seconds", seconds, "--processes", processes,
-        "--engine", NOW,
+        "--engine", NOW, "--model", model,
     )  # fmt: skip
     done = subprocess.run(
         command, env=child_environment(), capture_output=True, text=True, timeout=300 + 2 * seconds
@@ -103,7 +111,10 @@ def try_streams(n_streams: int, processes: int, seconds: float) -> Result:
         raise RuntimeError(f"{POOL} failed:\n{done.stderr}")
     found = json.loads(done.stdout)
     latency, memory_mb = found["latency_ms"]["interval"], found["memory_mb"]
-    print(f"{processes} processes, {n_streams} streams: p99 {latency['p99']:.1f} ms", flush=True)
+    print(
+        f"{model}, {processes} processes, {n_streams} streams: p99 {latency['p99']:.1f} ms",
+        flush=True,
+    )
     return {
         "streams": n_streams,
         "p50_ms": latency["p50"],

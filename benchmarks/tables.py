@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from benchmarks.measuring import Result
+from benchmarks.measuring import DEFAULT, MODEL, Result
 
 Results = dict[str, Result]
 """Part -> its result; parts that were not measured are missing."""
@@ -88,10 +88,17 @@ def per_hop(results: Results) -> str:
     result = results["per_hop"]
     contestants, shares = result["contestants"], result["share_of_core"]
     own = next(iter(contestants.values()))["p50_ms"]
-    titles = {
-        **{name: f"ser_stream, engine {name}: last block to estimate" for name in shares},
-        **{f"{name}, network alone": f"its network alone, engine {name}" for name in shares},
-        "whole window": "whole window: librosa, then the same network",
+    parameters = result["parameters"]
+    titles, sizes = {}, dict(parameters)
+    for name in shares:
+        model = DEFAULT if name.startswith(f"{DEFAULT}, ") else MODEL
+        engine = name.removeprefix(f"{DEFAULT}, ")
+        titles[name] = f"`{model}`, engine {engine}: last block to estimate"
+        titles[f"{name}, network alone"] = f"`{model}`, its network alone, engine {engine}"
+        size = parameters[DEFAULT if model == DEFAULT else "ser_stream"]
+        sizes |= {name: size, f"{name}, network alone": size}
+    titles |= {
+        "whole window": f"whole window: librosa, then the network of `{MODEL}`",
         "wav2vec2": "network of wav2vec2-base's size",
         "whisper 5 s": "encoder of Whisper base's size",
         "whisper 30 s": "the same, padded to 30 s",
@@ -99,7 +106,7 @@ def per_hop(results: Results) -> str:
     rows = [
         (
             titles[name],
-            f"{result['parameters'].get(name, result['parameters']['ser_stream']) / 1e6:.1f}",
+            f"{sizes[name] / 1e6:.1f}",
             *_times(each),
             number(each["p50_ms"] / own),
             percent(shares[name]) if name in shares else "",
@@ -153,8 +160,10 @@ def listen(results: Results) -> str:
 def streams(results: Results) -> str:
     """Return what every tried number of streams gave."""
     result = results["streams"]
+    by_model = {MODEL: result["by_processes"], DEFAULT: result.get("default_by_processes", {})}
     rows = [
         (
+            f"`{model}`",
             processes,
             f"{each['streams']:,}",
             number(each["p50_ms"]),
@@ -163,16 +172,18 @@ def streams(results: Results) -> str:
             f"{each['skipped']:,}",
             number(each["pss_mb"]),
         )
-        for processes, found in result["by_processes"].items()
+        for model, by_processes in by_model.items()
+        for processes, found in by_processes.items()
         for each in found["tried"]
     ]
     columns = (
-        "processes", "streams", "p50 ms", "p99 ms", "cores in use", "windows skipped",
+        "model", "processes", "streams", "p50 ms", "p99 ms", "cores in use", "windows skipped",
         "memory in all (PSS), MB",
     )  # fmt: skip
     largest = "; ".join(
-        f"{found['largest']:,} with {processes} process{'' if processes == '1' else 'es'}"
-        for processes, found in result["by_processes"].items()
+        f"`{model}` {found['largest']:,} with {processes} process{'' if processes == '1' else 'es'}"
+        for model, by_processes in by_model.items()
+        for processes, found in by_processes.items()
     )
     return f"{table(columns, rows)}\n\nServed with p99 below 100 ms: {largest}."
 

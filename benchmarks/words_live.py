@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.measuring import MODEL
 from ser_stream import Recognizer
 from ser_stream.asr.base import POCKETSPHINX, AsrSettings
 from ser_stream.corpora import cremad
@@ -60,7 +61,7 @@ def main() -> None:
         grammar.write_text("\n".join(cremad.STATEMENTS.values()))
         for name, path in (("open dictation", ""), ("grammar", str(grammar))):
             asr = AsrSettings(POCKETSPHINX, grammar=path)
-            with Recognizer(asr=asr, text_model="can-english") as recognizer:
+            with Recognizer(MODEL, asr=asr, text_model="can-english") as recognizer:
                 found = [answers(recognizer, clip, labels) for clip in clips]
             for modality in (SOUND, WORDS):
                 given = np.array([clip[modality].argmax() if modality in clip else -1

@@ -34,7 +34,7 @@ from ser_stream.recipes.speech import Recipe
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "config" / "recipes" / "streaming"
-MODELS = ("default", "open", "tiny")
+MODELS = ("default", "small", "open", "tiny")
 AGE_BANDS = ((20, 34), (35, 49), (50, 79))
 
 Answers = list[tuple[Utterance, int, int]]

@@ -33,8 +33,12 @@ DOCS = ROOT / "docs"
 RECIPES = ROOT / "config" / "recipes" / "streaming"
 JSON = DOCS / "results"
 MODELS = (
-    "default", "tiny", "open", "cnn-blstm-attention-streaming", "cat-streaming", "moma-streaming",
+    "default", "small", "tiny", "open", "cnn-blstm-attention-streaming", "cat-streaming", "moma-streaming",
 )  # fmt: skip
+DRAWN = ("default", "small")
+"""Models whose plots are drawn."""
+STUDIED = "small"
+"""The model that the tables of conditions and windows are of."""
 CLIPS = 40
 """Recordings of each corpus in the table of conditions; each is streamed once per condition."""
 
@@ -53,13 +57,13 @@ def recipe_of(model: str) -> Recipe:
 
 
 def models(corpora: Path) -> dict[str, str]:
-    """Score each shipped model on its recipe's test speakers; also draw the default's plots."""
+    """Score each shipped model on its recipe's test speakers; also draw the plots of `DRAWN`."""
     reports = []
     for model in MODELS:
         report = evaluate_model(model, recipe_of(model), corpora, "test")
         save_report(model, report)
-        if model == "default":
-            draw_evaluation(report, "test speakers of recipe default", DOCS / "figures")
+        if model in DRAWN:
+            draw_evaluation(report, f"test speakers of recipe {model}", DOCS / "figures")
         reports.append(report)
     return model_tables(reports)
 
@@ -103,18 +107,18 @@ def markdown(columns: Sequence[str], rows: Sequence[Iterator[str]]) -> str:
 
 
 def conditions(corpora: Path) -> dict[str, str]:
-    """Score the default model in noise, in rooms and through poor transmission lines."""
+    """Score the model `STUDIED` in noise, in rooms and through poor transmission lines."""
     names = [*CONDITIONS, NO_SPEECH]
-    clips = held_out_clips(recipe_of("default"), corpora, "test", CLIPS)
-    report = evaluate_conditions("default", clips, corpora, names)
-    write_json(JSON / "robustness-default.json", report)
+    clips = held_out_clips(recipe_of(STUDIED), corpora, "test", CLIPS)
+    report = evaluate_conditions(STUDIED, clips, corpora, names)
+    write_json(JSON / f"robustness-{STUDIED}.json", report)
     return {"conditions": conditions_table(report)}
 
 
 def windows(corpora: Path) -> dict[str, str]:
-    """Score the default model by window, hop and smoothing."""
-    report = compare_windows.compare("default", recipe_of("default"), corpora, "test")
-    write_json(JSON / "windows-default.json", report)
+    """Score the model `STUDIED` by window, hop and smoothing."""
+    report = compare_windows.compare(STUDIED, recipe_of(STUDIED), corpora, "test")
+    write_json(JSON / f"windows-{STUDIED}.json", report)
     return {"windows": compare_windows.to_markdown(report)}
 
 
