@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ser_stream.audio.speech import read_samples
+from ser_stream.audio.speech import read_unfiltered
 from ser_stream.corpora.sounds import SoundFile
 from ser_stream.file_checks import file_stamps
 
@@ -33,7 +33,7 @@ class MeasuredRooms:
 
     @cached_property
     def _responses(self) -> list[np.ndarray]:
-        return [_from_direct_sound(read_samples(file.path)) for file in self._files]
+        return [_from_direct_sound(read_unfiltered(file.path)) for file in self._files]
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Return a random response (n,) float32; its probability falls with its reverberation.

@@ -117,7 +117,7 @@ class EncodedWindows:
         environment = environment or rng
         stores: Sequence[FeatureStore] = self._stores
         share = self._settings.augmentation.simulated_channel
-        if self._simulated and environment.random() < share:
+        if self._simulated and share and environment.random() < share:
             stores = self._simulated
         store = stores[int(environment.integers(len(stores)))]
         steps = store.utterance(index, tail=True)
