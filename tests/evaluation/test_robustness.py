@@ -13,6 +13,8 @@ from ser_stream.evaluation.streamed import IN_A_ROW
 from ser_stream.units import SAMPLE_RATE_HZ
 from shared_fixtures import SPOKEN
 
+CORPORA_OF_RECIPE = ("ravdess", "cremad", "nemo", "emodb", "emotiontts_kr")
+
 
 @pytest.mark.corpora
 def test_robustness_of_a_model_on_real_speech(corpora_root, capsys):
@@ -22,7 +24,7 @@ def test_robustness_of_a_model_on_real_speech(corpora_root, capsys):
     assert main([*arguments, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     for name in ("clean", "noise-0dB"):
-        assert set(report["conditions"][name]) == {"ravdess", "cremad", "nemo"}
+        assert set(report["conditions"][name]) == set(CORPORA_OF_RECIPE)
         for scores in report["conditions"][name].values():
             assert scores["n"] == scores[IN_A_ROW]["n"] == 1
     assert "false_estimates" not in report
