@@ -65,6 +65,7 @@ NOT_INSTALLED = [
     "weights/cat-streaming/model.safetensors",
     "weights/cnn-blstm-attention-streaming/model.safetensors",
     "weights/moma-streaming/model.safetensors",
+    "weights/small/model.safetensors",
     "weights/speaker-encoder/*.safetensors",
 ]
 CONFIG = sorted(path for path in Path("config").rglob("*") if path.suffix in (".yaml", ".json"))

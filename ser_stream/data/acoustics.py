@@ -1,4 +1,4 @@
-"""Acoustic conditions for measuring robustness: noise, rooms, levels, narrow channels.
+"""Acoustic conditions for measuring robustness: noise, rooms, levels, channels, microphones.
 
 Speech is (n,) float32, 16 kHz mono, full scale 1. Signal-to-noise ratios refer to the mean power of
 the speech, pauses included.
@@ -119,6 +119,26 @@ def _gain(gain_db: Decibels) -> Condition:
     return apply
 
 
+def _offset(dbfs: Decibels) -> Condition:
+    """Return the constant voltage that many I2S and MEMS microphones add."""
+
+    def apply(speech, _background, _rng):
+        return (pad_speech(speech)[0] + 10 ** (dbfs / 20)).astype(np.float32)
+
+    return apply
+
+
+def _hum(hz: float, harmonics: int) -> Sound:
+    """Return mains hum: of its frequency alone, or of harmonics of falling amplitude, too."""
+
+    def sound(_background: BackgroundSounds, length: int, rng: np.random.Generator) -> Samples:
+        phase = 2 * np.pi * hz * np.arange(length) / SAMPLE_RATE_HZ
+        waves = [np.sin(k * phase + rng.uniform(0, 2 * np.pi)) / k for k in range(1, harmonics + 1)]
+        return np.sum(waves, axis=0).astype(np.float32)
+
+    return sound
+
+
 def _clipped(speech: Samples, _background: BackgroundSounds, _rng: np.random.Generator) -> Samples:
     """Clip one sample in fifty, as a microphone does at far too high a level."""
     top = np.quantile(np.abs(speech), 0.98)
@@ -214,5 +234,9 @@ CONDITIONS: dict[str, Condition] = {
     "room-0.3s": _room(0.3, 1.0),
     "room-0.6s": _room(0.6, 1.0),
     "far-0.6s": _room(0.6, 3.0),
+    "dc-20dBFS": _offset(-20),
+    "hum-50Hz": _with_background(_hum(50, harmonics=1), 0),
+    "hum-60Hz": _with_background(_hum(60, harmonics=1), 0),
+    "buzz-50Hz": _with_background(_hum(50, harmonics=15), 10),
 }
 """Name -> function that applies the condition to speech."""

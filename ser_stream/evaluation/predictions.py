@@ -106,7 +106,7 @@ class StreamedPredictions:
     ) -> None:
         """Add the windows of a recording, in order, each with the network's outputs."""
         truth = self.labels.index(utterance.label)
-        turns = []
+        turns: list[_Row] = []
         for window, values in zip(windows, outputs, strict=True):
             row = _Row(values.logits, truth, values.voice_known_s, window.speech_s)
             (turns if window.trigger == UTTERANCE else self._rows[INTERVAL]).append(row)

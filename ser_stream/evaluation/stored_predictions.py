@@ -59,7 +59,7 @@ def save_predictions(
                 kind = np.float32 if values.dtype == np.float64 else np.int32
                 arrays[f"{trigger}/{condition}/{field.name}"] = values.astype(kind)
     with replacing(path) as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def read_predictions(path: Path) -> StoredPredictions:

@@ -136,8 +136,10 @@ def fit_floor(groups: Sequence[Predictions], calibration: Calibration, right: fl
         correct.append(probabilities.argmax(axis=1) == group.targets)
         weights.append(np.full(len(group), 1 / len(group)))
     floors = np.arange(0, 100) / 100
-    pooled = [np.concatenate(each) for each in (confidence, correct, weights)]
-    shares = np.array([_share_right(*pooled, floor) for floor in floors])
+    all_confidence, all_correct, all_weights = map(np.concatenate, (confidence, correct, weights))
+    shares = np.array(
+        [_share_right(all_confidence, all_correct, all_weights, floor) for floor in floors]
+    )
     reached = np.flatnonzero(shares >= right)
     return float(floors[reached[0] if len(reached) else np.nanargmax(shares)])
 

@@ -56,7 +56,7 @@ def test_onnx_and_torch_agree_on_batches(model):
             np.testing.assert_allclose(one, other, atol=1e-4)
 
 
-@pytest.mark.parametrize("model", ["small"])
+@pytest.mark.parametrize("model", ["small", "open"])
 def test_weights_in_eight_bits_change_probabilities_little(model):
     recording = sorted(SPOKEN.glob("*.flac"))[0]
     exact, rounded = (

@@ -2,14 +2,22 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from corpus_files import sound
 from paths import RECIPES
 from ser_stream.cli import main
 from ser_stream.corpora.base import Utterance
+from ser_stream.emotion import INTERVAL, UTTERANCE
+from ser_stream.evaluation.predictions import StreamedPredictions
+from ser_stream.evaluation.stored_predictions import read_predictions, save_predictions
+from ser_stream.models.calibration import Calibration
 from ser_stream.recipes.load import load_recipe
-from ser_stream.training.cross_validation import fold_recipes, pooled
+from ser_stream.stream.scoring import ScoredPart
+from ser_stream.training.cross_validation import fold_recipes, pooled, train_folds
 
 RECIPE = """
 kind: speech
@@ -47,6 +55,8 @@ def test_each_fold_is_scored_by_a_network_trained_without_it(
     }
     report = json.loads((output / "folds.json").read_text())
     assert report["folds"]["fold 2"]["n"] == report["pooled"]["all labels"]["n"] == 8
+    stored = read_predictions(output / "fold-2" / "predictions.npz")
+    assert len(stored.by_trigger["utterance"]["alone"]) == 8
     weights = output / "fold-2" / "model" / "model.safetensors"
     finished = weights.stat().st_mtime_ns
     assert main(command) == 0
@@ -143,3 +153,48 @@ def test_folds_are_pooled_also_with_calm_as_neutral():
     assert found["calm as neutral"] == {
         "n": 16, "wa": 0.75, "ua": round((9 / 12 + 3 / 4) / 2, 4),
     }  # fmt: skip
+
+
+def test_left_out_corpora_are_scored_by_the_calibration_of_the_others(tmp_path):
+    """The folds are finished: only their predictions and scores are read."""
+    corpora, output = tmp_path / "corpora", tmp_path / "run"
+    for actor in (1, 2):
+        folder = corpora / "ravdess" / f"Actor_{actor:02d}"
+        sound(folder / f"03-01-01-01-01-01-{actor:02d}.wav")
+        sound(corpora / "cremad" / f"100{actor}_DFA_NEU_XX.wav")
+    path = tmp_path / "left-out.yaml"
+    path.write_text(
+        RECIPE.replace("[ravdess]", "[ravdess, cremad]")
+        .replace("{ravdess: [2]}", "{ravdess: [2], cremad: [1002]}")
+        .replace("{name: speaker_folds, folds: 2, only: [fold 2]}", "{name: leave_one_corpus_out}")
+        .replace("{ravdess: 1.0}", "{ravdess: 0.5, cremad: 0.5}")
+    )
+    labels = ("neutral", "happy", "sad", "angry")
+    scores = {
+        "utterance": {
+            "labels": labels, "confusion": np.eye(4, dtype=int).tolist(), "no_speech": [0] * 4
+        }
+    }  # fmt: skip
+    for seed, corpus in enumerate(("ravdess", "cremad")):
+        folder = output / corpus
+        folder.mkdir(parents=True)
+        (folder / "scores.json").write_text(json.dumps(scores))
+        rng = np.random.default_rng(seed)
+        found = StreamedPredictions(
+            SimpleNamespace(
+                labels=labels,
+                calibration={INTERVAL: Calibration(), UTTERANCE: Calibration()},
+            )
+        )
+        for number in range(60):
+            said = Utterance(Path("x.wav"), corpus, "a", "f", labels[number % 4], "en")
+            parts = [SimpleNamespace(trigger=t, speech_s=2.0) for t in (INTERVAL, UTTERANCE)]
+            found.add(said, parts, [ScoredPart(rng.normal(size=4), None, 0.0) for _ in parts])
+        save_predictions(folder / "predictions.npz", labels, [found])
+    recipe = load_recipe(path)
+    report = train_folds(recipe, corpora, tmp_path / "cache", output, seed=0)
+    assert set(report["confidence"]) == {"ravdess", "cremad"}
+    assert report["confidence"]["ravdess"]["utterance"]["conditions"]["alone"]["n"] == 60
+    assert json.loads((output / "folds.json").read_text())["confidence"] == report["confidence"]
+    (output / "ravdess" / "predictions.npz").unlink()  # as a run of an earlier version
+    assert "confidence" not in train_folds(recipe, corpora, tmp_path / "cache", output, seed=0)
