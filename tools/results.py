@@ -33,7 +33,8 @@ DOCS = ROOT / "docs"
 RECIPES = ROOT / "config" / "recipes" / "streaming"
 JSON = DOCS / "results"
 MODELS = (
-    "default", "small", "tiny", "open", "cnn-blstm-attention-streaming", "cat-streaming", "moma-streaming",
+    "default", "small", "tiny", "open", "cnn-blstm-attention-streaming", "cat-streaming",
+    "moma-streaming",
 )  # fmt: skip
 DRAWN = ("default", "small")
 """Models whose plots are drawn."""

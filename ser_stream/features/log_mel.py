@@ -37,7 +37,7 @@ WINDOW_COEFFICIENTS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}
 class LogMelConfig:
     """Settings of a log-mel spectrogram, in samples at 16 kHz and in Hz, named as in librosa.
 
-    Defaults are those of the default model: 64 bands, 25 ms Hann windows every 10 ms.
+    Defaults are those of the causal CRNN: 64 bands, 25 ms Hann windows every 10 ms.
 
     Raises:
         ValueError: the settings are inconsistent or out of range.

@@ -1,4 +1,4 @@
-"""The default's network and the batches that it learns from."""
+"""The network of `small`, and the batches that it learns from."""
 
 import numpy as np
 import pytest
