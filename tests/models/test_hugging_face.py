@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from command import estimates, run
+from ser_stream.audio.speech import read_samples
 from ser_stream.emotion import canonical_label
 from ser_stream.engines.torch import TorchNetwork
 from ser_stream.errors import InputError
@@ -110,7 +111,8 @@ def test_a_turn_of_a_single_block_is_scored(checkpoints, kind):
     assert np.isfinite(ask(model, torch.zeros(1, 1, 320))).all()
 
 
-def test_windows_of_a_stream_are_scored_from_their_own_samples(checkpoints, speech, speech_path):
+def test_windows_of_a_stream_are_scored_from_their_own_samples(checkpoints, speech_path):
+    speech = read_samples(speech_path)  # filtered, as the stream's
     folder = checkpoints("wav2vec2")
     model, info = load_model(folder)
     expected = theirs(folder)
