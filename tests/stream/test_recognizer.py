@@ -220,7 +220,7 @@ def test_a_channel_that_the_source_lacks_is_refused(tiny_model, speech_path):
 def test_shouts_close_to_each_other_are_named_from_the_second_on(duration_s, pause_s):
     """Each holds less than 0.7 s of speech, and two hold more."""
     signal = shouts(duration_s, pause_s)
-    with Recognizer("default") as recognizer:
+    with Recognizer("small") as recognizer:
         turns = recognizer.push(signal, 16_000) + recognizer.finish()
     assert [(e.trigger, e.expression, e.reason) for e in turns] == [
         ("utterance", "", "short"), *[("utterance", "angry", "")] * 3
@@ -229,11 +229,12 @@ def test_shouts_close_to_each_other_are_named_from_the_second_on(duration_s, pau
 
 def test_shouts_far_from_each_other_and_a_single_one_are_short():
     signal = np.concatenate([shouts(0.45, 4.0, times=2), shouts(0.45, 4.0, times=1)])
-    with Recognizer("default") as recognizer:
+    with Recognizer("small") as recognizer:
         turns = recognizer.push(signal, 16_000) + recognizer.finish()
     assert [(e.expression, e.reason) for e in turns] == [("", "short")] * 3
-    with Recognizer("default", min_speech_s=0.3) as recognizer:
+    with Recognizer("small", min_speech_s=0.3) as recognizer:
         turns = recognizer.push(signal, 16_000) + recognizer.finish()
+    turns = [e for e in turns if e.trigger == "utterance"]
     assert [(e.expression, e.reason) for e in turns] == [("angry", "")] * 3
 
 
@@ -241,7 +242,7 @@ def test_shouts_are_judged_alike_in_a_file_a_live_stream_and_pushed_samples(tmp_
     signal = shouts(0.45, 1.0, times=2)  # more turns might wait, and be dropped, live
     path = tmp_path / "shouts.wav"
     soundfile.write(path, signal, 16_000, subtype="FLOAT")
-    with Recognizer("default") as recognizer:
+    with Recognizer("small") as recognizer:
         pushed = recognizer.push(signal, 16_000) + recognizer.finish()
         for source in (path, Hurried(path)):
             found = list(recognizer.stream(source))

@@ -63,7 +63,7 @@ def test_steps_are_computed_ahead_of_the_window_that_needs_them(network, speech)
     again, ahead = scored(network, speech, ahead=True)
     np.testing.assert_allclose(again, scores, atol=1e-5)
     assert max(frames) >= network.framing.hop_frames
-    assert max(ahead) <= 2 * network.framing.frames_per_step
+    assert max(ahead) <= network.framing.frames_per_step * max(2, network.framing.block_steps)
 
 
 def test_after_a_long_interruption_the_voice_of_before_is_forgotten(network, speech):
