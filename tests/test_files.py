@@ -242,6 +242,7 @@ WRITES_OTHERWISE = {
     "tools/fuzz_grammars.py": "damaged grammars, in a temporary folder",
     "tools/model_mutations.py": "damaged models, in a temporary folder",
     "tools/make_demo_recordings.py": "what the synthesiser writes, in a temporary folder",
+    "tools/make_test_recordings.py": "what the synthesiser writes, in a temporary folder",
     "tools/screenshot.py": "a picture of another library",
     "benchmarks": "made sound and logs of measurements, in temporary folders",
 }

@@ -82,6 +82,23 @@ class Augmentation:
         return not any(changes)
 
 
+@dataclasses.dataclass(frozen=True)
+class SimulatedNoise:
+    """Settings of the noise of simulated channels; ranges are (low, high), drawn uniformly.
+
+    Attributes:
+        share: share of the channels with noise.
+        motors: share of the noises that are synthetic motors; the others are recorded.
+        snr_db: level of the speech over the noise.
+        gain_db: change of level after the noise is added.
+    """
+
+    share: Share = 0.8
+    motors: Share = 0.15
+    snr_db: tuple[Decibels, Decibels] = (3.0, 35.0)
+    gain_db: tuple[Decibels, Decibels] = (-24.0, 6.0)
+
+
 def random_prefix(frames: np.ndarray, min_frames: int, rng: np.random.Generator) -> np.ndarray:
     """Return the beginning of a turn, of random length."""
     if len(frames) <= min_frames:

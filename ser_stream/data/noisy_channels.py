@@ -9,35 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from msgspec import Meta
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.acoustics import BackgroundSounds, mix, motor
+from ser_stream.data.augmentation import SimulatedNoise
 from ser_stream.data.channel_simulation import simulate_channel
 from ser_stream.data.rooms import MeasuredRooms
-from ser_stream.units import Decibels
-
-Share = Annotated[float, Meta(ge=0, le=1)]
-
-
-@dataclasses.dataclass(frozen=True)
-class SimulatedNoise:
-    """Settings of the noise of simulated channels; ranges are (low, high), drawn uniformly.
-
-    Attributes:
-        share: share of the channels with noise.
-        motors: share of the noises that are synthetic motors; the others are recorded.
-        snr_db: level of the speech over the noise.
-        gain_db: change of level after the noise is added.
-    """
-
-    share: Share = 0.8
-    motors: Share = 0.15
-    snr_db: tuple[Decibels, Decibels] = (3.0, 35.0)
-    gain_db: tuple[Decibels, Decibels] = (-24.0, 6.0)
 
 
 class NoisyChannels:

@@ -9,8 +9,7 @@ from msgspec import Meta
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import get_corpus
-from ser_stream.data.augmentation import Augmentation
-from ser_stream.data.noisy_channels import SimulatedNoise
+from ser_stream.data.augmentation import Augmentation, SimulatedNoise
 from ser_stream.emotion import canonical_label, merge_label
 from ser_stream.errors import InputError, shown
 from ser_stream.features.log_mel import LogMelConfig

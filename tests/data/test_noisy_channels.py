@@ -10,8 +10,9 @@ from paths import SPOKEN
 from ser_stream.audio.speech import read_samples
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.acoustics import BackgroundSounds
+from ser_stream.data.augmentation import SimulatedNoise
 from ser_stream.data.channel_simulation import simulate_channel
-from ser_stream.data.noisy_channels import NoisyChannels, SimulatedNoise
+from ser_stream.data.noisy_channels import NoisyChannels
 
 FILES = sorted(SPOKEN.glob("*.flac"))
 SPEECH = 0.1 * read_samples(FILES[0])[:32_000]

@@ -10,10 +10,10 @@ import torch
 from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.data.acoustics import BackgroundSounds
-from ser_stream.data.augmentation import Augmentation
+from ser_stream.data.augmentation import Augmentation, SimulatedNoise
 from ser_stream.data.conversations import ConversationBatches
 from ser_stream.data.feature_cache import FeatureStore, load_features
-from ser_stream.data.noisy_channels import NoisyChannels, SimulatedNoise
+from ser_stream.data.noisy_channels import NoisyChannels
 from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources
 from ser_stream.features.log_mel import HE
 from ser_stream.models.checkpoint import load_model
