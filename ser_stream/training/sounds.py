@@ -29,6 +29,14 @@ class RecipeSounds:
     def __init__(self, recipe: Recipe, corpora: Path):
         self._recipe, self._corpora = recipe, corpora
 
+    def check(self) -> None:
+        """Look for all sounds of the recipe.
+
+        Raises:
+            InputError: a folder is missing, or has no sound that the recipe accepts.
+        """
+        _ = self._rooms, self._noises
+
     @cached_property
     def noises(self) -> list[Path]:
         """Recorded noises.

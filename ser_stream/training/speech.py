@@ -29,7 +29,7 @@ from ser_stream.recipes.speech import Recipe
 from ser_stream.training.calibrate import calibrate_by_recipe
 from ser_stream.training.devices import to_cpu
 from ser_stream.training.distillation import check_teachers
-from ser_stream.training.frozen_encoder import EncodedHead
+from ser_stream.training.frozen_encoder import EncodedHead, encodes_once
 from ser_stream.training.malloc import keep_freed_memory
 from ser_stream.training.model_folder import (
     part_sizes,
@@ -77,8 +77,11 @@ def train(
     steps.start("reading the corpora")
     utterances = read_corpora(corpora, list(recipe.corpora))
     _split(recipe, utterances)
-    # Model first, so that a wrong option is reported before minutes of reading.
+    # Model and sounds first, so that what is wrong is reported before minutes of reading.
     model = _initial_model(recipe, seed, start)
+    sounds = RecipeSounds(recipe, corpora)
+    if recipe.channel_simulations or not encodes_once(recipe):
+        sounds.check()
     checked = check_recordings(utterances, cache, skip_bad)
     utterances = checked.utterances
     parts = _split(recipe, utterances)
@@ -91,7 +94,6 @@ def train(
             **part_sizes(parts),
         }
         write_run_record(output, model, seed, settings)
-    sounds = RecipeSounds(recipe, corpora)
     data = SpeechData(recipe, utterances, parts, sounds, cache)
     encoded = data.encodes_once(model) and not teachers
     with process_group(device) as own_device:

@@ -128,7 +128,7 @@ def test_the_model_keeps_its_speaker_memory_if_the_clips_name_their_speakers(
 def test_the_command_prints_counts_before_and_after_and_the_next_command(
     own_clips, tiny_model, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr("ser_stream.training.fine_tune.fine_tune.__defaults__", (0, QUICK))
+    monkeypatch.setattr("ser_stream.training.fine_tune.fine_tune.__defaults__", (0, QUICK, False))
     command = ["train", str(own_clips), "--model", str(tiny_model), "--output", str(tmp_path)]
     assert main(command) == 0
     out = capsys.readouterr().out
