@@ -24,6 +24,7 @@ NOT_COMPARED = {"latency_ms"}
 WITH_WORDS = ("--asr", "pocketsphinx", "--grammar", "demo", "--text-model", "can-english")
 RUNS = {
     "default": (),
+    "small": (),
     "tiny": (),
     "open": (),
     "cat-streaming": (),
