@@ -64,9 +64,12 @@ NOT_INSTALLED = [
     "weights/can-english/model.safetensors",
     "weights/cat-streaming/model.safetensors",
     "weights/cnn-blstm-attention-streaming/model.safetensors",
+    "weights/default/model.safetensors",
     "weights/moma-streaming/model.safetensors",
+    "weights/open/model.safetensors",
     "weights/small/model.safetensors",
     "weights/speaker-encoder/*.safetensors",
+    "weights/whisper-encoder/*.safetensors",
 ]
 CONFIG = sorted(path for path in Path("config").rglob("*") if path.suffix in (".yaml", ".json"))
 # Not "attr:" in setup.cfg: with setuptools 79 and newer, colcon then fails to read the metadata.
