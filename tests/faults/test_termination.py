@@ -117,11 +117,13 @@ def stuck_listener(speech_path, *options, env=None):
     """A process that hangs because nobody reads its standard output."""
     process = start("listen", "--json", *options, "--input", *[speech_path] * 9, env=env)
     size = fcntl.fcntl(process.stdout, 1031, 4096)  # F_SETPIPE_SZ
-    waiting, deadline = 0, time.monotonic() + PATIENCE_S
-    while waiting < size - 700:  # no further line fits
+    waiting, line, deadline = 0, size, time.monotonic() + PATIENCE_S
+    while size - waiting >= line:  # until no further line fits
         assert time.monotonic() < deadline
         time.sleep(0.02)
+        before = waiting
         waiting = struct.unpack("i", fcntl.ioctl(process.stdout, termios.FIONREAD, b"\0" * 4))[0]
+        line = min(line, waiting - before) if waiting > before else line
     return process
 
 
