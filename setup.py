@@ -58,8 +58,8 @@ TEST = [
     "types-PyYAML>=6.0.12",
     *RESEARCH,
 ]
-# What a robot never loads stays in the sources: weights for torch of networks that need no GPU and
-# run from their ONNX files, and the encoder that training starts from.
+# What a robot never loads stays in the sources: torch's weights of networks that run from their
+# ONNX files, and the encoders that training starts from.
 NOT_INSTALLED = [
     "weights/can-english/model.safetensors",
     "weights/cat-streaming/model.safetensors",

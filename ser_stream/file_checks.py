@@ -25,18 +25,32 @@ def check_sha256(path: Path, expected: str) -> None:
         InputError: it is missing, cannot be read, stands for a file that was not fetched, or is
             another one.
     """
-    anew = "install ser_stream again, or check it out again"
+    anew = "; install ser_stream again, or check it out again"
     try:
         found = sha256_of(path)
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; {anew}") from error
-    if found != expected:
-        if advice := placeholder_advice(path):
-            raise InputError(f"{path}: {advice}")
-        raise InputError(
-            f"{path}: SHA-256 is {found[:12]}..., ser_stream has {expected[:12]}...: another or a "
-            f"damaged file; {anew}"
-        )
+        raise InputError(f"{path}: {error.strerror or error}{anew}") from error
+    require_sha256(path, found, expected, "ser_stream", anew)
+
+
+def require_sha256(path: Path, found: str, expected: str, owner: str, advice: str) -> None:
+    """Compare the SHA-256 of a file with the one that it should have.
+
+    Args:
+        owner: what states the expected one, for the error.
+        advice: end of the error, which says what to do.
+
+    Raises:
+        InputError: they differ; or the file stands for one that was not fetched.
+    """
+    if found == expected:
+        return
+    if how_to_fetch := placeholder_advice(path):
+        raise InputError(f"{path}: {how_to_fetch}")
+    raise InputError(
+        f"{path}: SHA-256 is {found[:12]}..., {owner} has {expected[:12]}...: another or a damaged "
+        f"file{advice}"
+    )
 
 
 def placeholder_advice(path: str | Path) -> str:

@@ -1,14 +1,14 @@
 """Lowering of high voices by an octave, in front of the voice activity network.
 
-The network has hardly heard voices above 400 Hz: it takes a scream, or a woman's shout, for no
-speech at all. What it misses is the pitch alone. A frame whose pitch f is high is multiplied by
-1 + cos(pi f t), which adds a harmonic halfway between any two::
+The network gives voices above some 400 Hz, such as the screams and shouts of women, a low
+probability of speech, and their lowered versions a high one (docs/results/speech.md). A frame whose
+pitch f is high is multiplied by 1 + cos(pi f t), which adds a harmonic halfway between any two::
 
     f       2f      3f                            f/2  f  3f/2  2f  5f/2  3f
     |   .   |   .   |        becomes          .    |   |   |    |    |    |
 
-The pitch is then f/2, and the formants stay where they are. (Played more slowly, the voice would
-have the formants of a giant, and the network recognises fewer.)
+The pitch is then f/2, and the formants stay where they are. A voice that is played more slowly has
+lower formants, too, and the network finds fewer of those.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ser_stream.audio.voice_activity import FRAME_LENGTH
 from ser_stream.units import SAMPLE_RATE_HZ, Hertz
 
 LOWEST_PITCH_HZ: Hertz = 350.0
-"""Voices below are left as they are: the network knows them."""
+"""Lower voices are left as they are: the network finds them."""
 HIGHEST_PITCH_HZ: Hertz = 900.0
 """Higher sounds are no voice, but whistles and birds."""
 BAND_HZ = (300.0, 4_000.0)

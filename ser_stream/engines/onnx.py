@@ -31,7 +31,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.base import StreamingFeatureConfig
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
-from ser_stream.file_checks import placeholder_advice
+from ser_stream.file_checks import require_sha256
 from ser_stream.files import plain_name, sha256_of
 from ser_stream.models.folder import model_file
 from ser_stream.models.framing import Framing
@@ -285,13 +285,7 @@ def _check_file(path: Path, expected: str | None) -> None:
         found = sha256_of(path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; model.json names it; {anew}") from error
-    if found != expected:
-        if advice := placeholder_advice(path):
-            raise InputError(f"{path}: {advice}")
-        raise InputError(
-            f"{path}: SHA-256 is {found[:12]}..., model.json has {expected[:12]}...: another or a "
-            f"damaged file; {anew}"
-        )
+    require_sha256(path, found, expected, "model.json", f"; {anew}")
 
 
 def _check_values(path: Path, anew: str) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ser_stream.errors import InputError
-from ser_stream.file_checks import advice_on_content, placeholder_advice
+from ser_stream.file_checks import advice_on_content, require_sha256
 from ser_stream.files import read_limited, sha256_of
 from ser_stream.models.eight_bit import SCALE, from_eight_bit
 from ser_stream.models.folder import WEIGHTS, model_file
@@ -63,7 +63,8 @@ def read_weights(
     content = _read(path)
     if advice := advice_on_content(content):
         raise InputError(f"{path}: {advice}")
-    _check_hash(path, hashlib.sha256(content).hexdigest(), sha256)
+    if sha256 is not None:
+        require_sha256(path, hashlib.sha256(content).hexdigest(), sha256, "model.json", _ANEW)
     _check_shapes(path, _shapes(path, content, former_names), expected, network)
     try:
         weights = from_eight_bit(load(content))
@@ -84,8 +85,8 @@ def check_files(folder: Path, info: ModelInfo) -> None:
     for name, sha256 in info.weights.items():
         path = model_file(folder, name)
         if not path.is_file():
-            raise InputError(f"{path}: no such file; model.json names it. {_ANEW}")
-        _check_hash(path, sha256_of(path), sha256)
+            raise InputError(f"{path}: no such file; model.json names it{_ANEW}")
+        require_sha256(path, sha256_of(path), sha256, "model.json", _ANEW)
 
 
 def expected_hash(info: ModelInfo) -> str | None:
@@ -123,7 +124,7 @@ class _WithoutInitialisation(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-_ANEW = "Copy the whole folder again, or train the model again"
+_ANEW = ". Copy the whole folder again, or train the model again"
 
 
 def _read(path: Path) -> bytes:
@@ -131,20 +132,11 @@ def _read(path: Path) -> bytes:
         return read_limited(path, MAX_BYTES)
     except FileNotFoundError as error:
         raise InputError(
-            f"{path}: no such file; a model folder holds it beside model.json"
+            f"{path}: no such file; a model folder holds it beside model.json. Of a shipped model, "
+            "only an editable installation has it: pip install -e"
         ) from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-
-
-def _check_hash(path: Path, found: str, expected: str | None) -> None:
-    if expected is not None and found != expected:
-        if advice := placeholder_advice(path):
-            raise InputError(f"{path}: {advice}")
-        raise InputError(
-            f"{path}: SHA-256 is {found[:12]}..., model.json has {expected[:12]}...: another or a "
-            f"damaged file. {_ANEW}"
-        )
 
 
 def _shapes(

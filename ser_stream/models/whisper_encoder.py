@@ -31,6 +31,7 @@ from torch.nn.modules.module import _IncompatibleKeys
 from ser_stream.features.log_mel import SILENCE_DB
 from ser_stream.file_checks import check_sha256
 from ser_stream.models.eight_bit import from_eight_bit
+from ser_stream.models.weights import without_memory
 
 PRETRAINED = Path(__file__).parent.parent / "weights" / "whisper-encoder" / "encoder.safetensors"
 """First layers of Whisper base's encoder in eight bits; see NOTICE beside it."""
@@ -102,6 +103,19 @@ class WhisperEncoder(nn.Module):
     """
 
     positions: Tensor
+
+    @classmethod
+    def pretrained(cls) -> WhisperEncoder:
+        """Return an encoder with the pretrained weights. All encoders share their memory.
+
+        Raises:
+            InputError: the file of the weights is missing or another one.
+        """
+        with without_memory():  # no random weights, which would be replaced
+            encoder = cls()
+        encoder.load_state_dict(pretrained_weights(), assign=True)
+        encoder.positions = position_encodings()
+        return encoder.requires_grad_(False)
 
     def __init__(self) -> None:
         super().__init__()

@@ -30,7 +30,6 @@ from ser_stream.models.whisper_encoder import (
     FRAMES_PER_TOKEN,
     WIDTH,
     WhisperEncoder,
-    pretrained_weights,
 )
 
 FEATURES = LogMelConfig(
@@ -74,10 +73,7 @@ class WhisperStates(StatisticsModel):
                 f"win_length 400, hop_length 160, fmin 0, fmax 8000; found {features}"
             )
         super().__init__(labels, features, WIDTH * len(POOLED_LAYERS), hidden, dropout, affect)
-        self.encoder = WhisperEncoder()
-        if not self.encoder.conv1.weight.is_meta:
-            self.encoder.load_state_dict(pretrained_weights())
-        self.encoder.requires_grad_(False)
+        self.encoder = WhisperEncoder.pretrained()
 
     @property
     def pretrained_encoder(self) -> nn.Module:

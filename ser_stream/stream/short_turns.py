@@ -11,8 +11,8 @@ from ser_stream.units import Seconds
 MAX_PAUSE_S: Seconds = 3.0
 """Longest pause between two short turns that are judged together."""
 MIN_CONFIDENCE = 0.7
-"""Less confidence names no emotion of turns that are judged together: repeated sneezes and coughs
-reach 0.62, shouts 0.76 and more. Figures: docs/results/speech.md."""
+"""Less confidence names no emotion of turns that are judged together. With the model `small`,
+repeated sneezes and coughs reach 0.62, shouts 0.76 and more. Figures: docs/results/speech.md."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +54,7 @@ class ShortTurns:
     def reset(self) -> None:
         """Forget all turns."""
         self._turns.clear()
+        self._last_end_s = None
 
     def add(
         self, turn: TurnEvidence, start_s: Seconds, end_s: Seconds, min_speech: Seconds

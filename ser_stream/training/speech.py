@@ -38,7 +38,7 @@ from ser_stream.training.model_folder import (
     write_run_record,
 )
 from ser_stream.training.sounds import RecipeSounds
-from ser_stream.training.speech_data import SpeechData
+from ser_stream.training.speech_data import SpeechData, remembers_conversations
 from ser_stream.training.trainer import Trainer, announce_resume
 
 
@@ -80,7 +80,9 @@ def train(
     # Model and sounds first, so that what is wrong is reported before minutes of reading.
     model = _initial_model(recipe, seed, start)
     sounds = RecipeSounds(recipe, corpora)
-    if recipe.channel_simulations or not encodes_once(recipe):
+    encoded = remembers_conversations(model) and encodes_once(recipe) and not teachers
+    needs_sounds = not encoded or recipe.channel_simulations > 0
+    if needs_sounds:
         sounds.check()
     checked = check_recordings(utterances, cache, skip_bad)
     utterances = checked.utterances
@@ -95,7 +97,6 @@ def train(
         }
         write_run_record(output, model, seed, settings)
     data = SpeechData(recipe, utterances, parts, sounds, cache)
-    encoded = data.encodes_once(model) and not teachers
     with process_group(device) as own_device:
         steps.start("computing features")
         with first_before_others():
@@ -115,8 +116,7 @@ def train(
         steps.start("calibrating on the validation speakers")
         finished = trained.network if isinstance(trained, EncodedHead) else trained
         assert isinstance(finished, EmotionModel)
-        heard = [] if encoded and not recipe.channel_simulations else sounds.sources
-        info = _description(recipe, seed, finished, heard)
+        info = _description(recipe, seed, finished, sounds.sources if needs_sounds else [])
         _write_model(info, finished, recipe, corpora, parts["validation"], output / "model")
 
 

@@ -16,7 +16,7 @@ from ser_stream.data.windows import EvaluationWindows, TrainingSet, log_mel_trai
 from ser_stream.models.base import EmotionModel
 from ser_stream.recipes.speech import Recipe
 from ser_stream.training.distillation import teacher_probabilities
-from ser_stream.training.frozen_encoder import encoded_training_set, encodes_once, load_encoded
+from ser_stream.training.frozen_encoder import encoded_training_set, load_encoded
 from ser_stream.training.sounds import RecipeSounds
 
 
@@ -53,10 +53,6 @@ class SpeechData:
         self._train, self._validation = parts["train"], parts["validation"]
         self._sounds = sounds
         self._cache = cache
-
-    def encodes_once(self, model: EmotionModel) -> bool:
-        """Return whether each recording needs to pass the network's encoder only once."""
-        return remembers_conversations(model) and encodes_once(self._recipe)
 
     def log_mel(
         self, model: EmotionModel, teachers: Sequence[Path]

@@ -239,8 +239,9 @@ def test_a_closed_stdout_is_not_an_error(speech_path):
 
 @pytest.mark.microphone
 def test_estimates_of_the_microphone_agree_with_those_of_the_file(speech_path):
-    # Where frames and turns begin is chance. Up to 32 ms later, and with faint noise, no score of
-    # this recording's turn moves by more than 0.08; scores of the others do.
+    # Where frames and blocks begin is chance. With 0 to 32 ms of silence in front and faint noise,
+    # the scores of this recording's turn spread over 0.12, those of the others more; the tolerance
+    # is twice that.
     speech_path = speech_path.with_name("1-neutral.flac")
     (expected,) = utterances(run("listen", "--input", speech_path, "--json")[1])
     with PulseServer() as server:
@@ -262,7 +263,8 @@ def test_estimates_of_the_microphone_agree_with_those_of_the_file(speech_path):
     assert found["end_s"] - found["start_s"] == pytest.approx(duration, abs=0.15)
     assert found["level_dbfs"] == pytest.approx(expected["level_dbfs"], abs=0.5)
     for label, score in expected["scores"].items():
-        assert found["scores"][label] == pytest.approx(score, abs=0.1)
+        assert found["scores"][label] == pytest.approx(score, abs=0.24)
+    assert found["expression"] == expected["expression"]
     assert 0 < found["start_s"] < 30  # since it began to listen
     assert all(estimate["latency_ms"] < 1000 for estimate in heard)
 
