@@ -13,6 +13,7 @@ from ser_stream.audio.turns import TurnSettings
 from ser_stream.corpora.base import Utterance
 from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.engines.base import Network
+from ser_stream.evaluation.encoded_once import EncodedOnce
 from ser_stream.features.speaker_memory import SpeakerMemory
 from ser_stream.stream.scoring import (
     ScoredPart,
@@ -68,7 +69,8 @@ def stream_outputs_per_memory(
 ) -> Iterator[tuple[Window | TurnEnd, list[ScoredPart]]]:
     """Yield each window with the outputs for each speaker memory; see `stream_outputs`.
 
-    The recording is read and cut into windows once.
+    The recording is read, cut into windows and, unless the speaker memories change the network's
+    input, encoded once.
     """
     framing = network.framing
     settings = WindowSettings(
@@ -77,7 +79,8 @@ def stream_outputs_per_memory(
     source = open_source(recording)
     windower = StreamWindower(settings, TurnSettings(), settle_s=source.settle_s)
     scoring = ScoringSettings(framing.window_steps, smoothing, {}, MIN_SPEECH_S)
-    scorers = [WindowScorer(network, "", scoring, memory) for memory in memories]
+    encoded_once = EncodedOnce(network)
+    scorers = [WindowScorer(encoded_once, "", scoring, memory) for memory in memories]
     for block in source.blocks():
         assert block is not None, "recordings have no interruptions"
         for window in windower.push(block):
