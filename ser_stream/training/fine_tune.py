@@ -258,7 +258,7 @@ def _trained(
         sources = TrainingSources(utterances, stores)
         training_set = encoded_training_set(network, sources, settings)
         head = EncodedHead(network)
-        return to_cpu(Trainer(head, training_set, optimisation, seed, None).run(None)).network
+        return to_cpu(Trainer(head, training_set, optimisation, seed, None).run(None)).whole()
     stores = [load_features(utterances, info.features, speed, None) for speed in SPEEDS]
     training_set = training_set_for(network)(TrainingSources(utterances, stores), settings)
     training_set = training_set.with_memory_mean(network.mean.numpy())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ser_stream.corpora.base import Utterance
 from ser_stream.data.conversations import ConversationBatches
@@ -157,17 +157,28 @@ def encoded_training_set(
 
 
 class EncodedHead(NormalisingModel):
-    """A network for the trainer, whose input is encoded steps instead of frames."""
+    """A network for the trainer, whose input is encoded steps instead of frames.
+
+    The frozen encoder is taken out of the network until `whole` puts it back: its weights, of which
+    most networks have more than of all others, are neither averaged nor saved after each epoch.
+
+    Args:
+        network: has a pretrained encoder.
+    """
 
     def __init__(self, network: EmotionModel):
         super().__init__(network.labels, network.features)
+        children = network.named_children()
+        name, encoder = next(part for part in children if part[1] is network.pretrained_encoder)
+        delattr(network, name)
         self.network = network
-
-    @property
-    def pretrained_encoder(self) -> nn.Module | None:
-        """The frozen encoder."""
-        return self.network.pretrained_encoder
+        self._encoder = (name, encoder)  # in a tuple, where torch does not find it
 
     def forward(self, steps: Tensor, lengths: Tensor, past: Tensor | None = None) -> Tensor:
         """Return logits (batch, labels); arguments as the network's `classify`."""
         return self.network.classify(steps, lengths, *(() if past is None else (past,)))
+
+    def whole(self) -> EmotionModel:
+        """Return the network with its encoder, in evaluation mode."""
+        setattr(self.network, *self._encoder)
+        return self.network.eval()

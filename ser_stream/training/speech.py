@@ -114,7 +114,7 @@ def train(
         trained = to_cpu(trainer.run(validation))
     if is_first():
         steps.start("calibrating on the validation speakers")
-        finished = trained.network if isinstance(trained, EncodedHead) else trained
+        finished = trained.whole() if isinstance(trained, EncodedHead) else trained
         assert isinstance(finished, EmotionModel)
         info = _description(recipe, seed, finished, sounds.sources if needs_sounds else [])
         _write_model(info, finished, recipe, corpora, parts["validation"], output / "model")

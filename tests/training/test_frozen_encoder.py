@@ -111,8 +111,13 @@ def test_the_head_on_steps_gives_the_logits_of_the_network_on_frames(model):
     past[0, 1:] = 0.3
     with torch.inference_mode():
         expected = model(frames, lengths, past)
-        found = EncodedHead(model)(model.encode(frames), model.step_lengths(lengths), past)
+        steps = model.encode(frames)
+        head = EncodedHead(model)
+        found = head(steps, model.step_lengths(lengths), past)
+        assert not any("encoder" in name for name in head.state_dict())
+        again = head.whole()(frames, lengths, past)
     torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(again, expected)
 
 
 def test_windows_of_encoded_steps_have_the_lengths_asked_for(corpora, recipe, model, tmp_path):
