@@ -46,10 +46,16 @@ class ConversationBatches(TrainingSet):
         for batch in _batches_of_conversations(self._conversations(rng), batch_size):
             own = [batch[number] for number in share_of_process(np.arange(len(batch)))]
             items = [item for turns in own for item in self.augmented_turns(turns, rng)]
-            features, lengths = pad([frames for frames, _ in items], settings.min_frames)
-            history = self.history_weights(own, lengths.numpy() * settings.frame_s, rng)
+            windows = [frames for frames, _ in items]
+            features, lengths = self.collated(windows)
+            lengths_s = np.maximum(list(map(len, windows)), settings.min_frames) * settings.frame_s
+            history = self.history_weights(own, lengths_s, rng)
             targets = torch.from_numpy(np.stack([target for _, target in items]))
             yield (features, lengths, torch.from_numpy(history)), targets
+
+    def collated(self, windows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+        """Return windows (frames, n_mels) as one batch, and their lengths; see `pad`."""
+        return pad(windows, self.settings.min_frames)
 
     def _conversations(self, rng: np.random.Generator) -> list[list[int]]:
         """Draw an epoch's utterances; return groups of one speaker each, in random order."""

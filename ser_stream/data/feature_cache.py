@@ -71,10 +71,14 @@ class FeatureStore:
 
     def utterance(self, index: int, tail: bool = False) -> np.ndarray:
         """Return the frames of an utterance, (frames, n_mels) float32, with or without its tail."""
+        return self.stored(index, tail).astype(np.float32)
+
+    def stored(self, index: int, tail: bool = False) -> np.ndarray:
+        """Return the frames of an utterance as they are stored, (frames, n_mels) float16."""
         start, end = self.starts[index], self.ends[index]
         if not tail:
             end = start + self.speech_frames[index]
-        return self.frames[start:end].astype(np.float32)
+        return self.frames[start:end]
 
     def select(self, indices: np.ndarray) -> FeatureStore:
         """Return a store of the utterances with these indices, on the same frames."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -32,9 +33,11 @@ class StatisticsModel(PoolingModel):
 
     Args:
         states: size of the encoder's states.
-        hidden: units between the statistics and the output layer.
+        hidden: units of each head between the statistics and the output layer.
         dropout: dropout of these units; that of the statistics is half of it.
         affect: whether there is an output layer for valence and arousal.
+        heads: pairs of linear layers, each trained as a network of its own. The logits are the mean
+            of theirs; together they are one pair of larger layers.
     """
 
     statistics_mean: Tensor
@@ -60,16 +63,21 @@ class StatisticsModel(PoolingModel):
         hidden: int,
         dropout: float,
         affect: bool,
+        heads: int = 1,
     ):
         super().__init__(labels, features)
+        self.heads = heads
         self.register_buffer("statistics_mean", torch.zeros(2 * states))
         self.register_buffer("statistics_std", torch.ones(2 * states))
         self.hidden = nn.Sequential(
-            nn.Dropout(dropout / 2), nn.Linear(2 * states, hidden), nn.ReLU()
+            nn.Dropout(dropout / 2), nn.Linear(2 * states, heads * hidden), nn.ReLU()
         )
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(hidden, len(labels))
-        self.affect = nn.Linear(hidden, 2) if affect else None
+        self.output = nn.Linear(heads * hidden, len(labels))
+        self.affect = nn.Linear(heads * hidden, 2) if affect else None
+        if heads > 1 and not self.output.weight.is_meta:  # that of each head, as if it were alone
+            with torch.no_grad():
+                self.output.weight *= heads**0.5
 
     def fit_statistics(self, turns: Iterator[tuple[Tensor, Tensor]]) -> None:
         """Estimate the statistics' mean and deviation from `STATISTICS_BATCHES` batches at most."""
@@ -109,10 +117,14 @@ class StatisticsModel(PoolingModel):
     ) -> Tensor:
         return self._hidden(self.statistics(steps, lengths), offset)
 
-    def _hidden(self, statistics: Tensor, offset: Tensor | None) -> Tensor:
+    def _normalised(self, statistics: Tensor, offset: Tensor | None) -> Tensor:
         if offset is not None:
             statistics = statistics - offset
-        return self.hidden((statistics - self.statistics_mean) / self.statistics_std)
+        return (statistics - self.statistics_mean) / self.statistics_std
+
+    def _hidden(self, statistics: Tensor, offset: Tensor | None) -> Tensor:
+        hidden: Tensor = self.hidden(self._normalised(statistics, offset))
+        return hidden / self.heads  # so that the output layer returns the mean of the heads
 
     def forward(
         self, features: Tensor, lengths: Tensor | None = None, past: Tensor | None = None
@@ -129,6 +141,45 @@ class StatisticsModel(PoolingModel):
             past: (batch, batch) weights of the batch's items in each item's speaker memory; see
                 `ser_stream.data.conversations`. None for an empty memory.
         """
+        statistics, offset = self._statistics_and_offset(steps, lengths, past)
+        return self.output(self.dropout(self._hidden(statistics, offset)))
+
+    def loss(self, *inputs: Any, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        features, lengths, past = (*inputs, None, None)[:3]
+        steps, lengths = self.encode(features), self.step_lengths(lengths)
+        return self.loss_of_steps(steps, lengths, past, targets, label_smoothing)
+
+    def loss_of_steps(
+        self,
+        steps: Tensor,
+        lengths: Tensor | None,
+        past: Tensor | None,
+        targets: Tensor,
+        label_smoothing: float,
+    ) -> Tensor:
+        """Return the mean of the heads' losses.
+
+        Args:
+            steps, lengths, past: see `classify`.
+            targets, label_smoothing: see `loss`.
+        """
+        normalised = self._normalised(*self._statistics_and_offset(steps, lengths, past))
+        input_dropout, linear = self.hidden[0], cast(nn.Linear, self.hidden[1])
+        losses = []
+        for weight, bias, output in zip(
+            linear.weight.chunk(self.heads),
+            linear.bias.chunk(self.heads),
+            self.output.weight.chunk(self.heads, dim=1),
+            strict=True,
+        ):
+            hidden = F.relu(F.linear(input_dropout(normalised), weight, bias))
+            logits = F.linear(self.dropout(hidden), output, self.output.bias).float()
+            losses.append(F.cross_entropy(logits, targets, label_smoothing=label_smoothing))
+        return torch.stack(losses).mean()
+
+    def _statistics_and_offset(
+        self, steps: Tensor, lengths: Tensor | None, past: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
         statistics = self.statistics(steps, lengths)
         offset = None if past is None else past @ (statistics - self.statistics_mean)
-        return self.output(self.dropout(self._hidden(statistics, offset)))
+        return statistics, offset

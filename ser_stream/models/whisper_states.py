@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import SILENCE_DB, LogMelConfig
 from ser_stream.models.base import State
-from ser_stream.models.options import Share, Size
+from ser_stream.models.options import Count, Share, Size
 from ser_stream.models.registry import register
 from ser_stream.models.statistics_model import StatisticsModel
 from ser_stream.models.whisper_encoder import (
@@ -46,7 +46,7 @@ class WhisperStates(StatisticsModel):
     """Layers of Whisper's encoder, statistics over the window, and two linear layers.
 
     Args:
-        hidden, dropout, affect: see `StatisticsModel`.
+        hidden, dropout, affect, heads: see `StatisticsModel`.
 
     Raises:
         InputError: `features` are not those of Whisper.
@@ -66,13 +66,15 @@ class WhisperStates(StatisticsModel):
         hidden: Size = 192,
         dropout: Share = 0.4,
         affect: bool = False,
+        heads: Count = 1,
     ):
         if features != FEATURES:
             raise InputError(
                 "features: whisper_states takes those of Whisper alone: n_mels 80, n_fft 400, "
                 f"win_length 400, hop_length 160, fmin 0, fmax 8000; found {features}"
             )
-        super().__init__(labels, features, WIDTH * len(POOLED_LAYERS), hidden, dropout, affect)
+        states = WIDTH * len(POOLED_LAYERS)
+        super().__init__(labels, features, states, hidden, dropout, affect, heads)
         self.encoder = WhisperEncoder.pretrained()
 
     @property

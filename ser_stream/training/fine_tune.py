@@ -31,6 +31,7 @@ from ser_stream.models.folder import prepare_model_folder
 from ser_stream.models.info import ModelInfo
 from ser_stream.models.registry import architectures
 from ser_stream.models.relabel import with_labels
+from ser_stream.models.statistics_model import StatisticsModel
 from ser_stream.progress import Steps, print_line
 from ser_stream.recipes.optimisation import Optimisation
 from ser_stream.text import shell_word, valid_text
@@ -257,6 +258,7 @@ def _trained(
         stores = [load_encoded(network, utterances, speed, None, utterances) for speed in SPEEDS]
         sources = TrainingSources(utterances, stores)
         training_set = encoded_training_set(network, sources, settings)
+        assert isinstance(network, StatisticsModel)
         head = EncodedHead(network)
         return to_cpu(Trainer(head, training_set, optimisation, seed, None).run(None)).whole()
     stores = [load_features(utterances, info.features, speed, None) for speed in SPEEDS]

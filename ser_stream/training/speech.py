@@ -24,6 +24,7 @@ from ser_stream.models.eight_bit import from_eight_bit, to_eight_bit
 from ser_stream.models.info import ModelInfo
 from ser_stream.models.registry import build_model
 from ser_stream.models.relabel import with_labels
+from ser_stream.models.statistics_model import StatisticsModel
 from ser_stream.progress import Steps
 from ser_stream.recipes.speech import Recipe
 from ser_stream.training.calibrate import calibrate_by_recipe
@@ -109,7 +110,10 @@ def train(
             _fit_statistics(model, training_set, encoded)
         training_set = training_set.with_memory_mean(model.mean.numpy())
         steps.start(f"training {recipe.optimisation.epochs} epochs on {own_device}")
-        network: NormalisingModel = EncodedHead(model) if encoded else model
+        network: NormalisingModel = model
+        if encoded:
+            assert isinstance(model, StatisticsModel)
+            network = EncodedHead(model)
         trainer = Trainer(network, training_set, recipe.optimisation, seed, output, own_device)
         trained = to_cpu(trainer.run(validation))
     if is_first():

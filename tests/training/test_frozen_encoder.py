@@ -19,8 +19,10 @@ from ser_stream.features.log_mel import HE
 from ser_stream.models.checkpoint import load_model
 from ser_stream.models.registry import build_model
 from ser_stream.models.statistics_model import StatisticsModel
+from ser_stream.models.whisper_states import FEATURES
 from ser_stream.recipes.load import load_recipe
 from ser_stream.training.frozen_encoder import (
+    EncodedConversations,
     EncodedHead,
     EncodedWindows,
     encodes_once,
@@ -118,6 +120,42 @@ def test_the_head_on_steps_gives_the_logits_of_the_network_on_frames(model):
         again = head.whole()(frames, lengths, past)
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(again, expected)
+
+
+def test_each_recording_ends_in_silence_whatever_its_batch(corpora):
+    """Whisper's encoder computes blocks, and the end of a recording cuts its last one."""
+    model = build_model("whisper_states", ("neutral", "sad"), FEATURES).eval()
+    utterances = read_corpora(corpora, ["ravdess"])
+    lengths = load_features(utterances, FEATURES, 1.0, None)
+    shortest, longest = (
+        utterances[choose(lengths.ends - lengths.starts)] for choose in (np.argmin, np.argmax)
+    )
+    both = load_encoded(model, [shortest, longest], 1.0, None, [shortest, longest])
+    alone = load_encoded(model, [shortest], 1.0, None, [shortest])
+    assert len(both.utterance(1, tail=True)) >= len(both.utterance(0, tail=True)) + 5
+    expected = alone.utterance(0, tail=True)
+    np.testing.assert_allclose(both.utterance(0, tail=True), expected, rtol=0.01, atol=0.02)
+
+
+def test_the_mean_of_a_windows_steps_has_its_statistics(corpora, recipe, model, tmp_path):
+    utterances = read_corpora(corpora, ["ravdess"])
+    store = load_encoded(model, utterances, 1.0, tmp_path, utterances)
+    labels = tuple({u.label for u in utterances})
+    settings = TrainingSetSettings(labels, {"ravdess": 1.0}, recipe.augmentation, 24, 8, 50)
+    sources = TrainingSources(utterances, [store])
+    arguments = (sources, settings, EncodedWindows(sources, settings))
+    for whole, mean in zip(
+        ConversationBatches(*arguments).epoch(np.random.default_rng(0)),
+        EncodedConversations(*arguments).epoch(np.random.default_rng(0)),
+        strict=True,
+    ):
+        (steps, lengths, past), targets = whole
+        (means, ones, past_of_means), targets_of_means = mean
+        torch.testing.assert_close(
+            model.statistics(means, ones), model.statistics(steps, lengths), rtol=1e-3, atol=1e-3
+        )
+        torch.testing.assert_close(past_of_means, past, rtol=0, atol=0)
+        torch.testing.assert_close(targets_of_means, targets, rtol=0, atol=0)
 
 
 def test_windows_of_encoded_steps_have_the_lengths_asked_for(corpora, recipe, model, tmp_path):
