@@ -64,7 +64,7 @@ def load_encoded(
     weights = hashlib.sha256()
     for tensor in model.pretrained_encoder.parameters():
         weights.update(tensor.detach().numpy().tobytes())
-    key = [*feature_key(among, features, speed), "steps, then silence", weights.hexdigest()]
+    key = [*feature_key(among, features, speed), "whole steps", weights.hexdigest()]
     if simulation is not None:
         key += [simulation, None if noisy is None else noisy.key]
 
@@ -86,10 +86,11 @@ def _encode(model: EmotionModel, features: FeatureStore) -> Iterator[tuple[np.nd
         members = order[start : start + ENCODER_BATCH_SIZE]
         items = [features.utterance(i, tail=True) for i in members]
         lengths = [max(len(item), model.step_frames) for item in items]
+        whole = [model.steps_in(n_frames) * model.frames_per_step for n_frames in lengths]
         # As at the end of a turn: the encoder's last block of a recording ends in silence.
         frames = torch.full((len(items), max(lengths), items[0].shape[1]), SILENCE_DB)
-        for row, item in zip(frames, items, strict=True):
-            row[: len(item)] = torch.from_numpy(item)
+        for row, item, end in zip(frames, items, whole, strict=True):
+            row[: len(item[:end])] = torch.from_numpy(item[:end])
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             steps = model.encode(frames).float().numpy().astype(np.float16)
         for index, item, n_frames in zip(members, steps, lengths, strict=True):
