@@ -233,13 +233,15 @@ def _import_model(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from ser_stream.models.info import find_model
+    from ser_stream.models.info import SHIPPED, find_model
     from ser_stream.training.export import export_model
 
     exported = export_model(arguments.model, arguments.int8).onnx
     assert exported is not None
     folder = find_model(arguments.model)
     for name, digest in exported.files.items():
-        mib = (folder / name).stat().st_size / 2**20
-        print(f"{folder / name}: {mib:.1f} MiB, SHA-256 {digest}")
+        path = folder / name
+        if not path.is_file():  # the front end, where models share it
+            path = SHIPPED / exported.shared_encoder / name
+        print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, SHA-256 {digest}")
     return 0

@@ -8,11 +8,12 @@ import torch
 from safetensors.torch import load_file
 
 from scored import Encoder
+from ser_stream.cli import main
 from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
 from ser_stream.features.log_mel import HE
 from ser_stream.models.checkpoint import load_model, save_model
-from ser_stream.models.info import ModelInfo, read_info
+from ser_stream.models.info import SHIPPED, ModelInfo, read_info
 from ser_stream.models.registry import build_model
 from ser_stream.models.whisper_states import FEATURES
 from ser_stream.training.export import export_model
@@ -106,6 +107,13 @@ def test_onnx_runtime_runs_the_shared_encoder(model, folder):
     np.testing.assert_allclose(steps, expected, atol=1e-3)
     found = network.score(steps, None).logits
     np.testing.assert_allclose(found[0], logits(model, FRAMES[:500]), atol=1e-4)
+
+
+def test_the_export_names_the_shared_encoder(folder, capsys):
+    assert main(["export", str(folder)]) == 0
+    steps, head = capsys.readouterr().out.splitlines()
+    assert f"{SHIPPED / 'whisper-encoder' / 'steps.onnx'}: 13.0 MiB" in steps
+    assert f"{folder / 'head.onnx'}: " in head
 
 
 def test_another_encoder_than_that_of_the_export_is_refused(folder):
