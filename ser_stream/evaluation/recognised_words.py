@@ -107,7 +107,8 @@ def evaluate_recognised_words(
     store = load_features(utterances, features, 1.0, None)
     bands = [store.utterance(i)[-MAX_FRAMES:] for i in range(len(utterances))]
     targets = np.array([info.labels.index(clip.label) for clip in utterances])
-    predictions = first and audio_predictions(first, [clip.path for clip in utterances])
+    paths = [clip.path for clip in utterances]
+    predictions = None if first is None else audio_predictions(first, paths)
     members = _members(utterances)
     scores: dict[str, dict[str, Any]] = {}
     for condition, texts in conditions.items():

@@ -177,6 +177,9 @@ class TextScorer:
         scores = mean_scores(by_sound.scores, own)
         floor = calibration.floor if settings.min_confidence is None else settings.min_confidence
         valence, arousal = valence_arousal(scores)
+        voice_expression, words_expression, agreement = self._agreement(
+            by_sound.scores, found.text_logits
+        )
         return Scores(
             part=part,
             scores=scores,
@@ -187,19 +190,20 @@ class TextScorer:
             modality=AUDIO_TEXT,
             words=_with_attention(inside, found.attention),
             voice_known_s=by_sound.voice_known_s,
-            **self._agreement(by_sound.scores, found.text_logits),
+            voice_expression=voice_expression,
+            words_expression=words_expression,
+            agreement=agreement,
         )
 
     def _agreement(
         self, by_sound: Mapping[str, float], text_logits: np.ndarray | None
-    ) -> dict[str, str]:
-        """Return the fields of `Scores` on the agreement of voice and words; {} where unknown."""
+    ) -> tuple[str, str, str]:
+        """Return the labels of voice and of words, and their agreement; "" where unknown."""
         if text_logits is None:
-            return {}
+            return "", "", ""
         voice = max(by_sound, key=by_sound.__getitem__)
         words = self._network.labels[int(text_logits.argmax())]
-        agreement = agreement_of(voice, words)
-        return {"voice_expression": voice, "words_expression": words, "agreement": agreement}
+        return voice, words, agreement_of(voice, words)
 
     def _note_failure(self, error: Exception) -> None:
         reason, self._failed_at = [*str(error).splitlines(), repr(error)][0], time.monotonic()
