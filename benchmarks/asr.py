@@ -21,22 +21,12 @@ from ser_stream.asr.base import FASTER_WHISPER, POCKETSPHINX, AsrSettings
 from ser_stream.asr.factory import open_recognizer
 from ser_stream.asr.pocketsphinx import Aligner
 from ser_stream.asr.transcription import transcribe
+from ser_stream.asr.word_errors import word_error_rate
 from ser_stream.audio.speech import read_samples, speech_span
 from ser_stream.corpora import cremad
 from ser_stream.features.vocabulary import spelling
 from ser_stream.units import SAMPLE_RATE_HZ
 from tools.make_test_recordings import RECORDINGS
-
-
-def word_errors(reference: list[str], recognised: list[str]) -> int:
-    """Return the edit distance: the number of substitutions, insertions and deletions."""
-    row = list(range(len(recognised) + 1))
-    for i, word in enumerate(reference, 1):
-        diagonal, row[0] = row[0], i
-        for j, other in enumerate(recognised, 1):
-            cost = min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
-            diagonal, row[j] = row[j], cost
-    return row[-1]
 
 
 def spelt(words: Iterable[str]) -> list[str]:
@@ -91,13 +81,11 @@ def main() -> None:
         took_s = time.process_time() - started
         found = [[word.text for turn in each for word in turn.words] for each in turns]
         spoken = [spelt(text.split()) for text, _ in recordings]
-        errors = sum(
-            word_errors(words, spelt(given)) for words, given in zip(spoken, found, strict=True)
-        )
+        errors = word_error_rate(list(zip(spoken, map(spelt, found), strict=True)))
         print(
             f"{name:32} {took_s / sound_s:6.3f} s per second of speech, "
             f"{took_s / sum(map(len, turns)):5.2f} s per turn, "
-            f"word error rate {errors / sum(map(len, spoken)):.0%}",
+            f"word error rate {errors:.0%}",
             flush=True,
         )
 

@@ -59,6 +59,9 @@ AUDIO, AUDIO_TEXT = "audio", "audio+text"
 NO_EXPRESSION = ""
 """The expression of an estimate that abstains."""
 
+SAME, ONE_NEUTRAL, DIFFERENT = "same", "one neutral", "different"
+"""How the emotion of the voice and that of the words relate, see `EmotionEstimate.agreement`."""
+
 UNSURE, SHORT = "unsure", "short"
 """Reasons to abstain: too little confidence, and too little speech."""
 
@@ -95,6 +98,22 @@ def merge_label(label: str, labels: Sequence[str]) -> str | None:
         return label
     coarse = {"calm": "neutral", "excited": "happy", "frustrated": "angry"}.get(label)
     return coarse if coarse in labels else None
+
+
+def agreement_of(voice: str, words: str) -> str:
+    """Return how the emotion of the voice and that of the words relate, `SAME` and so on.
+
+    Labels are compared as `BASIC_EMOTIONS`: calm counts as neutral, see `merge_label`.
+
+    >>> agreement_of("excited", "happy"), agreement_of("sad", "neutral")
+    ('same', 'one neutral')
+    >>> agreement_of("angry", "happy")
+    'different'
+    """
+    basic = {merge_label(label, BASIC_EMOTIONS) for label in (voice, words)}
+    if len(basic) == 1:
+        return SAME
+    return ONE_NEUTRAL if "neutral" in basic else DIFFERENT
 
 
 def valence_arousal(scores: Mapping[str, float]) -> tuple[float, float]:
@@ -145,6 +164,12 @@ class EmotionEstimate:
             this one follows it, for the words. In the JSON where it is true.
         asr_error: why speech recognition, which is to run, gave no words for this estimate; "" for
             no problem. In the JSON where there is one.
+        voice_expression, words_expression: where the modality is "audio+text" and the network has a
+            classifier of words alone (CAN): the label with the highest score by sound alone, and
+            that by words alone, also where one of them would abstain; else "". In the JSON where
+            they are not empty, as is `agreement`.
+        agreement: how these two relate: "same"; "one neutral", where one is neutral or calm and the
+            other is not; "different", for example happy words in an angry voice.
     """
 
     turn: int
@@ -169,6 +194,9 @@ class EmotionEstimate:
     decisive: bool = True
     late: bool = False
     asr_error: str = ""
+    voice_expression: str = ""
+    words_expression: str = ""
+    agreement: str = ""
 
     @property
     def abstains(self) -> bool:
@@ -179,7 +207,7 @@ class EmotionEstimate:
         """Return one line of JSON: the attributes in the order above, numbers rounded."""
         fields = dataclasses.asdict(self)
         del fields["decisive"]
-        for name in ("label_set", "late", "asr_error"):
+        for name in _JSON_WHERE_GIVEN:
             if not fields[name]:
                 del fields[name]
         for name, digits in _JSON_DIGITS.items():
@@ -196,6 +224,11 @@ def rounded(word: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in word.items()
     }
 
+
+_JSON_WHERE_GIVEN = (
+    "label_set", "late", "asr_error", "voice_expression", "words_expression", "agreement",
+)  # fmt: skip
+"""Attributes that the JSON has only where they are not empty or false."""
 
 _WORD_DIGITS = {
     "start_s": 3, "end_s": 3, "probability": 3, "text_attention": 4, "audio_attention": 4,

@@ -9,6 +9,7 @@ from ser_stream.emotion import (
     BASIC_EMOTIONS,
     CIRCUMPLEX,
     EMOTIONS,
+    agreement_of,
     canonical_label,
     merge_label,
     valence_arousal,
@@ -28,6 +29,7 @@ def test_the_documentation_lists_every_key_in_its_order():
     rows = page.partition("| key |")[2].partition("\n\n")[0].splitlines()[2:]
     keys = [key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])]
     sometimes = ["label_set", "late", "asr_error"]  # only where they say more
+    sometimes += ["voice_expression", "words_expression", "agreement"]
     assert keys == ["source", *KEYS, *sometimes]
     for line in page.partition("```json\n")[2].partition("```")[0].splitlines():
         assert list(json.loads(line)) == KEYS
@@ -37,6 +39,30 @@ def test_a_set_of_labels_is_in_the_json_where_there_is_one():
     content = json.loads(estimate(label_set=("happy", "sad"), voice_known_s=4.26).to_json())
     assert content["label_set"] == ["happy", "sad"]
     assert content["voice_known_s"] == 4.3
+
+
+def test_the_agreement_of_voice_and_words_is_in_the_json_where_it_is_known():
+    fields = {
+        "voice_expression": "angry", "words_expression": "happy", "agreement": "different"
+    }  # fmt: skip
+    content = json.loads(estimate(modality="audio+text", **fields).to_json())
+    assert {key: content[key] for key in fields} == fields
+
+
+@pytest.mark.parametrize(
+    ("voice", "words", "agreement"),
+    [
+        ("angry", "angry", "same"),
+        ("calm", "neutral", "same"),
+        ("excited", "happy", "same"),
+        ("sad", "calm", "one neutral"),
+        ("neutral", "happy", "one neutral"),
+        ("angry", "happy", "different"),
+        ("frustrated", "fear", "different"),
+    ],
+)
+def test_voice_and_words_are_compared_as_basic_emotions(voice, words, agreement):
+    assert agreement_of(voice, words) == agreement_of(words, voice) == agreement
 
 
 def test_words_are_rounded_in_json():

@@ -56,8 +56,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     recipe = read_recipe(arguments.recipe)
     if isinstance(recipe, SpeechTextRecipe):
         return _evaluate_speech_text(arguments, models, recipe)
-    if arguments.first:
-        raise InputError("--first: goes with the recipe of a model that takes sound and words")
+    for option, given in (("--first", arguments.first), ("--asr", arguments.asr)):
+        if given:
+            raise InputError(
+                f"{option}: goes with the recipe of a model that takes sound and words"
+            )
     check_conditions(arguments)
     return _evaluate_speech(arguments, models, recipe, table)
 
@@ -210,10 +213,12 @@ def _evaluate_speech_text(
     from ser_stream.evaluation.speech_text import evaluate_speech_text
     from ser_stream.training.model_folder import save_pair_scores
 
-    if arguments.figures or arguments.conditions is not None or arguments.clips:
-        raise InputError(
-            "--figures, --conditions, --clips: do not go with a recipe of sound and words"
-        )
+    if arguments.figures or arguments.conditions is not None:
+        raise InputError("--figures, --conditions: do not go with a recipe of sound and words")
+    if arguments.asr:
+        return _evaluate_recognised_words(arguments, models, recipe)
+    if arguments.clips:
+        raise InputError("--clips: goes with a recipe of sound and words only with --asr")
     part = arguments.part
     for model in models:
         report, skipped = evaluate_speech_text(
@@ -226,4 +231,35 @@ def _evaluate_speech_text(
             print(json_line({"model": model, "part": part, "errors": report, **unreadable}))
         else:
             print("\n".join([f"{model}:", "", *scores_table({part: report})]))
+    return 0
+
+
+def _evaluate_recognised_words(
+    arguments: argparse.Namespace, models: Sequence[str], recipe: SpeechTextRecipe
+) -> int:
+    """Score the models on clips with the words of a speech recogniser; return the exit code."""
+    from ser_stream.asr.base import FASTER_WHISPER, AsrSettings
+    from ser_stream.commands.transcribe import WHISPER
+    from ser_stream.evaluation.pair_scores import scores_table
+    from ser_stream.evaluation.recognised_words import LANGUAGE, evaluate_recognised_words
+
+    default = WHISPER if arguments.asr == FASTER_WHISPER else ""
+    asr = AsrSettings(arguments.asr, arguments.asr_model or default, LANGUAGE)
+    for model in models:
+        report = evaluate_recognised_words(
+            model, recipe, arguments.corpora, arguments.part, asr, arguments.clips,
+            arguments.first, arguments.skip_bad,
+        )  # fmt: skip
+        if arguments.json:
+            unreadable = {"unreadable": report.skipped} if report.skipped else {}
+            print(json_line({
+                "model": model, "part": arguments.part, "errors": report.scores,
+                "word_error_rates": report.word_error_rates,
+                "without_words": report.without_words, **unreadable,
+            }))  # fmt: skip
+            continue
+        rates = ", ".join(f"{kind} {rate:.1%}" for kind, rate in report.word_error_rates.items())
+        print("\n".join([f"{model}:", "", *scores_table({arguments.part: report.scores}), ""]))
+        print(f"wrong words of {arguments.asr}: {rates}; clips without words: "
+              f"{report.without_words}")  # fmt: skip
     return 0

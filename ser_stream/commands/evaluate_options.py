@@ -54,6 +54,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--first", metavar="NAME|DIR",
         help="for models of sound and words: the streaming model of the first estimates",
     )  # fmt: skip
+    parser.add_argument(
+        "--asr", choices=("faster_whisper", "pocketsphinx"),
+        help="for models of sound and words: score the clips with their own words, as this "
+        "speech recogniser hears them, instead of with texts of other corpora",
+    )  # fmt: skip
+    parser.add_argument(
+        "--asr-model", default="", metavar="NAME|DIR",
+        help="with --asr faster_whisper: its model; default: base",
+    )  # fmt: skip
 
 
 def models_and_table(names: Sequence[str]) -> tuple[list[str], Path | None]:
@@ -102,6 +111,10 @@ def check_options(arguments: argparse.Namespace, models: Sequence[str], table: P
     for option, given in (("--save", arguments.save), ("--clips", arguments.clips)):
         if given and table:
             raise InputError(f"{option}: goes with --recipe, not with the clips {table}")
+    if arguments.asr_model and not arguments.asr:
+        raise InputError("--asr-model: goes with --asr")
+    if arguments.save and arguments.asr:
+        raise InputError("--save: does not go with --asr")
     if arguments.save and arguments.clips:
         raise InputError("--save: goes with all clips, not with --clips")
 

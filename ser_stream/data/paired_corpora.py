@@ -30,6 +30,9 @@ class PairedCorpora:
         texts: texts of all parts, each with one label.
         cache: folder of the feature cache; None: nothing is cached.
         skipped: one message for each clip that was left out, since it cannot be read.
+
+    Attributes:
+        errors: simulated recognition errors, of the words of the training part.
     """
 
     def __init__(
@@ -53,7 +56,7 @@ class PairedCorpora:
             for part, members in by_part.items()
         }
         counts = Counter(word for text in by_part["train"] for word in text.words())
-        self._errors = RecognitionErrors(counts)
+        self.errors = RecognitionErrors(counts)
 
     def training_pairs(
         self,
@@ -73,7 +76,7 @@ class PairedCorpora:
         stores = [load_features(clips, features, speed, self._cache) for speed in speeds]
         training_set = log_mel_training_set(TrainingSources(clips, stores, noises=noises), settings)
         texts = self._texts["train"]
-        return Pairs(training_set, texts, self._encoding, self._errors, max_error_rate)
+        return Pairs(training_set, texts, self._encoding, self.errors, max_error_rate)
 
     def evaluation_pairs(self, part: str, error_rate: float = 0.0) -> EvaluationPairs:
         """Return the pairs of a part; errors are the same in each run.
@@ -89,5 +92,5 @@ class PairedCorpora:
             [clip.label for clip in clips],
             self._texts[part],
             self._encoding,
-            recognise=lambda words: self._errors.apply(words, error_rate, rng),
+            recognise=lambda words: self.errors.apply(words, error_rate, rng),
         )

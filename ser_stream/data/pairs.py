@@ -195,7 +195,28 @@ class Pairs:
         return self.encoding.encode(bands, words, rng), self.encoding.targets(voice, text)
 
 
-class EvaluationPairs:
+class EvaluationItems:
+    """Fixed encoded items for evaluation, each the sound of a clip and words.
+
+    Args:
+        items: as `PairEncoding.encode` returns them.
+        targets: (items,) indices of labels.
+    """
+
+    def __init__(self, items: Sequence[tuple], targets: np.ndarray):
+        self.items = items
+        self.targets = targets
+        self._n_frames = np.array([sum(map(len, segments)) for segments, *_ in items])
+
+    def batches(self, size: int = 64) -> Iterator[tuple[np.ndarray, tuple[SegmentBatch]]]:
+        """Yield indices (batch,), and items of similar length."""
+        order = np.argsort(self._n_frames, kind="stable")
+        for start in range(0, len(order), size):
+            members = order[start : start + size]
+            yield members, (SegmentBatch.pad([self.items[i] for i in members]),)
+
+
+class EvaluationPairs(EvaluationItems):
     """Fixed pairs of clips and texts for evaluation.
 
     Each clip is paired twice: with words of its own emotion, and with neutral words or, if its
@@ -220,21 +241,14 @@ class EvaluationPairs:
         seed: int = 0,
     ):
         rng = np.random.default_rng(seed)
-        self.items, targets = [], []
+        items, targets = [], []
         for bands, voice in zip(clips, voices, strict=True):
             others = [label for label in texts.labels if label != NEUTRAL]
             other = NEUTRAL if voice != NEUTRAL else str(rng.choice(others))
             for text in (voice, other):
                 words = texts.draw(text, rng)
                 words = words if recognise is None else recognise(words)
-                self.items.append(encoding.encode(bands, words, None))
+                items.append(encoding.encode(bands, words, None))
                 targets.append(encoding.targets(voice, text))
-        self.targets, self.text_targets, self.voice_targets = np.array(targets).T
-        self._n_frames = np.array([sum(map(len, segments)) for segments, *_ in self.items])
-
-    def batches(self, size: int = 64) -> Iterator[tuple[np.ndarray, tuple[SegmentBatch]]]:
-        """Yield indices (batch,), and pairs of similar length."""
-        order = np.argsort(self._n_frames, kind="stable")
-        for start in range(0, len(order), size):
-            members = order[start : start + size]
-            yield members, (SegmentBatch.pad([self.items[i] for i in members]),)
+        joint, self.text_targets, self.voice_targets = np.array(targets).T
+        super().__init__(items, joint)

@@ -86,6 +86,22 @@ class Network(Protocol):
         ...
 
 
+class UtteranceOutputs(NamedTuple):
+    """The answer of a network that takes sound and words.
+
+    Attributes:
+        logits: (labels,).
+        attention: for a network with cross attention the weights of the words, "text_attention" and
+            "audio_attention", (words,) each, the mean over its heads; else empty.
+        text_logits: (labels,) of a classifier of the words alone; None where the network, or its
+            file of an earlier version, has none.
+    """
+
+    logits: Array
+    attention: dict[str, Array]
+    text_logits: Array | None = None
+
+
 class UtteranceNetwork(Protocol):
     """A network that takes the sound and the words of one utterance, ready for inference.
 
@@ -99,18 +115,12 @@ class UtteranceNetwork(Protocol):
     features: SegmentConfig
     vocabulary: Vocabulary
 
-    def outputs(
-        self, segments: Sequence[Array], words: Sequence[Array]
-    ) -> tuple[Array, dict[str, Array]]:
-        """Return logits (labels,), and the weights of the words in each attention.
+    def outputs(self, segments: Sequence[Array], words: Sequence[Array]) -> UtteranceOutputs:
+        """Run the network on one utterance.
 
         Args:
             segments: frames (frames, dimension) of each segment, at least one.
             words: arrays of `Vocabulary.encode` for the utterance's words.
-
-        Returns:
-            The logits, and for a network with cross attention "text_attention" and
-            "audio_attention", (words,) each, the mean over its heads.
 
         Raises:
             ValueError: the numbers of segments and words do not fit the network.

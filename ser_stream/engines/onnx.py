@@ -9,7 +9,7 @@ SHA-256. A streaming network has two files::
 and a network that takes sound and words has one, for one utterance::
 
     utterance.onnx   frames (segments, frames, dimension), frame_lengths, words, ngrams -> logits,
-                     text_attention, audio_attention
+                     text_attention, audio_attention, text_logits
 
 Inputs and outputs that a network has no use for are absent.
 """
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from ser_stream.engines.base import Array, Outputs, State
+from ser_stream.engines.base import Array, Outputs, State, UtteranceOutputs
 from ser_stream.engines.names import ONNX, ONNX_INT8
 from ser_stream.engines.onnx_values import not_finite
 from ser_stream.engines.self_test import FAILURES, check_network, check_utterance_network
@@ -38,6 +38,8 @@ from ser_stream.models.framing import Framing
 from ser_stream.models.info import SHIPPED, ModelInfo, OnnxExport
 
 STEPS, HEAD, UTTERANCE = "steps.onnx", "head.onnx", "utterance.onnx"
+TEXT_LOGITS = "text_logits"
+"""Output of utterance.onnx: the logits of a classifier of the words alone."""
 EIGHT_BIT = {"steps.onnx": "steps.int8.onnx", "head.onnx": "head.int8.onnx"}
 """File -> the same network with weights in eight bits, where the model has it."""
 MAX_BYTES = 2**30
@@ -167,9 +169,7 @@ class OnnxUtteranceNetwork:
         self._file.check_width("logits", len(info.labels))
         check_utterance_network(self, folder, _anew(folder))
 
-    def outputs(
-        self, segments: Sequence[Array], words: Sequence[Array]
-    ) -> tuple[Array, dict[str, Array]]:
+    def outputs(self, segments: Sequence[Array], words: Sequence[Array]) -> UtteranceOutputs:
         """See the protocol."""
         lengths = np.array([len(frames) for frames in segments], np.int64)
         padded = np.zeros((len(segments), lengths.max(), self.features.dimension), np.float32)
@@ -181,7 +181,9 @@ class OnnxUtteranceNetwork:
         feed = {name: array for name, array in feed.items() if name in self._file.inputs}
         names = list(self._file.outputs)
         found = dict(zip(names, self._file.run(names, feed), strict=True))
-        return found.pop("logits"), {name: heads.mean(axis=0) for name, heads in found.items()}
+        logits, text_logits = found.pop("logits"), found.pop(TEXT_LOGITS, None)
+        attention = {name: heads.mean(axis=0) for name, heads in found.items()}
+        return UtteranceOutputs(logits, attention, text_logits)
 
 
 def _anew(folder: Path, eight_bit: bool = False) -> str:

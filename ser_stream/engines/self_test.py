@@ -58,11 +58,13 @@ def check_utterance_network(network: UtteranceNetwork, where: object, advice: st
     """
     for frames in _sounds(STEPS, network.features.dimension, False):
         try:
-            logits, attention = network.outputs([frames], network.vocabulary.encode(["yes"]))
+            found = network.outputs([frames], network.vocabulary.encode(["yes"]))
         except FAILURES as error:
             raise InputError(f"model {where}: {_one_line(error)}; {advice}") from error
-        _check(where, advice, "logits", logits, (len(network.labels),))
-        for name, weights in attention.items():
+        _check(where, advice, "logits", found.logits, (len(network.labels),))
+        if found.text_logits is not None:
+            _check(where, advice, "text_logits", found.text_logits, (len(network.labels),))
+        for name, weights in found.attention.items():
             _check(where, advice, name, weights, (1,))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ser_stream.engines.base import Array, Outputs, State
+from ser_stream.engines.base import Array, Outputs, State, UtteranceOutputs
 from ser_stream.engines.names import TORCH
 from ser_stream.errors import InputError
 from ser_stream.features.base import StreamingFeatureConfig
@@ -115,19 +115,19 @@ class TorchUtteranceNetwork:
         self.vocabulary: Vocabulary = model.vocabulary
         self._device = next(model.parameters()).device
 
-    def outputs(
-        self, segments: Sequence[Array], words: Sequence[Array]
-    ) -> tuple[Array, dict[str, Array]]:
+    def outputs(self, segments: Sequence[Array], words: Sequence[Array]) -> UtteranceOutputs:
         """See the protocol."""
         batch = SegmentBatch.pad([(segments, *words)]).to(self._device)
         with torch.inference_mode():
-            logits, weights = self.model.forward_with_attention(batch)
+            logits, weights, text_logits = self.model.forward_with_details(batch)
         attention: dict[str, Any] = (
             {} if weights is None else dict(zip(ATTENTIONS, weights, strict=True))
         )
-        return _to_numpy(logits)[0], {
-            name: _to_numpy(heads)[0].mean(axis=0) for name, heads in attention.items()
-        }
+        return UtteranceOutputs(
+            _to_numpy(logits)[0],
+            {name: _to_numpy(heads)[0].mean(axis=0) for name, heads in attention.items()},
+            None if text_logits is None else _to_numpy(text_logits)[0],
+        )
 
 
 def _to_numpy(tensor: Tensor) -> Array:

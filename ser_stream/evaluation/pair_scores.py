@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ser_stream.data.pairs import NEUTRAL, EvaluationPairs
+from ser_stream.data.pairs import NEUTRAL, EvaluationItems, EvaluationPairs
 from ser_stream.emotion import UTTERANCE
 from ser_stream.engines.choose import open_network
 from ser_stream.evaluation.metrics import score_answers
@@ -70,22 +70,8 @@ def score_pairs(
         with `first` also `FIRST` and `LIVE`) -> scores against the pair's emotion.
     """
     labels = model.labels
-    logits = {name: np.empty((len(pairs.targets), len(labels))) for name in ANSWERS}
-    with torch.inference_mode():
-        for members, (batch,) in pairs.batches():
-            predictions = model.predictions(batch)
-            answers = (model.combined(predictions), predictions.text, predictions.audio)
-            for name, values in zip(ANSWERS, answers, strict=True):
-                logits[name][members] = values
-    predicted = {name: values.argmax(axis=1) for name, values in logits.items()}
-    if first is not None:
-        by_pair = [answer for answer in first for _ in range(2)]
-        joint = calibration.probabilities(logits[ANSWERS[0]])
-        predicted[FIRST] = np.array([_best(labels, answer) for answer in by_pair])
-        predicted[LIVE] = np.array([
-            _best(labels, answer and mean_scores(answer, dict(zip(labels, own, strict=True))))
-            for answer, own in zip(by_pair, joint, strict=True)
-        ])  # fmt: skip
+    by_pair = None if first is None else [answer for answer in first for _ in range(2)]
+    predicted = predicted_labels(model, pairs, calibration, by_pair)
     neutral = labels.index(NEUTRAL)
     same = pairs.text_targets == pairs.voice_targets
     kinds = {
@@ -101,6 +87,37 @@ def score_pairs(
         }
         for kind, chosen in kinds.items()
     }
+
+
+def predicted_labels(
+    model: CrossAttentionNetwork,
+    items: EvaluationItems,
+    calibration: Calibration,
+    first: AudioPredictions | None = None,
+) -> dict[str, np.ndarray]:
+    """Return prediction (`ANSWERS`, with `first` also `FIRST` and `LIVE`) -> labels (items,).
+
+    Args:
+        calibration: of the joint prediction.
+        first: predictions of a streaming model, one per item.
+    """
+    labels = model.labels
+    logits = {name: np.empty((len(items.targets), len(labels))) for name in ANSWERS}
+    with torch.inference_mode():
+        for members, (batch,) in items.batches():
+            predictions = model.predictions(batch)
+            answers = (model.combined(predictions), predictions.text, predictions.audio)
+            for name, values in zip(ANSWERS, answers, strict=True):
+                logits[name][members] = values
+    predicted = {name: values.argmax(axis=1) for name, values in logits.items()}
+    if first is not None:
+        joint = calibration.probabilities(logits[ANSWERS[0]])
+        predicted[FIRST] = np.array([_best(labels, answer) for answer in first])
+        predicted[LIVE] = np.array([
+            _best(labels, answer and mean_scores(answer, dict(zip(labels, own, strict=True))))
+            for answer, own in zip(first, joint, strict=True)
+        ])  # fmt: skip
+    return predicted
 
 
 def _best(labels: tuple[str, ...], scores: dict[str, float] | None) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from ser_stream.corpora.base import Utterance
 from ser_stream.corpora.registry import read_corpora
 from ser_stream.corpora.texts import read_texts
 from ser_stream.data.paired_corpora import PairedCorpora
@@ -66,6 +68,7 @@ def read_paired_corpora(
     cache: Path | None,
     part: str | None = None,
     skip_bad: bool = False,
+    choose: Callable[[list[Utterance]], list[Utterance]] = list,
 ) -> PairedCorpora:
     """Read the clips and texts of a recipe.
 
@@ -75,13 +78,15 @@ def read_paired_corpora(
         cache: folder of the feature cache; None: nothing is cached.
         part: the only part whose clips are used; None: all parts.
         skip_bad: leave out clips that cannot be read.
+        choose: returns the clips of a part to use, before any is read.
 
     Raises:
         InputError: a corpus is missing, its layout is not understood, or clips cannot be read and
             `skip_bad` is False.
     """
     clips = recipe.voices.split(read_corpora(corpora, list(recipe.voices.corpora)))
-    used = [clip for name, members in clips.items() if part in (None, name) for clip in members]
+    clips = {name: choose(members) for name, members in clips.items() if part in (None, name)}
+    used = [clip for members in clips.values() for clip in members]
     checked = check_recordings(used, cache, skip_bad)
     readable = {clip.key for clip in checked.utterances}
     clips = {name: [c for c in members if c.key in readable] for name, members in clips.items()}

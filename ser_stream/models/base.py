@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -256,6 +256,21 @@ class EmotionModel(NormalisingModel):
         return {}
 
 
+class DetailedAnswer(NamedTuple):
+    """The answer of a network that takes sound and words.
+
+    Attributes:
+        logits: (batch, labels).
+        attention: weights of the words in the text's and in the audio's attention, (batch, heads,
+            words) each; None for a network without both.
+        text_logits: (batch, labels) of a classifier of the words alone; None without one.
+    """
+
+    logits: Tensor
+    attention: tuple[Tensor, Tensor] | None = None
+    text_logits: Tensor | None = None
+
+
 class BimodalModel(NormalisingModel):
     """Base of the networks that take sound and words: whole utterances in, logits out.
 
@@ -286,12 +301,6 @@ class BimodalModel(NormalisingModel):
         """Return logits (batch, labels); their softmax is the network's answer."""
         raise NotImplementedError
 
-    def forward_with_attention(
-        self, batch: SegmentBatch
-    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
-        """Return logits (batch, labels) and the attention weights of each word.
-
-        The weights are those of the text's and of the audio's attention, (batch, heads, words)
-        each; None for a network without both.
-        """
-        return self(batch), None
+    def forward_with_details(self, batch: SegmentBatch) -> DetailedAnswer:
+        """Return the logits with what the network knows beside them."""
+        return DetailedAnswer(self(batch))

@@ -24,7 +24,8 @@ class Scores:
         model: name of the model.
         modality: "audio" or "audio+text".
         words: the words that the model was given, see `EmotionEstimate`.
-        voice_known_s, label_set: see `EmotionEstimate`.
+        voice_known_s, label_set, voice_expression, words_expression, agreement: see
+            `EmotionEstimate`.
     """
 
     part: Window | TurnEnd
@@ -37,6 +38,9 @@ class Scores:
     words: tuple[dict[str, Any], ...] = ()
     voice_known_s: Seconds = 0.0
     label_set: tuple[str, ...] = ()
+    voice_expression: str = ""
+    words_expression: str = ""
+    agreement: str = ""
 
     @property
     def abstains(self) -> bool:
@@ -81,6 +85,9 @@ class Scores:
             decisive=decisive,
             late=late,
             asr_error=asr_error,
+            voice_expression=self.voice_expression,
+            words_expression=self.words_expression,
+            agreement=self.agreement,
         )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate, valence_arousal
-from ser_stream.engines.base import UtteranceNetwork
+from ser_stream.emotion import AUDIO_TEXT, EmotionEstimate, agreement_of, valence_arousal
+from ser_stream.engines.base import UtteranceNetwork, UtteranceOutputs
 from ser_stream.engines.choose import open_utterance_network
 from ser_stream.engines.names import AUTO
 from ser_stream.errors import InputError
@@ -157,25 +157,29 @@ class TextScorer:
         try:
             if self.error and self._reopen is not None:
                 self._network = self._reopen()
-            logits, attention = self._outputs(part.sound, tokens)
+            found = self._outputs(part.sound, tokens)
         except Exception as error:  # out of memory, CUDA; unordered words; reported
             self._note_failure(error)
             return None
         finally:
             self._scoring_since = None
         self._keeping_up.note(scored=True)
-        if not is_finite(logits, *attention.values()):
+        by_words = [] if found.text_logits is None else [found.text_logits]
+        if not is_finite(found.logits, *by_words, *found.attention.values()):
             self._note_failure(ArithmeticError("its answer holds NaN or infinite values"))
             return None
         if self.error:
             self.error = ""
             logger.info("text model: second estimates are back")
         settings, calibration = self.settings, self.info.calibration[part.trigger]
-        probabilities = map(float, calibration.probabilities(logits))
+        probabilities = map(float, calibration.probabilities(found.logits))
         own = dict(zip(self._network.labels, probabilities, strict=True))
         scores = mean_scores(by_sound.scores, own)
         floor = calibration.floor if settings.min_confidence is None else settings.min_confidence
         valence, arousal = valence_arousal(scores)
+        voice_expression, words_expression, agreement = self._agreement(
+            by_sound.scores, found.text_logits
+        )
         return Scores(
             part=part,
             scores=scores,
@@ -184,9 +188,22 @@ class TextScorer:
             arousal=arousal,
             model=f"{by_sound.model}+{self.info.name}",
             modality=AUDIO_TEXT,
-            words=_with_attention(inside, attention),
+            words=_with_attention(inside, found.attention),
             voice_known_s=by_sound.voice_known_s,
+            voice_expression=voice_expression,
+            words_expression=words_expression,
+            agreement=agreement,
         )
+
+    def _agreement(
+        self, by_sound: Mapping[str, float], text_logits: np.ndarray | None
+    ) -> tuple[str, str, str]:
+        """Return the labels of voice and of words, and their agreement; "" where unknown."""
+        if text_logits is None:
+            return "", "", ""
+        voice = max(by_sound, key=by_sound.__getitem__)
+        words = self._network.labels[int(text_logits.argmax())]
+        return voice, words, agreement_of(voice, words)
 
     def _note_failure(self, error: Exception) -> None:
         reason, self._failed_at = [*str(error).splitlines(), repr(error)][0], time.monotonic()
@@ -197,11 +214,10 @@ class TextScorer:
 
     def _outputs(
         self, samples: np.ndarray, tokens: Sequence[Word]
-    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Return logits (labels,) and the weight of each word in each attention (words,)."""
+    ) -> UtteranceOutputs:
         texts, segments = segment(samples, tokens, self._network.features)
-        logits, attention = self._network.outputs(segments, self._network.vocabulary.encode(texts))
-        return logits.astype(np.float64), attention
+        found = self._network.outputs(segments, self._network.vocabulary.encode(texts))
+        return found._replace(logits=found.logits.astype(np.float64))
 
 
 def _with_attention(

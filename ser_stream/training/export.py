@@ -18,7 +18,7 @@ import onnx.helper
 import torch
 from torch import Tensor, nn
 
-from ser_stream.engines.onnx import EIGHT_BIT, HEAD, LABELS, STEPS, UTTERANCE
+from ser_stream.engines.onnx import EIGHT_BIT, HEAD, LABELS, STEPS, TEXT_LOGITS, UTTERANCE
 from ser_stream.engines.torch import ATTENTIONS
 from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig
@@ -120,8 +120,9 @@ class _Utterance(nn.Module):
         batch = SegmentBatch(
             frames[None], frame_lengths[None], words[None], ngrams[0][None] if ngrams else None
         )
-        logits, weights = self.model.forward_with_attention(batch)
-        return logits[0], *(() if weights is None else (heads[0] for heads in weights))
+        logits, weights, text_logits = self.model.forward_with_details(batch)
+        outputs = (logits, *(weights or ()), *(() if text_logits is None else (text_logits,)))
+        return tuple(output[0] for output in outputs)
 
 
 def export_steps(model: EmotionModel, path: Path) -> None:
@@ -210,7 +211,7 @@ def _export_utterance(model: BimodalModel, folder: Path) -> OnnxExport:
         "words": {0: "words"},
         "ngrams": {0: "words", 1: "ngrams"},
     }
-    outputs = ["logits", *ATTENTIONS][:n_outputs]
+    outputs = ["logits", *ATTENTIONS, TEXT_LOGITS][:n_outputs]
     axes = {name: axes[name] for name in inputs}
     _export(_Utterance(model), inputs, outputs, axes, folder / UTTERANCE, model.labels)
     return OnnxExport(_packed(folder, [UTTERANCE]))

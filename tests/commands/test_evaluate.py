@@ -213,10 +213,11 @@ def test_incompatible_options_are_refused(arguments, message, capsys):
     assert message in err
 
 
-def test_a_first_model_is_refused_for_a_model_without_words(tmp_path, capsys):
+@pytest.mark.parametrize("option", [("--first", "default"), ("--asr", "pocketsphinx")])
+def test_options_of_words_are_refused_for_a_model_without_words(option, tmp_path, capsys):
     where = ["--recipe", "config/recipes/streaming/open.yaml", "--corpora", str(tmp_path)]
-    assert main(["evaluate", "open", "--first", "default", *where]) == 2
+    assert main(["evaluate", "open", *option, *where]) == 2
     assert (
-        "--first: goes with the recipe of a model that takes sound and words"
+        f"{option[0]}: goes with the recipe of a model that takes sound and words"
         in capsys.readouterr().err
     )

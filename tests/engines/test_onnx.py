@@ -77,10 +77,11 @@ def test_a_network_of_words_agrees_with_torch():
             rng.normal(0, 20, (rng.integers(1, 60), 40)).astype(np.float32) for _ in range(n_words)
         ]
         words = ours.vocabulary.encode([*"i am so happy today qwzx".split() * 7][:n_words])
-        (logits, attention), (expected, weights) = (
+        (logits, attention, by_words), (expected, weights, expected_by_words) = (
             network.outputs(segments, words) for network in (ours, theirs)
         )
         np.testing.assert_allclose(logits, expected, atol=1e-4)
+        np.testing.assert_allclose(by_words, expected_by_words, atol=1e-4)
         assert attention.keys() == weights.keys() == {"text_attention", "audio_attention"}
         for name, values in attention.items():
             np.testing.assert_allclose(values, weights[name], atol=1e-5)
@@ -113,6 +114,23 @@ def test_a_missing_file_is_named(folder):
     (folder / "head.onnx").unlink()
     with pytest.raises(InputError, match=r"head.onnx: No such file .*; write it anew"):
         open_network(folder, "onnx")
+
+
+def test_a_file_without_the_classifier_of_words_is_accepted(tmp_path):
+    """As earlier versions exported it."""
+    folder = Path(shutil.copytree(SHIPPED / "can-english", tmp_path / "model"))
+
+    def forget_words(model):
+        kept = [output for output in model.graph.output if output.name != "text_logits"]
+        del model.graph.output[:]
+        model.graph.output.extend(kept)
+
+    replaced(folder, "utterance.onnx", forget_words)
+    network, _ = open_utterance_network(folder, "onnx")
+    frames = np.full((20, 40), -30.0, np.float32)
+    found = network.outputs([frames], network.vocabulary.encode(["hello"]))
+    assert found.text_logits is None
+    assert found.attention.keys() == {"text_attention", "audio_attention"}
 
 
 def test_a_file_that_model_json_does_not_name_is_refused(folder):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,9 @@ from ser_stream.engines.torch import TorchUtteranceNetwork
 from ser_stream.features.mfcc import mfcc
 from ser_stream.features.segments import aligned_segments
 from ser_stream.models.base import BimodalModel
-from ser_stream.models.checkpoint import load_model
+from ser_stream.models.checkpoint import load_model, save_model
+from ser_stream.models.info import read_info
+from ser_stream.models.registry import build_model
 from ser_stream.models.segment_batch import SegmentBatch
 from ser_stream.stream import text_scoring
 from ser_stream.stream.recognizer import Recognizer
@@ -62,6 +66,7 @@ def test_second_scores_are_the_mean_of_the_scores_by_sound_and_of_can(
     )  # fmt: skip
     with torch.inference_mode():
         expected = model(batch).softmax(dim=1)[0]
+        by_words = model.predictions(batch).text[0]
         text, audio = (w[0].mean(dim=0).tolist() for w in model.attention_weights(batch))
     first = [by_sound[which].scores[label] for label in info.labels]
     means = (np.array(first) + expected.numpy()) / 2
@@ -70,6 +75,24 @@ def test_second_scores_are_the_mean_of_the_scores_by_sound_and_of_can(
     assert [w["audio_attention"] for w in estimate.words] == pytest.approx(audio, abs=1e-4)
     assert (estimate.start_s, estimate.end_s) == (window.start_s, window.end_s)
     assert estimate.modality == "audio+text"
+    assert estimate.words_expression == info.labels[int(by_words.argmax())]
+    assert estimate.voice_expression == info.labels[int(np.argmax(first))]
+    agree = estimate.words_expression == estimate.voice_expression
+    assert (estimate.agreement == "same") == agree
+
+
+def test_a_network_without_a_classifier_of_words_says_nothing_on_agreement(
+    speech, tiny_can, by_sound, tmp_path
+):
+    info = read_info(tiny_can)
+    options = {**info.options, "align_weight": 0.0}
+    network = build_model("can", info.labels, info.features, options, BimodalModel)
+    save_model(tmp_path, network, dataclasses.replace(info, options=options))
+    window = stream(speech)[0][-1]
+    estimate = TextScorer.load(tmp_path)(window, words_in(window), by_sound[-1])
+    found = {estimate.voice_expression, estimate.words_expression, estimate.agreement}
+    assert found == {""}
+    assert "agreement" not in estimate.to_json()
 
 
 def test_without_words_there_is_no_second_estimate(speech, tiny_can, by_sound):
@@ -96,7 +119,7 @@ def test_an_error_of_the_text_network_is_logged_once_and_gives_no_estimate(
     speech, tiny_can, by_sound, caplog
 ):
     model, info = load_model(tiny_can, kind=BimodalModel)
-    model.forward_with_attention = lambda batch: (_ for _ in ()).throw(
+    model.forward_with_details = lambda batch: (_ for _ in ()).throw(
         RuntimeError("CUDA is out of memory")
     )
     scorer = TextScorer(TorchUtteranceNetwork(model), info)
@@ -111,8 +134,8 @@ def test_the_text_network_is_retried_after_an_error(
     speech, tiny_can, by_sound, caplog, monkeypatch
 ):
     model, info = load_model(tiny_can, kind=BimodalModel)
-    explained = model.forward_with_attention
-    model.forward_with_attention = lambda batch: (_ for _ in ()).throw(
+    explained = model.forward_with_details
+    model.forward_with_details = lambda batch: (_ for _ in ()).throw(
         RuntimeError("CUDA is out of memory")
     )
     monkeypatch.setattr(text_scoring, "RETRY_AFTER", 0.0)
@@ -120,7 +143,7 @@ def test_the_text_network_is_retried_after_an_error(
     window = stream(speech)[0][-1]
     assert [scorer(window, words_in(window), by_sound[-1]) for _ in range(3)] == [None] * 3
     assert len(caplog.records) == 1  # said once
-    model.forward_with_attention = explained
+    model.forward_with_details = explained
     assert scorer(window, words_in(window), by_sound[-1]).modality == "audio+text"
     assert scorer.error == ""
 

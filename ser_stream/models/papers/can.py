@@ -70,7 +70,7 @@ from ser_stream.errors import InputError
 from ser_stream.features.segments import SegmentConfig
 from ser_stream.features.vocabulary import Vocabulary
 from ser_stream.models.attention import valid_steps
-from ser_stream.models.base import BimodalModel
+from ser_stream.models.base import BimodalModel, DetailedAnswer
 from ser_stream.models.options import Buckets, Count, Scale, Share, Size
 from ser_stream.models.papers.can_baselines import TextModel
 from ser_stream.models.papers.cross_attention import Contexts, CrossAttention
@@ -220,11 +220,12 @@ class CrossAttentionNetwork(BimodalModel):
     def forward(self, batch: SegmentBatch) -> Tensor:
         return self.combined(self.predictions(batch))
 
-    def forward_with_attention(self, batch: SegmentBatch) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward_with_details(self, batch: SegmentBatch) -> DetailedAnswer:
         """See the base. The encoders, which take most of the time, run once."""
         text, audio, mask = self._states(batch)
-        logits = self.combined(self._classify(self.attention(text, audio, mask)))
-        return logits, (self.attention.text(text, mask), self.attention.audio(audio, mask))
+        predictions = self._classify(self.attention(text, audio, mask))
+        weights = self.attention.text(text, mask), self.attention.audio(audio, mask)
+        return DetailedAnswer(self.combined(predictions), weights, predictions.text)
 
     def combined(self, predictions: Predictions) -> Tensor:
         """Return the logarithm of eq. 15, (batch, labels), up to the softmax's normalisation."""
