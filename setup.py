@@ -40,8 +40,16 @@ RESEARCH = [
     "pyroomacoustics>=0.10.1",  # the first with a wheel for Linux
     "scikit-learn>=1.3.0",
 ]
+# The first uvicorn whose WebSockets run on the maintained API of websockets, with pings.
+SERVE = [
+    "prometheus_client>=0.20.0",
+    "starlette>=0.41.0",
+    "uvicorn>=0.37.0",
+    "websockets>=14.0",
+]
 TEST = [
     *ASR,
+    *SERVE,
     # Without a wheel, as on Linux on ARM, it needs Cyclone DDS's C library and a compiler.
     f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
     *HUGGING_FACE,
@@ -84,7 +92,7 @@ setup(
     maintainer_email="maintainers@ser-stream.example",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["ser_stream*"]),
-    package_data={NAME: ["py.typed", "weights/*/*", "demo/*", "grammars/*"]},
+    package_data={NAME: ["py.typed", "weights/*/*", "demo/*", "grammars/*", "examples/*.mjs"]},
     exclude_package_data={NAME: NOT_INSTALLED},
     zip_safe=False,  # model weights and recordings are read as files
     data_files=[
@@ -104,6 +112,7 @@ setup(
         "dds": DDS,
         "huggingface": HUGGING_FACE,
         "research": RESEARCH,
+        "serve": SERVE,
         "test": TEST,
         "train": TRAIN,
     },

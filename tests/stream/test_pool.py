@@ -236,13 +236,13 @@ def test_settings_are_changed_while_a_stream_runs(pool, speech):
     assert "" in {e.reason for e in found["b"]}
     with pytest.raises(InputError, match="change: found model; accepted are window_s, hop_s"):
         stream.change(model="small")
-    with pytest.raises(InputError, match="hop: found 0.123 s; this model takes"):
+    with pytest.raises(InputError, match=r"hop: found 0\.123 s; this model takes"):
         stream.change(hop_s=0.123)
     assert stream.settings.min_confidence == 1.0 and stream.settings.hop_s is None
 
 
 def test_a_setting_that_cannot_be_used_opens_no_stream(pool):
-    with pytest.raises(InputError, match="hop: found 0.123 s"):
+    with pytest.raises(InputError, match=r"hop: found 0\.123 s"):
         pool.open("a", Estimates(), hop_s=0.123)
     with pytest.raises(InputError, match="channel: found 'left'"):
         pool.open("a", Estimates(), channel="left")
