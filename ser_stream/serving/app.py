@@ -17,6 +17,8 @@ from ser_stream.serving.access import Access
 from ser_stream.serving.hub import Hub
 from ser_stream.serving.local_source import LocalSource
 from ser_stream.serving.metrics import CONTENT_TYPE, Metrics
+from ser_stream.serving.page_files import HEADERS as PAGE_HEADERS
+from ser_stream.serving.page_files import page_files
 from ser_stream.serving.protocol import BAD_TOKEN, RefusedError, status_fields
 from ser_stream.serving.stream_socket import serve_stream
 from ser_stream.serving.watch_socket import serve_viewer
@@ -39,6 +41,8 @@ def make_app(hub: Hub, access: Access, local: LocalSource | None = None) -> Star
             Route("/v1/streams", answers.streams),
             WebSocketRoute("/v1/stream", answers.stream),
             WebSocketRoute("/v1/watch", answers.watch),
+            Route("/{name}", answers.page),
+            Route("/", answers.page),
         ],
         lifespan=_lifespan(hub, local),
     )
@@ -67,6 +71,16 @@ class _Answers:
         self._hub = hub
         self._access = access
         self._metrics = Metrics(hub)
+        self._page = page_files()
+
+    async def page(self, request: Request) -> Response:
+        if refused := self._refused(request, page=True):
+            return refused
+        found = self._page.get(request.path_params.get("name", ""))
+        if found is None:
+            return _json({"error": "there is no such page"}, 404)
+        content, media_type = found
+        return Response(content, headers=PAGE_HEADERS, media_type=media_type)
 
     async def health(self, request: Request) -> Response:
         if refused := self._refused(request, page=True):

@@ -15,7 +15,13 @@ from ser_stream.emotion import UTTERANCE, EmotionEstimate
 from ser_stream.serving import protocol
 from ser_stream.serving.limits import Limits
 from ser_stream.serving.mailbox import Mailbox
-from ser_stream.serving.protocol import NAME_IN_USE, NO_STREAM, OVERLOADED, RefusedError
+from ser_stream.serving.protocol import (
+    NAME_IN_USE,
+    NO_STREAM,
+    OVERLOADED,
+    Hello,
+    RefusedError,
+)
 from ser_stream.serving.served import ServedStream
 from ser_stream.stream.pool import StreamPool
 from ser_stream.stream.status import StreamStatus
@@ -137,10 +143,14 @@ class Hub:
         name: str,
         client: Mailbox | None,
         settle_s: Seconds = 0.0,
-        wants_status: bool = False,
+        hello: Hello | None = None,
         **settings: float | Channel | None,
     ) -> ServedStream:
         """Open a stream; "" lets the service choose its name.
+
+        Args:
+            client: mailbox of the client that sends the sound, and `hello`, what it asks for.
+            settle_s, settings: see `StreamPool.open`.
 
         Raises:
             RefusedError: the name is in use, or too many streams are open.
@@ -160,7 +170,7 @@ class Hub:
             free for number in self._numbers if (free := f"stream-{number}") not in self._streams
         )
         loop = asyncio.get_running_loop()
-        served = ServedStream(loop, client, wants_status, self._count)
+        served = ServedStream(loop, client, hello, self._count)
         served.pooled = self.pool.open(
             name, served.on_estimate, settle_s, served.on_progress, **settings
         )
@@ -182,7 +192,7 @@ class Hub:
             self._ended += _counted(status)
         return status
 
-    def watch(self, name: str) -> tuple[ServedStream, Mailbox]:
+    def watch(self, name: str, picture: bool = False) -> tuple[ServedStream, Mailbox]:
         """Add a viewer of a stream; "" stands for the only one.
 
         Raises:
@@ -203,11 +213,14 @@ class Hub:
         mailbox.put(protocol.ready(served.pooled, self.about))
         mailbox.put(protocol.status(served.name, served.status))
         served.viewers.add(mailbox)
+        if picture:
+            served.picture_viewers.add(mailbox)
         return served, mailbox
 
     def unwatch(self, served: ServedStream, mailbox: Mailbox) -> None:
         """Remove a viewer."""
         served.viewers.discard(mailbox)
+        served.picture_viewers.discard(mailbox)
         self.viewer_losses += mailbox.dropped
 
     def totals(self) -> Counter[str]:

@@ -90,15 +90,17 @@ class Hello:
             every window is scored.
         options: settings of this stream.
         status: whether the stream's status is sent too, five times a second.
+        picture: whether a picture of the sound is sent too, see `Picture`.
     """
 
     rate: Annotated[int, Meta(ge=SAMPLE_RATES_HZ[0], le=SAMPLE_RATES_HZ[1])]
     channels: Annotated[int, Meta(ge=1, le=MAX_CHANNELS)] = 1
     format: Literal["u8", "s16le", "s32le", "f32le"] = "s16le"
-    name: Annotated[str, Meta(max_length=100, pattern=r"^[\w .:/@+-]*$")] = ""
+    name: Annotated[str, Meta(max_length=100, pattern=r"^[\w .:/@+-]*\Z")] = ""
     live: bool = True
     options: Options = Options()
     status: bool = False
+    picture: bool = False
 
     def samples(self, message: bytes) -> NDArray[Any]:
         """Return the samples (n, channels) of a binary message.

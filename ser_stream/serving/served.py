@@ -13,6 +13,8 @@ from ser_stream.audio.block import AudioBlock, AudioSource, SourceLosses
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.serving import protocol
 from ser_stream.serving.mailbox import Mailbox
+from ser_stream.serving.picture import Picture
+from ser_stream.serving.protocol import Hello
 from ser_stream.stream.pool_stream import PoolStream
 from ser_stream.stream.pooled import Progress
 from ser_stream.stream.status import StreamStatus
@@ -33,13 +35,14 @@ class ServedStream:
 
     Args:
         client: mailbox of the stream's own client; None for a local source.
-        wants_status: whether the client is sent the status, too.
+        hello: what the client asks for; None for a local source.
         count: called with each estimate, in the event loop.
 
     Attributes:
         pooled: the stream of the pool; set by whoever opens it, before the first sound.
         source: the local source; None where a client sends the sound.
         viewers: mailboxes of those who watch.
+        picture_viewers: those of them who are sent the picture of the sound, too.
     """
 
     pooled: PoolStream
@@ -48,14 +51,17 @@ class ServedStream:
         self,
         loop: asyncio.AbstractEventLoop,
         client: Mailbox | None,
-        wants_status: bool,
+        hello: Hello | None,
         count: Callable[[EmotionEstimate], None],
     ):
         self.source: AudioSource | None = None
         self.viewers: set[Mailbox] = set()
+        self.picture_viewers: set[Mailbox] = set()
         self._loop = loop
         self._client = client
-        self._wants_status = wants_status
+        self._wants_status = hello is not None and hello.status
+        self._wants_picture = hello is not None and hello.picture
+        self._picture: Picture | None = None  # in the pool's thread, while somebody wants it
         self._count = count
         self._room = asyncio.Event()
         self._waits_for_room = False
@@ -95,6 +101,13 @@ class ServedStream:
             self._loop.call_soon_threadsafe(self.publish, message)
         if self._waits_for_room and progress.waiting_s <= MAX_WAITING_S:
             self._loop.call_soon_threadsafe(self._room.set)
+        if not self._wants_picture and not self.picture_viewers:
+            self._picture = None
+            return
+        if self._picture is None:
+            self._picture = Picture()
+        if message := self._picture.push(progress.samples):
+            self._loop.call_soon_threadsafe(self._publish_picture, message)
 
     def publish(self, message: str) -> None:
         """Put a message into all mailboxes."""
@@ -102,7 +115,13 @@ class ServedStream:
             self._client.put(message)
         self.show(message)
 
-    def show(self, message: str | bytes) -> None:
+    def _publish_picture(self, message: bytes) -> None:
+        if self._client is not None and self._wants_picture:
+            self._client.put(message)
+        for viewer in self.picture_viewers:
+            viewer.put(message)
+
+    def show(self, message: str) -> None:
         """Put a message into the viewers' mailboxes."""
         for viewer in self.viewers:
             viewer.put(message)

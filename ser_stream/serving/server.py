@@ -28,6 +28,8 @@ from ser_stream.units import Seconds
 logger = logging.getLogger("ser_stream")
 
 LOOK_S: Seconds = 0.25
+PING_S: Seconds = 60.0
+"""A client that does not answer a ping within this time has gone."""
 END_S: Seconds = 4.0
 """Longest time that connections have to end."""
 
@@ -57,7 +59,9 @@ class Address:
         try:
             return socket.create_server((self.host.strip("[]"), self.port), family=family)
         except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
+            number = getattr(error, "errno", None) or 0
+            # Python adds the address to the system's text; errors of names have negative numbers.
+            reason = os.strerror(number) if number > 0 else getattr(error, "strerror", str(error))
             raise InputError(
                 f"--host {self.host} --port {self.port}: {reason}; choose another port, or 0 for "
                 "any that is free"
@@ -114,6 +118,8 @@ class Server:
             ws="websockets-sansio",
             ws_max_size=limits.max_message_bytes,
             ws_per_message_deflate=False,
+            # No pong is read while the reading of a recording waits for its windows.
+            ws_ping_timeout=PING_S,
             timeout_graceful_shutdown=int(END_S),
             limit_concurrency=limits.max_streams + limits.max_viewers + limits.max_unnamed,
             ssl_certfile=address.certificate,

@@ -20,7 +20,8 @@ async def serve_viewer(websocket: WebSocket, hub: Hub) -> None:
         RefusedError: the connection is to be closed for this reason.
         WebSocketDisconnect: the viewer has gone.
     """
-    served, mailbox = hub.watch(websocket.query_params.get("stream", ""))
+    asked = websocket.query_params
+    served, mailbox = hub.watch(asked.get("stream", ""), picture=asked.get("picture") == "1")
     reading = asyncio.create_task(_read_nothing(websocket))
     sending = asyncio.create_task(send_all(websocket, mailbox))
     try:

@@ -92,7 +92,7 @@ def test_a_poor_token_is_refused_and_not_shown(tmp_path, text):
 
 
 def test_a_token_file_that_is_missing_is_named(tmp_path):
-    with pytest.raises(InputError, match="--token-file .*missing: No such file"):
+    with pytest.raises(InputError, match=r"--token-file .*missing: No such file"):
         read_token(tmp_path / "missing")
 
 

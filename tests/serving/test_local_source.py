@@ -25,6 +25,6 @@ def test_a_recording_is_served_at_its_own_speed_and_watched():
 
 def test_the_name_of_a_local_source_is_taken():
     local = LocalSource(Recording(SPOKEN / "2-happy.flac", realtime=True), "robot")
-    with running(local=local) as url:
-        with Client(url, {"type": "hello", "rate": 16_000, "name": "robot"}) as client:
-            assert client.end() == 4409
+    hello = {"type": "hello", "rate": 16_000, "name": "robot"}
+    with running(local=local) as url, Client(url, hello) as client:
+        assert client.end() == 4409

@@ -164,7 +164,7 @@ BAD_HELLOS = {
     "rate as text": ({"type": "hello", "rate": "16000"}, "rate: found '16000'"),
     "channels": (HELLO | {"channels": 33}, "channels: found 33"),
     "format": (HELLO | {"format": "mp3"}, "format: found 'mp3'"),
-    "name": (HELLO | {"name": "a\nb"}, "name: found"),
+    "name": (HELLO | {"name": "a\n"}, "name: found"),
     "unknown key": (HELLO | {"volume": 3}, "unknown setting volume"),
     "option": (HELLO | {"options": {"hop_s": 0.123}}, "hop: found 0.123 s"),
     "channel": (HELLO | {"options": {"channel": "left"}}, "channel: found 'left'"),

@@ -47,8 +47,10 @@ class Client:
     """
 
     def __init__(self, url, hello=HELLO, path="/v1/stream", **options):
-        self._socket = connect(
-            url.replace("http", "ws", 1) + path, open_timeout=TIMEOUT_S, **options
+        self._opened = contextlib.ExitStack()
+        address = url.replace("http", "ws", 1) + path
+        self._socket = self._opened.enter_context(
+            connect(address, open_timeout=TIMEOUT_S, ping_interval=None, **options)
         )
         self.messages, self.statuses = [], []
         self.code, self.reason = None, ""
@@ -59,12 +61,13 @@ class Client:
         return self
 
     def __exit__(self, *_):
-        self._socket.close()
+        self._opened.close()
 
     def send(self, message):
-        """Send bytes or texts as they are, and everything else as JSON."""
+        """Send bytes or texts as they are, and everything else as JSON; `end` tells of an end."""
         text = message if isinstance(message, str | bytes) else json.dumps(message)
-        self._socket.send(text)
+        with contextlib.suppress(ConnectionClosed):
+            self._socket.send(text)
 
     def send_sound(self, samples, length=1_600, kind="<i2"):
         """Send samples of full scale 1 in blocks of `length`."""
