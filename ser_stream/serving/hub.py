@@ -221,7 +221,7 @@ class Hub:
         """Remove a viewer."""
         served.viewers.discard(mailbox)
         served.picture_viewers.discard(mailbox)
-        self.viewer_losses += mailbox.dropped
+        self.viewer_losses += mailbox.dropped + mailbox.dropped_passing
 
     def totals(self) -> Counter[str]:
         """Return the sums of `SUMMED` over all streams that were ever open."""

@@ -24,7 +24,7 @@ class Limits:
         texts: text messages of a client that may come at once; one more each 0.2 s.
         messages: binary messages that may come at once; 500 more each second. Beyond, reading is
             slowed down.
-        unread: messages that may wait for a client that does not read.
+        unread: messages that may wait for a client that does not read, besides the passing ones.
         unread_by_viewer: the same for a viewer, which loses the oldest.
     """
 

@@ -5,32 +5,45 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+MAX_PASSING = 40
+"""Passing messages that may wait: some 2 s of status and pictures."""
+
 
 class Mailbox:
     """Holds a bounded number of messages for one client. Used in one event loop.
 
+    Passing messages, such as the status, are soon replaced by newer ones: the oldest of them is
+    dropped first, so that a slow client still gets the estimates.
+
     Args:
-        size: messages that may wait; where there are more, the oldest is dropped.
+        size: other messages that may wait; where there are more, the oldest is dropped.
 
     Attributes:
-        dropped: number of messages that were dropped.
+        dropped: number of other messages that were dropped.
+        dropped_passing: number of passing messages that were dropped.
     """
 
     def __init__(self, size: int):
-        self._messages: deque[str | bytes] = deque(maxlen=size)
+        self._size = size
+        self._messages: deque[tuple[bool, str | bytes]] = deque()
+        self._passing = 0  # of them
         self._changed = asyncio.Event()
         self._closed = False
         self.dropped = 0
+        self.dropped_passing = 0
 
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def put(self, message: str | bytes) -> None:
+    def put(self, message: str | bytes, passing: bool = False) -> None:
         """Add a message; it is left out where the mailbox is closed."""
         if self._closed:
             return
-        self.dropped += len(self._messages) == self._messages.maxlen
-        self._messages.append(message)
+        self._messages.append((passing, message))
+        self._passing += passing
+        if self._passing > MAX_PASSING:
+            self._drop(passing=True)
+            self.dropped_passing += 1
+        elif len(self._messages) - self._passing > self._size:
+            self._drop(passing=False)
+            self.dropped += 1
         self._changed.set()
 
     def close(self) -> None:
@@ -45,4 +58,12 @@ class Mailbox:
                 return None
             self._changed.clear()
             await self._changed.wait()
-        return self._messages.popleft()
+        passing, message = self._messages.popleft()
+        self._passing -= passing
+        return message
+
+    def _drop(self, passing: bool) -> None:
+        """Drop the oldest message of one kind."""
+        index = next(i for i, (each, _) in enumerate(self._messages) if each is passing)
+        del self._messages[index]
+        self._passing -= passing

@@ -113,18 +113,14 @@ class ServedStream:
         """Put a message into all mailboxes."""
         if self._client is not None:
             self._client.put(message)
-        self.show(message)
+        for viewer in self.viewers:
+            viewer.put(message)
 
     def _publish_picture(self, message: bytes) -> None:
         if self._client is not None and self._wants_picture:
-            self._client.put(message)
+            self._client.put(message, passing=True)
         for viewer in self.picture_viewers:
-            viewer.put(message)
-
-    def show(self, message: str) -> None:
-        """Put a message into the viewers' mailboxes."""
-        for viewer in self.viewers:
-            viewer.put(message)
+            viewer.put(message, passing=True)
 
     def publish_status(self) -> None:
         """Put the status into the mailboxes of those who want it."""
@@ -132,8 +128,9 @@ class ServedStream:
             return
         message = protocol.status(self.name, self.status)
         if self._client is not None and self._wants_status:
-            self._client.put(message)
-        self.show(message)
+            self._client.put(message, passing=True)
+        for viewer in self.viewers:
+            viewer.put(message, passing=True)
 
     def push(self, samples: NDArray[Any], rate: int) -> None:
         """Add live sound; where the pool does not keep up, the oldest is dropped and counted.

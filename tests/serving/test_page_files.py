@@ -15,6 +15,7 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("websockets")
 
 from browser import browser, eventually, text_of
+from ser_stream.serving.limits import Limits
 from ser_stream.serving.page_files import FOLDER, HEADERS, page_files
 from ser_stream.serving.server import Address
 from service import HELLO, TIMEOUT_S, Client, running, samples_of
@@ -59,7 +60,7 @@ def test_the_page_is_sent_with_headers_that_forbid_everything_else():
 
 @pytest.fixture(scope="module")
 def url():
-    with running() as url:
+    with running(Limits(idle_s=10 * TIMEOUT_S)) as url:  # a busy machine opens the page slowly
         yield url
 
 
@@ -147,7 +148,8 @@ def test_the_page_comes_back_when_the_service_does(driver):
         port = free.getsockname()[1]
     for attempt in range(2):
         hello = HELLO | {"name": "again"}
-        with running(address=Address(port=port)) as url, Client(url, hello) as client:
+        limits = Limits(idle_s=10 * TIMEOUT_S)
+        with running(limits, address=Address(port=port)) as url, Client(url, hello) as client:
             client.until("ready")
             if attempt == 0:
                 driver.get(f"{url}/?watch=again")
