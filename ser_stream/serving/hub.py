@@ -28,8 +28,11 @@ from ser_stream.stream.status import StreamStatus
 from ser_stream.units import Seconds
 
 STATUS_EVERY: Seconds = 0.2
-CLOSE_S: Seconds = 15.0
-"""Longest time for the last estimate of a stream that ends: a network hangs after 10 s."""
+CLOSE_S: Seconds = 120.0
+"""Longest time for the last estimate of a stream that ends. Where the network hangs, the watchdog
+ends the process long before; a busy computer may be slow."""
+STOP_S: Seconds = 5.0
+"""The same for all streams together at the end of the service."""
 SUMMED = ("position_s", "dropped_s", "skipped", "dropped_turns", "failed_windows", "windows")
 """Fields of the status that are counted over all streams."""
 
@@ -124,7 +127,7 @@ class Hub:
         """End: all streams deliver their last estimates."""
         self.begin_stopping()
         self._ticking.cancel()
-        await asyncio.to_thread(self.pool.close, CLOSE_S)
+        await asyncio.to_thread(self.pool.close, STOP_S)
 
     def begin_stopping(self) -> None:
         """Let each connection end, with the last estimates of its stream."""
