@@ -31,7 +31,10 @@ const handlers = (live, onOpen) => ({
     view.message(message);
   },
   picture: (buffer) => view.paused || view.picture.push(buffer),
-  waiting: (reason, seconds) => state("bad", `${reason}; next attempt in ${seconds} s`),
+  waiting(reason, seconds) {
+    state("bad", `${reason}; next attempt in ${seconds} s`);
+    view.message({ type: "speaking", speaking: false });
+  },
   failed(code, reason) {
     stop();
     if (code === 4401) {
