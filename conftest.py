@@ -19,6 +19,16 @@ NEEDED = {
         "ser_stream/ros/rclpy_transport.py",
     ],
     "cyclonedds": ["benchmarks/dds_subscriber.py", "ser_stream/examples/dialogue_manager_dds.py"],
+    "starlette": [
+        "ser_stream/serving/app.py",
+        "ser_stream/serving/connection.py",
+        "ser_stream/serving/server.py",
+        "ser_stream/serving/stream_socket.py",
+        "ser_stream/serving/watch_socket.py",
+    ],
+    "uvicorn": ["ser_stream/serving/server.py"],
+    "prometheus_client": ["ser_stream/serving/metrics.py", "ser_stream/serving/app.py"],
+    "websockets": ["ser_stream/examples/serve_client.py"],
     "py_trees": [
         "ser_stream/examples/emotion_tree.py",
         "ser_stream/examples/py_trees_dialogue.py",

@@ -40,8 +40,16 @@ RESEARCH = [
     "pyroomacoustics>=0.10.1",  # the first with a wheel for Linux
     "scikit-learn>=1.3.0",
 ]
+# The first uvicorn whose WebSockets run on the maintained API of websockets, with pings.
+SERVE = [
+    "prometheus_client>=0.20.0",
+    "starlette>=0.41.0",
+    "uvicorn>=0.37.0",
+    "websockets>=15.0",
+]
 TEST = [
     *ASR,
+    *SERVE,
     # Without a wheel, as on Linux on ARM, it needs Cyclone DDS's C library and a compiler.
     f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
     *HUGGING_FACE,
@@ -54,6 +62,7 @@ TEST = [
     "pytest_cov>=7.0.0",  # "_": for "pytest-cov", `colcon test` would measure, and miss the floor
     "pytest-xdist>=3.5.0",
     "ruff>=0.17.5",
+    "selenium>=4.20.0",  # drives chromium, where that is installed
     "silero-vad>=6.2.2",  # its network for whole signals is what ours is compared with
     "types-PyYAML>=6.0.12",
     *RESEARCH,
@@ -84,7 +93,16 @@ setup(
     maintainer_email="maintainers@ser-stream.example",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["ser_stream*"]),
-    package_data={NAME: ["py.typed", "weights/*/*", "demo/*", "grammars/*"]},
+    package_data={
+        NAME: [
+            "py.typed",
+            "weights/*/*",
+            "demo/*",
+            "grammars/*",
+            "examples/*.mjs",
+            "serving/page/*",
+        ]
+    },
     exclude_package_data={NAME: NOT_INSTALLED},
     zip_safe=False,  # model weights and recordings are read as files
     data_files=[
@@ -104,6 +122,7 @@ setup(
         "dds": DDS,
         "huggingface": HUGGING_FACE,
         "research": RESEARCH,
+        "serve": SERVE,
         "test": TEST,
         "train": TRAIN,
     },

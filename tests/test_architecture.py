@@ -24,6 +24,7 @@ LAYERS = (
     {"cli"},
     {"commands"},
     {"examples"},
+    {"serving"},
     {"ros"},
     {"outputs"},
     {"papers"},
@@ -82,6 +83,10 @@ MAY_IMPORT = {
     },
     "cyclonedds": {"ros/dds.py", "examples"},
     "py_trees": {"examples"},
+    "starlette": {"serving"},
+    "uvicorn": {"serving"},
+    "prometheus_client": {"serving"},
+    "websockets": {"examples"},
 }  # fmt: skip
 """Library -> the folders and files that may import it."""
 

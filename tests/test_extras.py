@@ -23,8 +23,8 @@ WITHOUT_EXTRAS = (
 """Runs a command as if no optional package were installed."""
 
 COMMANDS = (
-    "listen transcribe devices models train evaluate report figures calibrate adapt import-model "
-    "export"
+    "listen serve transcribe devices models train evaluate report figures calibrate adapt "
+    "import-model export"
 ).split()
 RECIPE = ["--recipe", RECIPES / "streaming" / "default.yaml", "--corpora", SPOKEN]
 EXPERIMENT = RECIPES / "papers" / "he" / "cat.yaml"
@@ -102,6 +102,7 @@ def test_models_are_listed_without_extras():
         ("asr", [*LISTEN, "--asr", "pocketsphinx"]),
         ("asr", ["transcribe", SPOKEN / "2-happy.flac"]),
         ("dds", [*LISTEN, "--dds"]),
+        ("serve", ["serve", "--port", "0"]),
         ("train", ["train", RECIPE[1], "--corpora", SPOKEN]),
         ("train", ["train", EXPERIMENT, "--corpora", SPOKEN]),
         ("train", ["train", "{clips}", "--runs", "{output}"]),

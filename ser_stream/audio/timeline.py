@@ -103,6 +103,10 @@ class Timeline:
             )
         return self._buffer[start - self._buffer_start : end - self._buffer_start]
 
+    def newest(self, n: int) -> np.ndarray:
+        """Return the newest n samples, (up to n,) float32: fewer where it holds no more; a view."""
+        return self.read(max(self._oldest, self.position - n), self.position)
+
     def time_at(self, position: int) -> Seconds:
         """Return the time on the source's clock at the end of the sample before `position`.
 

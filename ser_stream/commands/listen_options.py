@@ -59,7 +59,7 @@ def add_options(listen: argparse.ArgumentParser) -> None:
     )
     listen.add_argument(
         "--channel",
-        type=_channel,
+        type=channel,
         default="mix",
         metavar="N|mix|auto",
         help="number of the channel, from 0; mix, the mean of all; or auto, the channel with the "
@@ -118,7 +118,8 @@ def _add_dds(listen: argparse.ArgumentParser) -> None:
     )
 
 
-def _channel(text: str) -> Channel:
+def channel(text: str) -> Channel:
+    """Return the channel that an argument names."""
     from ser_stream.audio.block import parse_channel
 
     try:

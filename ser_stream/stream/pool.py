@@ -10,23 +10,17 @@ Any thread pushes sound; the pool's thread computes what has come within 20 ms, 
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ser_stream.audio.block import AudioBlock, check_format
-from ser_stream.errors import InferenceError, InputError, shown
+from ser_stream.errors import InferenceError
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.pool_core import PoolCore
-from ser_stream.stream.pooled import OnEstimate, PooledStream
-from ser_stream.stream.pushed import checked_samples
+from ser_stream.stream.pool_stream import PoolStream
+from ser_stream.stream.pooled import OnEstimate, OnProgress
 from ser_stream.stream.settings import RecognizerSettings
-from ser_stream.stream.sources import Samples
-from ser_stream.stream.status import StreamStatus
 from ser_stream.units import Seconds
 
 logger = logging.getLogger("ser_stream")
@@ -93,7 +87,19 @@ class StreamPool:
         """Names of the open streams."""
         return [stream.name for stream in self._core.streams]
 
-    def open(self, name: str, on_estimate: OnEstimate, settle_s: Seconds = 0.0) -> PoolStream:
+    @property
+    def ended(self) -> bool:
+        """Whether the pool's thread has ended: it was closed, or its network fails for good."""
+        return not self._thread.is_alive()
+
+    def open(
+        self,
+        name: str,
+        on_estimate: OnEstimate,
+        settle_s: Seconds = 0.0,
+        on_progress: OnProgress | None = None,
+        **settings: Any,
+    ) -> PoolStream:
         """Open a stream.
 
         Args:
@@ -101,11 +107,18 @@ class StreamPool:
             on_estimate: called with the name and each estimate, in the pool's thread: all streams
                 wait for it. If it raises, that is logged, and the stream ends.
             settle_s: for blocks with times of their own, see `AudioSource`.
+            on_progress: called with the name and a `Progress` after each block of sound, in the
+                pool's thread, as `on_estimate` is.
+            settings: of this stream alone: `channel`, and what `PoolStream.change` takes.
 
         Raises:
-            InputError: another stream has that name, or too many are open; those are not affected.
+            InputError: another stream has that name, or too many are open, or a setting cannot be
+                used; other streams are not affected.
         """
-        return PoolStream(self, self._core.open(name, on_estimate, settle_s))
+        channel = settings.pop("channel", self.settings.channel)
+        chosen = self.settings.changed(**settings).replace(channel=channel)
+        stream = self._core.open(name, on_estimate, settle_s, on_progress, chosen)
+        return PoolStream(self._core, stream, chosen, self.wake, lambda: self.in_its_thread)
 
     def close(self, timeout_s: Seconds | None = None) -> None:
         """End all streams, deliver their last estimates, and end the thread.
@@ -150,100 +163,3 @@ class StreamPool:
         except BaseException:  # whatever it is, nobody must wait for streams that do not end
             logger.exception("the pool ends, with all of its streams")
             self._core.abandon()
-
-
-class PoolStream:
-    """One stream of a `StreamPool`; `StreamPool.open` makes it. Any thread may use it.
-
-    Attributes:
-        name: of the stream.
-    """
-
-    def __init__(self, pool: StreamPool, stream: PooledStream):
-        self.name = stream.name
-        self._pool = pool
-        self._stream = stream
-
-    def push(self, samples: Samples, rate: float) -> None:
-        """Add the next samples, and return at once.
-
-        Where more than 6 s of sound wait, the oldest 5 s are dropped, which is a gap.
-
-        Args:
-            samples, rate: see `Recognizer.push`.
-
-        Raises:
-            InputError: the samples or the rate are not accepted, and are left out; or the stream
-                has ended.
-        """
-        array, rate_hz = checked_samples(samples, rate)
-        self._added(self._stream.sound.push(array, rate_hz))
-
-    def push_block(self, block: AudioBlock | None) -> None:
-        """Add a block that has times of its own, such as those of a clock that others share.
-
-        Estimates have the times of the blocks. A block that cannot be used is an interruption, and
-        `status.source` says why. Use either this or `push` for a stream.
-
-        Args:
-            block: the next one; None: the sound was interrupted, which ends the turn.
-
-        Raises:
-            InputError: it is no block, its rate or a time is no number that is accepted, or the
-                stream has ended.
-        """
-        if block is not None:
-            _check_block(self.name, block)
-        self._added(self._stream.sound.put(block))
-
-    @property
-    def status(self) -> StreamStatus:
-        """The state of the stream; of one that has ended, the last."""
-        return self._stream.status()
-
-    @property
-    def muted(self) -> bool:
-        """Whether sound is ignored because the robot itself speaks. May be set at any time."""
-        return self._stream.session.windower.muted
-
-    @muted.setter
-    def muted(self, muted: bool) -> None:
-        self._stream.session.windower.muted = muted
-
-    def close(self, timeout_s: Seconds | None = None) -> None:
-        """End the stream; returns when its last estimate has been delivered.
-
-        In `on_estimate` it returns at once, and the last estimates follow.
-
-        Args:
-            timeout_s: return after so long, even if the pool's thread hangs.
-        """
-        self._stream.sound.end()
-        self._pool.wake()
-        if not self._pool.in_its_thread:
-            self._stream.wait(timeout_s)
-
-    def _added(self, added: bool) -> None:
-        """Note that the pool has work, if what was pushed has been accepted."""
-        if not added:
-            raise InputError(f"stream {self.name}: it has ended; open another one")
-        self._pool.wake()
-
-
-def _check_block(name: str, block: object) -> None:
-    if not isinstance(block, AudioBlock):
-        raise InputError(
-            f"stream {name}: found {type(block).__name__}; accepted are an AudioBlock and None"
-        )
-    rate, times = block.sample_rate_hz, (block.time_s, block.captured_at)
-    if not isinstance(rate, int | np.integer):
-        raise InputError(
-            f"stream {name}: sample_rate_hz: found {shown(rate)}; accepted are integers"
-        )
-    check_format(rate, block.samples.shape[1], where=f"stream {name}")
-    if not all(isinstance(time_s, int | float) and math.isfinite(time_s) for time_s in times):
-        raise InputError(
-            f"stream {name}: time_s and captured_at: found {shown(times[0])} and "
-            f"{times[1]!r}; accepted "
-            "are finite numbers"
-        )

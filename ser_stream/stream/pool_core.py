@@ -11,12 +11,14 @@ from ser_stream.asr.base import NONE
 from ser_stream.audio.voice_activity import detect_together
 from ser_stream.engines.calls import answer_together, proceed
 from ser_stream.errors import InputError, shown
+from ser_stream.stream.model_settings import scoring_settings, window_settings
 from ser_stream.stream.opening import open_model
-from ser_stream.stream.pooled import OnEstimate, PooledStream
+from ser_stream.stream.pooled import OnEstimate, OnProgress, PooledStream
 from ser_stream.stream.pushed import PushedSamples
-from ser_stream.stream.scoring import WindowScorer
+from ser_stream.stream.scoring import ScoringSettings, WindowScorer
 from ser_stream.stream.session import StreamSession
 from ser_stream.stream.settings import RecognizerSettings
+from ser_stream.stream.window import WindowSettings
 from ser_stream.stream.windowing import StreamWindower
 from ser_stream.units import Seconds
 
@@ -40,7 +42,7 @@ class PoolCore:
     def __init__(self, settings: RecognizerSettings, max_streams: int):
         _check(settings, max_streams)
         self.settings = settings
-        self._network, self.info, self._windows, self._scoring = open_model(settings)
+        self._network, self.info, self._windows, _ = open_model(settings)
         self._answer = functools.partial(answer_together, self._network)
         self._max_streams = max_streams
         self._lock = threading.Lock()
@@ -69,22 +71,47 @@ class PoolCore:
         with self._lock:
             return self._closed and not self._streams
 
-    def open(self, name: str, on_estimate: OnEstimate, settle_s: Seconds = 0.0) -> PooledStream:
-        """Open a stream; for `settle_s`, see `AudioSource`.
+    def open(
+        self,
+        name: str,
+        on_estimate: OnEstimate,
+        settle_s: Seconds = 0.0,
+        on_progress: OnProgress | None = None,
+        settings: RecognizerSettings | None = None,
+    ) -> PooledStream:
+        """Open a stream.
+
+        Args:
+            settle_s: see `AudioSource`.
+            settings: of this stream, where they are not those of the pool. They may differ in
+                `CHANGEABLE` and in `channel`.
 
         Raises:
-            InputError: there is one of that name, or there are too many, or the pool is closed.
+            InputError: there is one of that name, or there are too many, or the pool is closed; or
+                a setting does not fit the model.
         """
         source = PushedSamples(name, waits=True)
-        turns, channel = self.settings.turns, self.settings.channel
-        windower = StreamWindower(self._windows, turns, channel, settle_s, False, name)
-        note = self._network.note
-        scorer = WindowScorer(self._network, self.info.name, self._scoring, note=note)
-        stream = PooledStream(name, StreamSession(source, windower, scorer), on_estimate)
+        settings = settings or self.settings
+        windows, scoring = self.windows_and_scoring(settings)
+        windower = StreamWindower(windows, settings.turns, settings.channel, settle_s, False, name)
+        scorer = WindowScorer(self._network, self.info.name, scoring, note=self._network.note)
+        session = StreamSession(source, windower, scorer)
+        stream = PooledStream(name, session, on_estimate, on_progress)
         with self._lock:
             self._check_room(name)
             self._streams[name] = stream
         return stream
+
+    def windows_and_scoring(
+        self, settings: RecognizerSettings
+    ) -> tuple[WindowSettings, ScoringSettings]:
+        """Return how the windows of a stream with these settings are cut and scored.
+
+        Raises:
+            InputError: a setting does not fit the model.
+        """
+        windows = window_settings(self._network, settings)
+        return windows, scoring_settings(self._network, self.info, settings, windows)
 
     def close(self) -> None:
         """Accept no more streams, and end the sound of the others."""

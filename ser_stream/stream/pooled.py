@@ -5,6 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.engines.calls import Asking
@@ -20,6 +24,26 @@ logger = logging.getLogger("ser_stream")
 OnEstimate = Callable[[str, EmotionEstimate], None]
 """Called with the name of a stream and its estimate, in the pool's thread: it must not wait."""
 
+
+class Progress(NamedTuple):
+    """How far the pool is in the sound of one stream.
+
+    Attributes:
+        position_s: seconds of sound analysed so far.
+        speaking: whether someone speaks.
+        waiting_s: seconds of sound that wait to be analysed.
+        samples: (n,) the newest 16 kHz samples as the network hears them, full scale +-1.
+    """
+
+    position_s: Seconds
+    speaking: bool
+    waiting_s: Seconds
+    samples: NDArray[np.float32]
+
+
+OnProgress = Callable[[str, Progress], None]
+"""Called with the name of a stream and its progress, in the pool's thread: it must not wait."""
+
 MAX_BLOCKS = 4
 """Blocks of 32 ms that a stream analyses in one run: a flood of sound delays no other stream."""
 
@@ -33,13 +57,21 @@ class PooledStream:
         name: of the stream.
         session: cuts the sound into windows and scores them.
         on_estimate: receives the estimates; if it raises, the stream ends.
+        on_progress: called after each block; None: nobody asks. If it raises, the stream ends.
     """
 
-    def __init__(self, name: str, session: StreamSession, on_estimate: OnEstimate):
+    def __init__(
+        self,
+        name: str,
+        session: StreamSession,
+        on_estimate: OnEstimate,
+        on_progress: OnProgress | None = None,
+    ):
         self.name = name
         self.session = session
         self.sound = PendingSound()
         self._on_estimate = on_estimate
+        self._on_progress = on_progress
         self._parts = WaitingParts(session.note_unscored)
         self._finished = False  # whether the last part is known
         self._over = threading.Event()
@@ -88,12 +120,16 @@ class PooledStream:
             if block is None:
                 break
             heard = None if isinstance(block, Interruption) else block
+            before = self.session.windower.timeline.position
             parts = yield from self.session.analyse_or_skip(heard)
+            self._report(before)
             if parts:
                 return self._parts.put(parts)
         if self.sound.exhausted and not self._finished:
             self._finished = True
+            before = self.session.windower.timeline.position
             self._parts.put(self.session.finish())
+            self._report(before)
         return None
 
     def scoring(self) -> Asking[None]:
@@ -115,6 +151,19 @@ class PooledStream:
             self._on_estimate(self.name, estimate)
         except BaseException:  # sys.exit too, which would end the thread of all streams
             logger.exception("stream %s: on_estimate failed; the stream ends", self.name)
+            self.abandon()
+
+    def _report(self, before: int) -> None:
+        """Report the progress since a position of the timeline."""
+        if self._on_progress is None:
+            return
+        windower = self.session.windower
+        samples = windower.timeline.newest(windower.timeline.position - before)
+        progress = Progress(windower.position_s, windower.speaking, self.sound.seconds, samples)
+        try:
+            self._on_progress(self.name, progress)
+        except BaseException:  # as in `_deliver`
+            logger.exception("stream %s: on_progress failed; the stream ends", self.name)
             self.abandon()
 
     def abandon(self) -> None:

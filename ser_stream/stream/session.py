@@ -14,10 +14,10 @@ from ser_stream.engines.calls import Asking
 from ser_stream.errors import InputError
 from ser_stream.stream.keeping_up import KeepingUp
 from ser_stream.stream.scores import Scores
-from ser_stream.stream.scoring import WindowScorer
+from ser_stream.stream.scoring import ScoringSettings, WindowScorer
 from ser_stream.stream.sound_problems import SoundProblems
 from ser_stream.stream.status import StreamStatus
-from ser_stream.stream.window import TurnEnd, TurnFeatures, Window
+from ser_stream.stream.window import TurnEnd, TurnFeatures, Window, WindowSettings
 from ser_stream.stream.windowing import Analysis, StreamWindower, analysed
 from ser_stream.stream.word_fusion import Event, WordFusion
 from ser_stream.units import Seconds
@@ -105,6 +105,11 @@ class StreamSession:
     def finish(self) -> list[Window | TurnEnd]:
         """End the stream and return the windows that are still held back."""
         return self.windower.finish()
+
+    def change(self, windows: WindowSettings, scoring: ScoringSettings) -> None:
+        """Replace how windows are cut and scored, from the next one on. Called from any thread."""
+        self._scorer.settings = scoring
+        self.windower.windows = windows
 
     def score(self, part: Window | TurnEnd) -> Scores | None:
         """Score a window or a whole turn by its sound; None where the network fails."""

@@ -207,3 +207,68 @@ def test_sys_exit_in_a_callback_ends_that_stream_only(pool, speech):
         stream.push(speech, RATE)
         stream.close(timeout_s=20.0)
     assert found["staying"][-1].trigger == "utterance"
+
+
+def test_a_stream_has_settings_of_its_own(pool, speech):
+    found = Estimates()
+    usual, seldom = pool.open("usual", found), pool.open("seldom", found, hop_s=2.0)
+    for stream in (usual, seldom):
+        stream.push(speech, RATE)
+        stream.close()
+    assert seldom.settings.hop_s == 2.0 and usual.settings.hop_s is None
+    ends = {
+        name: [e.end_s for e in estimates if e.trigger == "interval"]
+        for name, estimates in found.items()
+    }
+    assert np.diff(ends["usual"]) == pytest.approx(0.5)
+    assert len(ends["seldom"]) < len(ends["usual"])
+    assert set(np.round(ends["seldom"], 6)) <= set(np.round(ends["usual"], 6))
+
+
+def test_settings_are_changed_while_a_stream_runs(pool, speech):
+    found = Estimates()
+    stream, other = pool.open("a", found), pool.open("b", found)
+    stream.change(min_confidence=1.0)
+    for each in (stream, other):
+        each.push(speech, RATE)
+        each.close()
+    assert {e.reason for e in found["a"]} == {"unsure"}
+    assert "" in {e.reason for e in found["b"]}
+    with pytest.raises(InputError, match="change: found model; accepted are window_s, hop_s"):
+        stream.change(model="small")
+    with pytest.raises(InputError, match=r"hop: found 0\.123 s; this model takes"):
+        stream.change(hop_s=0.123)
+    assert stream.settings.min_confidence == 1.0 and stream.settings.hop_s is None
+
+
+def test_a_setting_that_cannot_be_used_opens_no_stream(pool):
+    with pytest.raises(InputError, match=r"hop: found 0\.123 s"):
+        pool.open("a", Estimates(), hop_s=0.123)
+    with pytest.raises(InputError, match="channel: found 'left'"):
+        pool.open("a", Estimates(), channel="left")
+    assert pool.streams == []
+
+
+def test_progress_tells_when_someone_speaks_and_hands_over_all_samples(pool, speech):
+    found, reports = Estimates(), []
+    stream = pool.open("a", found, on_progress=lambda name, progress: reports.append(progress))
+    for chunk in np.array_split(speech, 20):
+        stream.push(chunk, RATE)
+        while stream.waiting_s > 1.0:
+            time.sleep(0.01)
+    stream.close()
+    samples = np.concatenate([report.samples for report in reports])
+    assert len(samples) == pytest.approx(len(speech), abs=16)
+    assert reports[-1].position_s == pytest.approx(len(speech) / RATE, abs=0.001)
+    spoken = [report.position_s for report in reports if report.speaking]
+    turn = found["a"][-1]
+    assert spoken[0] == pytest.approx(turn.start_s + 0.33, abs=0.1)  # pre-roll and onset
+    assert not reports[-1].speaking
+    assert stream.ended
+
+
+def test_a_pool_says_when_it_has_ended(speech):
+    pool = StreamPool("tiny")
+    assert not pool.ended
+    pool.close()
+    assert pool.ended

@@ -1,0 +1,147 @@
+"""The command `ser-stream serve`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ser_stream.commands.listen_options import channel
+from ser_stream.commands.shared import add_engine, add_model, print_message
+from ser_stream.errors import InputError
+from ser_stream.extras import require_extra
+
+if TYPE_CHECKING:  # imported in functions: --help must answer at once
+    from ser_stream.serving.local_source import LocalSource
+
+MICROPHONE = "microphone"
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the subcommands of a parser."""
+    serve = commands.add_parser(
+        "serve",
+        help="recognise emotions for other programs, over WebSocket, and show them on a web page",
+        description="Serve many streams of sound over WebSocket, until Ctrl-C; docs/serve.md "
+        "describes the protocol. Without options: on this machine alone, port 8765.",
+    )
+    _add_address(serve)
+    add_model(serve)
+    add_engine(serve)
+    serve.add_argument(
+        "--max-streams",
+        type=int,
+        default=50,
+        metavar="N",
+        help="streams at the same time; another one is refused; default: 50",
+    )
+    serve.add_argument(
+        "--source",
+        metavar="microphone|FILE",
+        help="also serve the microphone of this machine, or a recording at its own speed",
+    )
+    serve.add_argument(
+        "--device",
+        metavar="NAME",
+        help="with --source microphone: name, part of a name, or index; ser-stream devices lists "
+        "them",
+    )
+    serve.add_argument(
+        "--channel",
+        type=channel,
+        default="mix",
+        metavar="N|mix|auto",
+        help="channel of all streams whose client chooses none: number from 0, mix, or auto; "
+        "default: mix",
+    )
+    serve.set_defaults(run=_serve)
+
+
+def _add_address(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="address to listen on; one that other machines reach requires a token; default: "
+        "127.0.0.1",
+    )
+    serve.add_argument(
+        "--port", type=int, default=8765, metavar="N", help="0: any that is free; default: 8765"
+    )
+    serve.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="file with the token that clients need; default: the environment variable "
+        "SER_STREAM_TOKEN",
+    )
+    serve.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="origin of further web pages that may connect, such as https://robot.example",
+    )
+    serve.add_argument("--certificate", type=Path, metavar="FILE", help="for TLS: PEM file")
+    serve.add_argument("--key", type=Path, metavar="FILE", help="for TLS: its private key")
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    require_extra("serve", "starlette", "uvicorn", "websockets", "prometheus_client")
+    from ser_stream.memory import give_back_large_allocations
+    from ser_stream.serving.access import Access, read_token
+    from ser_stream.serving.limits import Limits
+    from ser_stream.serving.server import Address, Server, check_address
+    from ser_stream.stream.pool import StreamPool
+
+    # Before the model is loaded: what cannot be used is reported at once.
+    address = Address(arguments.host, arguments.port, arguments.certificate, arguments.key)
+    access = Access(read_token(arguments.token_file), arguments.allow_origin)
+    check_address(address, access)
+    local = _local_source(arguments)
+    if arguments.max_streams < 1:
+        raise InputError(
+            f"--max-streams: found {arguments.max_streams}; accepted are whole numbers from 1 on"
+        )
+    give_back_large_allocations()
+    limits = Limits(max_streams=arguments.max_streams)
+    with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(
+            StreamPool(
+                arguments.model,
+                limits.max_streams,
+                engine=arguments.engine,
+                channel=arguments.channel,
+            )
+        )
+        server = Server(pool, address, access, limits, local)
+        print_message(
+            f"serving {pool.info.name} ({pool.engine}) at {server.url}/ for up to "
+            f"{limits.max_streams} streams; Ctrl-C ends"
+        )
+        with arguments.termination.calling(server.stop):
+            return 0 if server.run() else 1
+
+
+def _local_source(arguments: argparse.Namespace) -> LocalSource | None:
+    """Return the source of this machine that is served too.
+
+    Raises:
+        InputError: it is a recording that cannot be used.
+    """
+    if arguments.device is not None and arguments.source != MICROPHONE:
+        raise InputError("--device: goes with --source microphone")
+    if arguments.source is None:
+        return None
+    from ser_stream.serving.local_source import LocalSource
+
+    if arguments.source == MICROPHONE:
+        from ser_stream.audio.microphone import Microphone
+
+        microphone = Microphone(arguments.device, arguments.channel, wait=True)
+        return LocalSource(microphone, MICROPHONE, arguments.channel)
+    from ser_stream.audio.recording import Recording
+
+    recording = Recording(arguments.source, realtime=True)
+    return LocalSource(recording, Path(recording.name).name, arguments.channel)
