@@ -49,6 +49,7 @@ TEST = [
     "hypothesis>=6.100.0",
     "mypy>=2.4.1",
     "pre-commit>=3.5.0",
+    "pyte>=0.8.2",  # a terminal emulator, for the live view
     "py_trees>=2.2.3",  # of an example; on a robot, ROS brings it
     "pytest>=8.0.0",
     "pytest_cov>=7.0.0",  # "_": for "pytest-cov", `colcon test` would measure, and miss the floor

@@ -126,4 +126,4 @@ def _view(
 ) -> contextlib.AbstractContextManager[Output]:
     if arguments.json:
         return json_view(several_sources=len(arguments.input or ()) > 1)
-    return text_view(recognizer.info.labels)
+    return text_view(recognizer.info)
