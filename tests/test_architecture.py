@@ -25,6 +25,7 @@ LAYERS = (
     {"commands"},
     {"examples"},
     {"ros"},
+    {"sessions"},
     {"outputs"},
     {"papers"},
     {"training"},

@@ -23,8 +23,12 @@ def json_view(several_sources: bool) -> Iterator[Output]:
 
 
 @contextlib.contextmanager
-def text_view(model: ModelInfo) -> Iterator[Output]:
-    """Yield an output for people: a live view on a terminal, else lines."""
+def text_view(model: ModelInfo, recorded: str = "") -> Iterator[Output]:
+    """Yield an output for people: a live view on a terminal, else lines.
+
+    Args:
+        recorded: what is recorded meanwhile, which the live view shows; "" for nothing.
+    """
     from rich.console import Console
 
     from ser_stream.outputs.console import PlainView
@@ -33,7 +37,7 @@ def text_view(model: ModelInfo) -> Iterator[Output]:
     console = Console()
     # Rich calls a file a terminal where FORCE_COLOR is set. A dumb one is not interactive.
     if console.is_interactive and console.file.isatty():
-        with LiveView(console, model.labels, model.has_affect) as live_view:
+        with LiveView(console, model.labels, model.has_affect, recorded) as live_view:
             yield live_view
     else:
         yield PlainView(console)

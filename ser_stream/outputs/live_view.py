@@ -40,12 +40,20 @@ class LiveView(Output):
         labels: the model's, one bar each.
         affect: whether valence and arousal are an output of the model. Those that follow from the
             scores would say nothing more.
+        recorded: what is recorded meanwhile, such as "sound"; "" for nothing.
     """
 
-    def __init__(self, console: Console, labels: tuple[str, ...], affect: bool = False):
+    def __init__(
+        self,
+        console: Console,
+        labels: tuple[str, ...],
+        affect: bool = False,
+        recorded: str = "",
+    ) -> None:
         self._status = StreamStatus()
         self._labels = labels
         self._affect = affect
+        self._recorded = recorded
         self._title = ""
         self._latest: EmotionEstimate | None = None
         self._second: EmotionEstimate | None = None
@@ -154,7 +162,7 @@ class LiveView(Output):
         """Return the lines above the turns, without the bars: title and level come first."""
         width, status = self._console.size.width, self._status
         rows = [
-            panels.title_line(self._as_shown(self._title), width),
+            panels.title_line(self._as_shown(self._title), width, self._recorded),
             panels.level_line(status, width),
             panels.facts_line(self._latest, status, width),
             *panels.problem_lines(status, width),

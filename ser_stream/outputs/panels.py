@@ -32,16 +32,22 @@ TRAIL = 8
 """Estimates that the plane shows, the newest one as a larger point."""
 
 
-def title_line(name: str, width: int) -> Text:
-    """Return the name of the source, of which the end is shown, and how to end the program."""
+def title_line(name: str, width: int, recorded: str = "") -> Text:
+    """Return the name of the source, of which the end is shown, and how to end the program.
+
+    Args:
+        recorded: what is recorded meanwhile; "" for nothing.
+    """
+    right = Text(f"● recording {recorded}  " if recorded else "", style=PROBLEM)
+    right.append(HOW_TO_END, style="not bold dim")
     shown = Text(name, style="bold")
-    place = width - len(HOW_TO_END) - 2
+    place = width - right.cell_len - 2
     if shown.cell_len > place:
         while name and Text(name).cell_len > place - 1:
             name = name[1:]
         shown = Text(f"…{name}", style="bold")
     shown.pad_right(max(0, place - shown.cell_len) + 2)
-    return cut(shown.append(HOW_TO_END, style="dim"), width)
+    return cut(Text().append_text(shown).append_text(right), width)
 
 
 def level_line(status: StreamStatus, width: int) -> Text:
