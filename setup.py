@@ -30,6 +30,7 @@ TRAIN = [
 ]
 ASR = ["faster-whisper>=1.1.0", "pocketsphinx>=5.0.0"]
 DDS = ["cyclonedds>=11.0.1"]  # older versions reject the setting PruneDelay, see ser_stream/ros/
+RECORD = ["matplotlib>=3.7.0", "mcap>=1.2.0"]  # of `ser-stream review`: figures, and MCAP
 HUGGING_FACE = [*CUDA, "transformers>=4.57.1"]
 # Plots, the papers' features, and room simulation. Older versions of matplotlib place no legends
 # outside the axes.
@@ -57,6 +58,7 @@ TEST = [
     "ruff>=0.17.5",
     "silero-vad>=6.2.2",  # its network for whole signals is what ours is compared with
     "types-PyYAML>=6.0.12",
+    *RECORD,
     *RESEARCH,
 ]
 # What a robot never loads stays in the sources: torch's weights of networks that run from their
@@ -85,7 +87,7 @@ setup(
     maintainer_email="maintainers@ser-stream.example",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["ser_stream*"]),
-    package_data={NAME: ["py.typed", "weights/*/*", "demo/*", "grammars/*"]},
+    package_data={NAME: ["py.typed", "weights/*/*", "demo/*", "grammars/*", "sessions/*.html"]},
     exclude_package_data={NAME: NOT_INSTALLED},
     zip_safe=False,  # model weights and recordings are read as files
     data_files=[
@@ -104,6 +106,7 @@ setup(
         "cuda": CUDA,
         "dds": DDS,
         "huggingface": HUGGING_FACE,
+        "record": RECORD,
         "research": RESEARCH,
         "test": TEST,
         "train": TRAIN,

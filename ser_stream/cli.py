@@ -9,7 +9,17 @@ import sys
 from collections.abc import Sequence
 
 from ser_stream import __version__
-from ser_stream.commands import demo, evaluate, listen, lists, models, papers, train, transcribe
+from ser_stream.commands import (
+    demo,
+    evaluate,
+    listen,
+    lists,
+    models,
+    papers,
+    review,
+    train,
+    transcribe,
+)
 from ser_stream.commands.parser import Parser
 from ser_stream.commands.shared import print_error, print_message
 from ser_stream.errors import InputError
@@ -90,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         title="commands", required=True, metavar="COMMAND", dest="command"
     )
-    for module in (listen, demo, transcribe, lists, train, evaluate, papers, models):
+    for module in (listen, demo, review, transcribe, lists, train, evaluate, papers, models):
         module.add(commands)
     return parser
 

@@ -40,6 +40,7 @@ LAYERS = (
     {"features", "audio"},
     {
         "emotion",
+        "colours",
         "systemd",
         "words",
         "errors",
@@ -71,7 +72,8 @@ MAY_IMPORT = {
     "scipy": {"data", "training"},
     "tqdm": {"progress.py"},
     "librosa": {"features/sherman.py"},
-    "matplotlib": {"evaluation", "papers"},
+    "matplotlib": {"evaluation", "papers", "sessions/plots.py"},
+    "mcap": {"sessions/mcap.py"},
     "sklearn": {"papers"},
     "pyroomacoustics": {"data"},
     "transformers": {"models"},
