@@ -224,6 +224,23 @@ def test_foxglove_arranges_each_panel_once():
     assert sorted(panels(layout["layout"])) == sorted(layout["configById"])
 
 
+def test_the_layout_of_sessions_shows_fields_that_they_have():
+    from ser_stream.sessions import mcap
+
+    layout = json.loads((ROOT / "config" / "foxglove" / "session.json").read_text())
+    assert sorted(panels(layout["layout"])) == sorted(layout["configById"])
+    fields = {"/emotion": mcap.ESTIMATE, "/emotion/utterance": mcap.ESTIMATE}
+    fields["/status"] = mcap.STATUS
+    labels = set()
+    for path in message_paths(layout["configById"]):
+        topic, *names = path.split(".")
+        if names[:1] == ["scores"]:
+            labels.add(names[1])
+        elif names:
+            assert names[0] in fields[topic], path
+    assert labels == set(EMOTIONS)
+
+
 # The entry point, for real
 
 

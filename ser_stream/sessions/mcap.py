@@ -24,20 +24,20 @@ AUDIO_S: Seconds = 0.1
 """Sound of one message."""
 
 _NUMBER, _TEXT, _BOOL = {"type": "number"}, {"type": "string"}, {"type": "boolean"}
-_ESTIMATE = {
+ESTIMATE = {
     "turn": {"type": "integer"}, "start_s": _NUMBER, "end_s": _NUMBER, "trigger": _TEXT,
     "modality": _TEXT, "expression": _TEXT, "reason": _TEXT, "confidence": _NUMBER,
     "valence": _NUMBER, "arousal": _NUMBER, "text": _TEXT,
 }  # fmt: skip
 _TIME = {"sec": {"type": "integer"}, "nsec": {"type": "integer"}}
-_RAW_AUDIO = {
+RAW_AUDIO = {
     "timestamp": {"type": "object", "title": "time", "properties": _TIME},
     "data": {"type": "string", "contentEncoding": "base64"},
     "format": _TEXT,
     "sample_rate": {"type": "integer"},
     "number_of_channels": {"type": "integer"},
 }
-_STATUS = {
+STATUS = {
     "level_dbfs": _NUMBER, "speaking": _BOOL, "gaps": _NUMBER, "skipped": _NUMBER, "source": _TEXT,
     "sound": _TEXT, "inference": _TEXT,
 }  # fmt: skip
@@ -58,14 +58,14 @@ def write_mcap(session: Session, path: Path) -> None:
         InputError: the sound cannot be read.
         OSError: the file cannot be written.
     """
-    scores = {label: _NUMBER for label in session.about.labels}
-    estimate = {**_ESTIMATE, "scores": {"type": "object", "properties": scores}}
+    scores = dict.fromkeys(session.about.labels, _NUMBER)
+    estimate = {**ESTIMATE, "scores": {"type": "object", "properties": scores}}
     kinds = {
         "/emotion": ("ser_stream.Estimate", estimate),
         "/emotion/utterance": ("ser_stream.Estimate", estimate),
         "/emotion/multimodal": ("ser_stream.Estimate", estimate),
-        "/status": ("ser_stream.Status", _STATUS),
-        "/audio": ("foxglove.RawAudio", _RAW_AUDIO),
+        "/status": ("ser_stream.Status", STATUS),
+        "/audio": ("foxglove.RawAudio", RAW_AUDIO),
     }
     with replacing(path, private=True) as file:
         writer = Writer(file)
@@ -77,9 +77,7 @@ def write_mcap(session: Session, path: Path) -> None:
             channels[topic] = writer.register_channel(topic, "json", number)
         for message in sorted(_messages(session), key=lambda message: message.time_ns):
             content = json.dumps(message.value).encode()
-            writer.add_message(
-                channels[message.topic], message.time_ns, content, message.time_ns
-            )
+            writer.add_message(channels[message.topic], message.time_ns, content, message.time_ns)
         writer.finish()
 
 
@@ -104,7 +102,7 @@ def _topic(estimate: EstimateEvent) -> str:
 
 
 def _estimate(estimate: EstimateEvent) -> dict[str, Any]:
-    value = {name: getattr(estimate, name) for name in _ESTIMATE if name != "text"}
+    value = {name: getattr(estimate, name) for name in ESTIMATE if name != "text"}
     text = " ".join(word.text for word in estimate.words)
     return {**value, "text": text, "scores": estimate.scores}
 

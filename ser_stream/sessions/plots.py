@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from ser_stream.sessions.read import EstimateEvent, Session, SourcePart
 from ser_stream.units import Seconds
 
 WIDTH_INCHES = 11.0
+MAX_TEXT = 60
+"""Characters that are shown of a turn's words."""
 MAX_LABELLED_TURNS = 24
 """More turns than that are shown by their colour alone."""
 
@@ -71,7 +74,9 @@ def _figure(session: Session, part: SourcePart) -> Figure:
     axes[4].set(xlim=(0, end_s(part, len(samples))), xlabel="time (s)")
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel(f"recorded from {part.started:%Y-%m-%d %H:%M:%S} UTC", fontsize=8, color="0.35")
+    figure.supxlabel(
+        f"recorded from {part.started:%Y-%m-%d %H:%M:%S} UTC", fontsize=8, color="0.35"
+    )
     return figure
 
 
@@ -134,11 +139,13 @@ def _draw_turns(axes: Axes, part: SourcePart) -> None:
         best = max(turn.scores, key=turn.scores.__getitem__, default="neutral")
         colour, length = COLOURS.get(best, "0.5"), turn.end_s - turn.start_s
         faint = 0.35 if turn.expression else 0.0
-        axes.barh(0.5, length, 0.9, turn.start_s, color=(colour, faint), edgecolor=colour)
+        axes.barh(0.7, length, 0.5, turn.start_s, color=(colour, faint), edgecolor=colour)
         if len(part.turns) <= MAX_LABELLED_TURNS:
             reason = "too short" if turn.reason == "short" else turn.reason
-            text = turn.expression or f"({best}?)\n{reason}"
-            axes.text(turn.start_s + length / 2, 0.5, plain(text), ha="center", va="center",
+            text = turn.expression or f"({best}?) {reason}"
+            axes.text(turn.start_s + length / 2, 0.7, plain(text), ha="center", va="center",
                       fontsize=8, clip_on=True)  # fmt: skip
-    axes.set(ylim=(0, 1), ylabel="turns")
+            words = textwrap.shorten(" ".join(word.text for word in turn.words), MAX_TEXT)
+            axes.text(turn.start_s, 0.2, plain(words), va="center", fontsize=8, clip_on=True)
+    axes.set(ylim=(0, 1), ylabel="turns\nand words")
     axes.set_yticks([])

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from ser_stream.audio.speech import read_what_can_be_read
+from ser_stream.audio.recording import Recording
 from ser_stream.emotion import AUDIO, EMOTIONS, INTERVAL, UTTERANCE
 from ser_stream.errors import InputError, message_line
 from ser_stream.sessions.folder import EVENTS, FORMAT
@@ -155,12 +155,11 @@ class SourcePart:
         """Return the sound, (n,) float32 at 16 kHz; empty where none was recorded.
 
         Raises:
-            InputError: nothing of the file can be read.
+            InputError: nothing of the file can be read, or it is not what `--record` writes.
         """
         if self.audio is None:
             return np.zeros(0, np.float32)
-        samples, _ = read_what_can_be_read(self.audio)
-        return samples
+        return _samples(self.audio)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,6 +239,21 @@ def _add(event: Event, part: SourcePart, folder: Path) -> None:
     elif isinstance(event, AudioEvent):
         part.audio = folder / event.file
         part.anchors.append((event.sample, event.time_s))
+
+
+def _samples(path: Path) -> np.ndarray:
+    """Return the samples of a file as they are, (n,) float32: they were filtered before."""
+    parts = []
+    try:
+        for block in Recording(path).blocks():
+            if (block.sample_rate_hz, block.samples.shape[1]) != (SAMPLE_RATE_HZ, 1):
+                found = f"{block.sample_rate_hz} Hz, {block.samples.shape[1]} channels"
+                raise InputError(f"{path}: found {found}; needed are {SAMPLE_RATE_HZ} Hz, mono")
+            parts.append(block.samples[:, 0])
+    except InputError:
+        if not parts:  # else the file is damaged, and what could be read is shown
+            raise
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
 def _events(path: Path) -> Iterator[Event]:

@@ -160,9 +160,7 @@ class SessionRecorder(Output):
 
     def _fail(self, reason: str) -> None:
         self.failed = True
-        log.error(
-            "%s: %s; recognition goes on, and nothing more is recorded", self.folder, reason
-        )
+        log.error("%s: %s; recognition goes on, and nothing more is recorded", self.folder, reason)
 
     def _write_line(self, line: str) -> None:
         view = memoryview(line.encode())
