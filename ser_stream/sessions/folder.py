@@ -6,15 +6,16 @@ A session is a folder that only its user can read (mode 700):
     events.jsonl    one JSON object per line, in the order of time; `event` says which
     audio-1.flac    sound of the first source, where it was asked for; audio-2.flac of the second
 
-| event      | keys                                                                         |
-|------------|------------------------------------------------------------------------------|
-| `session`  | `format`, `ser_stream` (version), `started`, `model`, `labels`, `affect`, `settings` |
-| `source`   | `source` (number, from 1), `name`, `started`                                 |
-| `estimate` | the keys of docs/json.md                                                     |
-| `speech`   | `words`, `final`, `start_s`, `end_s`                                         |
-| `status`   | the attributes of `StreamStatus`, once a second                              |
-| `audio`    | `file`, `sample`, `time_s`: this sample was heard at that time of the stream |
-| `end`      | `reason`: "" where the session was closed in order                           |
+| event      | keys                                                                  |
+|------------|-----------------------------------------------------------------------|
+| `session`  | `format`, `ser_stream`, `started`, `model`, `labels`, `affect`,       |
+|            | `settings`                                                            |
+| `source`   | `source` (number, from 1), `name`, `started`                          |
+| `estimate` | the keys of docs/json.md                                              |
+| `speech`   | `words`, `final`, `start_s`, `end_s`                                  |
+| `status`   | the attributes of `StreamStatus`, once a second                       |
+| `audio`    | `file`, `sample`, `time_s`: when this sample was heard                |
+| `end`      | `reason`: ""; the session was closed in order                         |
 
 Lines are appended, and sound is written in blocks: what was written stays readable when the process
 is killed.
