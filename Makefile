@@ -86,7 +86,6 @@ mypy: $(INSTALLED)
 	else echo "mypy: skipped, it needs the numpy of Python 3.11 or newer"; fi
 
 screenshot: $(INSTALLED)
-	@$(IN_VENV)/python -m pip install -q --disable-pip-version-check pyte
 	@$(IN_VENV)/python tools/screenshot.py docs/figures/screenshot.png
 
 # Measure the tables of docs/results.md with the weights that are here; ONLY=folds for one of them.

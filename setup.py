@@ -30,6 +30,7 @@ TRAIN = [
 ]
 ASR = ["faster-whisper>=1.1.0", "pocketsphinx>=5.0.0"]
 DDS = ["cyclonedds>=11.0.1"]  # older versions reject the setting PruneDelay, see ser_stream/ros/
+RECORD = ["matplotlib>=3.7.0", "mcap>=1.2.0"]  # of `ser-stream review`: figures, and MCAP
 HUGGING_FACE = [*CUDA, "transformers>=4.57.1"]
 # Plots, the papers' features, and room simulation. Older versions of matplotlib place no legends
 # outside the axes.
@@ -57,6 +58,7 @@ TEST = [
     "hypothesis>=6.100.0",
     "mypy>=2.4.1",
     "pre-commit>=3.5.0",
+    "pyte>=0.8.2",  # a terminal emulator, for the live view
     "py_trees>=2.2.3",  # of an example; on a robot, ROS brings it
     "pytest>=8.0.0",
     "pytest_cov>=7.0.0",  # "_": for "pytest-cov", `colcon test` would measure, and miss the floor
@@ -65,6 +67,7 @@ TEST = [
     "selenium>=4.20.0",  # drives chromium, where that is installed
     "silero-vad>=6.2.2",  # its network for whole signals is what ours is compared with
     "types-PyYAML>=6.0.12",
+    *RECORD,
     *RESEARCH,
 ]
 # What a robot never loads stays in the sources: torch's weights of networks that run from their
@@ -101,6 +104,7 @@ setup(
             "grammars/*",
             "examples/*.mjs",
             "serving/page/*",
+            "sessions/*.html",
         ]
     },
     exclude_package_data={NAME: NOT_INSTALLED},
@@ -121,6 +125,7 @@ setup(
         "cuda": CUDA,
         "dds": DDS,
         "huggingface": HUGGING_FACE,
+        "record": RECORD,
         "research": RESEARCH,
         "serve": SERVE,
         "test": TEST,

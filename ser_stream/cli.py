@@ -16,6 +16,7 @@ from ser_stream.commands import (
     lists,
     models,
     papers,
+    review,
     serve,
     train,
     transcribe,
@@ -100,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         title="commands", required=True, metavar="COMMAND", dest="command"
     )
-    for module in (listen, serve, demo, transcribe, lists, train, evaluate, papers, models):
+    for module in (listen, serve, demo, review, transcribe, lists, train, evaluate, papers, models):
         module.add(commands)
     return parser
 

@@ -25,6 +25,7 @@ EXTRAS = {
     "transformers": "huggingface",
     "librosa": "research",
     "matplotlib": "research",
+    "mcap": "record",
     "pyroomacoustics": "research",
     "sklearn": "research",
 }

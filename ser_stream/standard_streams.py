@@ -30,7 +30,11 @@ PIPE_BUF = getattr(select, "PIPE_BUF", 512)
 """Bytes that a pipe takes at once, if it takes any."""
 ERRORS = "ser_stream.escape"
 """Name of the handler of characters that an encoding lacks."""
-_PLAIN = {"█": "#", "░": "-", "…": "~", "±": "+-"}
+_PLAIN = {
+    **{"█": "#", "░": "-", "…": "~", "±": "+-", "│": "|", "─": "-", "┼": "+", "·": ".", "●": "o"},
+    **dict(zip("▁▂▃▄▅▆▇", "_.:-=+*", strict=True)),
+}
+"""Characters of the live view -> one that every encoding has, of the same width."""
 
 
 class OutputLost(Exception):  # noqa: N818 - a state of the stream; who catches it decides

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from paths import ROOT
+from ser_stream.emotion import EMOTIONS
 from ser_stream.ros import messages
 from ser_stream.ros.names import full_name
 from ser_stream.ros.parameters import BY_NAME
@@ -222,6 +223,24 @@ def panels(layout):
 def test_foxglove_arranges_each_panel_once():
     layout = json.loads((ROOT / "config" / "foxglove" / "ser.json").read_text())
     assert sorted(panels(layout["layout"])) == sorted(layout["configById"])
+
+
+def test_the_layout_of_sessions_shows_fields_that_they_have():
+    pytest.importorskip("mcap", reason="the extra record is not installed")
+    from ser_stream.sessions import mcap
+
+    layout = json.loads((ROOT / "config" / "foxglove" / "session.json").read_text())
+    assert sorted(panels(layout["layout"])) == sorted(layout["configById"])
+    fields = {"/emotion": mcap.ESTIMATE, "/emotion/utterance": mcap.ESTIMATE}
+    fields["/status"] = mcap.STATUS
+    labels = set()
+    for path in message_paths(layout["configById"]):
+        topic, *names = path.split(".")
+        if names[:1] == ["scores"]:
+            labels.add(names[1])
+        elif names:
+            assert names[0] in fields[topic], path
+    assert labels == set(EMOTIONS)
 
 
 # The entry point, for real

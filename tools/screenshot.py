@@ -3,7 +3,7 @@
     python tools/screenshot.py docs/figures/screenshot.png
 
 Runs `ser-stream listen` on the demo recordings in a pseudo-terminal, stops in the middle of one of
-them, and draws what the terminal shows. Needs `pip install pyte`, a terminal emulator.
+them, and draws what the terminal shows. Needs pyte, a terminal emulator, of the extra `test`.
 """
 
 from __future__ import annotations
@@ -25,17 +25,12 @@ from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 ROOT = Path(__file__).parents[1]
-COLUMNS, ROWS = 84, 18
+COLUMNS, ROWS = 100, 17
 FONT_SIZE = 22
 MARGIN = 24
 BACKGROUND, FOREGROUND = "#1e1f29", "#e6e6e6"
-PALETTE = {
-    "default": FOREGROUND, "black": "#3a3c4e", "red": "#ff6b6b", "green": "#5fd38d",
-    "brown": "#f2d16b", "blue": "#6ea8fe", "magenta": "#d38cf2", "cyan": "#62d6e8",
-    "white": "#e6e6e6", "brightyellow": "#ffe08a", "brightred": "#ff8f8f",
-    "brightcyan": "#8fe9f5",
-}  # fmt: skip
-"""pyte's names of the ANSI colours (its "brown" is yellow) -> what is drawn."""
+PALETTE = {"default": FOREGROUND}
+"""pyte's names of colours that are none of xterm's 256; those are RGB."""
 
 
 class Terminal(pyte.Screen):
@@ -77,9 +72,9 @@ def run_in_terminal(command: list[str], shows: str, then_s: float) -> Terminal:
     stream = pyte.ByteStream(screen)
     process, terminal = pty.fork()
     if process == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         os.chdir(ROOT)
-        os.execvpe(command[0], command, os.environ | {"TERM": "xterm", "COLORTERM": ""})
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        os.execvpe(command[0], command, os.environ | {"TERM": "xterm-256color", "COLORTERM": ""})
     deadline = None
     try:
         while deadline is None or time.monotonic() < deadline:
@@ -118,7 +113,7 @@ def draw(screen: Terminal) -> Image.Image:
             cell = screen.buffer[row][column]
             if not cell.data.strip():
                 continue
-            colour = PALETTE.get(cell.fg, FOREGROUND)
+            colour = PALETTE.get(cell.fg) or f"#{cell.fg}"
             if (row, column) in screen.faint_cells:
                 colour = _mix(colour, BACKGROUND, 0.5)
             left, top = MARGIN + column * width, MARGIN + row * height

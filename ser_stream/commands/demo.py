@@ -57,7 +57,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         table = IntendedTable(intended)
         try:
             with (
-                text_view(recognizer.info.labels) as view,
+                text_view(recognizer.info) as view,
                 Supervision(view, live=False) as supervision,
             ):
                 outputs = [view, table, supervision]

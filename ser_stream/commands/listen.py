@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # imported in functions: --help must answer at once
     from ser_stream.audio.block import AudioSource
     from ser_stream.outputs.base import Output
     from ser_stream.ros.dds import DdsPublisher
+    from ser_stream.sessions.record import SessionRecorder
     from ser_stream.stream.recognizer import Recognizer
 
 
@@ -55,16 +57,21 @@ def _listen(arguments: argparse.Namespace) -> int:
             dds.on_model(recognizer.info.name)
         if arguments.input:  # here: one error, however many recordings there are
             recognizer.wait_for_words()
+        recorders = []
+        if arguments.record:
+            recorders.append(stack.enter_context(_recorder(arguments, recognizer)))
+            sources = [recorders[0].recorded(source) for source in sources]
         try:
             with (
                 _view(arguments, recognizer) as view,
                 Supervision(view, live=not arguments.input) as supervision,
             ):
-                outputs = [*published, view, supervision]
+                outputs = [*published, *recorders, view, supervision]
                 listening = Listening(recognizer, outputs, tally, live=not arguments.input)
                 listening.run_until(arguments.termination, sources)
         finally:
             print(tally.line(), file=sys.stderr)
+    tally.failed |= any(not recorder.complete for recorder in recorders)
     return tally.exit_code
 
 
@@ -85,6 +92,21 @@ def _recognizer(arguments: argparse.Namespace, asr: AsrSettings) -> Recognizer:
         asr=asr,
         text_model=arguments.text_model or "",
     )
+
+
+def _recorder(arguments: argparse.Namespace, recognizer: Recognizer) -> SessionRecorder:
+    from ser_stream.sessions.record import SessionRecorder
+
+    settings = dataclasses.asdict(recognizer.settings)
+    recorder = SessionRecorder(
+        arguments.record, recognizer.info, settings, arguments.record_audio, arguments.channel
+    )
+    sound = "sound too" if arguments.record_audio else "no sound"
+    print_message(
+        f"recording emotions, words and status in {recorder.folder}, {sound}: personal data; tell "
+        "the people who are heard"
+    )
+    return recorder
 
 
 def _dds(arguments: argparse.Namespace, asr: AsrSettings) -> DdsPublisher:
@@ -126,4 +148,5 @@ def _view(
 ) -> contextlib.AbstractContextManager[Output]:
     if arguments.json:
         return json_view(several_sources=len(arguments.input or ()) > 1)
-    return text_view(recognizer.info.labels)
+    recorded = ("sound" if arguments.record_audio else "estimates") if arguments.record else ""
+    return text_view(recognizer.info, recorded)

@@ -70,6 +70,16 @@ def add_options(listen: argparse.ArgumentParser) -> None:
     )
     _add_words(listen)
     listen.add_argument("--json", action="store_true", help="print one JSON object per estimate")
+    listen.add_argument(
+        "--record",
+        type=Path,
+        metavar="DIR",
+        help="store estimates, words and status in a new folder within DIR, which ser-stream "
+        "review shows; default: nothing is stored",
+    )
+    listen.add_argument(
+        "--record-audio", action="store_true", help="with --record: store the sound too"
+    )
     _add_dds(listen)
 
 
@@ -136,6 +146,8 @@ def check_options(arguments: argparse.Namespace) -> None:
     """
     if arguments.realtime and not arguments.input:
         raise InputError("--realtime: goes with --input; a microphone is always in real time")
+    if arguments.record_audio and not arguments.record:
+        raise InputError("--record-audio: goes with --record DIR, the folder of the sessions")
     for name in ("domain", "namespace"):
         if getattr(arguments, name) is not None and not arguments.dds:
             raise InputError(f"--{name}: goes with --dds")

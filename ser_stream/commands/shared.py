@@ -25,6 +25,7 @@ def print_message(message: str) -> None:
 def show_tables(markdown: str) -> None:
     """Print Markdown; on a terminal, draw its tables."""
     from rich.console import Console
+    from rich.text import Text
 
     from ser_stream.evaluation.tables import narrow_table
 
@@ -39,13 +40,14 @@ def show_tables(markdown: str) -> None:
             if table is not None:
                 console.print(table)
                 table = None
-            console.print(line, highlight=False)
+            console.print(Text(line))  # a name may look like markup
         elif table is None:
             table = narrow_table()
             for i, name in enumerate(cells):
-                table.add_column(name.replace(" ", "\n"), justify="right" if i else "left")
+                heading = Text(name.replace(" ", "\n"))
+                table.add_column(heading, justify="right" if i else "left")
         elif line.strip("|-"):
-            table.add_row(*cells)
+            table.add_row(*map(Text, cells))
 
 
 def add_corpora(parser: argparse.ArgumentParser, needed: bool = True) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ser_stream.standard_streams import reserved_stdout
 
 if TYPE_CHECKING:  # imported in functions: --help must answer at once
+    from ser_stream.models.info import ModelInfo
     from ser_stream.outputs.base import Output
 
 
@@ -22,20 +23,21 @@ def json_view(several_sources: bool) -> Iterator[Output]:
 
 
 @contextlib.contextmanager
-def text_view(labels: tuple[str, ...]) -> Iterator[Output]:
+def text_view(model: ModelInfo, recorded: str = "") -> Iterator[Output]:
     """Yield an output for people: a live view on a terminal, else lines.
 
     Args:
-        labels: the model's.
+        recorded: what is recorded meanwhile, which the live view shows; "" for nothing.
     """
     from rich.console import Console
 
-    from ser_stream.outputs.console import LiveView, PlainView
+    from ser_stream.outputs.console import PlainView
+    from ser_stream.outputs.live_view import LiveView
 
     console = Console()
-    # Rich calls a file a terminal where FORCE_COLOR is set, and shows no live view on a dumb one.
-    if console.is_terminal and console.file.isatty() and not console.is_dumb_terminal:
-        with LiveView(console, labels) as live_view:
+    # Rich calls a file a terminal where FORCE_COLOR is set. A dumb one is not interactive.
+    if console.is_interactive and console.file.isatty():
+        with LiveView(console, model.labels, model.has_affect, recorded) as live_view:
             yield live_view
     else:
         yield PlainView(console)

@@ -17,20 +17,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from ser_stream.colours import COLOURS
 from ser_stream.emotion import UTTERANCE
 from ser_stream.errors import InputError
 from ser_stream.evaluation.confidence import HISTOGRAM_BINS
 from ser_stream.evaluation.metrics import Scores, wilson_interval
 from ser_stream.evaluation.report import EstimateScores, Report
 from ser_stream.files import replacing
-
-COLOURS = {
-    "neutral": "#000000", "calm": "#88CCEE", "happy": "#DDCC77", "excited": "#999933",
-    "sad": "#332288", "angry": "#CC6677", "frustrated": "#882255", "fear": "#AA4499",
-    "disgust": "#117733", "surprise": "#44AA99",
-}  # fmt: skip
-"""Emotion -> its colour in every figure: Paul Tol's "muted" scheme (Technical Note SRON/EPS/TN/
-09-002), safe for the colour-blind, with black for neutral in place of its pale grey."""
 
 SERIES = [COLOURS[label] for label in ("sad", "angry", "disgust", "happy", "calm", "fear")]
 """Colours of series that are not emotions, in this order: corpora, runs, text and audio."""

@@ -129,6 +129,11 @@ class ModelInfo:
     weights: dict[FileName, Sha256] = dataclasses.field(default_factory=dict)
     onnx: OnnxExport | None = None
 
+    @property
+    def has_affect(self) -> bool:
+        """Whether valence and arousal are an output of the network, not derived from scores."""
+        return bool(self.options.get("affect"))
+
     def write(self, folder: Path) -> None:
         """Write model.json into a folder.
 

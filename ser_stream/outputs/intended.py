@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ser_stream.emotion import UTTERANCE, EmotionEstimate
 from ser_stream.outputs.base import Output
-from ser_stream.outputs.console import expression_text
+from ser_stream.outputs.lines import expression_text
 
 
 class IntendedTable(Output):

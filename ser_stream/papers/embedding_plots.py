@@ -11,9 +11,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
+from ser_stream.colours import COLOURS
 from ser_stream.emotion import EMOTIONS
 from ser_stream.errors import InputError
-from ser_stream.evaluation.plots import COLOURS, heading
+from ser_stream.evaluation.plots import heading
 
 MARKERS = dict(zip(EMOTIONS, "osD^vXP<>*", strict=True))
 """Emotion -> its marker, in addition to its colour, as in Sherman et al., Fig. 4."""
