@@ -57,7 +57,7 @@ def _listen(arguments: argparse.Namespace) -> int:
             dds.on_model(recognizer.info.name)
         if arguments.input:  # here: one error, however many recordings there are
             recognizer.wait_for_words()
-        recorders = []
+        recorders: list[SessionRecorder] = []
         if arguments.record:
             recorders.append(stack.enter_context(_recorder(arguments, recognizer)))
             sources = [recorders[0].recorded(source) for source in sources]
@@ -66,7 +66,7 @@ def _listen(arguments: argparse.Namespace) -> int:
                 _view(arguments, recognizer) as view,
                 Supervision(view, live=not arguments.input) as supervision,
             ):
-                outputs = [*published, *recorders, view, supervision]
+                outputs: list[Output] = [*published, *recorders, view, supervision]
                 listening = Listening(recognizer, outputs, tally, live=not arguments.input)
                 listening.run_until(arguments.termination, sources)
         finally:

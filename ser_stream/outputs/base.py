@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.stream.status import StreamStatus
 from ser_stream.words import Speech
+
+if TYPE_CHECKING:  # Python 3.11 has it in typing
+    from typing_extensions import Self
 
 
 class Output(Protocol):
@@ -15,7 +18,7 @@ class Output(Protocol):
     A class that inherits from it ignores what it does not define.
     """
 
-    def __enter__(self) -> object:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -106,8 +106,8 @@ class ServedStream:
             return
         if self._picture is None:
             self._picture = Picture()
-        if message := self._picture.push(progress.samples):
-            self._loop.call_soon_threadsafe(self._publish_picture, message)
+        if columns := self._picture.push(progress.samples):
+            self._loop.call_soon_threadsafe(self._publish_picture, columns)
 
     def publish(self, message: str) -> None:
         """Put a message into all mailboxes."""

@@ -15,7 +15,7 @@ import soundfile
 from ser_stream.colours import COLOURS
 from ser_stream.files import replacing
 from ser_stream.sessions.picture import BANDS, FRAME_S, PEAK_S, peaks, spectrogram
-from ser_stream.sessions.read import Session, SourcePart
+from ser_stream.sessions.read import EstimateEvent, Session, SourcePart, SpeechEvent
 from ser_stream.text import valid_texts
 from ser_stream.units import SAMPLE_RATE_HZ
 
@@ -86,17 +86,15 @@ def _seekable_flac(path: Path, samples: np.ndarray) -> bytes:
 
 def _words(part: SourcePart) -> list[dict[str, Any]]:
     """Return the words of all turns."""
-    words = {
-        (word.start_s, word.text): word
-        for event in (*part.speech, *part.turns)
-        for word in event.words
-    }
+    events: list[SpeechEvent | EstimateEvent] = [*part.speech, *part.turns]
+    words = {(word.start_s, word.text): word for event in events for word in event.words}
     return msgspec.to_builtins(sorted(words.values(), key=lambda word: word.start_s))
 
 
 def end_s(part: SourcePart, n_samples: int) -> float:
     """Return when the recording of a source ends, on the stream's clock; at least 1 s."""
-    ends = [event.end_s for event in (*part.estimates, *part.speech)]
+    events: list[SpeechEvent | EstimateEvent] = [*part.estimates, *part.speech]
+    ends = [event.end_s for event in events]
     ends += [status.position_s for status in part.status]
     if n_samples:
         ends.append(part.audio_start_s + n_samples / SAMPLE_RATE_HZ)

@@ -30,7 +30,7 @@ class _Event(msgspec.Struct, tag_field="event", frozen=True):
     """A line of events.jsonl."""
 
 
-class SessionEvent(_Event, tag="session"):
+class SessionEvent(_Event, tag="session", frozen=True):
     """The session itself."""
 
     format: int
@@ -41,7 +41,7 @@ class SessionEvent(_Event, tag="session"):
     affect: bool = False
 
 
-class SourceEvent(_Event, tag="source"):
+class SourceEvent(_Event, tag="source", frozen=True):
     """The source of all events up to the next one of this kind."""
 
     source: int
@@ -57,7 +57,7 @@ class RecordedWord(msgspec.Struct, frozen=True):
     end_s: Time
 
 
-class EstimateEvent(_Event, tag="estimate"):
+class EstimateEvent(_Event, tag="estimate", frozen=True):
     """An estimate, with the keys of docs/json.md."""
 
     turn: int
@@ -75,7 +75,7 @@ class EstimateEvent(_Event, tag="estimate"):
     late: bool = False
 
 
-class SpeechEvent(_Event, tag="speech"):
+class SpeechEvent(_Event, tag="speech", frozen=True):
     """The words of a turn."""
 
     start_s: Time
@@ -83,7 +83,7 @@ class SpeechEvent(_Event, tag="speech"):
     words: tuple[RecordedWord, ...] = ()
 
 
-class StatusEvent(_Event, tag="status"):
+class StatusEvent(_Event, tag="status", frozen=True):
     """The state of the stream."""
 
     position_s: Time
@@ -96,7 +96,7 @@ class StatusEvent(_Event, tag="status"):
     inference: str = ""
 
 
-class AudioEvent(_Event, tag="audio"):
+class AudioEvent(_Event, tag="audio", frozen=True):
     """The time of a sample."""
 
     file: FileName
@@ -104,7 +104,7 @@ class AudioEvent(_Event, tag="audio"):
     time_s: Time
 
 
-class EndEvent(_Event, tag="end"):
+class EndEvent(_Event, tag="end", frozen=True):
     """The session was closed in order."""
 
 
