@@ -212,9 +212,7 @@ class TextScorer:
             logger.error("text model: %s; no second estimates, %s", reason, again)
         self.error = reason
 
-    def _outputs(
-        self, samples: np.ndarray, tokens: Sequence[Word]
-    ) -> UtteranceOutputs:
+    def _outputs(self, samples: np.ndarray, tokens: Sequence[Word]) -> UtteranceOutputs:
         texts, segments = segment(samples, tokens, self._network.features)
         found = self._network.outputs(segments, self._network.vocabulary.encode(texts))
         return found._replace(logits=found.logits.astype(np.float64))
