@@ -45,7 +45,7 @@ def test_the_intended_emotion_is_shown_beside_the_recognised_one():
         assert answers, recognised
         agree += all(answer.split()[0] == intended for answer in recognised.split(", "))
     assert f"\n{agree} of 4 recordings as intended.\n" in out
-    assert agree >= 2  # of voices that are synthesised, and that no model was trained on
+    assert agree >= 3  # of voices that are synthesised, and that no model was trained on
     assert out.splitlines()[-1] == "The voice is synthesised. Your own: ser-stream listen"
     assert "not played" not in err
 

@@ -221,7 +221,7 @@ def test_models_are_listed():
         "default",
         "  use         ser-stream listen --model default (or no option)",
     ]
-    assert "  network     whisper_states, 14.5 MiB" in lines
+    assert "  network     whisper_states, 17.6 MiB" in lines
     assert "  network     voice_lstm, 4.1 MiB" in lines
     assert "  licence     all corpora allow commercial use" in lines
     assert "  UA          CREMA-D 66.1 %, speakers not in training" in lines
