@@ -27,7 +27,7 @@ help:
 	@echo "make fuzz       read a thousand damaged inputs of each kind; CASES=100 for fewer, ONLY=yaml"
 	@echo "make lint       check style, types and spelling"
 	@echo "make lock       renew $(LOCK), the versions and hashes of what listening needs"
-	@echo "make screenshot make the picture of README.md again"
+	@echo "make screenshot make the pictures of README.md and docs/serve.md again (Chromium)"
 	@echo "make results    measure the shipped models on the corpora again: CORPORA=DIR"
 	@echo "make bench      measure speed, latency, memory and size again; ONLY='features listen' for parts"
 	@echo "make bench-long measure ten hours of sound again"
@@ -87,6 +87,7 @@ mypy: $(INSTALLED)
 
 screenshot: $(INSTALLED)
 	@$(IN_VENV)/python tools/screenshot.py docs/figures/screenshot.png
+	@$(IN_VENV)/python tools/page_screenshot.py docs/figures/live-page.png
 
 # Measure the tables of docs/results.md with the weights that are here; ONLY=folds for one of them.
 ONLY ?=
