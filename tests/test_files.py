@@ -234,6 +234,7 @@ METHODS = {"write_text", "write_bytes", "savefig", "tofile", "touch"}
 WRITES_OTHERWISE = {
     "ser_stream/files.py": "`replacing` itself",
     "ser_stream/asr/pocketsphinx.py": "its library takes words from files only, for a moment",
+    "ser_stream/sessions/plots.py": "pages of a PDF, into what `replacing` yields",
     "ser_stream/ros/create_venv.py": "an empty file, in the environment that it makes",
     "tools/aarch64_wheels.py": "an environment for pip, in a temporary folder",
     "tools/fuzz_audio.py": "damaged sound files, in a temporary folder",
@@ -243,6 +244,7 @@ WRITES_OTHERWISE = {
     "tools/model_mutations.py": "damaged models, in a temporary folder",
     "tools/make_demo_recordings.py": "what the synthesiser writes, in a temporary folder",
     "tools/make_test_recordings.py": "what the synthesiser writes, in a temporary folder",
+    "tools/page_screenshot.py": "a recording, in a temporary folder",
     "tools/screenshot.py": "a picture of another library",
     "benchmarks": "made sound and logs of measurements, in temporary folders",
 }

@@ -200,6 +200,7 @@ def test_the_lowest_accepted_versions_pass_the_tests_of_what_listens(lowest, tmp
         "pytest",
         "pytest-xdist",
         "hypothesis",
+        "pyte",
     )
     done = subprocess.run(
         [lowest, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider",

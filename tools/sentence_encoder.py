@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import onnxruntime
 import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
@@ -29,6 +28,7 @@ from ser_stream.corpora import meld
 from ser_stream.emotion import BASIC_EMOTIONS
 from ser_stream.evaluation.metrics import score_answers
 from ser_stream.features.spoken import spoken_words
+from ser_stream.files import replacing
 from ser_stream.progress import progress
 
 EPOCHS, BATCH, LEARNING_RATE, WEIGHT_DECAY, DROPOUT = 6, 128, 1e-3, 1e-2, 0.5
@@ -55,6 +55,8 @@ class Part(NamedTuple):
 
 def encode(texts: list[str], encoder: Path, tokenizer: Path) -> np.ndarray:
     """Return (texts, 3 * width) float32: mean, maximum and first of each text's token states."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(encoder), options)
@@ -98,7 +100,9 @@ def read_parts(
         texts = {spoken(row, m) for members in rows.values() for row, _ in members
                  for m in ("with", "no")}  # fmt: skip
         strings = sorted(texts)
-        np.savez(cache, strings=strings, features=encode(strings, encoder, tokenizer))
+        features = encode(strings, encoder, tokenizer)
+        with replacing(cache) as file:
+            np.savez(file, strings=strings, features=features)
     stored = np.load(cache)
     numbers = {text: i for i, text in enumerate(stored["strings"])}
     features = stored["features"].astype(np.float32)

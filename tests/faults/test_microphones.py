@@ -104,7 +104,7 @@ def test_an_offset_without_speech_gives_no_answer(answers, dbfs):
     ],
 )
 def test_recordings_with_such_faults(name, control_name, tolerance):
-    recognizer = Recognizer("default")
+    recognizer = Recognizer("small")  # whose answers to these are far from a tie
     found, expected = (
         [e for e in recognizer.stream(CASES / path) if e.trigger == UTTERANCE]
         for path in (name, control_name)
