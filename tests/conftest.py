@@ -165,6 +165,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
         report.longrepr = (str(collector.path), 0, f"Skipped: not installed: {missing[1]}")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = {name: part.missing() for name, part in OPTIONAL_PARTS.items()}
     for item in items:
@@ -176,6 +177,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 if reason:
                     item.add_marker(pytest.mark.skip(reason=reason))
         item.add_marker(pytest.mark.xdist_group(_worker_group(item)))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """End where groups have no effect: tests of one microphone would run at the same time.
+
+    Raises:
+        pytest.UsageError: pytest-xdist did not write the group into each test's name.
+    """
+    in_groups = session.config.getoption("loadgroup", False)  # set in workers
+    if in_groups and not all("@" in item.nodeid for item in session.items):
+        raise pytest.UsageError(
+            f"pytest {pytest.__version__} with this pytest-xdist ignores the groups of tests; "
+            "accepted is pytest below 9.2"
+        )
 
 
 def _worker_group(item: pytest.Item) -> str:
