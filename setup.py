@@ -30,7 +30,7 @@ TRAIN = [
 ]
 ASR = ["faster-whisper>=1.1.0", "pocketsphinx>=5.0.0"]
 DDS = ["cyclonedds>=11.0.1"]  # older versions reject the setting PruneDelay, see ser_stream/ros/
-RECORD = ["matplotlib>=3.7.0", "mcap>=1.2.0"]  # of `ser-stream review`: figures, and MCAP
+RECORD = ["matplotlib>=3.7.0", "mcap>=1.2.1"]  # of `ser-stream review`: figures, and MCAP
 HUGGING_FACE = [*CUDA, "transformers>=4.57.1"]
 # Plots, the papers' features, and room simulation. Older versions of matplotlib place no legends
 # outside the axes.
@@ -45,7 +45,7 @@ RESEARCH = [
 SERVE = [
     "prometheus_client>=0.20.0",
     "starlette>=0.41.0",
-    "uvicorn>=0.37.0",
+    "uvicorn>=0.53.0",  # earlier ones lose close codes, with the implementation "websockets-sansio"
     "websockets>=15.0",
 ]
 TEST = [
@@ -60,7 +60,7 @@ TEST = [
     "pre-commit>=3.5.0",
     "pyte>=0.8.2",  # a terminal emulator, for the live view
     "py_trees>=2.2.3",  # of an example; on a robot, ROS brings it
-    "pytest>=8.0.0,<9.2",  # pytest-xdist 3.8 cannot group the tests of later ones
+    "pytest>=8.0.0",
     "pytest_cov>=7.0.0",  # "_": for "pytest-cov", `colcon test` would measure, and miss the floor
     "pytest-xdist>=3.5.0",
     "ruff>=0.17.5",

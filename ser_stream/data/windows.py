@@ -135,14 +135,19 @@ class EvaluationWindows:
             yield members, pad(items, self.min_frames)
 
 
-def pad(items: Sequence[np.ndarray], min_frames: int = 1) -> tuple[Tensor, Tensor]:
+def pad(
+    items: Sequence[np.ndarray], min_frames: int = 1, fill: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """Right-pad windows to the longest: features (items, frames, n_mels), lengths (items,).
 
     Windows shorter than `min_frames` are extended to it by silence, as the stream extends turns
     that are shorter than one step of a network.
+
+    Args:
+        fill: value of what is behind each window; networks that mask it need no certain one.
     """
     lengths = torch.tensor([max(len(frames), min_frames) for frames in items])
-    features = torch.zeros(len(items), int(lengths.max()), items[0].shape[1])
+    features = torch.full((len(items), int(lengths.max()), items[0].shape[1]), fill)
     for row, frames, length in zip(features, items, lengths, strict=True):
         row[: len(frames)] = torch.from_numpy(frames)
         row[len(frames) : length] = SILENCE_DB

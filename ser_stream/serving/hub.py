@@ -89,7 +89,7 @@ class Hub:
             "model": info.name,
             "labels": list(info.labels),
             "hop_s": self.pool.hop_s,
-            "valence_arousal": "model" if info.options.get("affect") else "scores",
+            "valence_arousal": "model" if info.has_affect else "scores",
             "version": __version__,
         }
 

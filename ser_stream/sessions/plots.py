@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import PdfPages
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -139,7 +140,7 @@ def _draw_turns(axes: Axes, part: SourcePart) -> None:
         best = max(turn.scores, key=turn.scores.__getitem__, default="neutral")
         colour, length = COLOURS.get(best, "0.5"), turn.end_s - turn.start_s
         faint = 0.35 if turn.expression else 0.0
-        axes.barh(0.7, length, 0.5, turn.start_s, color=(colour, faint), edgecolor=colour)
+        axes.barh(0.7, length, 0.5, turn.start_s, color=to_rgba(colour, faint), edgecolor=colour)
         if len(part.turns) <= MAX_LABELLED_TURNS:
             reason = "too short" if turn.reason == "short" else turn.reason
             text = turn.expression or f"({best}?) {reason}"

@@ -14,10 +14,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ser_stream.engines.base import Array, Network, Outputs, State
+from ser_stream.engines.base import Network
+from ser_stream.engines.wrapped import WrappedNetwork
 from ser_stream.errors import InferenceError
-from ser_stream.features.base import StreamingFeatureConfig
-from ser_stream.models.framing import Framing
 from ser_stream.units import Seconds
 
 logger = logging.getLogger("ser_stream")
@@ -29,8 +28,8 @@ RELOAD_EVERY: Seconds = 60.0
 """A model that fails again within this time after it was opened again is given up."""
 
 
-class GuardedNetwork:
-    """A network and how to open it anew; see `Network`. Streams report the windows that failed.
+class GuardedNetwork(WrappedNetwork):
+    """A network and how to open it anew. Streams report the windows that failed.
 
     Args:
         network: runs until it is replaced.
@@ -39,32 +38,13 @@ class GuardedNetwork:
     """
 
     def __init__(self, network: Network, reopen: Callable[[], Network], name: str):
-        self.engine: str = network.engine
-        self.labels: tuple[str, ...] = network.labels
-        self.features: StreamingFeatureConfig = network.features
-        self.framing: Framing = network.framing
-        self.has_speaker_memory: bool = network.has_speaker_memory
-        self.remembers_statistics: bool = network.remembers_statistics
-        self.prior_statistics: Array = network.prior_statistics
-        self._network = network
+        super().__init__(network)
         self._reopen = reopen
         self._name = name
         self._lock = threading.Lock()
         self._in_a_row = 0
         self._withheld = 0  # in the present episode, up to its end
         self._reloaded_at: float | None = None  # monotonic
-
-    def initial_state(self, batch: int) -> State:
-        """See the protocol."""
-        return self._network.initial_state(batch)
-
-    def encode(self, frames: Array, state: State) -> tuple[Array, State]:
-        """See the protocol."""
-        return self._network.encode(frames, state)
-
-    def score(self, steps: Array, offset: Array | None) -> Outputs:
-        """See the protocol."""
-        return self._network.score(steps, offset)
 
     def note(self, problem: str) -> None:
         """Note why a window has no answer, "" if it has one.

@@ -28,7 +28,7 @@ from ser_stream.data.feature_cache import (
 from ser_stream.data.noisy_channels import NoisyChannels
 from ser_stream.data.training_sources import TrainingSetSettings, TrainingSources, label_indices
 from ser_stream.data.window_augmentation import cut_to_window
-from ser_stream.data.windows import TrainingSet
+from ser_stream.data.windows import TrainingSet, pad
 from ser_stream.features.log_mel import SILENCE_DB, LogMelConfig
 from ser_stream.models.base import EmotionModel, NormalisingModel
 from ser_stream.models.statistics_model import StatisticsModel
@@ -84,19 +84,21 @@ def _encode(model: EmotionModel, features: FeatureStore) -> Iterator[tuple[np.nd
     batches = range(0, len(order), ENCODER_BATCH_SIZE)
     for start in progress(batches, "encoding recordings"):
         members = order[start : start + ENCODER_BATCH_SIZE]
-        items = [features.utterance(i, tail=True) for i in members]
-        lengths = [max(len(item), model.step_frames) for item in items]
-        whole = [model.steps_in(n_frames) * model.frames_per_step for n_frames in lengths]
+        items = [_whole_steps(model, features.utterance(i, tail=True)) for i in members]
         # As at the end of a turn: the encoder's last block of a recording ends in silence.
-        frames = torch.full((len(items), max(lengths), items[0].shape[1]), SILENCE_DB)
-        for row, item, end in zip(frames, items, whole, strict=True):
-            row[: len(item[:end])] = torch.from_numpy(item[:end])
+        frames, lengths = pad(items, model.step_frames, SILENCE_DB)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             steps = model.encode(frames).float().numpy().astype(np.float16)
-        for index, item, n_frames in zip(members, steps, lengths, strict=True):
+        for index, item, n_frames in zip(members, steps, lengths.tolist(), strict=True):
             encoded[index] = item[: model.steps_in(n_frames)]
     for index, n_frames in enumerate(features.speech_frames):
         yield encoded[index], max(1, model.steps_in(int(n_frames)))
+
+
+def _whole_steps(model: EmotionModel, frames: np.ndarray) -> np.ndarray:
+    """Return the frames of the steps that are complete, or of the one step there is."""
+    n_steps = max(1, model.steps_in(len(frames)))
+    return frames[: n_steps * model.frames_per_step]
 
 
 class EncodedWindows:
