@@ -42,7 +42,7 @@ WARM_UP_S, STEADY_S, N_STARTS = 10.0, 120.0, 10
 
 def measure(arguments: argparse.Namespace) -> Result:
     """Measure both models with the engine that a robot uses, and `MODEL` with torch, as before."""
-    contestants = ((MODEL, NOW), (MODEL, BEFORE), (DEFAULT, NOW))
+    contestants: tuple[tuple[str, str], ...] = ((MODEL, NOW), (MODEL, BEFORE), (DEFAULT, NOW))
     n_starts, warm_up_s, steady_s = N_STARTS, WARM_UP_S, STEADY_S
     if arguments.quick:
         contestants, n_starts, warm_up_s, steady_s = ((MODEL, NOW),), 1, 0.5, 1.0
