@@ -81,7 +81,8 @@ MAY_IMPORT = {
     "faster_whisper": {"asr"},
     "pocketsphinx": {"asr"},
     "rclpy": {
-        "ros/node.py", "ros/rclpy_transport.py", "ros/enable_service.py", "ros/audio_reader.py",
+        "ros/test_node_recording.py": "sessions that the node records",
+    "ros/node.py", "ros/rclpy_transport.py", "ros/enable_service.py", "ros/audio_reader.py",
         "examples",
     },
     "cyclonedds": {"ros/dds.py", "examples"},
