@@ -6,9 +6,8 @@ A process of clients sends the test recordings in blocks of 40 ms, as the live p
 stream from another place, when a microphone would deliver them. A process of viewers reads all
 messages of streams with their pictures, as open pages do. Clients, viewers and service share the
 computer. The latency is from the instant at which a microphone would have delivered the last sample
-of an interval estimate to the estimate's arrival at the client. The largest number of streams whose
-p99 is below 100 ms is found as in `streams`. The peer is a `StreamPool` without a service, in one
-process that makes its sound itself, with as many streams.
+of an interval estimate to the estimate's arrival at the client. The peer is a `StreamPool` without
+a service, in one process that makes its sound itself, with as many streams.
 """
 
 from __future__ import annotations
@@ -33,49 +32,51 @@ from benchmarks.service import serving
 
 CLIENTS = "benchmarks.serve_clients"
 VIEWERS = 50
-SECONDS = 20.0
+HOW = UNWATCHED, WATCHED, POOL = "unwatched", "watched", "pool"
+"""How the streams of a number are run: over the service, over it with viewers, in a pool alone."""
+COUNTS = {MODEL: (10, 20, 40, 80), DEFAULT: (2, 5, 10, 20)}
+"""Model -> numbers of streams."""
+SECONDS = 12.0
 REPEATS = 3
-"""Runs of the largest number of streams, of which the median is reported."""
+"""Runs of each number, in turn with those of the others; the median by p99 is reported."""
 
 
 def measure(arguments: argparse.Namespace) -> Result:
-    """Find the largest number of streams with no viewers and with 50, for each model."""
+    """Try each number of streams, without viewers, with 50, and in a pool alone."""
+    counts, repeats, seconds = COUNTS, REPEATS, SECONDS
     if arguments.quick:
-        tried = [try_streams(MODEL, 2, 2, seconds=4.0)]
-        return {"by_model": {MODEL: {"2": {"largest": 2, "tried": tried, "pool": None}}}}
-    found: Result = {}
-    for model, first in ((MODEL, 10), (DEFAULT, 2)):
-        found[model] = {
-            str(viewers): _find_largest(model, viewers, first) for viewers in (0, VIEWERS)
-        }
-    return {"by_model": found}
-
-
-def _find_largest(model: str, viewers: int, first: int) -> Result:
-    """Return what each tried number of streams gave; the largest that is served was tried again."""
-    tried: dict[int, list[Result]] = {}
-
-    def serves(n: int) -> bool:
-        tried.setdefault(n, []).append(try_streams(model, n, viewers, SECONDS))
-        return streams.is_served(tried[n][-1])
-
-    largest = streams.largest_number(serves, first, 800)
-    while largest and len(tried[largest]) < REPEATS:
-        serves(largest)
-    pools = [
-        streams.try_streams(largest, 1, SECONDS, model) for _ in range(REPEATS if largest else 0)
-    ]
+        counts, repeats, seconds = {MODEL: (2,)}, 1, 4.0
+    runs: dict[tuple[str, int, str], list[Result]] = {}
+    for _ in range(repeats):
+        for model, numbers in counts.items():
+            for n in numbers:
+                for how in HOW:
+                    runs.setdefault((model, n, how), []).append(_run(how, model, n, seconds))
     return {
-        "largest": largest,
-        "tried": [_median(tried[n]) for n in sorted(tried)],
-        "pool": _median(pools) if pools else None,
+        "n_viewers": VIEWERS,
+        "by_model": {
+            model: [
+                {
+                    "streams": n,
+                    **{how: _median(runs[model, n, how]) for how in HOW},
+                }
+                for n in numbers
+            ]
+            for model, numbers in counts.items()
+        },
     }
 
 
+def _run(how: str, model: str, n_streams: int, seconds: float) -> Result:
+    if how == POOL:
+        return streams.try_streams(n_streams, 1, seconds, model)
+    return try_streams(model, n_streams, VIEWERS if how == WATCHED else 0, seconds)
+
+
 def _median(runs: list[Result]) -> Result:
-    """Return the run whose p99 is the median."""
+    """Return the run whose p99 is the median, and all p99."""
     ordered = sorted(runs, key=lambda run: run["p99_ms"])
-    return {**ordered[len(ordered) // 2], "runs": len(runs)}
+    return {**ordered[len(ordered) // 2], "all_p99_ms": [run["p99_ms"] for run in ordered]}
 
 
 def try_streams(model: str, n_streams: int, viewers: int, seconds: float) -> Result:
