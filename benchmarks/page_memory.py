@@ -35,8 +35,9 @@ def measure(arguments: argparse.Namespace) -> Result:
     """Stream the programme, and measure after each minute."""
     if reason := missing():
         raise SkippedError(reason)
-    minutes = 2 if arguments.quick else arguments.minutes
-    sound = np.round(32_767 * programme(60.0 * minutes)).astype("<i2")
+    minutes, minute_s = (2, 6) if arguments.quick else (arguments.minutes, 60)
+    length = minute_s * SAMPLE_RATE_HZ
+    sound = np.round(32_767 * programme(float(minute_s * minutes))).astype("<i2")
     found: list[Result] = []
     with (
         serving() as service,
@@ -47,8 +48,7 @@ def measure(arguments: argparse.Namespace) -> Result:
         driver.get(f"{service.url}/?watch={NAME}")
         for minute in range(1, minutes + 1):
             began = time.monotonic()
-            first = (minute - 1) * 60 * SAMPLE_RATE_HZ
-            client.send(sound[first : first + 60 * SAMPLE_RATE_HZ])
+            client.send(sound[(minute - 1) * length : minute * length])
             found.append(
                 {
                     "minute": minute,

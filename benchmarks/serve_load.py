@@ -30,6 +30,7 @@ from benchmarks.measuring import (
 )
 from benchmarks.service import serving
 
+MAX_P99_MS = streams.MAX_P99_MS
 CLIENTS = "benchmarks.serve_clients"
 VIEWERS = 50
 HOW = UNWATCHED, WATCHED, POOL = "unwatched", "watched", "pool"

@@ -240,10 +240,9 @@ class Hub:
         names = list(self._streams)
         served = self._streams.get(name or names[0]) if name or len(names) == 1 else None
         if served is None:
-            known = ", ".join(names) or "none"
-            raise RefusedError(
-                NO_STREAM, f"stream {name or '?'}: it is not open; open are: {known}"
-            )
+            known = f"open are: {', '.join(names)}" if names else "no stream is open"
+            reason = f"stream {name}: it is not open; {known}" if name else known
+            raise RefusedError(NO_STREAM, reason)
         if self.viewers >= self.limits.max_viewers:
             raise RefusedError(
                 OVERLOADED, f"overloaded: {self.viewers} viewers are watching; try again later"
