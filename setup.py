@@ -54,6 +54,7 @@ TEST = [
     # Without a wheel, as on Linux on ARM, it needs Cyclone DDS's C library and a compiler.
     f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
     *HUGGING_FACE,
+    "axe-playwright-python>=0.1.8",  # of it axe-core alone, which checks pages; MPL-2.0
     "codespell>=2.4.0",
     "hypothesis>=6.100.0",
     "mypy>=2.4.1",

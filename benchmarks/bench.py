@@ -21,7 +21,7 @@ from benchmarks.report import FIGURES, PAGE, write_report
 
 PARTS = (
     "bounds", "features", "per_hop", "profiling", "scaling", "latency", "listen", "streams",
-    "many_streams", "environment",
+    "many_streams", "serve_load", "page_memory", "environment",
 )  # fmt: skip
 LONG = "long"
 TIMEOUT_S = 2 * 3600.0

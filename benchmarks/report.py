@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import comparisons, tables
+from benchmarks import comparisons, serve_tables, tables
 from benchmarks.figures import draw_scaling, draw_ten_hours
 from benchmarks.measuring import ROOT, load
 from benchmarks.tables import NOT_MEASURED, Results
@@ -27,6 +27,8 @@ BLOCKS: dict[str, tuple[str | None, Callable[[Results], str]]] = {
     "hops": ("scaling", tables.hops),
     "long": ("long", tables.long),
     "many streams": ("many_streams", tables.many_streams),
+    "serve": ("serve_load", serve_tables.load),
+    "page": ("page_memory", serve_tables.page),
     "environment": ("environment", tables.environment),
     "peaks": ("bounds", comparisons.peaks),
     "bounds": (None, comparisons.bounds),

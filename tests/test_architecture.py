@@ -112,6 +112,7 @@ WITHOUT_A_MODULE = {
     "faults/test_hangs.py": "inference and sound servers that hang, from end to end",
     "faults/test_limits.py": "files and arguments beyond all limits, of whole processes",
     "golden/test_golden.py": "estimates of the program from end to end",
+    "serving/test_page_accessibility.py": "serving/page/, by axe-core in a browser",
     "ros/test_launch.py": "the launch files and the built package",
     "ros/test_node_audio.py": "the audio of ros/node.py, apart for its length",
     "ros/test_node_recording.py": "sessions that the node records",

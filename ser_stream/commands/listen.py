@@ -42,7 +42,7 @@ def _listen(arguments: argparse.Namespace) -> int:
     from ser_stream.memory import give_back_large_allocations
 
     check_options(arguments)
-    asr = asr_settings(arguments)
+    asr = asr_settings(arguments, live=not arguments.input)
     # Before the model is loaded: unusable files are reported at once.
     sources, failed = _sources(arguments)
     if not sources:

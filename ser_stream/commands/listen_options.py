@@ -68,7 +68,7 @@ def add_options(listen: argparse.ArgumentParser) -> None:
     listen.add_argument(
         "--realtime", action="store_true", help="read recordings at the speed of a microphone"
     )
-    _add_words(listen)
+    add_words(listen)
     listen.add_argument("--json", action="store_true", help="print one JSON object per estimate")
     listen.add_argument(
         "--record",
@@ -83,7 +83,8 @@ def add_options(listen: argparse.ArgumentParser) -> None:
     _add_dds(listen)
 
 
-def _add_words(listen: argparse.ArgumentParser) -> None:
+def add_words(listen: argparse.ArgumentParser) -> None:
+    """Add --asr and the options that go with it."""
     listen.add_argument(
         "--asr",
         choices=("pocketsphinx", "faster_whisper"),
@@ -153,8 +154,11 @@ def check_options(arguments: argparse.Namespace) -> None:
             raise InputError(f"--{name}: goes with --dds")
 
 
-def asr_settings(arguments: argparse.Namespace) -> AsrSettings:
+def asr_settings(arguments: argparse.Namespace, live: bool) -> AsrSettings:
     """Return the settings of speech recognition.
+
+    Args:
+        live: whether recognition is to go on where words cannot be recognised at present.
 
     Raises:
         InputError: an option goes with --asr, which is missing, or cannot be used.
@@ -174,6 +178,6 @@ def asr_settings(arguments: argparse.Namespace) -> AsrSettings:
         grammar=arguments.grammar or "",
     )
     # Live recognition goes on where the model, the language or the grammar cannot be used.
-    check = check_settings if arguments.input else check_backend
+    check = check_backend if live else check_settings
     check(settings)
     return settings

@@ -7,13 +7,16 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_stream.commands.listen_options import channel
+from ser_stream.commands.listen_options import add_words, asr_settings, channel
 from ser_stream.commands.shared import add_engine, add_model, print_message
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
 
 if TYPE_CHECKING:  # imported in functions: --help must answer at once
+    from ser_stream.asr.base import AsrSettings
     from ser_stream.serving.local_source import LocalSource
+    from ser_stream.serving.words import WordRecognizers
+    from ser_stream.stream.settings import RecognizerSettings
 
 MICROPHONE = "microphone"
 
@@ -54,6 +57,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="N|mix|auto",
         help="channel of all streams whose client chooses none: number from 0, mix, or auto; "
         "default: mix",
+    )
+    add_words(serve)
+    serve.add_argument(
+        "--max-words",
+        type=int,
+        metavar="N",
+        help="with --asr: streams whose words are recognised at the same time, each by a process "
+        "of its own; default: 1",
     )
     serve.set_defaults(run=_serve)
 
@@ -99,13 +110,11 @@ def _serve(arguments: argparse.Namespace) -> int:
     address = Address(arguments.host, arguments.port, arguments.certificate, arguments.key)
     access = Access(read_token(arguments.token_file), arguments.allow_origin)
     check_address(address, access)
+    _check_numbers(arguments)
+    asr = asr_settings(arguments, live=False)
     local = _local_source(arguments)
-    if arguments.max_streams < 1:
-        raise InputError(
-            f"--max-streams: found {arguments.max_streams}; accepted are whole numbers from 1 on"
-        )
+    limits = Limits(max_streams=arguments.max_streams, max_words=arguments.max_words or 1)
     give_back_large_allocations()
-    limits = Limits(max_streams=arguments.max_streams)
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(
             StreamPool(
@@ -115,13 +124,52 @@ def _serve(arguments: argparse.Namespace) -> int:
                 channel=arguments.channel,
             )
         )
-        server = Server(pool, address, access, limits, local)
+        words = _words(pool.settings, asr, arguments.text_model or "", limits.max_words)
+        server = Server(pool, address, access, limits, local, words)
         print_message(
             f"serving {pool.info.name} ({pool.engine}) at {server.url}/ for up to "
             f"{limits.max_streams} streams; Ctrl-C ends"
         )
         with arguments.termination.calling(server.stop):
             return 0 if server.run() else 1
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    """Check the numbers of streams.
+
+    Raises:
+        InputError: one is too small, or goes with an option that is missing.
+    """
+    for name in ("max_streams", "max_words"):
+        found = getattr(arguments, name)
+        if found is not None and found < 1:
+            raise InputError(
+                f"--{name.replace('_', '-')}: found {found}; accepted are whole numbers from 1 on"
+            )
+    if arguments.max_words is not None and not arguments.asr:
+        raise InputError("--max-words: goes with --asr")
+
+
+def _words(
+    settings: RecognizerSettings, asr: AsrSettings, text_model: str, most: int
+) -> WordRecognizers | None:
+    """Return what recognises the words of streams; None where nothing does.
+
+    Args:
+        settings: of the pool.
+
+    Raises:
+        InputError: the text model cannot be used.
+    """
+    from ser_stream.asr.base import NONE
+
+    if asr.backend == NONE:
+        return None
+    from ser_stream.serving.words import WordRecognizers
+    from ser_stream.stream.word_recognition import WordRecognition
+
+    chosen = settings.replace(asr=asr, text_model=text_model)
+    return WordRecognizers(lambda: WordRecognition(chosen), most)
 
 
 def _local_source(arguments: argparse.Namespace) -> LocalSource | None:

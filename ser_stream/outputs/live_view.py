@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +27,8 @@ MAX_TURNS = 12
 """Turns that the view shows where there is room; earlier ones are above it, in the scrollback."""
 MIN_TURNS = 4
 """Turns for which room is made by setting the bars side by side."""
+WORDS_COLUMN = 9
+"""Column of a turn's words in the scrollback, where the line of the turn has no room for them."""
 HISTORY = 200
 """Interval estimates that are kept for the history of the scores."""
 
@@ -109,8 +112,17 @@ class LiveView(Output):
             self._print_turn(self._turns.popleft())
 
     def _print_turn(self, turn: EmotionEstimate | str) -> None:
-        line = Text(turn, style="dim") if isinstance(turn, str) else estimate_line(turn)
-        self._console.print(line, soft_wrap=True)  # a file's name is in one piece
+        if isinstance(turn, str):
+            self._console.print(Text(turn, style="dim"), soft_wrap=True)  # a name is in one piece
+            return
+        line = estimate_line(turn)
+        if line.cell_len <= self._console.size.width:
+            self._console.print(line)
+            return
+        self._console.print(self._estimate_line(dataclasses.replace(turn, words=())))
+        if turn.words:
+            words = one_line(" ".join(word["text"] for word in turn.words))
+            self._console.print(Padding(Text(words, style="italic"), (0, 0, 0, WORDS_COLUMN)))
 
     def _turn_rows(self, above: int) -> int:
         """Return the number of turns that there is room for.

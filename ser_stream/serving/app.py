@@ -55,7 +55,7 @@ def _lifespan(
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         hub.start()
         if local is not None:
-            local.start(hub)
+            await local.start(hub)
         yield
         if local is not None:
             await local.stop()

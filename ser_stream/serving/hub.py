@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ser_stream import __version__
-from ser_stream.audio.block import Channel
 from ser_stream.emotion import UTTERANCE, EmotionEstimate
 from ser_stream.serving import protocol
 from ser_stream.serving.limits import Limits
@@ -23,8 +22,10 @@ from ser_stream.serving.protocol import (
     RefusedError,
 )
 from ser_stream.serving.served import ServedStream
+from ser_stream.serving.words import WordRecognizers
 from ser_stream.stream.pool import StreamPool
 from ser_stream.stream.status import StreamStatus
+from ser_stream.stream.word_recognition import WordRecognition
 from ser_stream.units import Seconds
 
 STATUS_EVERY: Seconds = 0.2
@@ -43,6 +44,7 @@ class Hub:
     Attributes:
         pool: recognises the streams.
         limits: of the service.
+        words: recognise the words of streams that want them; None: nothing does.
         stopping: done when the service is about to end.
         connections: tasks of the WebSockets that are open.
         unnamed: number of connections that have not said hello yet.
@@ -56,9 +58,10 @@ class Hub:
     stopping: asyncio.Future[None]
     loop: asyncio.AbstractEventLoop | None = None
 
-    def __init__(self, pool: StreamPool, limits: Limits):
+    def __init__(self, pool: StreamPool, limits: Limits, words: WordRecognizers | None = None):
         self.pool = pool
         self.limits = limits
+        self.words = words
         self.connections: set[asyncio.Task[Any]] = set()
         self.unnamed = 0
         self.refusals: Counter[int] = Counter()
@@ -128,6 +131,8 @@ class Hub:
         self.begin_stopping()
         self._ticking.cancel()
         await asyncio.to_thread(self.pool.close, STOP_S)
+        if self.words is not None:
+            await asyncio.to_thread(self.words.close)
 
     def begin_stopping(self) -> None:
         """Let each connection end, with the last estimates of its stream."""
@@ -141,24 +146,43 @@ class Hub:
         while self.connections and (left_s := ends_at - time.monotonic()) > 0:
             await asyncio.wait(set(self.connections), timeout=left_s)
 
-    def open(
+    async def open(
         self,
         name: str,
         client: Mailbox | None,
         settle_s: Seconds = 0.0,
         hello: Hello | None = None,
-        **settings: float | Channel | None,
+        **settings: Any,
     ) -> ServedStream:
         """Open a stream; "" lets the service choose its name.
 
         Args:
-            client: mailbox of the client that sends the sound, and `hello`, what it asks for.
+            client: mailbox of the client that sends the sound, and `hello`, what it asks for; None
+                for a local source, whose words are recognised where the service can.
             settle_s, settings: see `StreamPool.open`.
 
         Raises:
             RefusedError: the name is in use, or too many streams are open.
             InputError: a setting cannot be used.
         """
+        wants_words = self.words is not None and (hello is None or hello.words)
+        words = await self.words.borrow() if self.words is not None and wants_words else None
+        try:
+            return self._open(name, client, settle_s, hello, words, settings)
+        except BaseException:
+            self._give_back(words)
+            raise
+
+    def _open(
+        self,
+        name: str,
+        client: Mailbox | None,
+        settle_s: Seconds,
+        hello: Hello | None,
+        words: WordRecognition | None,
+        settings: dict[str, Any],
+    ) -> ServedStream:
+        """Open a stream whose words are recognised by `words`; see `open`."""
         if name in self._streams:
             raise RefusedError(
                 NAME_IN_USE, f"stream {name}: it is open already; choose another name"
@@ -174,8 +198,15 @@ class Hub:
         )
         loop = asyncio.get_running_loop()
         served = ServedStream(loop, client, hello, self._count)
+        served.words = words
         served.pooled = self.pool.open(
-            name, served.on_estimate, settle_s, served.on_progress, **settings
+            name,
+            served.on_estimate,
+            settle_s,
+            served.on_progress,
+            words,
+            served.on_speech,
+            **settings,
         )
         self._streams[name] = served
         self.opened += 1
@@ -193,7 +224,12 @@ class Hub:
         if self._streams.get(served.name) is served:
             del self._streams[served.name]
             self._ended += _counted(status)
+            self._give_back(served.words)
         return status
+
+    def _give_back(self, words: WordRecognition | None) -> None:
+        if self.words is not None and words is not None:
+            self.words.give_back(words)
 
     def watch(self, name: str, picture: bool = False) -> tuple[ServedStream, Mailbox]:
         """Add a viewer of a stream; "" stands for the only one.
@@ -204,10 +240,9 @@ class Hub:
         names = list(self._streams)
         served = self._streams.get(name or names[0]) if name or len(names) == 1 else None
         if served is None:
-            known = ", ".join(names) or "none"
-            raise RefusedError(
-                NO_STREAM, f"stream {name or '?'}: it is not open; open are: {known}"
-            )
+            known = f"open are: {', '.join(names)}" if names else "no stream is open"
+            reason = f"stream {name}: it is not open; {known}" if name else known
+            raise RefusedError(NO_STREAM, reason)
         if self.viewers >= self.limits.max_viewers:
             raise RefusedError(
                 OVERLOADED, f"overloaded: {self.viewers} viewers are watching; try again later"

@@ -16,6 +16,7 @@ class Limits:
     Attributes:
         max_streams: streams that are open at the same time.
         max_viewers: viewers of all streams together.
+        max_words: speech recognisers, each a process for one stream.
         max_unnamed: connections that have not said hello yet.
         max_message_bytes: size of a message; a larger one ends the connection with code 1009.
         hello_s: time for the hello.
@@ -30,6 +31,7 @@ class Limits:
 
     max_streams: int = 50
     max_viewers: int = 100
+    max_words: int = 1
     max_unnamed: int = 50
     max_message_bytes: int = 262_144
     hello_s: Seconds = 10.0

@@ -30,9 +30,9 @@ class LocalSource:
         self._thread: threading.Thread | None = None
         self._ending: asyncio.Task[None] | None = None
 
-    def start(self, hub: Hub) -> None:
-        """Open the stream and start the thread; called in the event loop."""
-        served = hub.open(self._name, None, self._source.settle_s, channel=self._channel)
+    async def start(self, hub: Hub) -> None:
+        """Open the stream and start the thread."""
+        served = await hub.open(self._name, None, self._source.settle_s, channel=self._channel)
         served.source = self._source
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_stream.features.log_mel import LogMelConfig
+from ser_stream.features.log_mel import LogMelConfig, log_mel
 
 BANDS = 40
 CONFIG = LogMelConfig(n_mels=BANDS, n_fft=512, win_length=512, hop_length=320)
 """50 columns a second."""
 COLUMN_BYTES = 2 + BANDS
-COLUMNS_PER_MESSAGE = 4
+COLUMNS_PER_MESSAGE = 5
+"""Columns that are sent together at least: a message each 100 ms."""
 LOWEST_DB, HIGHEST_DB = -65.0, 25.0
 """Levels of a band that are drawn as 0 and 255."""
 
@@ -21,25 +22,28 @@ class Picture:
 
     A column is `COLUMN_BYTES` long: the lowest and the highest sample as signed bytes, then the
     bands from low to high as unsigned bytes.
+
+    Columns are computed several at a time: each call of numpy costs as much as a column.
     """
 
     def __init__(self) -> None:
-        self._log_mel = CONFIG.stream()
-        self._samples = np.zeros(0, np.float32)  # of columns that are not complete
-        self._columns: list[bytes] = []
+        self._parts: list[NDArray[np.float32]] = []  # of the columns that are to come
+        self._n_samples = 0
 
     def push(self, samples: NDArray[np.float32]) -> bytes:
         """Add samples (n,); return a message of columns, b"" where none is due."""
-        frames = self._log_mel(samples)
-        self._samples = np.concatenate([self._samples, samples])
-        hop = CONFIG.hop_length
-        for frame in frames:
-            heard, self._samples = self._samples[:hop], self._samples[hop:]
-            peaks = np.round(np.clip([heard.min(), heard.max()], -1, 1) * 127).astype(np.int8)
-            share = (frame - LOWEST_DB) / (HIGHEST_DB - LOWEST_DB)
-            bands = np.round(np.clip(share, 0, 1) * 255).astype(np.uint8)
-            self._columns.append(peaks.tobytes() + bands.tobytes())
-        if len(self._columns) < COLUMNS_PER_MESSAGE:
+        self._parts.append(samples)
+        self._n_samples += len(samples)
+        if CONFIG.frames_in(self._n_samples) < COLUMNS_PER_MESSAGE:
             return b""
-        message, self._columns = b"".join(self._columns), []
-        return message
+        heard = np.concatenate(self._parts)
+        frames = log_mel(heard, CONFIG)
+        used = len(frames) * CONFIG.hop_length
+        self._parts, self._n_samples = [heard[used:]], len(heard) - used
+        heard = np.clip(heard[:used].reshape(len(frames), -1), -1, 1)
+        columns = np.empty((len(frames), COLUMN_BYTES), np.uint8)
+        peaks = np.column_stack([heard.min(axis=1), heard.max(axis=1)])
+        columns[:, :2] = np.round(peaks * 127).astype(np.int8).view(np.uint8)
+        share = (frames - LOWEST_DB) / (HIGHEST_DB - LOWEST_DB)
+        columns[:, 2:] = np.round(np.clip(share, 0, 1) * 255)
+        return columns.tobytes()

@@ -16,13 +16,14 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from ser_stream.audio.block import MAX_CHANNELS, SAMPLE_RATES_HZ
-from ser_stream.emotion import EmotionEstimate
+from ser_stream.emotion import EmotionEstimate, rounded
 from ser_stream.errors import InputError, shown
 from ser_stream.stream.pool_stream import PoolStream
 from ser_stream.stream.status import StreamStatus
 from ser_stream.text import json_line, valid_text
 from ser_stream.units import Seconds
 from ser_stream.validation import convert
+from ser_stream.words import Speech
 
 MAX_TEXT_BYTES = 16_384
 """Size of the longest text message of a client."""
@@ -91,6 +92,7 @@ class Hello:
         options: settings of this stream.
         status: whether the stream's status is sent too, five times a second.
         picture: whether a picture of the sound is sent too, see `Picture`.
+        words: whether words are to be recognised, where the service has a recogniser free.
     """
 
     rate: Annotated[int, Meta(ge=SAMPLE_RATES_HZ[0], le=SAMPLE_RATES_HZ[1])]
@@ -101,6 +103,7 @@ class Hello:
     options: Options = Options()
     status: bool = False
     picture: bool = False
+    words: bool = False
 
     def samples(self, message: bytes) -> NDArray[Any]:
         """Return the samples (n, channels) of a binary message.
@@ -167,8 +170,15 @@ def parse(text: str) -> Hello | Mute | Change | Finish:
 
 def ready(stream: PoolStream, about: dict[str, Any]) -> str:
     """Return the answer to a hello, which names the stream and its settings."""
+    words = stream.status.asr is not None
     return json_line(
-        {"type": "ready", "stream": stream.name, **about, "settings": _settings(stream)}
+        {
+            "type": "ready",
+            "stream": stream.name,
+            **about,
+            "words": words,
+            "settings": _settings(stream),
+        }
     )
 
 
@@ -192,6 +202,24 @@ def speaking(now: bool, time_s: Seconds) -> str:
     return json_line({"type": "speaking", "speaking": now, "time_s": round(time_s, 3)})
 
 
+def speech(found: Speech) -> str:
+    """Return the words of a turn so far, or of a whole turn."""
+    return json_line(
+        {
+            "type": "speech",
+            "text": found.text,
+            "words": [rounded(word.to_dict()) for word in found.words],
+            "stable": found.stable,
+            "final": found.final,
+            "start_s": round(found.start_s, 3),
+            "end_s": round(found.end_s, 3),
+            "latency_ms": round(found.latency_ms, 1),
+            "language": found.language,
+            "late": found.late,
+        }
+    )
+
+
 def status(stream: str, found: StreamStatus) -> str:
     """Return the state of a stream."""
     return json_line({"type": "status", "stream": stream, **status_fields(found)})
@@ -200,7 +228,6 @@ def status(stream: str, found: StreamStatus) -> str:
 def status_fields(found: StreamStatus) -> dict[str, Any]:
     """Return the fields of a status that are sent, numbers rounded."""
     fields = dataclasses.asdict(found)
-    del fields["asr"]
     for name in ("position_s", "level_dbfs", "gap_s", "scoring_s", "dropped_s"):
         fields[name] = round(fields[name], 3) if math.isfinite(fields[name]) else None
     return fields

@@ -18,7 +18,9 @@ from ser_stream.serving.protocol import Hello
 from ser_stream.stream.pool_stream import PoolStream
 from ser_stream.stream.pooled import Progress
 from ser_stream.stream.status import StreamStatus
+from ser_stream.stream.word_recognition import WordRecognition
 from ser_stream.units import Seconds
+from ser_stream.words import Speech
 
 MAX_PIECE_S: Seconds = 0.5
 """Longer messages are pushed in pieces where every window is to be scored."""
@@ -31,7 +33,8 @@ LOOK_S: Seconds = 1.0
 class ServedStream:
     """A stream of the pool, its client and its viewers. Used in the event loop.
 
-    The pool's thread calls `on_estimate` and `on_progress`, which hand over to the event loop.
+    The pool's thread calls `on_estimate`, `on_speech` and `on_progress`, which hand over to the
+    event loop.
 
     Args:
         client: mailbox of the stream's own client; None for a local source.
@@ -41,6 +44,7 @@ class ServedStream:
     Attributes:
         pooled: the stream of the pool; set by whoever opens it, before the first sound.
         source: the local source; None where a client sends the sound.
+        words: recognises the stream's words; None: nothing does.
         viewers: mailboxes of those who watch.
         picture_viewers: those of them who are sent the picture of the sound, too.
     """
@@ -55,6 +59,7 @@ class ServedStream:
         count: Callable[[EmotionEstimate], None],
     ):
         self.source: AudioSource | None = None
+        self.words: WordRecognition | None = None
         self.viewers: set[Mailbox] = set()
         self.picture_viewers: set[Mailbox] = set()
         self._loop = loop
@@ -92,6 +97,10 @@ class ServedStream:
         """Take an estimate of the pool, in its thread."""
         self._loop.call_soon_threadsafe(self._count, estimate)
         self._loop.call_soon_threadsafe(self.publish, protocol.estimate(estimate))
+
+    def on_speech(self, _name: str, speech: Speech) -> None:
+        """Take words of the pool, in its thread."""
+        self._loop.call_soon_threadsafe(self.publish, protocol.speech(speech))
 
     def on_progress(self, _name: str, progress: Progress) -> None:
         """Take the progress of the pool, in its thread."""

@@ -20,6 +20,7 @@ from ser_stream.serving.app import make_app
 from ser_stream.serving.hub import Hub
 from ser_stream.serving.limits import Limits
 from ser_stream.serving.local_source import LocalSource
+from ser_stream.serving.words import WordRecognizers
 from ser_stream.stream.pool import StreamPool
 from ser_stream.stream.watchdog import INFERENCE_FAILED, InferenceWatchdog
 from ser_stream.systemd import SystemdNotifier
@@ -89,6 +90,7 @@ class Server:
     Args:
         address: checked by `check_address`.
         local: source of this machine that is served too.
+        words: recognise the words of streams that want them; None: nothing does.
 
     Raises:
         InputError: the address cannot be used.
@@ -101,11 +103,12 @@ class Server:
         access: Access,
         limits: Limits,
         local: LocalSource | None = None,
+        words: WordRecognizers | None = None,
     ):
         self._pool = pool
         self._socket = address.open()
         self._stopping = threading.Event()
-        self._hub = Hub(pool, limits)
+        self._hub = Hub(pool, limits, words)
         self._secure = address.certificate is not None
         self._host = address.host
         config = uvicorn.Config(

@@ -46,7 +46,7 @@ async def serve_stream(websocket: WebSocket, hub: Hub) -> None:
     hello = await _hello(websocket, hub)
     client = Mailbox(hub.limits.unread)
     try:
-        served = hub.open(hello.name, client, hello=hello, **hello.options.given())
+        served = await hub.open(hello.name, client, hello=hello, **hello.options.given())
     except InputError as error:
         raise RefusedError(BAD_MESSAGE, error) from error
     client.put(protocol.ready(served.pooled, hub.about))

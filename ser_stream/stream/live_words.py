@@ -206,6 +206,8 @@ class LiveWordFusion:
     def close(self) -> None:
         """End the thread. Speech recognition keeps running, for the next stream."""
         with self._changed:
+            if self._closed.is_set():
+                return
             self._closed.set()
             self._changed.notify_all()
             missing = sum(t.late and not t.words_done for t in self._turns.values())

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import threading
-import weakref
 from collections.abc import Callable, Generator
 
 from ser_stream.asr.base import NONE
-from ser_stream.asr.worker import AsrWorker
 from ser_stream.audio.block import AudioSource
 from ser_stream.errors import InputError
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.live import live_events
-from ser_stream.stream.live_words import LiveWordFusion
-from ser_stream.stream.model_settings import (
-    scoring_settings,
-    text_scoring_settings,
-    window_settings,
-)
-from ser_stream.stream.opening import log_licence, open_model
+from ser_stream.stream.model_settings import scoring_settings, window_settings
+from ser_stream.stream.opening import open_model
 from ser_stream.stream.pushed import PushedSamples, PushedStream
 from ser_stream.stream.scoring import WindowScorer
-from ser_stream.stream.session import StreamSession, late, recorded_events
+from ser_stream.stream.session import StreamSession, recorded_events
 from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.status import StreamStatus
-from ser_stream.stream.text_scoring import TextScorer
 from ser_stream.stream.windowing import StreamWindower
-from ser_stream.stream.word_fusion import Event, RecordedWordFusion, WithoutWords, WordFusion
+from ser_stream.stream.word_fusion import Event, WithoutWords, WordFusion
+from ser_stream.stream.word_recognition import WordRecognition
 from ser_stream.units import Seconds
 
 
@@ -48,20 +40,12 @@ class Pipeline:
         self._network, self.info, self._windows, scoring = open_model(settings)
         note = self._network.note
         self._scorer = WindowScorer(self._network, self.info.name, scoring, note=note)
-        self._text_scorer: TextScorer | None = None
-        if settings.text_model:
-            engine = (settings.engine, settings.device, settings.threads)
-            text_scoring = text_scoring_settings(settings)
-            self._text_scorer = TextScorer.load(settings.text_model, *engine, text_scoring)
-            log_licence(self._text_scorer.info)
         self._muted = False
         self._lock = threading.Lock()
-        self._n_streams = 0  # started so far
         self._running: StreamSession | None = None
         self._newest: StreamSession | None = None  # the running session, or the last one
         # Last, so that a setting that is refused leaves no process behind.
-        self._asr = None if settings.asr.backend == NONE else AsrWorker(settings.asr)
-        self._close_asr = weakref.finalize(self, _close_asr, self._asr)
+        self._words = None if settings.asr.backend == NONE else WordRecognition(settings)
 
     @property
     def hop_s(self) -> Seconds:
@@ -76,7 +60,7 @@ class Pipeline:
     @property
     def text_info(self) -> ModelInfo | None:
         """Description of the network that scores sound and words; None without one."""
-        return self._text_scorer.info if self._text_scorer else None
+        return self._words.text_info if self._words else None
 
     @property
     def muted(self) -> bool:
@@ -92,12 +76,9 @@ class Pipeline:
     @property
     def status(self) -> StreamStatus:
         """The state of the running stream, or of the last one. May be read from any thread."""
-        asr = self._asr.status if self._asr else None
-        if self._newest is None:
-            status = StreamStatus(muted=self._muted, asr=asr)
-        else:
-            status = self._newest.status(asr)
-        return status if self._text_scorer is None else _with_text(status, self._text_scorer)
+        newest = self._newest
+        status = StreamStatus(muted=self._muted) if newest is None else newest.status()
+        return status if self._words is None else self._words.completed(status)
 
     def change(self, settings: RecognizerSettings) -> None:
         """Replace the settings that may be changed while a stream runs.
@@ -108,8 +89,8 @@ class Pipeline:
         windows = window_settings(self._network, settings)
         self._scorer.settings = scoring_settings(self._network, self.info, settings, windows)
         self.settings, self._windows = settings, windows
-        if self._text_scorer is not None:
-            self._text_scorer.settings = text_scoring_settings(settings)
+        if self._words is not None:
+            self._words.change(settings)
         if self._newest is not None:
             self._newest.windower.windows = windows
 
@@ -126,14 +107,14 @@ class Pipeline:
                 recording cannot be recognised.
             InferenceError: the network fails again and again.
         """
-        session, stream = self._start(source)
+        session = self._start(source)
         try:
             with contextlib.closing(source):
                 if source.live:
-                    events = live_events(session, lambda wake: self._live_fusion(stream, wake))
+                    events = live_events(session, self._live_fusion)
                 else:
                     self.wait_for_words(stopping)
-                    events = recorded_events(session, self._recorded_fusion(stream, stopping))
+                    events = recorded_events(session, self._recorded_fusion(stopping))
                 with contextlib.closing(events):
                     yield from events
         finally:
@@ -145,8 +126,8 @@ class Pipeline:
         Raises:
             InputError: see `AsrWorker.wait_until_ready`.
         """
-        if self._asr is not None:
-            self._asr.wait_until_ready(stopping)
+        if self._words is not None:
+            self._words.wait_until_ready(stopping)
 
     def start_pushed(self) -> PushedStream:
         """Start a stream whose samples are pushed; `end_pushed` ends it.
@@ -154,9 +135,9 @@ class Pipeline:
         Raises:
             InputError: another stream is running.
         """
-        session, stream = self._start(PushedSamples())
+        session = self._start(PushedSamples())
         try:
-            return PushedStream(session, lambda wake: self._live_fusion(stream, wake))
+            return PushedStream(session, self._live_fusion)
         except BaseException:
             self._end(session)
             raise
@@ -170,19 +151,17 @@ class Pipeline:
 
     def close(self) -> None:
         """End speech recognition and its process; also done when the object is no longer used."""
-        self._close_asr()
+        if self._words is not None:
+            self._words.close()
 
-    def _start(self, source: AudioSource) -> tuple[StreamSession, int]:
+    def _start(self, source: AudioSource) -> StreamSession:
         """Make a stream of the source the running one, with empty turn and speaker memory.
-
-        Returns:
-            The stream, and its number, from 1.
 
         Raises:
             InputError: another stream is running.
         """
         settings = self.settings
-        keep_sound = self._asr is not None
+        keep_sound = self._words is not None
         windower = StreamWindower(
             self._windows,
             settings.turns,
@@ -200,10 +179,9 @@ class Pipeline:
                     "Recognizer"
                 )
             self._running = self._newest = session
-            self._n_streams += 1
             self._scorer.reset()
             windower.muted = self._muted
-            return session, self._n_streams
+            return session
 
     def _end(self, session: StreamSession) -> None:
         """Note that a stream has ended: another one may start."""
@@ -211,29 +189,8 @@ class Pipeline:
             if self._running is session:
                 self._running = None
 
-    def _recorded_fusion(self, stream: int, stopping: threading.Event) -> WordFusion:
-        if self._asr is None:
-            return WithoutWords()
-        return RecordedWordFusion(self._asr, self._text_scorer, stream, stopping)
+    def _recorded_fusion(self, stopping: threading.Event) -> WordFusion:
+        return WithoutWords() if self._words is None else self._words.recorded_fusion(stopping)
 
-    def _live_fusion(self, stream: int, wake: Callable[[], None]) -> WordFusion:
-        if self._asr is None:
-            return WithoutWords()
-        return LiveWordFusion(self._asr, self._text_scorer, stream, wake)
-
-
-def _with_text(status: StreamStatus, scorer: TextScorer) -> StreamStatus:
-    """Return the status with the state of second estimates: their network may hang, too."""
-    scoring_s = max(status.scoring_s, scorer.scoring_s)
-    return dataclasses.replace(
-        status,
-        text_error=scorer.problem,
-        text_skipped=scorer.skipped,
-        scoring_s=scoring_s,
-        inference=late(scoring_s) or status.inference,
-    )
-
-
-def _close_asr(asr: AsrWorker | None) -> None:
-    if asr is not None:
-        asr.close()
+    def _live_fusion(self, wake: Callable[[], None]) -> WordFusion:
+        return WithoutWords() if self._words is None else self._words.live_fusion(wake)

@@ -19,8 +19,9 @@ from ser_stream.errors import InferenceError
 from ser_stream.models.info import ModelInfo
 from ser_stream.stream.pool_core import PoolCore
 from ser_stream.stream.pool_stream import PoolStream
-from ser_stream.stream.pooled import OnEstimate, OnProgress
+from ser_stream.stream.pooled import OnEstimate, OnProgress, OnSpeech, Receivers
 from ser_stream.stream.settings import RecognizerSettings
+from ser_stream.stream.word_recognition import WordRecognition
 from ser_stream.units import Seconds
 
 logger = logging.getLogger("ser_stream")
@@ -98,6 +99,8 @@ class StreamPool:
         on_estimate: OnEstimate,
         settle_s: Seconds = 0.0,
         on_progress: OnProgress | None = None,
+        words: WordRecognition | None = None,
+        on_speech: OnSpeech | None = None,
         **settings: Any,
     ) -> PoolStream:
         """Open a stream.
@@ -109,6 +112,10 @@ class StreamPool:
             settle_s: for blocks with times of their own, see `AudioSource`.
             on_progress: called with the name and a `Progress` after each block of sound, in the
                 pool's thread, as `on_estimate` is.
+            words: recognises the words of this stream, and of no other one at the same time; close
+                it after the stream. The estimate of a whole turn waits for them for a second at
+                most, as of a live source.
+            on_speech: called with the name and the words of a turn, as `on_estimate` is.
             settings: of this stream alone: `channel`, and what `PoolStream.change` takes.
 
         Raises:
@@ -117,7 +124,10 @@ class StreamPool:
         """
         channel = settings.pop("channel", self.settings.channel)
         chosen = self.settings.changed(**settings).replace(channel=channel)
-        stream = self._core.open(name, on_estimate, settle_s, on_progress, chosen)
+        if words is not None:
+            words.change(chosen)
+        receivers = Receivers(on_estimate, on_progress, on_speech)
+        stream = self._core.open(name, receivers, settle_s, chosen, words, self.wake)
         return PoolStream(self._core, stream, chosen, self.wake, lambda: self.in_its_thread)
 
     def close(self, timeout_s: Seconds | None = None) -> None:
@@ -151,7 +161,7 @@ class StreamPool:
     def _run(self) -> None:
         try:
             while not self._core.over:
-                self._work.wait()
+                self._work.wait(self._core.wait_s)
                 # Sound of other streams arrives meanwhile, and is computed together with it.
                 time.sleep(max(0.0, self._work_since + BATCH_WAIT_S - time.monotonic()))
                 self._work.clear()

@@ -13,13 +13,14 @@ from ser_stream.engines.calls import answer_together, proceed
 from ser_stream.errors import InputError, shown
 from ser_stream.stream.model_settings import scoring_settings, window_settings
 from ser_stream.stream.opening import open_model
-from ser_stream.stream.pooled import OnEstimate, OnProgress, PooledStream
+from ser_stream.stream.pooled import PooledStream, Receivers
 from ser_stream.stream.pushed import PushedSamples
 from ser_stream.stream.scoring import ScoringSettings, WindowScorer
 from ser_stream.stream.session import StreamSession
 from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.window import WindowSettings
 from ser_stream.stream.windowing import StreamWindower
+from ser_stream.stream.word_recognition import WordRecognition
 from ser_stream.units import Seconds
 
 MAX_BATCH = 32
@@ -66,6 +67,11 @@ class PoolCore:
             return list(self._streams.values())
 
     @property
+    def wait_s(self) -> Seconds | None:
+        """Longest time until `run_once` has something to do, without sound; None: any time."""
+        return min((wait_s for s in self.streams if (wait_s := s.wait_s) is not None), default=None)
+
+    @property
     def over(self) -> bool:
         """Whether the pool is closed, and its last estimate has been delivered."""
         with self._lock:
@@ -74,15 +80,19 @@ class PoolCore:
     def open(
         self,
         name: str,
-        on_estimate: OnEstimate,
+        receivers: Receivers,
         settle_s: Seconds = 0.0,
-        on_progress: OnProgress | None = None,
         settings: RecognizerSettings | None = None,
+        words: WordRecognition | None = None,
+        wake: Callable[[], None] = lambda: None,
     ) -> PooledStream:
         """Open a stream.
 
         Args:
+            receivers: of what comes of it.
             settle_s: see `AudioSource`.
+            words: recognises its words; None: nothing does.
+            wake: called, in another thread, when there are words for `run_once` to deliver.
             settings: of this stream, where they are not those of the pool. They may differ in
                 `CHANGEABLE` and in `channel`.
 
@@ -93,12 +103,15 @@ class PoolCore:
         source = PushedSamples(name, waits=True)
         settings = settings or self.settings
         windows, scoring = self.windows_and_scoring(settings)
-        windower = StreamWindower(windows, settings.turns, settings.channel, settle_s, False, name)
+        keep_sound = words is not None
+        windower = StreamWindower(
+            windows, settings.turns, settings.channel, settle_s, keep_sound, name
+        )
         scorer = WindowScorer(self._network, self.info.name, scoring, note=self._network.note)
         session = StreamSession(source, windower, scorer)
-        stream = PooledStream(name, session, on_estimate, on_progress)
         with self._lock:
             self._check_room(name)
+            stream = PooledStream(name, session, receivers, words, wake)
             self._streams[name] = stream
         return stream
 
@@ -134,6 +147,8 @@ class PoolCore:
         last sample; steps of turns in progress are computed ahead where there is room.
         """
         streams = self.streams
+        for stream in streams:
+            stream.deliver()
         run_together((s.analysis() for s in streams if s.has_sound), detect_together)
         due = sorted((s for s in streams if s.due), key=lambda s: s.captured_at)
         ahead = [s for s in streams if s.session.can_encode_ahead and not s.due]
@@ -201,7 +216,6 @@ def _check(settings: RecognizerSettings, max_streams: object) -> None:
         )
     if settings.asr.backend != NONE:  # without it there is no text model, see RecognizerSettings
         raise InputError(
-            f"asr: found {shown(settings.asr.backend)}; a StreamPool recognises no words: "
-            "accepted is "
-            f"{NONE}; for words, use a Recognizer per stream"
+            f"asr: found {shown(settings.asr.backend)}; accepted is {NONE}: a process recognises "
+            "the words of one stream; see words of StreamPool.open"
         )

@@ -99,7 +99,7 @@ class PoolStream:
             InputError: one of them cannot be used; all stay as they were.
         """
         changed = self.settings.changed(**settings)
-        self._stream.session.change(*self._core.windows_and_scoring(changed))
+        self._stream.change(changed, *self._core.windows_and_scoring(changed))
         self.settings = changed
 
     @property
@@ -123,6 +123,7 @@ class PoolStream:
         self._wake()
         if not self._in_pool_thread():
             self._stream.wait(timeout_s)
+            self._stream.close_words()
 
     def _added(self, added: bool) -> None:
         """Note that the pool has work, if what was pushed has been accepted."""

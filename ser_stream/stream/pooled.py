@@ -13,11 +13,17 @@ from numpy.typing import NDArray
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.engines.calls import Asking
 from ser_stream.stream.pending import Interruption, PendingSound
+from ser_stream.stream.scoring import ScoringSettings
 from ser_stream.stream.session import StreamSession
+from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.status import StreamStatus
 from ser_stream.stream.waiting import WaitingParts
+from ser_stream.stream.window import TurnEnd, Window, WindowSettings
 from ser_stream.stream.windowing import Detecting
+from ser_stream.stream.word_fusion import WithoutWords, WordFusion
+from ser_stream.stream.word_recognition import WordRecognition
 from ser_stream.units import Seconds
+from ser_stream.words import Speech
 
 logger = logging.getLogger("ser_stream")
 
@@ -44,6 +50,21 @@ class Progress(NamedTuple):
 OnProgress = Callable[[str, Progress], None]
 """Called with the name of a stream and its progress, in the pool's thread: it must not wait."""
 
+OnSpeech = Callable[[str, Speech], None]
+"""Called with the name of a stream and words of a turn, in the pool's thread: it must not wait."""
+
+
+class Receivers(NamedTuple):
+    """Those who are called with what comes of a stream; None: nobody asks.
+
+    Where one of them raises, that is logged, and the stream ends.
+    """
+
+    on_estimate: OnEstimate
+    on_progress: OnProgress | None = None
+    on_speech: OnSpeech | None = None
+
+
 MAX_BLOCKS = 4
 """Blocks of 32 ms that a stream analyses in one run: a flood of sound delays no other stream."""
 
@@ -56,24 +77,28 @@ class PooledStream:
     Args:
         name: of the stream.
         session: cuts the sound into windows and scores them.
-        on_estimate: receives the estimates; if it raises, the stream ends.
-        on_progress: called after each block; None: nobody asks. If it raises, the stream ends.
+        receivers: of its estimates, progress and words.
+        words: recognises them; None: nothing does.
+        wake: notes that there are words, for `deliver`.
     """
 
     def __init__(
         self,
         name: str,
         session: StreamSession,
-        on_estimate: OnEstimate,
-        on_progress: OnProgress | None = None,
+        receivers: Receivers,
+        words: WordRecognition | None = None,
+        wake: Callable[[], None] = lambda: None,
     ):
         self.name = name
         self.session = session
         self.sound = PendingSound()
-        self._on_estimate = on_estimate
-        self._on_progress = on_progress
-        self._parts = WaitingParts(session.note_unscored)
+        self._receivers = receivers
+        self._words = words
+        self._fusion: WordFusion = WithoutWords() if words is None else words.live_fusion(wake)
+        self._parts = WaitingParts(self._leave_out)
         self._finished = False  # whether the last part is known
+        self._abandoned = False
         self._over = threading.Event()
 
     @property
@@ -99,7 +124,12 @@ class PooledStream:
     @property
     def over(self) -> bool:
         """Whether the last estimate has been delivered."""
-        return self._finished and not self.due
+        return self._abandoned or (self._finished and not self.due and self.wait_s is None)
+
+    @property
+    def wait_s(self) -> Seconds | None:
+        """Longest time until `deliver` has something to do; None: nothing is known to come."""
+        return self._fusion.wait_s()
 
     def wait(self, timeout_s: Seconds | None = None) -> None:
         """Wait until the pool has let go of the stream, but not longer than the timeout."""
@@ -109,9 +139,22 @@ class PooledStream:
         """Note that the pool has let go of the stream."""
         self._over.set()
 
+    def close_words(self) -> None:
+        """End what waits for words; not in the pool's thread, since that may take seconds."""
+        self._fusion.close()
+
+    def change(
+        self, settings: RecognizerSettings, windows: WindowSettings, scoring: ScoringSettings
+    ) -> None:
+        """Replace the settings, from the next window on. Called from any thread."""
+        self.session.change(windows, scoring)
+        if self._words is not None:
+            self._words.change(settings)
+
     def status(self) -> StreamStatus:
         """Return the state of the stream."""
-        return self.session.status(dropped_s=self.sound.dropped_s)
+        status = self.session.status(self.sound.dropped_s)
+        return status if self._words is None else self._words.completed(status)
 
     def analysis(self) -> Detecting[None]:
         """Analyse the next blocks of sound, up to the next window or turn end."""
@@ -124,11 +167,11 @@ class PooledStream:
             parts = yield from self.session.analyse_or_skip(heard)
             self._report(before)
             if parts:
-                return self._parts.put(parts)
+                return self._put(parts)
         if self.sound.exhausted and not self._finished:
             self._finished = True
             before = self.session.windower.timeline.position
-            self._parts.put(self.session.finish())
+            self._put(self.session.finish())
             self._report(before)
         return None
 
@@ -138,36 +181,59 @@ class PooledStream:
         Where none is due, compute the newest steps of the turn in progress.
         """
         if self.due:
-            scores = yield from self.session.scoring(self._parts.take())
-            if scores is not None:
-                self._deliver(scores.estimate())
+            part = self._parts.take()
+            scores = yield from self.session.scoring(part)
+            if scores is None:
+                self._fusion.withhold(part)
+            else:
+                self._fusion.add(scores)
+            self.deliver()
         else:
             turn = self.session.take_progress()
             if turn is not None:
                 yield from self.session.encoding_ahead(turn)
 
-    def _deliver(self, estimate: EmotionEstimate) -> None:
+    def deliver(self) -> None:
+        """Deliver the estimates and words that are ready."""
+        for event in self._fusion.take():
+            if isinstance(event, Speech):
+                self._tell("on_speech", event)
+            else:
+                self._tell("on_estimate", event)
+
+    def _put(self, parts: list[Window | TurnEnd]) -> None:
+        """Let parts wait to be scored, and ask for their words."""
+        for part in parts:
+            self._fusion.submit(part)  # first: it must know the part before its scores come
+        self._parts.put(parts)
+
+    def _leave_out(self, part: Window | TurnEnd) -> None:
+        """Note that a part will not be scored."""
+        self.session.note_unscored(part)
+        self._fusion.withhold(part)
+
+    def _tell(self, name: str, found: object) -> None:
+        """Call the receiver of that name."""
+        receiver = getattr(self._receivers, name)
+        if receiver is None or self._abandoned:
+            return
         try:
-            self._on_estimate(self.name, estimate)
+            receiver(self.name, found)
         except BaseException:  # sys.exit too, which would end the thread of all streams
-            logger.exception("stream %s: on_estimate failed; the stream ends", self.name)
+            logger.exception("stream %s: %s failed; the stream ends", self.name, name)
             self.abandon()
 
     def _report(self, before: int) -> None:
         """Report the progress since a position of the timeline."""
-        if self._on_progress is None:
+        if self._receivers.on_progress is None:
             return
         windower = self.session.windower
         samples = windower.timeline.newest(windower.timeline.position - before)
         progress = Progress(windower.position_s, windower.speaking, self.sound.seconds, samples)
-        try:
-            self._on_progress(self.name, progress)
-        except BaseException:  # as in `_deliver`
-            logger.exception("stream %s: on_progress failed; the stream ends", self.name)
-            self.abandon()
+        self._tell("on_progress", progress)
 
     def abandon(self) -> None:
         """End the stream at once, without further estimates."""
         self.sound.end()
         self._parts.clear()
-        self._finished = True
+        self._finished = self._abandoned = True

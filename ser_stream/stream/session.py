@@ -7,7 +7,6 @@ import dataclasses
 import time
 from collections.abc import Generator, Iterator
 
-from ser_stream.asr.worker import AsrStatus
 from ser_stream.audio.block import AudioBlock, AudioSource, SourceLosses
 from ser_stream.emotion import INTERVAL
 from ser_stream.engines.calls import Asking
@@ -162,10 +161,12 @@ class StreamSession:
             self._dropped_turns += 1
         self._keeping_up.note(scored=False)
 
-    def status(
-        self, asr: AsrStatus | None = None, text_error: str = "", dropped_s: Seconds = 0.0
-    ) -> StreamStatus:
-        """Return the state of the stream, together with that of speech recognition."""
+    def status(self, dropped_s: Seconds = 0.0) -> StreamStatus:
+        """Return the state of the stream, without that of its words.
+
+        Args:
+            dropped_s: seconds of sound that were dropped before they came here.
+        """
         windower, scoring_since = self.windower, self._scoring_since
         losses = SourceLosses.of(self.source)
         scoring_s = 0.0 if scoring_since is None else time.monotonic() - scoring_since
@@ -184,8 +185,6 @@ class StreamSession:
             sound=self._sound.text,
             no_signal=self._sound.no_signal,
             source=self._rejection if self.source.connected else self.source.last_error,
-            asr=asr,
-            text_error=text_error,
             dropped_s=dropped_s + losses.dropped_s,
             dropped_blocks=losses.dropped_blocks,
             overflows=losses.overflows,

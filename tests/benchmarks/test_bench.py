@@ -24,7 +24,7 @@ def bench(tmp_path_factory):
     page = shutil.copy(PAGE, folder / "performance.md")
     command = [sys.executable, "-m", "benchmarks.bench", "--quick", "--only", *PARTS, LONG]
     command += ["--results", folder / "results", "--page", page, "--figures", folder / "figures"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200)
     results = {
         path.stem: json.loads(path.read_text()) for path in (folder / "results").glob("*.json")
     }
@@ -40,7 +40,8 @@ def test_every_part_writes_its_result(bench):
 
 def test_no_part_but_those_that_lack_something_is_skipped(bench):
     reasons = {part: result["skipped"] for part, result in bench[0].items() if "skipped" in result}
-    assert reasons.keys() <= {"environment"}, reasons  # it needs a package index
+    # These need a package index, and Chromium.
+    assert reasons.keys() <= {"environment", "page_memory"}, reasons
 
 
 def test_every_time_is_positive_and_ordered(bench):

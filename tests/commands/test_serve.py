@@ -73,6 +73,13 @@ def test_the_token_of_the_environment_is_required():
         (["--token-file", "missing"], "--token-file missing: No such file or directory"),
         (["--max-streams", 0], "--max-streams: found 0; accepted are whole numbers from 1 on"),
         (["--source", "missing.wav"], "missing.wav: No such file or directory"),
+        (["--max-words", 2], "--max-words: goes with --asr"),
+        (["--grammar", "demo"], "--grammar: goes with --asr"),
+        (
+            ["--asr", "pocketsphinx", "--grammar", "missing.jsgf"],
+            "asr grammar missing.jsgf: no such file; accepted are demo, robot-commands",
+        ),
+        (["--asr", "pocketsphinx", "--text-model", "missing"], "text_model: "),
         (["--device", "USB"], "--device: goes with --source microphone"),
         (["--allow-origin", "robot"], "--allow-origin: found 'robot'; accepted are origins"),
         (["--port", 99_999], "--port 99999: "),

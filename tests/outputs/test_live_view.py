@@ -158,6 +158,20 @@ def test_earlier_turns_and_at_the_end_all_are_in_the_scrollback():
     assert numbers[-12:] == list(range(19, 31)) and set(numbers) == set(range(1, 31))
 
 
+def test_turns_in_the_scrollback_fit_a_narrow_terminal_and_their_words_follow():
+    program = PROGRAM.replace("AFFECT", "True").replace("    sys.stdin", "sys.stdin")
+
+    def has_ended(lines):
+        shown = [int(found[1]) for line in lines if (found := TURN.match(line))]
+        return shown[-1:] == [30] and not any("Ctrl-C" in line for line in lines)
+
+    lines = [line for line in screen_of(program, 60, 24, has_ended) if line][-11:]
+    turns = [line for line in lines if TURN.match(line)]
+    assert len(turns) >= 3
+    words = [line for line in lines if line not in turns]
+    assert words and all(re.fullmatch(r" {9}(wörter\d ?)+", line) for line in words), words
+
+
 def test_output_of_c_libraries_does_not_break_the_live_view():
     """PortAudio does when a microphone goes; other lines come above the view."""
     shown = in_a_terminal("""

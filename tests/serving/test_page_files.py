@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import urllib.request
@@ -15,10 +16,11 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("websockets")
 
 from browser import browser, eventually, text_of
+from ser_stream.cli import main
 from ser_stream.serving.limits import Limits
 from ser_stream.serving.page_files import FOLDER, HEADERS, page_files
 from ser_stream.serving.server import Address
-from service import HELLO, TIMEOUT_S, Client, running, samples_of
+from service import HELLO, TIMEOUT_S, Client, running, same_estimates, samples_of
 
 CONNECTED = "return document.querySelector('#connection').dataset.state === 'on'"
 SHOWS_EMOTIONS = "return document.querySelectorAll('.bar').length > 0"
@@ -78,7 +80,9 @@ def shown_turns(driver):
     return items[::-1]
 
 
-def test_a_watched_stream_is_shown_as_its_client_gets_it(driver, url):
+def test_a_watched_stream_is_shown_as_listen_prints_it(driver, url, capfd):
+    assert main(["listen", "--model", "tiny", "--json", "--input", str(RECORDING)]) == 0
+    listened = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     with Client(url, HELLO | {"name": "kitchen 1"}) as client:
         client.until("ready")
         driver.get(f"{url}/?watch=kitchen%201")
@@ -88,11 +92,12 @@ def test_a_watched_stream_is_shown_as_its_client_gets_it(driver, url):
         client.send({"type": "finish"})
         assert client.end() == 1000
         eventually(driver, TURNS, 2)
-    turns = [found for found in client.of("estimate") if found["trigger"] == "utterance"]
+    same_estimates(client.of("estimate"), listened)
+    turns = [found for found in listened if found["trigger"] == "utterance"]
     for text, turn in zip(shown_turns(driver), turns, strict=True):
         assert text.startswith(turn["expression"] or "no emotion named")
         assert not turn["expression"] or f" {round(100 * turn['confidence'])} %" in text
-    last = client.of("estimate")[-1]
+    last = listened[-1]
     for label, score in last["scores"].items():
         selector = f".track[aria-label={label}]"
         value = driver.execute_script(

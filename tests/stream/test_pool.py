@@ -12,6 +12,7 @@ import pytest
 from ser_stream import InputError, StreamPool
 from ser_stream.asr.base import AsrSettings
 from ser_stream.audio.block import AudioBlock
+from ser_stream.stream.word_recognition import WordRecognition
 
 RATE = 16_000
 
@@ -133,7 +134,7 @@ def test_settings_are_those_of_a_recogniser_without_words(pool):
     assert pool.info.name == "tiny"
     assert pool.hop_s == pytest.approx(0.5)
     assert pool.engine == "onnx"
-    with pytest.raises(InputError, match="asr: found 'pocketsphinx'; a StreamPool recognises no"):
+    with pytest.raises(InputError, match="asr: found 'pocketsphinx'; accepted is none: a process"):
         StreamPool("tiny", asr=AsrSettings("pocketsphinx"))
     with pytest.raises(InputError, match="settings: found hop"):
         StreamPool("tiny", hop=0.5)
@@ -272,3 +273,33 @@ def test_a_pool_says_when_it_has_ended(speech):
     assert not pool.ended
     pool.close()
     assert pool.ended
+
+
+def test_a_stream_with_words_delivers_them_and_the_pool_goes_on(pool, speech):
+    found, said, words_known = Estimates(), [], threading.Event()
+
+    def on_speech(name, heard):
+        said.append((name, heard))
+        if heard.final:
+            words_known.set()
+
+    settings = pool.settings.replace(asr=AsrSettings("fake_recognizers:FakeRecognizer"))
+    recognition = WordRecognition(settings)
+    try:
+        recognition.wait_until_ready(threading.Event())
+        stream = pool.open("a", found, words=recognition, on_speech=on_speech)
+        other = pool.open("b", found)
+        assert stream.status.asr.state == "ready" and other.status.asr is None
+        for each in (stream, other):
+            each.push(speech, RATE)
+        assert words_known.wait(60)
+        for each in (stream, other):
+            each.close()
+    finally:
+        recognition.close()
+    assert {name for name, _ in said} == {"a"}
+    assert said[-1][1].text.startswith("w0 w1")
+    assert any(estimate.words for estimate in found["a"])
+    assert not any(estimate.words for estimate in found["b"])
+    by_sound = [estimate.scores for estimate in found["a"][: len(found["b"])]]
+    assert by_sound == [pytest.approx(estimate.scores) for estimate in found["b"]]

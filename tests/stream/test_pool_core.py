@@ -12,6 +12,7 @@ from ser_stream.audio.turns import TurnSettings
 from ser_stream.errors import InputError
 from ser_stream.stream import pool_core
 from ser_stream.stream.pool_core import PoolCore
+from ser_stream.stream.pooled import Receivers
 from ser_stream.stream.pushed import checked_samples
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.settings import RecognizerSettings
@@ -51,7 +52,9 @@ class Listener:
 
     def __init__(self, core, name, signal=None, chunk=512):
         self.estimates = []
-        self.stream = core.open(name, lambda _, estimate: self.estimates.append(estimate))
+        self.stream = core.open(
+            name, Receivers(lambda _, estimate: self.estimates.append(estimate))
+        )
         signal = RECORDINGS[name] if signal is None else signal
         self._chunks = iter(np.split(signal, range(chunk, len(signal), chunk)))
 
@@ -207,9 +210,9 @@ def test_more_streams_than_the_pool_accepts_are_refused_and_the_others_go_on(alo
 
 
 def test_a_second_stream_of_the_same_name_is_refused(core):
-    core.open("a", print)
+    core.open("a", Receivers(print))
     with pytest.raises(InputError, match="stream 'a': it is open already"):
-        core.open("a", print)
+        core.open("a", Receivers(print))
 
 
 def test_samples_that_are_no_numbers_are_silence_for_their_stream_alone(core, alone):
@@ -272,7 +275,7 @@ def test_a_receiver_that_fails_ends_its_stream_alone(core, alone, caplog):
         raise OSError("the receiver is gone")
 
     name = next(iter(alone))
-    failing, listener = core.open("failing", fail), Listener(core, name)
+    failing, listener = core.open("failing", Receivers(fail)), Listener(core, name)
     for chunk in np.array_split(RECORDINGS[name], 100):
         failing.sound.push(*checked_samples(chunk, RATE))
         listener.push_next()

@@ -21,12 +21,14 @@ HELLO = {"type": "hello", "rate": 16_000, "live": False}
 
 
 @contextlib.contextmanager
-def running(limits=None, access=None, local=None, pool=None, address=None, model="tiny"):
+def running(
+    limits=None, access=None, local=None, pool=None, address=None, model="tiny", words=None
+):
     """Serve in this process, on loopback; yields the URL, which begins with http."""
     limits = limits or Limits()
     with contextlib.ExitStack() as stack:
         pool = pool or stack.enter_context(StreamPool(model, limits.max_streams))
-        server = Server(pool, address or Address(port=0), access or Access(), limits, local)
+        server = Server(pool, address or Address(port=0), access or Access(), limits, local, words)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         try:
@@ -77,18 +79,20 @@ class Client:
 
     def receive(self):
         """Return the next message that is no status, None at the end of the connection."""
-        while True:
-            try:
-                message = json.loads(self._socket.recv(timeout=TIMEOUT_S))
-            except ConnectionClosed as end:
-                self.code = end.rcvd.code if end.rcvd else 1006
-                self.reason = end.rcvd.reason if end.rcvd else ""
-                return None
-            if message["type"] == "status":
-                self.statuses.append(message)
-            else:
-                self.messages.append(message)
-                return message
+        while (message := self.receive_any()) is not None and message["type"] == "status":
+            pass
+        return message
+
+    def receive_any(self):
+        """Return the next message, None at the end of the connection."""
+        try:
+            message = json.loads(self._socket.recv(timeout=TIMEOUT_S))
+        except ConnectionClosed as end:
+            self.code = end.rcvd.code if end.rcvd else 1006
+            self.reason = end.rcvd.reason if end.rcvd else ""
+            return None
+        (self.statuses if message["type"] == "status" else self.messages).append(message)
+        return message
 
     def until(self, kind):
         """Receive messages up to the next one of a type, and return it."""

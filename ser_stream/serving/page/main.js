@@ -76,7 +76,7 @@ async function startMicrophone() {
     },
   );
   connection = new Connection("/v1/stream", token, handlers("listening:", () => {
-    connection.send({ type: "hello", rate: microphone.rate, status: true, picture: true });
+    connection.send({ type: "hello", rate: microphone.rate, status: true, picture: true, words: true });
     if (view.paused) connection.send({ type: "mute", muted: true });
   }));
 }

@@ -12,6 +12,7 @@ export class Plane {
     this.points = [];
     this.draw();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    addEventListener("resize", () => this.draw());
   }
 
   clear() {
@@ -38,19 +39,20 @@ export class Plane {
     context.clearRect(0, 0, width, height);
     context.strokeStyle = token("--line");
     context.lineWidth = 2;
-    context.strokeRect(1, 1, width - 2, height - 2);
     line(context, [0, height / 2], [width, height / 2]);
     line(context, [width / 2, 0], [width / 2, height]);
     context.fillStyle = token("--quiet");
-    context.font = "22px system-ui, sans-serif";
+    // At least 13 pixels of the page, however small it is.
+    const size = Math.max(22, Math.round((13 * width) / (this.canvas.clientWidth || width)));
+    context.font = `${size}px system-ui, sans-serif`;
     for (const [name, x, y] of CORNERS) {
       context.textAlign = x < 0 ? "left" : "right";
-      context.fillText(name, x < 0 ? 12 : width - 12, y > 0 ? 30 : height - 14);
+      context.fillText(name, x < 0 ? 12 : width - 12, y > 0 ? size + 8 : height - 14);
     }
     context.textAlign = "right";
     context.fillText("valence +", width - 12, height / 2 - 8);
     context.textAlign = "left";
-    context.fillText("arousal +", width / 2 + 10, 30);
+    context.fillText("arousal +", width / 2 + 10, size + 8);
     this.points.forEach((point, i) => {
       const share = (i + 1) / this.points.length;
       context.globalAlpha = 0.15 + 0.85 * share ** 2;

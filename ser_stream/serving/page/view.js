@@ -34,6 +34,7 @@ export class View {
     this.turns.clear();
     this.#name("\u2013", "", "Nothing has been said yet.");
     for (const id of ["confidence", "voice", "latency"]) $(id).textContent = "\u2013";
+    this.#words("");
     this.#score({});
   }
 
@@ -42,6 +43,7 @@ export class View {
     if (this.paused) return;
     if (message.type === "speaking") this.#speaking(message.speaking);
     if (message.type === "estimate") this.#estimate(message);
+    if (message.type === "speech") this.#words(message.text);
     if (message.type === "status" || message.type === "finished") this.#status(message);
   }
 
@@ -51,6 +53,11 @@ export class View {
       origin === "model" ? "An output of the model." : "Computed from the scores of the emotions.";
     this.bars = new Map(labels.map((label) => [label, bar(label)]));
     $("bars").replaceChildren(...[...this.bars.values()].map(({ row }) => row));
+  }
+
+  #words(text) {
+    $("words").textContent = text;
+    $("words").hidden = !text;
   }
 
   #speaking(on) {
@@ -105,6 +112,7 @@ export class View {
     if (status.skipped) problems.push(`${status.skipped} windows skipped`);
     if (status.dropped_s) problems.push(`${status.dropped_s.toFixed(1)} s of sound dropped`);
     if (status.muted) problems.push("muted");
+    if (status.asr?.reason) problems.push(`words: ${status.asr.reason}`);
     $("health").textContent = problems.join("; ");
     this.#speaking(status.speaking);
   }
