@@ -2,60 +2,73 @@
 
     python tools/page_animation.py docs/figures/live-page.webp
 
-Takes pictures of the page, as fast as Chromium gives them, while the service hears the demo
-recordings at their own speed; see page_screenshot.py. Needs a computer that has little else to do:
-what it shows is what happened.
+Takes pictures of the page while the service hears the demo recordings at their own speed; see
+page_screenshot.py. Needs a computer that has little else to do: what it shows is what happened.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import os
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 from selenium.webdriver import Chrome
 
-from page_screenshot import SILENCE_S, browser, serving
+from page_screenshot import N_TURNS, TIMEOUT_S, TURNS, browser, serving
 
-SIZE = (1120, 880)
+SIZE = (1200, 835)
 WIDTH = 840
 """Width of the animation."""
-LEAD_S = 1.0
+FRAME_S = 0.3
+LEAD_S = 0.8
 """Silence that is shown before the first recording."""
-LENGTH_S = 19.5
-"""The four recordings."""
-FRAME_S = 0.25
-LAST_S = 3.0
+LAST_S = 4.0
 """How long the last picture stays."""
 MAX_BYTES = 1_000_000
+NICENESS = 10
+"""Added to that of the browser: its pictures take more of the processor than recognition does."""
+SPEAKING = "return document.querySelector('#speaking')?.dataset.on === 'true'"
 
 
-def take(driver: Chrome, seconds: float) -> list[tuple[float, Image.Image]]:
-    """Return pictures of so many seconds, each with the time in seconds since the first."""
-    frames = []
-    began = time.monotonic()
-    while (now := time.monotonic() - began) < seconds:
-        png = driver.get_screenshot_as_png()
-        picture = Image.open(io.BytesIO(png)).convert("RGB")
+class Frame(NamedTuple):
+    """A picture, and the time in seconds when it was taken."""
+
+    time_s: float
+    picture: Image.Image
+
+
+def take(driver: Chrome) -> list[Frame]:
+    """Return pictures from shortly before the first turn to the end of the last."""
+    frames: list[Frame] = []
+    began_s = None
+    ends_at = time.monotonic() + TIMEOUT_S
+    while driver.execute_script(TURNS) < N_TURNS and time.monotonic() < ends_at:
+        now_s = time.monotonic()
+        if began_s is None and driver.execute_script(SPEAKING):
+            began_s = now_s
+        picture = Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
         height = round(WIDTH * picture.height / picture.width)
-        frames.append((now, picture.resize((WIDTH, height), Image.Resampling.LANCZOS)))
-        time.sleep(max(0.0, FRAME_S - (time.monotonic() - began - now)))
-    return frames
+        frames.append(Frame(now_s, picture.resize((WIDTH, height), Image.Resampling.LANCZOS)))
+        time.sleep(max(0.0, now_s + FRAME_S - time.monotonic()))
+    first_s = (began_s or 0.0) - LEAD_S
+    return [frame for frame in frames if frame.time_s >= first_s]
 
 
-def write(frames: list[tuple[float, Image.Image]], path: Path) -> None:
+def write(frames: list[Frame], path: Path) -> None:
     """Write an animated WebP.
 
     Raises:
         SystemExit: it is larger than `MAX_BYTES` at any quality that can be looked at.
     """
-    times = [time_s for time_s, _ in frames]
+    times = [frame.time_s for frame in frames]
     ends = [*times[1:], times[-1] + LAST_S]
     durations = [round(1000 * (end - start)) for start, end in zip(times, ends, strict=True)]
-    first, *others = (picture for _, picture in frames)
-    for quality in (60, 50, 40, 30, 20):
+    first, *others = (frame.picture for frame in frames)
+    for quality in (75, 60, 45, 30):
         first.save(
             path, save_all=True, append_images=others, duration=durations, loop=0,
             quality=quality, method=6, minimize_size=True,
@@ -71,11 +84,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("animation", type=Path, metavar="FILE")
     path = parser.parse_args().animation
-    with browser(*SIZE, still=False) as driver, serving() as address:
-        began = time.monotonic()
-        driver.get(address)
-        time.sleep(max(0.0, SILENCE_S - LEAD_S - (time.monotonic() - began)))
-        frames = take(driver, LEAD_S + LENGTH_S)
+    with serving() as address:
+        os.nice(NICENESS)
+        with browser(*SIZE, still=False) as driver:
+            driver.get(address)
+            frames = take(driver)
     write(frames, path)
 
 

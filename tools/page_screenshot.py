@@ -27,10 +27,10 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 ROOT = Path(__file__).parents[1]
 N_TURNS = 4
-SIZE = (1280, 960)
+SIZE = (1280, 830)
 TIMEOUT_S = 120.0
-SILENCE_S = 8.0
-"""Before the first recording: speech recognition is loaded meanwhile."""
+SILENCE_S = 12.0
+"""Before the first recording: speech recognition and the browser are loaded meanwhile."""
 TURNS = "return document.querySelectorAll('#turns li .words').length"
 WORDS = ("--asr", "pocketsphinx", "--grammar", "demo", "--text-model", "can-english")
 
@@ -66,13 +66,16 @@ def browser(width: int, height: int, still: bool) -> Iterator[Chrome]:
     """Run Chromium without a window.
 
     Args:
+        width, height: of the page that is shown.
         still: bars move at once, so that none is caught on its way.
     """
     options = ChromeOptions()
-    arguments = ["headless=new", "no-sandbox", f"window-size={width},{height}"]
+    arguments = ["headless=new", "no-sandbox", "hide-scrollbars"]
     for argument in [*arguments, *(["force-prefers-reduced-motion"] if still else [])]:
         options.add_argument(f"--{argument}")
     driver = Chrome(options=options, service=ChromeService(shutil.which("chromedriver")))
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
         yield driver
     finally:

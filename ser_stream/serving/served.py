@@ -26,6 +26,8 @@ MAX_PIECE_S: Seconds = 0.5
 """Longer messages are pushed in pieces where every window is to be scored."""
 MAX_WAITING_S: Seconds = 2.0
 """Sound that may wait in the pool before reading pauses; the pool drops sound beyond 6 s."""
+MAX_BEHIND_S: Seconds = 0.3
+"""Live sound that may wait before no pictures are made: recognition comes first."""
 LOOK_S: Seconds = 1.0
 """How often reading that is paused looks whether the stream has ended."""
 
@@ -66,6 +68,7 @@ class ServedStream:
         self._client = client
         self._wants_status = hello is not None and hello.status
         self._wants_picture = hello is not None and hello.picture
+        self._live = hello is None or hello.live
         self._picture: Picture | None = None  # in the pool's thread, while somebody wants it
         self._count = count
         self._room = asyncio.Event()
@@ -110,7 +113,8 @@ class ServedStream:
             self._loop.call_soon_threadsafe(self.publish, message)
         if self._waits_for_room and progress.waiting_s <= MAX_WAITING_S:
             self._loop.call_soon_threadsafe(self._room.set)
-        if not self._wants_picture and not self.picture_viewers:
+        behind = self._live and progress.waiting_s > MAX_BEHIND_S
+        if behind or (not self._wants_picture and not self.picture_viewers):
             self._picture = None
             return
         if self._picture is None:

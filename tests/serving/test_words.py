@@ -11,11 +11,13 @@ from paths import SPOKEN
 pytest.importorskip("uvicorn")
 pytest.importorskip("websockets")
 
+from browser import browser, eventually, text_of
 from ser_stream.asr.base import AsrSettings
+from ser_stream.serving.limits import Limits
 from ser_stream.serving.words import WordRecognizers
 from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.word_recognition import WordRecognition
-from service import HELLO, Client, running, same_estimates, samples_of
+from service import HELLO, TIMEOUT_S, Client, running, same_estimates, samples_of
 
 RECORDING = SPOKEN / "2-happy.flac"
 """One turn, and the silence behind it."""
@@ -27,7 +29,8 @@ ASKING = HELLO | {"status": True, "words": True}
 def running_with_words(asr=FAKE, text_model="", most=1):
     settings = RecognizerSettings("tiny", asr=asr, text_model=text_model)
     words = WordRecognizers(lambda: WordRecognition(settings), most)
-    with running(words=words) as url:
+    # A busy machine opens a browser, and starts processes, slowly.
+    with running(Limits(idle_s=10 * TIMEOUT_S), words=words) as url:
         yield url
 
 
@@ -67,6 +70,21 @@ def test_client_and_viewers_get_the_words_of_each_turn():
             client.send({"type": "finish"})
             assert client.end() == viewer.end() == 1000
     assert viewer.of("speech") == client.of("speech")
+
+
+def test_the_page_shows_the_words_of_each_turn():
+    with browser() as driver, running_with_words() as url, Client(url, ASKING) as client:
+        until_words_may_come(client)
+        driver.get(f"{url}/?watch=")
+        eventually(driver, "return document.querySelectorAll('.bar').length > 0")
+        client.send_sound(samples_of(RECORDING))
+        said = final_words(client)["text"]
+        eventually(
+            driver,
+            "return document.querySelector('#turns .words')?.textContent === arguments[0]",
+            said,
+        )
+        assert text_of(driver, "#words") == said
 
 
 def test_words_change_no_estimate_of_sound_alone():

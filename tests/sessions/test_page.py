@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from axe import check_page, require_axe
+from browser import browser
 from ser_stream.cli import main
 from sessions import SOURCE, write_whole_session
 
@@ -78,3 +80,12 @@ def test_sound_that_is_missing_is_one_line(tmp_path, capsys):
     assert main(["review", str(folder)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "audio-1.flac" in line
+
+
+def test_axe_finds_nothing_on_the_page(page):
+    require_axe()
+    with browser() as driver:
+        driver.get(page.as_uri())
+        check_page(driver)
+        problems = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+        assert problems == []

@@ -30,10 +30,12 @@ axe.run(document, { resultTypes: ['violations', 'incomplete'] }).then(
 
 
 def require_axe():
-    """Skip the tests of a module where axe-core is missing."""
+    """Skip a test, or the tests of a module that calls it, where axe-core is missing."""
     # It is not imported: what its modules import is playwright, which nothing here needs.
     if find_spec("axe_playwright_python") is None:
-        pytest.skip("axe-playwright-python, which has axe.min.js, is not installed", True)
+        pytest.skip(
+            "axe-playwright-python, which has axe.min.js, is not installed", allow_module_level=True
+        )
 
 
 def check_page(driver, *looks):
@@ -47,7 +49,7 @@ def check_page(driver, *looks):
     for name in looks or LOOKS:
         with look(driver, *LOOKS[name]):
             result = driver.execute_async_script(RUN)
-            assert result["found"] == [], name
+            assert result["found"] == [], "\n".join([name, *result["found"]])
             assert result["passes"] > 10
             assert driver.execute_script(
                 "return document.documentElement.scrollWidth <= innerWidth"
