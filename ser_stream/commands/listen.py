@@ -22,7 +22,6 @@ if TYPE_CHECKING:  # imported in functions: --help must answer at once
     from ser_stream.ros.dds import DdsPublisher
     from ser_stream.sessions.record import SessionRecorder
     from ser_stream.stream.recognizer import Recognizer
-    from ser_stream.stream.settings import RecognizerSettings
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,10 +43,6 @@ def _listen(arguments: argparse.Namespace) -> int:
 
     check_options(arguments)
     asr = asr_settings(arguments, live=not arguments.input)
-    if arguments.page:
-        from ser_stream.commands.page import show_page
-
-        return show_page(arguments, _settings(arguments, asr))
     # Before the model is loaded: unusable files are reported at once.
     sources, failed = _sources(arguments)
     if not sources:
@@ -82,15 +77,10 @@ def _listen(arguments: argparse.Namespace) -> int:
 
 def _recognizer(arguments: argparse.Namespace, asr: AsrSettings) -> Recognizer:
     from ser_stream.stream.recognizer import Recognizer
-
-    return Recognizer(_settings(arguments, asr))
-
-
-def _settings(arguments: argparse.Namespace, asr: AsrSettings) -> RecognizerSettings:
     from ser_stream.stream.settings import RecognizerSettings
 
     min_speech_s = arguments.min_speech
-    return RecognizerSettings(
+    return Recognizer(
         arguments.model,
         window_s=arguments.window,
         hop_s=arguments.hop,

@@ -69,11 +69,6 @@ def add_options(listen: argparse.ArgumentParser) -> None:
         "--realtime", action="store_true", help="read recordings at the speed of a microphone"
     )
     add_words(listen)
-    listen.add_argument(
-        "--page",
-        action="store_true",
-        help="show the microphone on a web page of this machine, in a browser, instead of here",
-    )
     listen.add_argument("--json", action="store_true", help="print one JSON object per estimate")
     listen.add_argument(
         "--record",
@@ -150,10 +145,6 @@ def check_options(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: one goes with another that is missing.
     """
-    if arguments.page:
-        from ser_stream.commands.page import check_page
-
-        check_page(arguments)
     if arguments.realtime and not arguments.input:
         raise InputError("--realtime: goes with --input; a microphone is always in real time")
     if arguments.record_audio and not arguments.record:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +13,9 @@ from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
 
 if TYPE_CHECKING:  # imported in functions: --help must answer at once
-    from ser_stream.serving.access import Access
-    from ser_stream.serving.limits import Limits
+    from ser_stream.asr.base import AsrSettings
     from ser_stream.serving.local_source import LocalSource
-    from ser_stream.serving.server import Address, Server
     from ser_stream.serving.words import WordRecognizers
-    from ser_stream.stream.pool import StreamPool
     from ser_stream.stream.settings import RecognizerSettings
 
 MICROPHONE = "microphone"
@@ -102,21 +98,13 @@ def _add_address(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--key", type=Path, metavar="FILE", help="for TLS: its private key")
 
 
-def require_serve(what: str) -> None:
-    """Check that the packages of the service are installed; `what` needs them.
-
-    Raises:
-        InputError: one is not.
-    """
-    require_extra(what, "starlette", "uvicorn", "websockets", "prometheus_client")
-
-
 def _serve(arguments: argparse.Namespace) -> int:
-    require_serve("serve")
+    require_extra("serve", "starlette", "uvicorn", "websockets", "prometheus_client")
+    from ser_stream.memory import give_back_large_allocations
     from ser_stream.serving.access import Access, read_token
     from ser_stream.serving.limits import Limits
-    from ser_stream.serving.server import Address, check_address
-    from ser_stream.stream.settings import RecognizerSettings
+    from ser_stream.serving.server import Address, Server, check_address
+    from ser_stream.stream.pool import StreamPool
 
     # Before the model is loaded: what cannot be used is reported at once.
     address = Address(arguments.host, arguments.port, arguments.certificate, arguments.key)
@@ -125,49 +113,25 @@ def _serve(arguments: argparse.Namespace) -> int:
     _check_numbers(arguments)
     asr = asr_settings(arguments, live=False)
     local = _local_source(arguments)
-    settings = RecognizerSettings(
-        arguments.model,
-        engine=arguments.engine,
-        channel=arguments.channel,
-        asr=asr,
-        text_model=arguments.text_model or "",
-    )
     limits = Limits(max_streams=arguments.max_streams, max_words=arguments.max_words or 1)
-    with opened(settings, address, access, limits, local) as (pool, server):
+    give_back_large_allocations()
+    with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(
+            StreamPool(
+                arguments.model,
+                limits.max_streams,
+                engine=arguments.engine,
+                channel=arguments.channel,
+            )
+        )
+        words = _words(pool.settings, asr, arguments.text_model or "", limits.max_words)
+        server = Server(pool, address, access, limits, local, words)
         print_message(
             f"serving {pool.info.name} ({pool.engine}) at {server.url}/ for up to "
             f"{limits.max_streams} streams; Ctrl-C ends"
         )
         with arguments.termination.calling(server.stop):
             return 0 if server.run() else 1
-
-
-@contextlib.contextmanager
-def opened(
-    settings: RecognizerSettings,
-    address: Address,
-    access: Access,
-    limits: Limits,
-    local: LocalSource | None,
-) -> Iterator[tuple[StreamPool, Server]]:
-    """Open the model and the address; yields the pool of the streams, and the server.
-
-    Args:
-        settings: of all streams, and of what recognises their words.
-
-    Raises:
-        InputError: the model, the text model or the address cannot be used.
-    """
-    from ser_stream.asr.base import AsrSettings
-    from ser_stream.memory import give_back_large_allocations
-    from ser_stream.serving.server import Server
-    from ser_stream.stream.pool import StreamPool
-
-    give_back_large_allocations()
-    by_sound = settings.replace(text_model="").replace(asr=AsrSettings())
-    with StreamPool(by_sound, limits.max_streams) as pool:
-        words = _words(settings, limits.max_words)
-        yield pool, Server(pool, address, access, limits, local, words)
 
 
 def _check_numbers(arguments: argparse.Namespace) -> None:
@@ -186,20 +150,26 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
         raise InputError("--max-words: goes with --asr")
 
 
-def _words(settings: RecognizerSettings, most: int) -> WordRecognizers | None:
+def _words(
+    settings: RecognizerSettings, asr: AsrSettings, text_model: str, most: int
+) -> WordRecognizers | None:
     """Return what recognises the words of streams; None where nothing does.
+
+    Args:
+        settings: of the pool.
 
     Raises:
         InputError: the text model cannot be used.
     """
     from ser_stream.asr.base import NONE
 
-    if settings.asr.backend == NONE:
+    if asr.backend == NONE:
         return None
     from ser_stream.serving.words import WordRecognizers
     from ser_stream.stream.word_recognition import WordRecognition
 
-    return WordRecognizers(lambda: WordRecognition(settings), most)
+    chosen = settings.replace(asr=asr, text_model=text_model)
+    return WordRecognizers(lambda: WordRecognition(chosen), most)
 
 
 def _local_source(arguments: argparse.Namespace) -> LocalSource | None:
