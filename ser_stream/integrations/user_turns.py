@@ -209,14 +209,18 @@ class UserTurns:
         self._lock = threading.Lock()
         self._utterances: list[EmotionEstimate] = []  # of the turn in progress
         self._pushed_s = 0.0
+        self._opened = 0
         self._warned = ""
 
     async def open(self) -> None:
-        """Load the model, in a thread, and begin to listen.
+        """Load the model, in a thread, and begin to listen; it ends with as many `close`.
 
         Raises:
             InputError: the model or a setting cannot be used, or the pool has no room.
         """
+        self._opened += 1
+        if self._opened > 1:
+            return
         self._loop = asyncio.get_running_loop()
         if self._pool is None:
             self._pool = await asyncio.to_thread(StreamPool, **self._recognition)
@@ -224,6 +228,9 @@ class UserTurns:
 
     async def close(self) -> None:
         """End the stream. It may be opened again."""
+        self._opened -= 1
+        if self._opened > 0:
+            return
         stream, self._stream = self._stream, None
         if stream is not None:
             await asyncio.to_thread(stream.close, self.settings.wait_s)
