@@ -118,9 +118,7 @@ def _missing_for_agents(package: str, name: str) -> Callable[[], str]:
 
 OPTIONAL_PARTS = {
     "pipecat": OptionalPart("Pipecat", _missing_for_agents("pipecat", "pipecat-ai")),
-    "livekit": OptionalPart(
-        "LiveKit Agents", _missing_for_agents("livekit", "livekit-agents")
-    ),
+    "livekit": OptionalPart("LiveKit Agents", _missing_for_agents("livekit", "livekit-agents")),
     "huggingface": OptionalPart("Hugging Face models", _missing_for_huggingface),
     "microphone": OptionalPart("microphone (PulseAudio)", _missing_for_microphone),
     "corpora": OptionalPart("corpora", _missing_for_corpora),

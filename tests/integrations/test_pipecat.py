@@ -87,9 +87,7 @@ def asked(*frames, settings=LONG, context=None, pool=None, **recognition):
     """Send frames to a processor alone; return the context and the frames that it passed on."""
     context = context or LLMContext()
     processor = EmotionProcessor(settings, pool, **recognition)
-    passed, _ = asyncio.run(
-        run_test(processor, frames_to_send=list(frames), start_timeout=120)
-    )
+    passed, _ = asyncio.run(run_test(processor, frames_to_send=list(frames), start_timeout=120))
     assert [type(frame) for frame in passed] == [type(frame) for frame in frames]
     return [message["content"] for message in context.messages]
 

@@ -50,9 +50,7 @@ class KnownWords(SegmentedSTTService):
     """Stands in for speech recognition: it knows what is said in each stretch of speech."""
 
     def __init__(self, words: Sequence[str]):
-        super().__init__(
-            ttfs_p99_latency=2.0, settings=STTSettings(model=None, language=None)
-        )
+        super().__init__(ttfs_p99_latency=2.0, settings=STTSettings(model=None, language=None))
         self._words = iter(words)
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
