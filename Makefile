@@ -50,7 +50,7 @@ test: $(INSTALLED) portaudio sound-server
 	OMP_NUM_THREADS=1 $(IN_VENV)/python -m pytest $(if $(ARGS),$(ARGS),$(whole_suite))
 	@$(if $(ARGS),,$(MAKE) --no-print-directory test-agents)
 
-# The adapters of frameworks for voice agents, which need other versions of some packages: 1 GB.
+# The adapters of frameworks for voice agents, which need other versions of some packages: 0.8 GB.
 agents_tests = tests/integrations/test_pipecat.py tests/integrations/test_livekit.py \
     tests/examples/test_pipecat_bot.py tests/examples/test_livekit_agent.py
 test-agents: $(AGENTS)/.installed
