@@ -11,6 +11,7 @@ Needs the extra `livekit`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
@@ -25,8 +26,11 @@ from livekit.agents import (
 )
 
 from ser_stream.emotion import EmotionEstimate
+from ser_stream.errors import InputError
 from ser_stream.integrations.user_turns import EmotionSettings, TurnEmotion, UserTurns
 from ser_stream.stream.pool import StreamPool
+
+logger = logging.getLogger("ser_stream")
 
 
 class EmotionAgent(Agent):
@@ -84,11 +88,14 @@ class EmotionAgent(Agent):
     ) -> AsyncIterator[stt.SpeechEvent]:
         """Recognise words, and emotions in the same sound.
 
-        Raises:
-            InputError: the model or a setting cannot be used, or the pool has no room.
+        Where the model or a setting cannot be used, or the pool has no room, that is logged, and
+        the agent goes on without emotions: an error here would cost it the words.
         """
         session = self.session
-        await self.turns.open()
+        try:
+            await self.turns.open()
+        except InputError as error:
+            logger.error("%s: %s; it goes on without emotions", self.id, error)
         session.on("agent_state_changed", self._note_agent)
         session.on("user_state_changed", self._note_user)
         try:

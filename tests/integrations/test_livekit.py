@@ -75,6 +75,16 @@ def test_an_answer_that_is_prepared_before_the_turn_is_over_has_its_emotion_so_f
     assert MARK.match(messages[0])[1] == "angry"
 
 
+def test_an_agent_whose_model_cannot_be_used_goes_on_without_emotions(caplog):
+    agent = Assistant(recognition={"model": "nope"})
+    conversation = Conversation(agent, SAID)
+    asyncio.run(conversation.talk(demo("4-angry.flac")))
+    assert conversation.llm.asked == [SAID[:1]]
+    assert agent.emotions == agent.estimates == []
+    assert "assistant: model 'nope': no such folder" in caplog.text
+    assert "it goes on without emotions" in caplog.text
+
+
 @pytest.fixture
 def pool():
     with StreamPool("tiny") as pool:
