@@ -5,6 +5,7 @@ VENV := .venv
 IN_VENV := $(VENV)/bin
 BASE := $(VENV)/.installed-base
 INSTALLED := $(VENV)/.installed
+AGENTS := .venv-agents
 LOWEST := .venv-lowest
 LOCK := requirements-base.txt
 
@@ -16,13 +17,14 @@ PYTHON ?=
 ARGS ?=
 WORKERS ?= auto
 
-.PHONY: help demo test test-lowest fuzz lint lock mypy screenshot results bench bench-long soak \
+.PHONY: help demo test test-agents test-lowest fuzz lint lock mypy screenshot results bench bench-long soak \
     clean distclean \
     portaudio sound-server browser
 
 help:
 	@echo "make demo       play recordings that come with the package, and recognise their emotions"
 	@echo "make test       run all tests; ARGS='-k log_mel' runs some of them"
+	@echo "make test-agents run those of voice agents alone: Pipecat, LiveKit; make test runs them too"
 	@echo "make test-lowest run them with the lowest versions that setup.py accepts; ARGS as above"
 	@echo "make fuzz       read a thousand damaged inputs of each kind; CASES=100 for fewer, ONLY=yaml"
 	@echo "make lint       check style, types and spelling"
@@ -46,6 +48,14 @@ test: $(INSTALLED) portaudio sound-server browser
 	    if [ -f "$$setup" ]; then . "$$setup"; fi; \
 	done; \
 	OMP_NUM_THREADS=1 $(IN_VENV)/python -m pytest $(if $(ARGS),$(ARGS),$(whole_suite))
+	@$(if $(ARGS),,$(MAKE) --no-print-directory test-agents)
+
+# The adapters of frameworks for voice agents, which need other versions of some packages: 0.8 GB.
+agents_tests = tests/integrations/test_pipecat.py tests/integrations/test_livekit.py \
+    tests/examples/test_pipecat_bot.py tests/examples/test_livekit_agent.py
+test-agents: $(AGENTS)/.installed
+	@OMP_NUM_THREADS=1 $(AGENTS)/bin/python -m pytest $(agents_tests) \
+	|| [ $$? = 5 ] || exit 1  # 5: all are skipped, because neither can be installed
 
 # All packages in the lowest versions that setup.py accepts, in an environment of its own, with the
 # oldest Python: 6 GB, since PyPI's torch brings CUDA. `make test` tests those of the base.
@@ -120,10 +130,11 @@ soak: $(INSTALLED) portaudio sound-server
 
 clean:
 	rm -rf build dist install log *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache .coverage*
-	find . -name __pycache__ -not -path './$(VENV)/*' -not -path './$(LOWEST)/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './$(VENV)/*' -not -path './$(AGENTS)/*' \
+	    -not -path './$(LOWEST)/*' -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(LOWEST)
+	rm -rf $(VENV) $(AGENTS) $(LOWEST)
 
 # $(call apt_install,PACKAGES): install Debian or Ubuntu packages as root, without questions. It
 # fails where that is impossible; callers go on with a message. Package lists are fetched only where
@@ -138,6 +149,7 @@ apt_install = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 
 is_accepted = -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))'
 pip_install = $(IN_VENV)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+agents_pip = $(AGENTS)/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt
 candidates = $(or $(PYTHON),python3 python3.12 python3.11 python3.10)
 
 # The stamps of what pip installs; outdated when one of these files changes. An existing .venv with
@@ -174,6 +186,16 @@ $(BASE): setup.py setup.cfg pyproject.toml constraints.txt $(LOCK)
 $(INSTALLED): $(BASE)
 	@echo "Installing what training and tests need into $(VENV); the first time takes minutes"
 	@$(pip_install) -e '.[test]'
+	@touch $@
+
+$(AGENTS)/.installed: $(BASE)
+	@echo "Installing frameworks of voice agents into $(AGENTS); it takes a minute or two"
+	@$(IN_VENV)/python -m venv --clear $(AGENTS)
+	@$(agents_pip) -e . pytest pocketsphinx
+	@for extra in pipecat livekit; do \
+	    $(agents_pip) -e ".[$$extra]" \
+	    || echo "$$extra cannot be installed: its tests will be skipped"; \
+	done
 	@touch $@
 
 # The sounddevice package includes PortAudio, except on Linux.

@@ -18,6 +18,9 @@ NEEDED = {
         "ser_stream/ros/node.py",
         "ser_stream/ros/rclpy_transport.py",
     ],
+    "livekit": ["ser_stream/examples/livekit_agent.py", "ser_stream/integrations/livekit.py"],
+    "pipecat": ["ser_stream/examples/pipecat_bot.py", "ser_stream/integrations/pipecat.py"],
+    "pocketsphinx": ["ser_stream/examples/pipecat_bot.py"],
     "cyclonedds": ["benchmarks/dds_subscriber.py", "ser_stream/examples/dialogue_manager_dds.py"],
     "starlette": [
         "ser_stream/serving/app.py",

@@ -48,6 +48,10 @@ SERVE = [
     "uvicorn>=0.53.0",  # earlier ones lose close codes, with the implementation "websockets-sansio"
     "websockets>=15.0",
 ]
+# Frameworks of voice agents, which set versions of other packages: `make test-agents` tests them,
+# in an environment of their own. Pipecat needs Python 3.11 or newer.
+PIPECAT = ["pipecat-ai>=1.14.0"]
+LIVEKIT = ["livekit-agents>=1.8.9"]
 TEST = [
     *ASR,
     *SERVE,
@@ -126,6 +130,8 @@ setup(
         "cuda": CUDA,
         "dds": DDS,
         "huggingface": HUGGING_FACE,
+        "livekit": LIVEKIT,
+        "pipecat": PIPECAT,
         "record": RECORD,
         "research": RESEARCH,
         "serve": SERVE,

@@ -18,6 +18,8 @@ EXTRAS = {
     "faster_whisper": "asr",
     "pocketsphinx": "asr",
     "cyclonedds": "dds",
+    "livekit": "livekit",
+    "pipecat": "pipecat",
     "prometheus_client": "serve",
     "starlette": "serve",
     "uvicorn": "serve",

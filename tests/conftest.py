@@ -112,7 +112,13 @@ def _missing_for_dds() -> str:
     return "" if find_spec("cyclonedds") else "no cyclonedds; pip install cyclonedds"
 
 
+def _missing_for_agents(package: str, name: str) -> Callable[[], str]:
+    return lambda: "" if find_spec(package) else f"no {name}; make test-agents"
+
+
 OPTIONAL_PARTS = {
+    "pipecat": OptionalPart("Pipecat", _missing_for_agents("pipecat", "pipecat-ai")),
+    "livekit": OptionalPart("LiveKit Agents", _missing_for_agents("livekit", "livekit-agents")),
     "huggingface": OptionalPart("Hugging Face models", _missing_for_huggingface),
     "microphone": OptionalPart("microphone (PulseAudio)", _missing_for_microphone),
     "corpora": OptionalPart("corpora", _missing_for_corpora),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,19 @@ class Interruption:
     length_s: Seconds = 0.0
 
 
+class EndOfTurn:
+    """Stands between the sound of two turns, where the caller says that one has ended.
+
+    Args:
+        then: called when the estimates of all sound before it have been delivered.
+    """
+
+    length_s: Seconds = 0.0
+
+    def __init__(self, then: Callable[[], None]):
+        self.then = then
+
+
 class PendingSound:
     """Holds the blocks of one stream until the pool analyses them, in order.
 
@@ -41,7 +55,7 @@ class PendingSound:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._assembler = BlockAssembler()
-        self._blocks: deque[AudioBlock | Interruption] = deque()
+        self._blocks: deque[AudioBlock | Interruption | EndOfTurn] = deque()
         self._seconds = 0.0
         self._dropped_s = 0.0
         self._ended = False
@@ -92,6 +106,16 @@ class PendingSound:
                     self._append(piece)
         return True
 
+    def end_turn(self, then: Callable[[], None]) -> bool:
+        """Add the end of a turn behind all sound that was pushed, and return as `push`."""
+        with self._lock:
+            if self._ended:
+                return False
+            for block in self._assembler.flush():
+                self._append(block)
+            self._append(EndOfTurn(then))
+        return True
+
     def end(self) -> None:
         """Mark the end of the sound. What waits can still be taken."""
         with self._lock:
@@ -100,22 +124,27 @@ class PendingSound:
                     self._append(block)
                 self._ended = True
 
-    def take(self) -> AudioBlock | Interruption | None:
-        """Return the oldest block or interruption, and forget it; None where none waits."""
+    def take(self) -> AudioBlock | Interruption | EndOfTurn | None:
+        """Return the oldest of what waits, and forget it; None where nothing waits."""
         with self._lock:
             return self._pop() if self._blocks else None
 
-    def _append(self, block: AudioBlock | Interruption) -> None:
+    def _append(self, block: AudioBlock | Interruption | EndOfTurn) -> None:
         self._blocks.append(block)
         self._seconds += block.length_s
         if self._seconds <= MAX_PENDING_S:
             return
         dropped_s = 0.0
+        ends: list[EndOfTurn] = []  # somebody waits for them, whatever happens to the sound
         while dropped_s <= DROPPED_S:
-            dropped_s += self._pop().length_s
+            dropped = self._pop()
+            dropped_s += dropped.length_s
+            if isinstance(dropped, EndOfTurn):
+                ends.append(dropped)
+        self._blocks.extendleft(reversed(ends))
         self._dropped_s += dropped_s
 
-    def _pop(self) -> AudioBlock | Interruption:
+    def _pop(self) -> AudioBlock | Interruption | EndOfTurn:
         block = self._blocks.popleft()
         self._seconds = self._seconds - block.length_s if self._blocks else 0.0
         return block

@@ -60,6 +60,7 @@ class StreamPool:
         self._core = PoolCore(model.replace(**settings), max_streams)
         self._work = threading.Event()  # there is sound, or a stream or the pool ends
         self._work_since = 0.0  # monotonic
+        self._urgent = threading.Event()  # somebody waits for the work
         self._thread = threading.Thread(target=self._run, name="ser_stream-pool", daemon=True)
         self._thread.start()
 
@@ -147,8 +148,14 @@ class StreamPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def wake(self) -> None:
-        """Note that there is work for the pool's thread."""
+    def wake(self, urgent: bool = False) -> None:
+        """Note that there is work for the pool's thread.
+
+        Args:
+            urgent: whether it is to be done without waiting for the sound of other streams.
+        """
+        if urgent:
+            self._urgent.set()
         if not self._work.is_set():
             self._work_since = time.monotonic()
             self._work.set()
@@ -163,7 +170,8 @@ class StreamPool:
             while not self._core.over:
                 self._work.wait(self._core.wait_s)
                 # Sound of other streams arrives meanwhile, and is computed together with it.
-                time.sleep(max(0.0, self._work_since + BATCH_WAIT_S - time.monotonic()))
+                self._urgent.wait(max(0.0, self._work_since + BATCH_WAIT_S - time.monotonic()))
+                self._urgent.clear()
                 self._work.clear()
                 while self._core.run_once():
                     pass

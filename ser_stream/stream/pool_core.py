@@ -153,6 +153,8 @@ class PoolCore:
         due = sorted((s for s in streams if s.due), key=lambda s: s.captured_at)
         ahead = [s for s in streams if s.session.can_encode_ahead and not s.due]
         run_together((s.scoring() for s in (due + ahead)[:MAX_BATCH]), self._answer, proceed)
+        for stream in streams:
+            stream.report_ends()
         self._remove_finished()
         return any(s.has_work for s in self.streams)
 

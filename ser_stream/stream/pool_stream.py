@@ -22,7 +22,7 @@ class PoolStream:
     """One stream of a `StreamPool`; `StreamPool.open` makes it. Any thread may use it.
 
     Args:
-        wake: notes that the pool has work.
+        wake: notes that the pool has work, and whether it is urgent.
         in_pool_thread: returns whether the caller is called by the pool.
 
     Attributes:
@@ -35,7 +35,7 @@ class PoolStream:
         core: PoolCore,
         stream: PooledStream,
         settings: RecognizerSettings,
-        wake: Callable[[], None],
+        wake: Callable[[bool], None],
         in_pool_thread: Callable[[], bool],
     ):
         self.name = stream.name
@@ -76,6 +76,21 @@ class PoolStream:
         if block is not None:
             _check_block(self.name, block)
         self._added(self._stream.sound.put(block))
+
+    def end_turn(self, then: Callable[[], None]) -> None:
+        """End the current turn behind the sound that was pushed so far, and return at once.
+
+        For a caller that knows earlier than a pause of 0.6 s that a turn has ended, as voice agents
+        do. Where nobody speaks, nothing is ended. What follows is another turn.
+
+        Args:
+            then: called in the pool's thread, as `on_estimate` is, when all estimates of the sound
+                so far have been delivered; also where there is none.
+
+        Raises:
+            InputError: the stream has ended.
+        """
+        self._added(self._stream.sound.end_turn(then), urgent=True)
 
     @property
     def status(self) -> StreamStatus:
@@ -120,16 +135,16 @@ class PoolStream:
             timeout_s: return after so long, even if the pool's thread hangs.
         """
         self._stream.sound.end()
-        self._wake()
+        self._wake(False)
         if not self._in_pool_thread():
             self._stream.wait(timeout_s)
             self._stream.close_words()
 
-    def _added(self, added: bool) -> None:
+    def _added(self, added: bool, urgent: bool = False) -> None:
         """Note that the pool has work, if what was pushed has been accepted."""
         if not added:
             raise InputError(f"stream {self.name}: it has ended; open another one")
-        self._wake()
+        self._wake(urgent)
 
 
 def _check_block(name: str, block: object) -> None:

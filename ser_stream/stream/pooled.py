@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ser_stream.emotion import EmotionEstimate
 from ser_stream.engines.calls import Asking
-from ser_stream.stream.pending import Interruption, PendingSound
+from ser_stream.stream.pending import EndOfTurn, Interruption, PendingSound
 from ser_stream.stream.scoring import ScoringSettings
 from ser_stream.stream.session import StreamSession
 from ser_stream.stream.settings import RecognizerSettings
@@ -97,6 +97,7 @@ class PooledStream:
         self._words = words
         self._fusion: WordFusion = WithoutWords() if words is None else words.live_fusion(wake)
         self._parts = WaitingParts(self._leave_out)
+        self._ends: list[EndOfTurn] = []  # whose estimates may not have been delivered yet
         self._finished = False  # whether the last part is known
         self._abandoned = False
         self._over = threading.Event()
@@ -137,6 +138,10 @@ class PooledStream:
 
     def let_go(self) -> None:
         """Note that the pool has let go of the stream."""
+        while (left := self.sound.take()) is not None:  # of a stream that was abandoned
+            if isinstance(left, EndOfTurn):
+                self._ends.append(left)
+        self.report_ends()
         self._over.set()
 
     def close_words(self) -> None:
@@ -151,6 +156,19 @@ class PooledStream:
         if self._words is not None:
             self._words.change(settings)
 
+    def report_ends(self) -> None:
+        """Tell those who ended a turn that all of its estimates have been delivered, if so."""
+        waits_for_words = self.wait_s is not None and not self._abandoned
+        if self.due or waits_for_words:
+            return
+        ends, self._ends = self._ends, []
+        for end in ends:
+            try:
+                end.then()
+            except BaseException:  # as in `_deliver`
+                logger.exception("stream %s: what follows the end of a turn failed", self.name)
+                self.abandon()
+
     def status(self) -> StreamStatus:
         """Return the state of the stream."""
         status = self.session.status(self.sound.dropped_s)
@@ -162,9 +180,13 @@ class PooledStream:
             block = self.sound.take()
             if block is None:
                 break
-            heard = None if isinstance(block, Interruption) else block
             before = self.session.windower.timeline.position
-            parts = yield from self.session.analyse_or_skip(heard)
+            if isinstance(block, EndOfTurn):
+                parts = self.session.end_turn()
+                self._ends.append(block)
+            else:
+                heard = None if isinstance(block, Interruption) else block
+                parts = yield from self.session.analyse_or_skip(heard)
             self._report(before)
             if parts:
                 return self._put(parts)

@@ -101,6 +101,10 @@ class StreamSession:
         self._sound.note(self.windower.conditioner, self.windower.muted)
         return parts
 
+    def end_turn(self) -> list[Window | TurnEnd]:
+        """End the current turn, if there is one, and return what is to be scored for it."""
+        return self.windower.end_turn()
+
     def finish(self) -> list[Window | TurnEnd]:
         """End the stream and return the windows that are still held back."""
         return self.windower.finish()

@@ -138,6 +138,13 @@ class StreamWindower:
         self.timeline.break_off()
         return parts
 
+    def end_turn(self) -> list[Window | TurnEnd]:
+        """End the current turn here, or after its last speech; the sound goes on.
+
+        Up to 32 ms of the newest sound, which have not been analysed yet, belong to what follows.
+        """
+        return self._turn_ends(self._detector.flush())
+
     def finish(self) -> list[Window | TurnEnd]:
         """End the stream, and return the parts that the samples still held back complete."""
         tail = self.conditioner.flush()

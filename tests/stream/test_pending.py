@@ -7,7 +7,13 @@ import pytest
 
 from ser_stream.audio.block import AudioBlock
 from ser_stream.audio.timeline import Timeline
-from ser_stream.stream.pending import DROPPED_S, MAX_PENDING_S, Interruption, PendingSound
+from ser_stream.stream.pending import (
+    DROPPED_S,
+    MAX_PENDING_S,
+    EndOfTurn,
+    Interruption,
+    PendingSound,
+)
 
 RATE = 16_000
 
@@ -83,3 +89,29 @@ def test_a_block_that_is_longer_than_what_may_wait_loses_its_beginning():
     assert blocks[-1].time_s == 100.0
     assert sum(block.length_s for block in blocks) + sound.dropped_s == MAX_PENDING_S + 3.0
     assert sound.dropped_s > 0
+
+
+def test_the_end_of_a_turn_stands_behind_all_sound_before_it():
+    sound = PendingSound()
+    sound.push(ramp(0.05), RATE)  # 18 ms of it wait for the rest of a block
+    assert sound.end_turn(lambda: None)
+    sound.push(ramp(0.05), RATE)
+    sound.end()
+    before, after = [], []
+    found = before
+    for block in taken(sound):
+        if isinstance(block, EndOfTurn):
+            found = after
+        else:
+            found.append(block.samples)
+    assert len(np.concatenate(before)) == len(np.concatenate(after)) == 0.05 * RATE
+    assert not sound.end_turn(lambda: None)
+
+
+def test_the_end_of_a_turn_is_kept_where_sound_is_dropped():
+    sound = PendingSound()
+    sound.push(ramp(1.0), RATE)
+    sound.end_turn(lambda: None)
+    sound.push(ramp(MAX_PENDING_S), RATE)
+    assert sound.dropped_s > 1.0
+    assert isinstance(sound.take(), EndOfTurn)

@@ -303,3 +303,47 @@ def test_a_stream_with_words_delivers_them_and_the_pool_goes_on(pool, speech):
     assert not any(estimate.words for estimate in found["b"])
     by_sound = [estimate.scores for estimate in found["a"][: len(found["b"])]]
     assert by_sound == [pytest.approx(estimate.scores) for estimate in found["b"]]
+
+
+def test_a_caller_ends_a_turn_and_learns_when_its_estimates_have_been_delivered(pool, speech):
+    found = Estimates()
+    stream = pool.open("a", found)
+    counts, ended = [], threading.Event()
+
+    def then():
+        counts.append(len(found.get("a", [])))
+        ended.set()
+
+    stream.push(speech[: 2 * RATE], RATE)
+    stream.end_turn(then)
+    assert ended.wait(60)
+    assert counts == [len(found["a"])]
+    assert found["a"][-1].trigger == "utterance"
+    assert found["a"][-1].end_s == pytest.approx(2.0, abs=0.05)
+
+    stream.push(speech[2 * RATE : 4 * RATE], RATE)  # it goes on: another turn
+    stream.close()
+    assert found["a"][-1].turn == 2
+    assert found["a"][-1].start_s >= 1.9
+
+
+def test_the_end_of_a_turn_is_reported_where_nobody_speaks_and_where_the_stream_ends(pool):
+    found, ended = Estimates(), threading.Semaphore(0)
+    stream = pool.open("a", found)
+    stream.push(np.zeros(RATE, np.float32), RATE)
+    stream.end_turn(ended.release)
+    assert ended.acquire(timeout=60)
+    stream.end_turn(ended.release)
+    stream.close()
+    assert ended.acquire(timeout=60)
+    assert not found
+    with pytest.raises(InputError, match="stream a: it has ended"):
+        stream.end_turn(ended.release)
+
+
+def test_a_stream_ends_where_the_caller_fails_after_a_turn(pool, speech):
+    stream = pool.open("a", Estimates())
+    stream.push(speech[:RATE], RATE)
+    stream.end_turn(lambda: 1 / 0)
+    stream.close(60)
+    assert pool.streams == [] and not pool.ended
