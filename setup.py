@@ -30,6 +30,7 @@ TRAIN = [
 ]
 ASR = ["faster-whisper>=1.1.0", "pocketsphinx>=5.0.0"]
 DDS = ["cyclonedds>=11.0.1"]  # older versions reject the setting PruneDelay, see ser_stream/ros/
+MQTT = ["paho-mqtt>=2.0.0"]
 RECORD = ["matplotlib>=3.7.0", "mcap>=1.2.1"]  # of `ser-stream review`: figures, and MCAP
 HUGGING_FACE = [*CUDA, "transformers>=4.57.1"]
 # Plots, the papers' features, and room simulation. Older versions of matplotlib place no legends
@@ -54,6 +55,7 @@ TEST = [
     # Without a wheel, as on Linux on ARM, it needs Cyclone DDS's C library and a compiler.
     f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
     *HUGGING_FACE,
+    *MQTT,
     "codespell>=2.4.0",
     "hypothesis>=6.100.0",
     "mypy>=2.4.1",
@@ -125,6 +127,7 @@ setup(
         "cuda": CUDA,
         "dds": DDS,
         "huggingface": HUGGING_FACE,
+        "mqtt": MQTT,
         "record": RECORD,
         "research": RESEARCH,
         "serve": SERVE,

@@ -18,6 +18,7 @@ EXTRAS = {
     "faster_whisper": "asr",
     "pocketsphinx": "asr",
     "cyclonedds": "dds",
+    "paho": "mqtt",
     "prometheus_client": "serve",
     "starlette": "serve",
     "uvicorn": "serve",

@@ -22,8 +22,8 @@ from ser_stream.serving.protocol import (
     Hello,
     RefusedError,
 )
+from ser_stream.serving.recognising import Recognising
 from ser_stream.serving.served import ServedStream
-from ser_stream.stream.pool import StreamPool
 from ser_stream.stream.status import StreamStatus
 from ser_stream.units import Seconds
 
@@ -56,7 +56,7 @@ class Hub:
     stopping: asyncio.Future[None]
     loop: asyncio.AbstractEventLoop | None = None
 
-    def __init__(self, pool: StreamPool, limits: Limits):
+    def __init__(self, pool: Recognising, limits: Limits):
         self.pool = pool
         self.limits = limits
         self.connections: set[asyncio.Task[Any]] = set()

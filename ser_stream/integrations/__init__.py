@@ -1,0 +1,1 @@
+"""Adapters for other software: each needs an extra of its own."""
