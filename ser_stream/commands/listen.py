@@ -40,6 +40,7 @@ def _listen(arguments: argparse.Namespace) -> int:
     from ser_stream.commands.listening import Listening
     from ser_stream.commands.supervision import Supervision
     from ser_stream.memory import give_back_large_allocations
+    from ser_stream.outputs.turn_command import split
 
     check_options(arguments)
     asr = asr_settings(arguments)
@@ -49,11 +50,10 @@ def _listen(arguments: argparse.Namespace) -> int:
         return 2
     access = page_access() if arguments.page else None
     mqtt = None if arguments.mqtt is None else (broker(arguments), publication(arguments))
+    on_turn = None if arguments.on_turn is None else split(arguments.on_turn)
     give_back_large_allocations()
     tally = Tally(failed)
     with contextlib.ExitStack() as stack:
-        # The first one: all others have ended before its last commands are waited for.
-        commands = [stack.enter_context(open_turn_command(arguments))] if arguments.on_turn else []
         # DDS starts before the model is loaded: subscribers find it by the first estimate.
         published = [stack.enter_context(open_dds(arguments, asr))] if arguments.dds else []
         recognizer = stack.enter_context(_recognizer(arguments, asr))
@@ -73,6 +73,9 @@ def _listen(arguments: argparse.Namespace) -> int:
             page = stack.enter_context(open_page(arguments, recognizer, access))
             sources = [page.shown(source) for source in sources]
             outputs.append(page)
+        commands: list[Output] = []
+        if on_turn is not None:  # the last one: it ends first, before a second signal may come
+            commands.append(stack.enter_context(open_turn_command(arguments, on_turn)))
         try:
             with (
                 _view(arguments, recognizer) as view,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ser_stream.commands.shared import print_message
@@ -51,13 +52,13 @@ def open_recorder(arguments: argparse.Namespace, recognizer: Recognizer) -> Sess
     return recorder
 
 
-def open_turn_command(arguments: argparse.Namespace) -> TurnCommand:
-    """Return what runs the command of --on-turn."""
+def open_turn_command(arguments: argparse.Namespace, command: Sequence[str]) -> TurnCommand:
+    """Return what runs the command of --on-turn, which is split into words."""
     from ser_stream.outputs.turn_command import TurnCommand
 
     timeout_s = arguments.on_turn_timeout
     return TurnCommand(
-        arguments.on_turn,
+        command,
         TURN_TIMEOUT_S if timeout_s is None else timeout_s,
         live=not arguments.input or arguments.realtime,
         ending=lambda: arguments.termination.begun,

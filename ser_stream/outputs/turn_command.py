@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ser_stream.emotion import UTTERANCE, EmotionEstimate
 from ser_stream.errors import InputError, message_line, shown
@@ -24,8 +24,8 @@ MAX_WAITING = 8
 """Turns that may wait for the command of an earlier one."""
 LOOK_EVERY: Seconds = 0.2
 """How often a recording that waits for room looks whether the program is about to end."""
-CLOSE_WITHIN: Seconds = 2.0
-"""Time that commands have where the program is ended by a signal."""
+CLOSE_WITHIN: Seconds = 1.0
+"""Time that commands have where a signal ends the program; a later one ends it at once."""
 END_WITHIN: Seconds = 1.0
 """Time that a command has to end by SIGTERM, before it is killed."""
 MAX_LINES = 20
@@ -42,7 +42,7 @@ class TurnCommand(Output):
     ended. What it prints is logged line by line.
 
     Args:
-        command: program and arguments, quoted as in a shell.
+        command: program and arguments, see `split`.
         timeout_s: longest time of one run; then its process group is ended.
         live: whether sound comes at its own pace: the oldest turns are left out where the command
             is slower than speech. Recordings wait instead.
@@ -50,20 +50,17 @@ class TurnCommand(Output):
 
     Attributes:
         left_out: number of turns for which the command did not run.
-
-    Raises:
-        InputError: the command cannot be split into words, or there is no such program.
     """
 
     def __init__(
         self,
-        command: str,
+        command: Sequence[str],
         timeout_s: Seconds,
         live: bool,
         ending: Callable[[], bool] = lambda: False,
     ) -> None:
         self.left_out = 0
-        self._arguments = split(command)
+        self._arguments = list(command)
         self._timeout_s = timeout_s
         self._live = live
         self._ending = ending
@@ -199,7 +196,7 @@ class TurnCommand(Output):
 
 
 def split(command: str) -> list[str]:
-    """Return the words of a command, the first of which is the path of a program.
+    """Return the words of a command, quoted as in a shell; the first is the path of a program.
 
     Raises:
         InputError: quotes are not closed, there is no word, or there is no such program.
