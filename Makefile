@@ -18,7 +18,7 @@ WORKERS ?= auto
 
 .PHONY: help demo test test-lowest fuzz lint lock mypy screenshot results bench bench-long soak \
     clean distclean \
-    portaudio sound-server
+    portaudio sound-server broker
 
 help:
 	@echo "make demo       play recordings that come with the package, and recognise their emotions"
@@ -41,7 +41,7 @@ whole_suite = -n $(WORKERS) --dist loadgroup --cov --cov-report=term
 
 # Where ROS 2 is installed, its tests run too.
 test: SHELL := bash
-test: $(INSTALLED) portaudio sound-server
+test: $(INSTALLED) portaudio sound-server broker
 	@[ -n "$$ROS_DISTRO" ] || for setup in /opt/ros/*/setup.bash; do \
 	    if [ -f "$$setup" ]; then . "$$setup"; fi; \
 	done; \
@@ -50,7 +50,7 @@ test: $(INSTALLED) portaudio sound-server
 # All packages in the lowest versions that setup.py accepts, in an environment of its own, with the
 # oldest Python: 6 GB, since PyPI's torch brings CUDA. `make test` tests those of the base.
 test-lowest: lowest_pip = $(LOWEST)/bin/python -m pip install -q --disable-pip-version-check
-test-lowest: portaudio sound-server
+test-lowest: portaudio sound-server broker
 	@python=$(or $(PYTHON),python3.10); $$python --version || { \
 	    echo "$$python is missing; name a Python 3.10: make test-lowest PYTHON=FILE" >&2; exit 1; \
 	}; \
@@ -190,3 +190,9 @@ sound-server:
 	    && find /usr/lib* -maxdepth 3 -name libasound_module_pcm_pulse.so | grep -q .; } >/dev/null \
 	|| { $(call apt_install,$(sound_server)); } \
 	|| echo "Microphone tests will be skipped. On Debian and Ubuntu: sudo apt install $(sound_server)"
+
+# Tests of MQTT start a broker of their own, and are skipped without it.
+broker:
+	@PATH="$$PATH:/usr/sbin"; command -v mosquitto >/dev/null \
+	|| { $(call apt_install,mosquitto); } \
+	|| echo "Tests of MQTT will be skipped. On Debian and Ubuntu: sudo apt install mosquitto"
