@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.engines import BEFORE, NOW
 from benchmarks.measuring import (
+    DEFAULT,
     MODEL,
     Result,
     SkippedError,
@@ -32,33 +33,35 @@ from ser_stream.emotion import INTERVAL
 DOMAIN = 97
 """DDS domain of the measurement."""
 TOPICS = {"emotion": "hri_msgs/msg/Expression", "emotion/scores": "vision_msgs/msg/Classification"}
-SOUND_S, BEFORE_S = 600.0, 200.0
-"""How long is played with the engine that a robot uses, and with the one it used before."""
+SOUND_S, SHORTER_S = 600.0, 200.0
+"""How long is played with `MODEL` and the engine that a robot uses, and otherwise."""
 SETTLE_S = 30.0
 """Estimates of this long are left out: the program's first ones, while caches fill."""
 
 
 def measure(arguments: argparse.Namespace) -> Result:
-    """Play to `ser-stream listen` while a subscriber listens, for each engine in turn."""
+    """Play to `ser-stream listen` while a subscriber listens, for each model and engine in turn."""
     if version("cyclonedds") is None:
         raise SkippedError("cyclonedds is not installed")
-    lengths_s = {NOW: 8.0} if arguments.quick else {NOW: SOUND_S, BEFORE: BEFORE_S}
-    results = {}
+    lengths_s = {(MODEL, NOW): SOUND_S, (MODEL, BEFORE): SHORTER_S, (DEFAULT, NOW): SHORTER_S}
+    if arguments.quick:
+        lengths_s = {(MODEL, NOW): 8.0}
+    results: dict[str, Result] = {MODEL: {}, DEFAULT: {}}
     with tempfile.TemporaryDirectory() as folder:
-        for engine, sound_s in lengths_s.items():
-            print(f"{engine}: {sound_s:.0f} s in real time", flush=True)
+        for (model, engine), sound_s in lengths_s.items():
+            print(f"{model}, {engine}: {sound_s:.0f} s in real time", flush=True)
             recording = write_speech(Path(folder) / "speech.wav", sound_s)
             settle_s = 0.0 if arguments.quick else SETTLE_S
-            results[engine] = {
+            results[model][engine] = {
                 "sound_s": sound_s,
-                **_measure_engine(engine, recording, settle_s),
+                **_measure(model, engine, recording, settle_s),
             }
-    return {"engines": results}
+    return {"engines": results[MODEL], "default_engines": results[DEFAULT]}
 
 
-def _measure_engine(engine: str, recording: Path, settle_s: float) -> Result:
+def _measure(model: str, engine: str, recording: Path, settle_s: float) -> Result:
     listen = ["-m", "ser_stream.cli", "listen", "--json", "--realtime", "--dds"]
-    listen += ["--model", MODEL, "--engine", engine]
+    listen += ["--model", model, "--engine", engine]
     environment = local_graph()
     robot = f"bench_{os.getpid()}"  # several runs may share the domain
     topics = [f"{robot}/{name}={kind}" for name, kind in TOPICS.items()]

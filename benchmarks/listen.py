@@ -24,6 +24,7 @@ from typing import NoReturn
 
 from benchmarks.engines import BEFORE, NOW
 from benchmarks.measuring import (
+    DEFAULT,
     MODEL,
     Result,
     child_environment,
@@ -40,25 +41,31 @@ WARM_UP_S, STEADY_S, N_STARTS = 10.0, 120.0, 10
 
 
 def measure(arguments: argparse.Namespace) -> Result:
-    """Measure the program with the engine that a robot uses, and with torch, as before."""
-    engines, n_starts, warm_up_s, steady_s = (NOW, BEFORE), N_STARTS, WARM_UP_S, STEADY_S
+    """Measure both models with the engine that a robot uses, and `MODEL` with torch, as before."""
+    contestants: tuple[tuple[str, str], ...] = ((MODEL, NOW), (MODEL, BEFORE), (DEFAULT, NOW))
+    n_starts, warm_up_s, steady_s = N_STARTS, WARM_UP_S, STEADY_S
     if arguments.quick:
-        engines, n_starts, warm_up_s, steady_s = (NOW,), 1, 0.5, 1.0
+        contestants, n_starts, warm_up_s, steady_s = ((MODEL, NOW),), 1, 0.5, 1.0
+    results: dict[str, Result] = {MODEL: {}, DEFAULT: {}}
     with tempfile.TemporaryDirectory() as folder:
         recording = write_speech(Path(folder) / "speech.wav", warm_up_s + steady_s + 60.0)
-        results = {}
-        for engine in engines:
+        for model, engine in contestants:
             command = python(
-                "-m", "ser_stream.cli", "listen", "--json", "--model", MODEL, "--engine", engine
+                "-m", "ser_stream.cli", "listen", "--json", "--model", model, "--engine", engine
             )
-            print(f"{engine}: {n_starts} starts", flush=True)
+            print(f"{model}, {engine}: {n_starts} starts", flush=True)
             starts = [_time_start(command, recording) for _ in range(n_starts)]
-            print(f"{engine}: {steady_s:.0f} s of listening", flush=True)
-            results[engine] = {
+            print(f"{model}, {engine}: {steady_s:.0f} s of listening", flush=True)
+            results[model][engine] = {
                 name: round(statistics.median(start[name] for start in starts), 3)
                 for name in starts[0]
             } | _measure_steady(command, recording, warm_up_s, steady_s)
-    return {"n_starts": n_starts, "steady_s": steady_s, "engines": results}
+    return {
+        "n_starts": n_starts,
+        "steady_s": steady_s,
+        "engines": results[MODEL],
+        "default_engines": results[DEFAULT],
+    }
 
 
 def _time_start(command: list[str], recording: Path) -> dict[str, float]:

@@ -122,24 +122,31 @@ def per_hop(results: Results) -> str:
 
 def latency(results: Results) -> str:
     """Return the latencies of a live stream."""
+    titles = {
+        "estimate": "the estimate",
+        "emotion": "a DDS subscriber, `/emotion`",
+        "emotion/scores": "a DDS subscriber, `/emotion/scores`",
+    }
     rows = []
-    for engine, each in results["latency"]["engines"].items():
-        titles = {
-            "estimate": "the estimate",
-            "emotion": "a DDS subscriber, `/emotion`",
-            "emotion/scores": "a DDS subscriber, `/emotion/scores`",
-        }
-        rows += [
-            (f"{title}, engine {engine}", *_times(each[name])) for name, title in titles.items()
-        ]
+    for contestant, each in _programs(results["latency"]).items():
+        rows += [(f"{title}, {contestant}", *_times(each[name])) for name, title in titles.items()]
         lost = each["published"] - each["received"]
-        rows.append((f"estimates lost on the way, engine {engine}", "", "", f"{lost}"))
+        rows.append((f"estimates lost on the way, {contestant}", "", "", f"{lost}"))
     return table(("from the last sample to", "p50 ms", "p99 ms", "n"), rows)
+
+
+def _programs(result: Result) -> dict[str, Result]:
+    """Return model and engine -> what was measured of the program with them."""
+    by_model = {MODEL: result["engines"], DEFAULT: result.get("default_engines", {})}
+    return {
+        f"`{model}`, engine {engine}": each
+        for model, engines in by_model.items()
+        for engine, each in engines.items()
+    }
 
 
 def listen(results: Results) -> str:
     """Return start, share of a core and memory of the program."""
-    result = results["listen"]
     rows: list[tuple[str, Callable[[Result], str]]] = [
         ("start to listening, s", lambda each: number(each["listening_s"])),
         ("start to first estimate, s", lambda each: number(each["first_estimate_s"])),
@@ -150,10 +157,10 @@ def listen(results: Results) -> str:
         ("peak memory, MB", lambda each: number(each["peak_mb"])),
         ("sound from", lambda each: f"a {each['source']}"),
     ]
-    engines = result["engines"]
+    programs = _programs(results["listen"])
     return table(
-        ("`ser-stream listen`", *(f"engine {engine}" for engine in engines)),
-        [(title, *(cell(each) for each in engines.values())) for title, cell in rows],
+        ("`ser-stream listen`", *programs),
+        [(title, *(cell(each) for each in programs.values())) for title, cell in rows],
     )
 
 

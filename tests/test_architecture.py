@@ -116,6 +116,7 @@ WITHOUT_A_MODULE = {
     "golden/test_golden.py": "estimates of the program from end to end",
     "ros/test_launch.py": "the launch files and the built package",
     "ros/test_node_audio.py": "the audio of ros/node.py, apart for its length",
+    "ros/test_node_recording.py": "sessions that the node records",
     "ros/test_node_streams.py": "several robots in ros/node.py, apart for its length",
 }
 """Test module that is not named after a module -> what it tests."""

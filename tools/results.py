@@ -18,8 +18,8 @@ from pathlib import Path
 import compare_windows
 from folds_results import folds_table
 from ser_stream.data.acoustics import CONDITIONS
+from ser_stream.evaluation.draw import draw_conditions, draw_evaluation
 from ser_stream.evaluation.evaluate import evaluate_model, held_out_clips
-from ser_stream.evaluation.plots import draw_evaluation
 from ser_stream.evaluation.report import Report
 from ser_stream.evaluation.robustness import NO_SPEECH, conditions_table, evaluate_conditions
 from ser_stream.evaluation.streamed import IN_A_ROW
@@ -38,8 +38,10 @@ MODELS = (
 )  # fmt: skip
 DRAWN = ("default", "small")
 """Models whose plots are drawn."""
+IN_CONDITIONS = ("default", "small")
+"""Models that the tables of conditions are of."""
 STUDIED = "small"
-"""The model that the tables of conditions and windows are of."""
+"""The model that the table of windows is of."""
 CLIPS = 40
 """Recordings of each corpus in the table of conditions; each is streamed once per condition."""
 
@@ -108,12 +110,15 @@ def markdown(columns: Sequence[str], rows: Sequence[Iterator[str]]) -> str:
 
 
 def conditions(corpora: Path) -> dict[str, str]:
-    """Score the model `STUDIED` in noise, in rooms and through poor transmission lines."""
-    names = [*CONDITIONS, NO_SPEECH]
-    clips = held_out_clips(recipe_of(STUDIED), corpora, "test", CLIPS)
-    report = evaluate_conditions(STUDIED, clips, corpora, names)
-    write_json(JSON / f"robustness-{STUDIED}.json", report)
-    return {"conditions": conditions_table(report)}
+    """Score models in noise, in rooms and through poor transmission lines, and draw the plots."""
+    tables = {}
+    for model in IN_CONDITIONS:
+        clips = held_out_clips(recipe_of(model), corpora, "test", CLIPS)
+        report = evaluate_conditions(model, clips, corpora, [*CONDITIONS, NO_SPEECH])
+        write_json(JSON / f"robustness-{model}.json", report)
+        draw_conditions(report, clips.title, DOCS / "figures")
+        tables[f"conditions of {model}"] = conditions_table(report)
+    return tables
 
 
 def windows(corpora: Path) -> dict[str, str]:

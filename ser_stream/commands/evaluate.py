@@ -156,7 +156,7 @@ def _report(
     if arguments.json:
         print(json_line(report))
     if arguments.figures:
-        from ser_stream.evaluation.plots import draw_evaluation
+        from ser_stream.evaluation.draw import draw_evaluation
 
         for path in draw_evaluation({**report, "model": name}, clips.title, arguments.figures):
             print(path, file=sys.stderr)
@@ -182,6 +182,11 @@ def _conditions_report(
         report["clips"] = arguments.clips
     if arguments.json:
         print(json_line(report))
+    if arguments.figures:
+        from ser_stream.evaluation.draw import draw_conditions
+
+        for path in draw_conditions({**report, "model": name}, clips.title, arguments.figures):
+            print(path, file=sys.stderr)
     return report
 
 

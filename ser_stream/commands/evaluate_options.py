@@ -36,7 +36,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--figures", type=Path, metavar="DIR",
-        help="write confusion matrices, coverage against confidence and reliability diagrams (PNG)",
+        help="write plots (PNG): confusion matrices, coverage, reliability, accuracy by language "
+        "and sex; with --conditions: accuracy in noise and rooms",
     )  # fmt: skip
     add_engine(parser)
     parser.add_argument(
@@ -134,8 +135,8 @@ def check_conditions(arguments: argparse.Namespace) -> None:
     accepted = [*CONDITIONS, NO_SPEECH]
     if unknown := [name for name in arguments.conditions if name not in accepted]:
         raise InputError(f"--conditions {unknown[0]}: accepted are {', '.join(accepted)}")
-    if arguments.save or arguments.figures:
-        raise InputError("--conditions: does not go with --save or --figures")
+    if arguments.save:
+        raise InputError("--conditions: does not go with --save")
     if any(name.startswith(("room-", "far-")) for name in arguments.conditions or accepted):
         require_extra("evaluate --conditions", "pyroomacoustics")
     if not arguments.corpora:

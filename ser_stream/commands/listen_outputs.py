@@ -44,11 +44,7 @@ def open_recorder(arguments: argparse.Namespace, recognizer: Recognizer) -> Sess
     recorder = SessionRecorder(
         arguments.record, recognizer.info, settings, arguments.record_audio, arguments.channel
     )
-    sound = "sound too" if arguments.record_audio else "no sound"
-    print_message(
-        f"recording emotions, words and status in {recorder.folder}, {sound}: personal data; tell "
-        "the people who are heard"
-    )
+    print_message(recorder.announcement)
     return recorder
 
 

@@ -18,11 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ser_stream.colours import COLOURS
-from ser_stream.emotion import UTTERANCE
 from ser_stream.errors import InputError
 from ser_stream.evaluation.confidence import HISTOGRAM_BINS
 from ser_stream.evaluation.metrics import Scores, wilson_interval
-from ser_stream.evaluation.report import EstimateScores, Report
+from ser_stream.evaluation.report import EstimateScores
 from ser_stream.files import replacing
 
 SERIES = [COLOURS[label] for label in ("sad", "angry", "disgust", "happy", "calm", "fear")]
@@ -46,10 +45,15 @@ def save(figure: Figure, path: str | Path) -> tuple[Path, Path]:
     Raises:
         InputError: a file cannot be written.
     """
-    return _write(figure, path, "png"), _write(figure, path, "svg")
+    return write_figure(figure, path, "png"), write_figure(figure, path, "svg")
 
 
-def _write(figure: Figure, path: str | Path, kind: str) -> Path:
+def write_figure(figure: Figure, path: str | Path, kind: str) -> Path:
+    """Write `path`.`kind`, make its folder, and return its path.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     file = Path(f"{path}.{kind}")  # with_suffix would cut "CAT, v1.2"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -115,11 +119,11 @@ def confusion(scores: Scores, title: str, caption: str = "") -> Figure:
         f"{scores.n} utterances"
     )
     figure.colorbar(image, format=PercentFormatter(1, symbol=" %"), label="share of true emotion")
-    _add_caption(figure, caption)
+    add_caption(figure, caption)
     return figure
 
 
-def _add_caption(figure: Figure, caption: str) -> None:
+def add_caption(figure: Figure, caption: str) -> None:
     """Put the protocol of the evaluation in small print below the figure."""
     if caption:
         width = int(figure.get_size_inches()[0] / CAPTION_CHARACTER_INCHES)
@@ -154,7 +158,7 @@ def coverage_curves(scores: Mapping[str, EstimateScores], title: str, caption: s
         _percent_axes(axes)
         axes.grid(alpha=0.3)
     against_coverage.legend(loc="best", frameon=False)  # few clips: a curve may go anywhere
-    _add_caption(figure, caption)
+    add_caption(figure, caption)
     return figure
 
 
@@ -187,7 +191,7 @@ def reliability_diagrams(
         )
     grid[0, 0].set_ylabel("accuracy")
     grid[1, 0].set_ylabel("utterances")
-    _add_caption(figure, caption)
+    add_caption(figure, caption)
     return figure
 
 
@@ -218,40 +222,18 @@ def _draw_reliability(above: Axes, below: Axes, scores: EstimateScores, colour: 
 
 def _percent_axes(axes: Axes) -> None:
     """Show 0 to 100 % on both axes."""
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    percent_axis(axes)
+    percent_axis(axes, vertical=False)
+
+
+def percent_axis(axes: Axes, vertical: bool = True) -> None:
+    """Show 0 to 100 % on one axis, without a frame above and on the right."""
+    axis = axes.yaxis if vertical else axes.xaxis
+    (axes.set_ylim if vertical else axes.set_xlim)(-0.02, 1.02)
+    axis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw_evaluation(report: Report, clips: str, folder: Path) -> list[Path]:
-    """Write the plots of a model's utterance estimates as PNG files and return their paths.
-
-    MODEL-confusion-CORPUS.png of each corpus, MODEL-coverage.png and MODEL-reliability.png.
-
-    Args:
-        report: see `evaluation.report`.
-        clips: what was scored, for the captions.
-
-    Raises:
-        InputError: a file cannot be written.
-    """
-    model = report["model"]
-    name = re.sub(r"[^\w.-]+", "-", model)  # a checkpoint of the Hugging Face Hub is OWNER/NAME
-    scores = {entry["title"]: entry[UTTERANCE] for entry in report["corpora"].values()}
-    caption = f"{clips}; streamed, one answer per recording, each without earlier recordings"
-    paths = [
-        _write(
-            confusion(Scores.from_dict(entry[UTTERANCE]), f"{model}, {entry['title']}", caption),
-            folder / f"{name}-confusion-{corpus}",
-            "png",
-        )
-        for corpus, entry in report["corpora"].items()
-    ]
-    for kind, draw, title in (
-        ("coverage", coverage_curves, "coverage and accuracy by confidence"),
-        ("reliability", reliability_diagrams, "reliability of the confidence"),
-    ):
-        figure = draw(scores, f"{model}: {title}", caption)
-        paths.append(_write(figure, folder / f"{name}-{kind}", "png"))
-    return paths
+def file_name(model: str) -> str:
+    """Return a model's name for file names; a checkpoint of a model hub is called OWNER/NAME."""
+    return re.sub(r"[^\w.-]+", "-", model)

@@ -150,7 +150,7 @@ def conditions_table(report: dict) -> str:
     lines: list[str] = []
     if conditions := report["conditions"]:
         first, clean = next(iter(conditions.items()))
-        columns = ["condition", *map(_title, clean)]
+        columns = ["condition", *map(corpus_title, clean)]
         columns += ["mean", f"against {first}"]
         rows = [[name] for name in conditions]
         for row, scores in zip(rows, conditions.values(), strict=True):
@@ -177,7 +177,8 @@ def conditions_table(report: dict) -> str:
     return "\n".join(lines)
 
 
-def _title(corpus: str) -> str:
+def corpus_title(corpus: str) -> str:
+    """Return the name of a corpus as people write it; own clips are "own clips"."""
     return CORPORA[corpus].title if corpus in CORPORA else f"{corpus} clips"
 
 

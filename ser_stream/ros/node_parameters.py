@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ser_stream.asr.base import NONE, AsrSettings
@@ -21,6 +22,8 @@ from ser_stream.stream.settings import RecognizerSettings
 
 if TYPE_CHECKING:
     from rcl_interfaces.msg import ParameterDescriptor
+
+    from ser_stream.sessions.record import SessionRecorder
 
 logger = logging.getLogger("ser_stream.ros")
 
@@ -85,13 +88,14 @@ def fleet_settings(value: Values, node_namespace: str) -> FleetSettings | None:
         ("asr", NONE),
         ("text_model", ""),
         ("voice_id", ""),
+        ("record", ""),
     ):
         if value(name) != accepted:
             raise InputError(
                 f"{name}: found {shown(value(name))}; accepted with streams "
                 f"({', '.join(entries)}) is "
-                f"{accepted!r}: several streams come from topics and have no words, and their "
-                "namespaces tell their voices apart"
+                f"{accepted!r}: several streams come from topics, have no words, are not recorded, "
+                "and their namespaces tell their voices apart"
             )
     return FleetSettings(
         names=StreamNames(entries, node_namespace),
@@ -132,6 +136,35 @@ def open_recognizer(value: Values) -> tuple[Recognizer, str]:
             recognizer = Recognizer(audio_alone)
         logger.error("%s; goes on with sound alone", error)
         return recognizer, str(error)
+
+
+def new_recorder(value: Values, recognizer: Recognizer) -> SessionRecorder | None:
+    """Return what records a new session; None where the parameters ask for none.
+
+    Raises:
+        InputError: nothing can be written into the folder.
+    """
+    if not value("record"):
+        return None
+    from ser_stream.sessions.record import SessionRecorder
+
+    settings = dataclasses.asdict(recognizer.settings)
+    parent, audio = Path(value("record")).expanduser(), value("record_audio")
+    recorder = SessionRecorder(
+        parent, recognizer.info, settings, audio, channel(value), asked_by="record"
+    )
+    logger.info("%s", recorder.announcement)
+    return recorder
+
+
+def check_record(value: Values) -> None:
+    """Check the parameters of recorded sessions.
+
+    Raises:
+        InputError: sound is to be recorded, and there is no folder.
+    """
+    if value("record_audio") and not value("record"):
+        raise InputError("record_audio: found true without record; name the folder of the sessions")
 
 
 def changeable_settings(value: Values) -> dict[str, Any]:

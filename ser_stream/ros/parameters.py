@@ -136,6 +136,14 @@ PARAMETERS = (
         "emotion/multimodal; empty: none.",
     ),
     Parameter(
+        "record", "",
+        "Folder in which each activation stores a session for ser-stream review: estimates, words "
+        "and status, which are personal data; empty: nothing is stored.",
+    ),
+    Parameter(
+        "record_audio", False, "Whether sessions hold the sound too, with record.",
+    ),
+    Parameter(
         "enabled", True, "Whether to recognise emotions; false: as if nobody spoke.",
         changeable=ALWAYS,
     ),

@@ -22,10 +22,14 @@ from ser_stream.ros.node_parameters import (
     audio_format,
     changeable_settings,
     channel,
+    check_record,
+    new_recorder,
     open_recognizer,
 )
 from ser_stream.ros.node_transport import NodeTransport
 from ser_stream.ros.source_log import LoggedSource, announced_text, format_text
+from ser_stream.sessions.record import SessionRecorder
+from ser_stream.words import Speech
 
 logger = logging.getLogger("ser_stream.ros")
 
@@ -58,6 +62,7 @@ class SingleStream:
         self._transport = transport
         self._value = value
         self._check_source()
+        check_record(value)
         self._end_process = end_process
         voice_id = value("voice_id")
         self._recognizer, self._asr_problem = open_recognizer(value)
@@ -69,6 +74,7 @@ class SingleStream:
         language = asr_settings(value).spoken_language
         self._graph = GraphPublisher(transport, node_name, language, voice_id, end_process)
         self._source: AudioSource | None = None
+        self._recorder: SessionRecorder | None = None  # between start and stop, where asked for
         self._worker: threading.Thread | None = None
         self._stopping = threading.Event()
         self._robot_speaks = False
@@ -93,7 +99,7 @@ class SingleStream:
         Where it raises, everything is as before the call.
 
         Raises:
-            InputError: the source cannot be used any more.
+            InputError: the source cannot be used any more, or nothing can be recorded.
         """
         self._stopping.clear()
         self._failure = ""
@@ -107,6 +113,7 @@ class SingleStream:
             raise
 
     def _start(self) -> None:
+        self._recorder = new_recorder(self._value, self._recognizer)
         source = self._source = self._open_source()
         self._subscriptions += self._transport.subscribe_to_flag(
             "robot_speaking", self._on_robot_speaking
@@ -117,7 +124,10 @@ class SingleStream:
         else:
             self._graph.on_source(source.name)
         worker = threading.Thread(
-            target=self._recognize, args=(source,), name="ser_stream-recognize", daemon=True
+            target=self._recognize,
+            args=(source, self._recorder),
+            name="ser_stream-recognize",
+            daemon=True,
         )
         worker.start()
         self._worker = worker
@@ -131,13 +141,15 @@ class SingleStream:
         self._stopping.set()
         self._transport.unsubscribe(self._subscriptions)
         self._subscriptions = []
-        if self._source is None:
-            return
-        self._source.close()
-        if self._worker is not None:
-            self._worker.join(timeout=JOIN_TIMEOUT_S)
-        self._source = self._worker = None
-        self._graph.on_end()
+        if self._source is not None:
+            self._source.close()
+            if self._worker is not None:
+                self._worker.join(timeout=JOIN_TIMEOUT_S)
+            self._source = self._worker = None
+            self._graph.on_end()
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.__exit__(None, None, None)
 
     def close(self) -> None:
         """Free the model and the publishers."""
@@ -147,6 +159,8 @@ class SingleStream:
     def update(self) -> None:
         """Publish what follows from the state: call it every `UPDATE_PERIOD_S`."""
         status, problem = self._recognizer.status, self._failure
+        if self._recorder is not None and self._source is not None:
+            self._recorder.on_status(status)
         if status.source and isinstance(self._source, AudioTopic):
             problem = problem or self._transport.other_type_problem(self._value("audio_type"))
         state = NodeState(
@@ -231,13 +245,26 @@ class SingleStream:
     def _update_muted(self, enabled: bool) -> None:
         self._recognizer.muted = self._robot_speaks or not enabled
 
-    def _recognize(self, source: AudioSource) -> None:
-        """Run inference and publish, until the source ends or is closed."""
+    def _recognize(self, source: AudioSource, recorder: SessionRecorder | None) -> None:
+        """Run inference, publish and record, until the source ends or is closed."""
         estimates = 0
+
+        def on_speech(speech: Speech) -> None:
+            self._graph.on_speech(speech)
+            if recorder is not None:
+                recorder.on_speech(speech)
+
+        heard: AudioSource = LoggedSource(source)
+        if recorder is not None:
+            recorder.on_source(source.name)
+            heard = recorder.recorded(heard, lambda: self._recognizer.muted)
         try:
-            for estimate in self._recognizer.stream(LoggedSource(source), self._graph.on_speech):
+            for estimate in self._recognizer.stream(heard, on_speech):
                 error = estimate.asr_error or self._asr_problem
-                self._graph.on_estimate(dataclasses.replace(estimate, asr_error=error))
+                published = dataclasses.replace(estimate, asr_error=error)
+                self._graph.on_estimate(published)
+                if recorder is not None:
+                    recorder.on_estimate(published)
                 estimates += 1
         except InputError as error:  # a file or channel that cannot be used: no retry changes it
             self._failure = str(error)

@@ -27,13 +27,18 @@ class RecordedSource:
     Args:
         source: an `AudioSource`; all its attributes are this one's.
         on_block: called with each block, and with None at an interruption, before it is analysed.
+        muted: whether nothing may be passed to `on_block`; None stands for each block then.
     """
 
     def __init__(
-        self, source: AudioSource, on_block: Callable[[AudioSource, AudioBlock | None], None]
+        self,
+        source: AudioSource,
+        on_block: Callable[[AudioSource, AudioBlock | None], None],
+        muted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._source = source
         self._on_block = on_block
+        self._muted = muted
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
@@ -41,7 +46,7 @@ class RecordedSource:
     def blocks(self) -> Iterator[AudioBlock | None]:
         """Yield the blocks of the source."""
         for block in self._source.blocks():
-            self._on_block(self._source, block)
+            self._on_block(self._source, None if self._muted() else block)
             yield block
 
 

@@ -35,7 +35,7 @@ FORMAT = 1
 EVENTS, README = "events.jsonl", "README.txt"
 
 ABOUT = """\
-A session that `ser-stream listen --record` has recorded. `ser-stream review FOLDER` shows it.
+A session that ser_stream has recorded. `ser-stream review FOLDER` shows it.
 
 PERSONAL DATA: {what}. Whoever reads these files learns what people
 said or how they sounded. Only the user who recorded them can read them (mode 600); keep it so, tell
@@ -53,11 +53,12 @@ def audio_name(source: int) -> str:
     return f"audio-{source}.flac"
 
 
-def new_session_folder(parent: Path, audio: bool) -> Path:
+def new_session_folder(parent: Path, audio: bool, asked_by: str) -> Path:
     """Make the folder of a new session, named after the time, and its README.
 
     Args:
         audio: whether sound will be recorded.
+        asked_by: the option or parameter that `parent` is the value of, for the message.
 
     Raises:
         InputError: the folder cannot be made, or nothing can be written into it.
@@ -80,8 +81,8 @@ def new_session_folder(parent: Path, audio: bool) -> Path:
             file.write(ABOUT.format(what=what).encode())
     except OSError as error:
         raise InputError(
-            f"--record: found {parent}, where nothing can be written ({error.strerror or error}); "
-            "name another folder"
+            f"{asked_by}: found {parent}, where nothing can be written "
+            f"({error.strerror or error}); name another folder"
         ) from error
     return folder
 

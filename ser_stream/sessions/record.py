@@ -53,6 +53,7 @@ class SessionRecorder(Output):
         settings: settings to be stored, as JSON.
         audio: whether sound is recorded.
         channel: the channel of the source that is used.
+        asked_by: the option or parameter that `parent` is the value of, for messages.
 
     Attributes:
         folder: the session's folder.
@@ -69,8 +70,9 @@ class SessionRecorder(Output):
         settings: Mapping[str, Any],
         audio: bool = False,
         channel: Channel = "mix",
+        asked_by: str = "--record",
     ) -> None:
-        self.folder = new_session_folder(parent, audio)
+        self.folder = new_session_folder(parent, audio, asked_by)
         self.failed = False
         self._audio, self._channel = audio, channel
         self._n_sources = 0
@@ -97,13 +99,28 @@ class SessionRecorder(Output):
             self._fail(f"the disk takes longer than {CLOSE_WITHIN:g} s")
 
     @property
+    def announcement(self) -> str:
+        """What is recorded, and where, for whoever is responsible for it."""
+        sound = "sound too" if self._audio else "no sound"
+        return (
+            f"recording emotions, words and status in {self.folder}, {sound}: personal data; tell "
+            "the people who are heard"
+        )
+
+    @property
     def complete(self) -> bool:
         """Whether everything was recorded, so far."""
         return not self.failed and not self._lost
 
-    def recorded(self, source: AudioSource) -> AudioSource:
-        """Return the source, whose sound is recorded where that was asked for."""
-        return RecordedSource(source, self._on_block) if self._audio else source
+    def recorded(
+        self, source: AudioSource, muted: Callable[[], bool] = lambda: False
+    ) -> AudioSource:
+        """Return the source, whose sound is recorded where that was asked for.
+
+        Args:
+            muted: whether the recogniser ignores sound, which is then not recorded.
+        """
+        return RecordedSource(source, self._on_block, muted) if self._audio else source
 
     def on_source(self, name: str) -> None:
         self._n_sources += 1

@@ -57,6 +57,17 @@ def test_a_target_is_met_or_not(page):
     assert "| memory of `ser-stream listen` (RSS) | below 150 MB | 312 MB | no |" in written
 
 
+def test_the_default_model_has_a_column_of_its_own(page):
+    listen = {"listening_s": 0.4, "rss_mb": 112.0, "pss_mb": 100.0, "peak_mb": 120.0,
+              "first_estimate_s": 2.0, "sound_before_it_s": 1.5, "share_of_core": 0.02,
+              "source": "microphone"}  # fmt: skip
+    of_default = {"onnx": listen | {"rss_mb": 187.0}}
+    result = {"machine": MACHINE, "engines": {"onnx": listen}, "default_engines": of_default}
+    written = _write(page, listen=result)
+    assert "| `ser-stream listen` | `small`, engine onnx | `default`, engine onnx |" in written
+    assert "| resident memory (RSS), MB | 112 | 187 |" in written
+
+
 def test_the_rest_of_the_page_stays_as_it_is(page):
     content = page[0]
     written = _write(page, features=FEATURES)

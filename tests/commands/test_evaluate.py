@@ -75,14 +75,19 @@ def test_models_of_the_same_name_are_told_apart_by_their_folders(
     copies = [shutil.copytree(tiny_model, tmp_path / name) for name in ("a", "b")]
     code, out, _ = evaluate(capsys, *copies, table, "--figures", tmp_path / "figures")
     assert code == 0
-    assert len(list((tmp_path / "figures").iterdir())) == 6
+    assert len(list((tmp_path / "figures").iterdir())) == 8
     assert "clips.csv, utterance:" in out
 
 
 def test_figures_are_written_for_each_model(table, tiny_model, tmp_path, capsys):
     code, _, err = evaluate(capsys, tiny_model, table, "--figures", tmp_path / "new")
     assert code == 0
-    names = ["tiny-confusion-own.png", "tiny-coverage.png", "tiny-reliability.png"]
+    names = [
+        "tiny-confusion-own.png",
+        "tiny-coverage.png",
+        "tiny-groups.png",
+        "tiny-reliability.png",
+    ]
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == names
     for name in names:
         assert str(tmp_path / "new" / name) in err
@@ -151,9 +156,12 @@ def test_own_clips_are_scored_under_conditions(table, tiny_model, tmp_path, caps
     assert "1 clip was not scored" in err
     assert "| condition | own clips | mean | against clean |" in out
     assert "| noise-0dB |" in out
-    report = json.loads(evaluate(capsys, *arguments, "--json")[1])
+    _, out, err = evaluate(capsys, *arguments, "--json", "--figures", tmp_path / "figures")
+    report = json.loads(out)
     assert report["clips"] == str(table)
     assert report["conditions"]["clean"]["own"]["n"] == 16
+    (figure,) = (tmp_path / "figures").iterdir()
+    assert str(figure) in err.splitlines()
 
 
 def test_a_table_without_readable_clips_is_an_error_of_one_line(tmp_path, capsys):
@@ -201,8 +209,16 @@ def test_a_missing_model_is_reported_before_any_model_is_scored(table, tiny_mode
         (["tiny", "a.csv", "--conditions"], "--conditions: needs --corpora DIR"),
         (["tiny", "a.csv", "--conditions", "fog"], "--conditions fog: accepted are clean"),
         (
-            ["tiny", "a.csv", "--corpora", ".", "--conditions", "--figures", "f"],
-            "--conditions: does not go with --save or --figures",
+            [
+                "tiny",
+                "--recipe",
+                "config/recipes/streaming/tiny.yaml",
+                "--corpora",
+                ".",
+                "--conditions",
+                "--save",
+            ],
+            "--conditions: does not go with --save",
         ),
         (["tiny", "a.csv", "--clips", "3"], "--clips: goes with --recipe"),
     ],

@@ -14,12 +14,12 @@ from figures import cells, texts
 from ser_stream.emotion import EMOTIONS
 from ser_stream.errors import InputError
 from ser_stream.evaluation.confidence import confidence_scores
+from ser_stream.evaluation.draw import draw_evaluation
 from ser_stream.evaluation.metrics import Scores
 from ser_stream.evaluation.plots import (
     COLOURS,
     confusion,
     coverage_curves,
-    draw_evaluation,
     reliability_diagrams,
     save,
 )
@@ -212,11 +212,13 @@ def test_a_caption_is_inside_the_figure_and_below_everything_else():
 
 
 def test_file_names_hold_no_slash_of_a_models_name(tmp_path):
-    corpora = {"own": {"title": "clips.csv", "utterance": ENTRY}}
+    scores = {**ENTRY, "ua": 0.5, "ua_ci95": [0.3, 0.7]}
+    corpora = {"own": {"title": "clips.csv", "utterance": scores, "by_sex": {}}}
     paths = draw_evaluation({"model": "superb/wav2vec2", "corpora": corpora}, "clips", tmp_path)
     assert [path.name for path in paths] == [
         "superb-wav2vec2-confusion-own.png",
         "superb-wav2vec2-coverage.png",
         "superb-wav2vec2-reliability.png",
+        "superb-wav2vec2-groups.png",
     ]
     assert all(path.parent == tmp_path and path.is_file() for path in paths)

@@ -95,6 +95,7 @@ def test_the_fleet_is_the_one_that_the_parameters_describe():
         ("asr", "pocketsphinx", "none"),
         ("text_model", "can-english", ""),
         ("voice_id", "anna", ""),
+        ("record", "sessions", ""),
     ],
 )
 def test_parameters_that_do_not_fit_several_streams_are_named(name, found, accepted):
