@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import dataclasses
 import logging
@@ -187,7 +188,8 @@ class Server:
     def _drain(self, timeout_s: Seconds) -> None:
         """Let the connections end, and then the server."""
         loop = self._hub.loop
-        with contextlib.suppress(RuntimeError, TimeoutError):  # the loop has not begun, or ended
+        # The loop has not begun, or has ended; or connections take too long.
+        with contextlib.suppress(RuntimeError, concurrent.futures.TimeoutError):
             if loop is not None:
                 draining = self._hub.drain(timeout_s)
                 asyncio.run_coroutine_threadsafe(draining, loop).result(2 * timeout_s)

@@ -11,7 +11,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ from estimates import estimate
 from mosquitto import PATH, TIMEOUT_S, Mosquitto, Subscriber, free_port, make_certificates
 from paths import SPOKEN
 from ser_stream.emotion import BASIC_EMOTIONS
+from waiting import wait_for
 
 pytest.importorskip("paho")
 
@@ -57,14 +57,6 @@ def told(caplog):
 
 def search(pattern, lines):
     return next((line for line in lines if re.search(pattern, line)), None)
-
-
-def wait_for(found):
-    deadline = time.monotonic() + TIMEOUT_S
-    while not (result := found()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return result
 
 
 @contextlib.contextmanager

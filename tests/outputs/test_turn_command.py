@@ -20,6 +20,7 @@ from paths import SPOKEN
 from ser_stream.errors import InputError
 from ser_stream.outputs import turn_command
 from ser_stream.outputs.turn_command import TurnCommand, split
+from waiting import is_running, wait_for
 
 RECORDING = SPOKEN / "3-sad.flac"
 """Two turns."""
@@ -36,22 +37,6 @@ def script(folder, code):
     path = folder / "my program.py"
     path.write_text(code)
     return f"{sys.executable} '{path}'"
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def is_running(number):
-    """Whether a process runs; one that has ended may wait for its parent, or for init."""
-    try:
-        with open(f"/proc/{number}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.fixture
