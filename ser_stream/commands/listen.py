@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ser_stream.commands.listen_options import add_options, asr_settings, check_options
 from ser_stream.commands.listen_outputs import open_dds, open_recorder, open_turn_command
-from ser_stream.commands.mqtt_options import broker, open_mqtt, publication
+from ser_stream.commands.mqtt_options import broker_of, open_mqtt, publication_of
 from ser_stream.commands.page import open_page, page_access
 from ser_stream.commands.shared import print_error
 from ser_stream.commands.tally import Tally
@@ -49,7 +49,7 @@ def _listen(arguments: argparse.Namespace) -> int:
     if not sources:
         return 2
     access = page_access() if arguments.page else None
-    mqtt = None if arguments.mqtt is None else (broker(arguments), publication(arguments))
+    mqtt = None if arguments.mqtt is None else (broker_of(arguments), publication_of(arguments))
     on_turn = None if arguments.on_turn is None else split(arguments.on_turn)
     give_back_large_allocations()
     tally = Tally(failed)

@@ -99,7 +99,7 @@ def check_mqtt(arguments: argparse.Namespace) -> None:
         raise InputError("--mqtt-words: goes with --asr, which recognises words")
 
 
-def broker(arguments: argparse.Namespace) -> Broker:
+def broker_of(arguments: argparse.Namespace) -> Broker:
     """Return the broker that the options describe.
 
     Raises:
@@ -121,7 +121,7 @@ def broker(arguments: argparse.Namespace) -> Broker:
     return Broker(found["ipv6"] or found["name"], port, user, password, tls, arguments.mqtt_ca_file)
 
 
-def publication(arguments: argparse.Namespace) -> Publication:
+def publication_of(arguments: argparse.Namespace) -> Publication:
     """Return what is published, and under which names.
 
     Raises:

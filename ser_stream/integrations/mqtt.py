@@ -46,6 +46,8 @@ STABLE_AFTER: Seconds = 10.0
 """A connection that ends earlier, as the one before it did, says that something is wrong."""
 CLOSE_WITHIN: Seconds = 2.0
 """Longest time that the end of the program waits for the broker."""
+SEND_WITHIN: Seconds = 0.3
+"""Time for the last messages to leave this machine, even where the broker does not answer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +129,7 @@ class MqttPublisher(Output):
 
     def __exit__(self, *_: object) -> None:
         """Publish what is left, and that the program has gone; wait for the broker for a while."""
+        ends_at = time.monotonic() + CLOSE_WITHIN
         if not self._problem:
             self._settled.wait(CLOSE_WITHIN)
         with self._lock:
@@ -139,12 +142,12 @@ class MqttPublisher(Output):
                 self._client.publish(self._topics.speaking, OFF)
             last = self._client.publish(self._topics.availability, OFFLINE, qos=1, retain=True)
             with contextlib.suppress(RuntimeError, ValueError):  # the connection has been lost
-                last.wait_for_publish(CLOSE_WITHIN)
+                last.wait_for_publish(max(0.0, ends_at - time.monotonic()))
         self._client.disconnect()
         # It may still be looking up a name, which nothing can interrupt.
         stopping = threading.Thread(target=self._client.loop_stop, daemon=True)
         stopping.start()
-        stopping.join(CLOSE_WITHIN)
+        stopping.join(max(SEND_WITHIN, ends_at - time.monotonic()))
         if left_out := self._left_out + len(self._waiting):
             logger.warning("MQTT broker %s: %d messages were not delivered", self._broker, left_out)
 

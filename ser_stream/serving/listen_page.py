@@ -35,7 +35,7 @@ from ser_stream.units import Seconds
 
 MAX_BLOCKS = 200
 """Blocks of sound that may wait to be drawn; where there are more, the oldest are left out."""
-CLOSE_WITHIN: Seconds = 1.5
+CLOSE_WITHIN: Seconds = 1.0
 """Time that pages have to receive the last estimates, and once more the server to end."""
 
 
@@ -112,19 +112,23 @@ class _ListenedStream:
 
     def on_status(self, status: StreamStatus) -> None:
         """Hand over whether someone speaks, and the sound since the last time."""
-        if self.callbacks is not None:
-            progress = Progress(status.position_s, status.speaking, 0.0, self._new_samples())
-            with contextlib.suppress(RuntimeError):  # the server has ended
-                self.callbacks[1](self.name, progress)
+        self._report(status.position_s, status.speaking)
 
     def end(self, timeout_s: Seconds) -> None:
         """End the stream; viewers get what is on its way."""
+        self._report(self.status.position_s, speaking=False)
         self._ended = True
         if self._hub is None or self._hub.loop is None:
             return
         with contextlib.suppress(RuntimeError, concurrent.futures.TimeoutError):
             ending = asyncio.run_coroutine_threadsafe(self.stop(), self._hub.loop)
             ending.result(timeout_s)
+
+    def _report(self, position_s: Seconds, speaking: bool) -> None:
+        if self.callbacks is not None:
+            progress = Progress(position_s, speaking, 0.0, self._new_samples())
+            with contextlib.suppress(RuntimeError):  # the server has ended
+                self.callbacks[1](self.name, progress)
 
     def _new_samples(self) -> np.ndarray:
         """Return the 16 kHz samples that are to be drawn."""

@@ -10,7 +10,7 @@ import pytest
 from command import run
 from paths import SPOKEN
 from ser_stream import cli
-from ser_stream.commands.mqtt_options import broker, publication, read_password
+from ser_stream.commands.mqtt_options import broker_of, publication_of, read_password
 from ser_stream.errors import InputError
 
 pytest.importorskip("paho")
@@ -33,7 +33,7 @@ def parsed(*arguments):
     ],
 )
 def test_the_address_of_a_broker(arguments, host, port):
-    found = broker(parsed(*arguments))
+    found = broker_of(parsed(*arguments))
     assert (found.host, found.port) == (host, port)
     assert found.tls is (len(arguments) > 2)
 
@@ -44,15 +44,15 @@ def test_the_address_of_a_broker(arguments, host, port):
 )  # fmt: skip
 def test_an_address_that_is_none_is_refused(text):
     with pytest.raises(InputError, match=r"--mqtt: found .*; accepted are a name or address"):
-        broker(parsed("--mqtt", text))
+        broker_of(parsed("--mqtt", text))
 
 
 def test_names_follow_from_the_client_id():
-    found = publication(parsed("--mqtt", "localhost", "--mqtt-client-id", "kitchen"))
+    found = publication_of(parsed("--mqtt", "localhost", "--mqtt-client-id", "kitchen"))
     assert found.topics.prefix == "ser_stream/kitchen"
     assert (found.discovery_prefix, found.words) == ("homeassistant", False)
     more = ["--mqtt-prefix", "home/voice", "--mqtt-discovery", "none"]
-    found = publication(parsed("--mqtt", "localhost", *more))
+    found = publication_of(parsed("--mqtt", "localhost", *more))
     assert (found.topics.prefix, found.discovery_prefix) == ("home/voice", "")
     assert found.client_id.startswith("ser_stream-")
 

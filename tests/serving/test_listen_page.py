@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import urllib.request
@@ -96,7 +97,8 @@ def test_a_viewer_gets_the_estimates_of_the_other_outputs_up_to_the_last_one():
     same_estimates(viewer.of("estimate"), listener.kept.estimates)
     assert [found["trigger"] for found in listener.kept.estimates].count("utterance") == 2
     speaking = [found["speaking"] for found in viewer.of("speaking")]
-    assert speaking == [True, False, True, False]
+    # It is looked at ten times a second: the short pause may pass unseen.
+    assert speaking in ([True, False, True, False], [True, False])
     assert viewer.statuses[-1]["windows"] == len(listener.kept.estimates)
 
 
@@ -138,8 +140,10 @@ def test_the_token_of_the_environment_protects_it():
 
 def listen(*arguments):
     """Start `ser-stream listen --page` on the recording; return its process and the page's URL."""
+    # Without a display: no browser of whoever runs the tests is opened.
+    env = {name: text for name, text in os.environ.items() if "DISPLAY" not in name}
     process = start("listen", "--model", "tiny", "--json", "--realtime", "--page",
-                    "--input", RECORDING, *arguments)  # fmt: skip
+                    "--input", RECORDING, *arguments, env=env)  # fmt: skip
     for line in process.stderr:
         if found := re.search(r"live page: (http://127.0.0.1:\d+)/\?watch=3-sad.flac", line):
             return process, found[1]
