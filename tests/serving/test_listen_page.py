@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import threading
 import urllib.request
 
@@ -19,6 +20,7 @@ pytest.importorskip("websockets")
 from websockets.sync.client import connect
 
 from browser import browser, eventually, text_of
+from pulse import PulseServer
 from ser_stream.audio.recording import Recording
 from ser_stream.commands.listening import Listening
 from ser_stream.commands.tally import Tally
@@ -168,6 +170,32 @@ def test_words_and_a_recorded_session_go_together_with_the_page(tmp_path):
     (folder,) = (tmp_path / "sessions").iterdir()
     part = read_session(folder).parts[0]
     assert len(part.estimates) == len(printed) and len(part.samples()) > 16_000
+
+
+@pytest.mark.microphone
+def test_the_microphone_is_shown_until_ctrl_c():
+    with PulseServer() as server:
+        server.add_sink("ears")
+        process = start("listen", "--model", "tiny", "--json", "--page", env=server.env)
+        url = ""
+        for line in process.stderr:
+            if found := re.search(r"live page: (http://\S+)/\?watch=microphone", line):
+                url = found[1]
+            if ": connected" in line:
+                break
+        with Client(url, None, "/v1/watch?stream=microphone") as viewer:
+            viewer.until("ready")
+            server.play(RECORDING)
+            while viewer.until("estimate")["trigger"] != "utterance":
+                pass
+            process.send_signal(signal.SIGINT)
+            assert viewer.end() == 1000
+        out, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, err
+    printed = [json.loads(line) for line in out.splitlines()]
+    shown = viewer.of("estimate")
+    assert printed[-len(shown) :] == shown
+    assert viewer.of("speaking")[-1]["speaking"] is False
 
 
 def test_a_browser_shows_the_turns_of_the_terminal():
