@@ -254,8 +254,9 @@ class MqttPublisher(Output):
         self._settled.set()
 
     def _on_connect_fail(self, _client: paho.Client, _data: Any) -> None:
-        error = sys.exc_info()[1]  # the library calls this where it has caught it
-        self._tell(_reason(error) if error else "it cannot be reached")
+        if not self._problem:  # else it has been said that there is no connection
+            error = sys.exc_info()[1]  # the library calls this where it has caught it
+            self._tell(_reason(error) if error else "it cannot be reached")
         self._settled.set()
 
     def _on_disconnect(
