@@ -17,9 +17,9 @@ PYTHON ?=
 ARGS ?=
 WORKERS ?= auto
 
-.PHONY: help demo test test-agents test-lowest fuzz lint lock mypy screenshot results bench bench-long soak \
-    clean distclean \
-    portaudio sound-server browser
+.PHONY: help demo test test-agents test-lowest fuzz lint lock mypy screenshot results bench \
+    bench-long soak clean distclean \
+    portaudio sound-server browser broker
 
 help:
 	@echo "make demo       play recordings that come with the package, and recognise their emotions"
@@ -43,7 +43,7 @@ whole_suite = -n $(WORKERS) --dist loadgroup --cov --cov-report=term
 
 # Where ROS 2 is installed, its tests run too.
 test: SHELL := bash
-test: $(INSTALLED) portaudio sound-server browser
+test: $(INSTALLED) portaudio sound-server browser broker
 	@[ -n "$$ROS_DISTRO" ] || for setup in /opt/ros/*/setup.bash; do \
 	    if [ -f "$$setup" ]; then . "$$setup"; fi; \
 	done; \
@@ -60,7 +60,7 @@ test-agents: $(AGENTS)/.installed
 # All packages in the lowest versions that setup.py accepts, in an environment of its own, with the
 # oldest Python: 6 GB, since PyPI's torch brings CUDA. `make test` tests those of the base.
 test-lowest: lowest_pip = $(LOWEST)/bin/python -m pip install -q --disable-pip-version-check
-test-lowest: portaudio sound-server browser
+test-lowest: portaudio sound-server browser broker
 	@python=$(or $(PYTHON),python3.10); $$python --version || { \
 	    echo "$$python is missing; name a Python 3.10: make test-lowest PYTHON=FILE" >&2; exit 1; \
 	}; \
@@ -219,3 +219,9 @@ browser:
 	@command -v chromedriver >/dev/null \
 	|| { $(call apt_install,$(chromium)); } \
 	|| echo "Tests of the live page will be skipped. On Debian: sudo apt install $(chromium)"
+
+# Tests of MQTT start a broker of their own, and are skipped without it.
+broker:
+	@PATH="$$PATH:/usr/sbin"; command -v mosquitto >/dev/null \
+	|| { $(call apt_install,mosquitto); } \
+	|| echo "Tests of MQTT will be skipped. On Debian and Ubuntu: sudo apt install mosquitto"

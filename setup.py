@@ -30,6 +30,7 @@ TRAIN = [
 ]
 ASR = ["faster-whisper>=1.1.0", "pocketsphinx>=5.0.0"]
 DDS = ["cyclonedds>=11.0.1"]  # older versions reject the setting PruneDelay, see ser_stream/ros/
+MQTT = ["paho-mqtt>=2.0.0"]
 RECORD = ["matplotlib>=3.7.0", "mcap>=1.2.1"]  # of `ser-stream review`: figures, and MCAP
 HUGGING_FACE = [*CUDA, "transformers>=4.57.1"]
 # Plots, the papers' features, and room simulation. Older versions of matplotlib place no legends
@@ -59,6 +60,7 @@ TEST = [
     f"{DDS[0]}; sys_platform != 'linux' or platform_machine == 'x86_64'",
     *HUGGING_FACE,
     "axe-playwright-python>=0.1.8",  # of it axe-core alone, which checks pages; MPL-2.0
+    *MQTT,
     "codespell>=2.4.0",
     "hypothesis>=6.100.0",
     "mypy>=2.4.1",
@@ -132,6 +134,7 @@ setup(
         "huggingface": HUGGING_FACE,
         "livekit": LIVEKIT,
         "pipecat": PIPECAT,
+        "mqtt": MQTT,
         "record": RECORD,
         "research": RESEARCH,
         "serve": SERVE,

@@ -19,6 +19,7 @@ EXTRAS = {
     "pocketsphinx": "asr",
     "cyclonedds": "dds",
     "livekit": "livekit",
+    "paho": "mqtt",
     "pipecat": "pipecat",
     "prometheus_client": "serve",
     "starlette": "serve",

@@ -119,6 +119,11 @@ class Termination:
         self._received.close()
         self._sending.close()
 
+    @property
+    def begun(self) -> bool:
+        """Whether the end has begun: by a signal, or by the loss of standard output."""
+        return self._since is not None
+
     @contextlib.contextmanager
     def raising(self) -> Iterator[None]:
         """Let a signal, also one that came before, raise `Terminated` while the context lasts."""

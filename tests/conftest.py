@@ -1,8 +1,8 @@
 """Optional parts of the test suite, and how its tests are spread over worker processes.
 
 An optional part needs more than Python packages: a sound server, ROS 2, corpora. Mark a test
-`@pytest.mark.microphone`, `corpora`, `dds`, `huggingface` or `ros`, and it is skipped, with the
-reason, where the part is missing. Tests with the fixture `corpora_root` get the mark `corpora`
+`@pytest.mark.microphone`, `corpora`, `dds`, `huggingface`, `mqtt` or `ros`, and it is skipped, with
+the reason, where the part is missing. Tests with the fixture `corpora_root` get the mark `corpora`
 automatically. A table at the end of each run shows which parts were exercised.
 
 `colcon test` runs tests/ros (see colcon.pkg) in ROS's own Python, without most packages: there,
@@ -26,6 +26,7 @@ from typing import Any
 import pytest
 
 import ser_stream  # noqa: F401 - switches off onnxruntime's telemetry before a test imports it
+from mosquitto import missing as _missing_for_mqtt
 from pulse import missing_programs
 from ser_stream.extras import EXTRAS
 from ser_stream.ros.main import REQUIRED
@@ -123,6 +124,7 @@ OPTIONAL_PARTS = {
     "microphone": OptionalPart("microphone (PulseAudio)", _missing_for_microphone),
     "corpora": OptionalPart("corpora", _missing_for_corpora),
     "dds": OptionalPart("Cyclone DDS", _missing_for_dds),
+    "mqtt": OptionalPart("MQTT (mosquitto)", _missing_for_mqtt),
     "ros": OptionalPart("ROS 2", _missing_for_ros),
     # Its fixtures skip its tests: whether there is a package index shows when pip asks for it.
     "installation": OptionalPart("installation (package index)", lambda: ""),

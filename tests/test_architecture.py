@@ -89,6 +89,7 @@ MAY_IMPORT = {
     "cyclonedds": {"ros/dds.py", "examples"},
     "livekit": {"integrations/livekit.py", "examples"},
     "pipecat": {"integrations/pipecat.py", "examples"},
+    "paho": {"integrations"},
     "py_trees": {"examples"},
     "starlette": {"serving"},
     "uvicorn": {"serving"},

@@ -88,6 +88,17 @@ def test_publishing_through_dds_stores_nothing_and_sends_to_its_network_alone(ho
     assert trace.addresses and all(map(is_local, trace.addresses))
 
 
+@pytest.mark.mqtt
+def test_publishing_over_mqtt_stores_nothing_and_sends_to_the_broker_alone(home, tmp_path):
+    from mosquitto import Mosquitto
+
+    with Mosquitto(tmp_path) as broker:
+        trace = Trace(home, *LISTEN, "--mqtt", f"127.0.0.1:{broker.port}")
+        assert '"trigger": "utterance"' in trace.result()
+    assert trace.written == set()
+    assert trace.addresses == {"127.0.0.1"}
+
+
 @pytest.mark.ros
 def test_the_node_stores_logs_alone_and_sends_to_its_network_alone(home):
     network = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": "98"}

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import sys
 from typing import TYPE_CHECKING
 
 from ser_stream.commands.listen_options import add_options, asr_settings, check_options
-from ser_stream.commands.shared import print_error, print_message
+from ser_stream.commands.listen_outputs import open_dds, open_recorder, open_turn_command
+from ser_stream.commands.mqtt_options import broker_of, open_mqtt, publication_of
+from ser_stream.commands.page import open_page, page_access
+from ser_stream.commands.shared import print_error
 from ser_stream.commands.tally import Tally
 from ser_stream.commands.view import json_view, text_view
 from ser_stream.errors import InputError
-from ser_stream.extras import require_extra
 
 if TYPE_CHECKING:  # imported in functions: --help must answer at once
     from ser_stream.asr.base import AsrSettings
     from ser_stream.audio.block import AudioSource
     from ser_stream.outputs.base import Output
-    from ser_stream.ros.dds import DdsPublisher
     from ser_stream.sessions.record import SessionRecorder
     from ser_stream.stream.recognizer import Recognizer
 
@@ -40,33 +40,48 @@ def _listen(arguments: argparse.Namespace) -> int:
     from ser_stream.commands.listening import Listening
     from ser_stream.commands.supervision import Supervision
     from ser_stream.memory import give_back_large_allocations
+    from ser_stream.outputs.turn_command import split
 
     check_options(arguments)
     asr = asr_settings(arguments, live=not arguments.input)
-    # Before the model is loaded: unusable files are reported at once.
+    # Before the model is loaded: what cannot be used is reported at once.
     sources, failed = _sources(arguments)
     if not sources:
         return 2
+    access = page_access() if arguments.page else None
+    mqtt = None if arguments.mqtt is None else (broker_of(arguments), publication_of(arguments))
+    on_turn = None if arguments.on_turn is None else split(arguments.on_turn)
     give_back_large_allocations()
     tally = Tally(failed)
     with contextlib.ExitStack() as stack:
         # DDS starts before the model is loaded: subscribers find it by the first estimate.
-        published = [stack.enter_context(_dds(arguments, asr))] if arguments.dds else []
+        published = [stack.enter_context(open_dds(arguments, asr))] if arguments.dds else []
         recognizer = stack.enter_context(_recognizer(arguments, asr))
         for dds in published:
             dds.on_model(recognizer.info.name)
         if arguments.input:  # here: one error, however many recordings there are
             recognizer.wait_for_words()
+        outputs: list[Output] = [*published]
         recorders: list[SessionRecorder] = []
         if arguments.record:
-            recorders.append(stack.enter_context(_recorder(arguments, recognizer)))
+            recorders.append(stack.enter_context(open_recorder(arguments, recognizer)))
             sources = [recorders[0].recorded(source) for source in sources]
+        outputs += recorders
+        if mqtt is not None:
+            outputs.append(stack.enter_context(open_mqtt(*mqtt, recognizer)))
+        if access is not None:
+            page = stack.enter_context(open_page(arguments, recognizer, access))
+            sources = [page.shown(source) for source in sources]
+            outputs.append(page)
+        commands: list[Output] = []
+        if on_turn is not None:  # the last one: it ends first, before a second signal may come
+            commands.append(stack.enter_context(open_turn_command(arguments, on_turn)))
         try:
             with (
                 _view(arguments, recognizer) as view,
-                Supervision(view, live=not arguments.input) as supervision,
+                Supervision(view, live=not arguments.input, others=commands) as supervision,
             ):
-                outputs: list[Output] = [*published, *recorders, view, supervision]
+                outputs += [view, *commands, supervision]
                 listening = Listening(recognizer, outputs, tally, live=not arguments.input)
                 listening.run_until(arguments.termination, sources)
         finally:
@@ -92,32 +107,6 @@ def _recognizer(arguments: argparse.Namespace, asr: AsrSettings) -> Recognizer:
         asr=asr,
         text_model=arguments.text_model or "",
     )
-
-
-def _recorder(arguments: argparse.Namespace, recognizer: Recognizer) -> SessionRecorder:
-    from ser_stream.sessions.record import SessionRecorder
-
-    settings = dataclasses.asdict(recognizer.settings)
-    recorder = SessionRecorder(
-        arguments.record, recognizer.info, settings, arguments.record_audio, arguments.channel
-    )
-    print_message(recorder.announcement)
-    return recorder
-
-
-def _dds(arguments: argparse.Namespace, asr: AsrSettings) -> DdsPublisher:
-    require_extra("--dds", "cyclonedds")
-    from ser_stream.ros.dds import DdsPublisher
-
-    publisher = DdsPublisher(
-        arguments.domain,
-        arguments.namespace or "",
-        language=asr.spoken_language,
-        asr=bool(arguments.asr),
-        text_model=bool(arguments.text_model),
-    )
-    print_message(publisher.network)
-    return publisher
 
 
 def _sources(arguments: argparse.Namespace) -> tuple[list[AudioSource], bool]:

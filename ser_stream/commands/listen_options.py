@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_stream.commands.mqtt_options import add_mqtt, check_mqtt
+from ser_stream.commands.page import check_page
 from ser_stream.commands.shared import add_engine, add_model
 from ser_stream.errors import InputError
 
@@ -80,6 +82,13 @@ def add_options(listen: argparse.ArgumentParser) -> None:
     listen.add_argument(
         "--record-audio", action="store_true", help="with --record: store the sound too"
     )
+    listen.add_argument(
+        "--page",
+        action="store_true",
+        help="show everything on a live page of this machine, in a browser",
+    )
+    _add_on_turn(listen)
+    add_mqtt(listen)
     _add_dds(listen)
 
 
@@ -111,6 +120,21 @@ def add_words(listen: argparse.ArgumentParser) -> None:
         "--text-model",
         metavar="NAME|DIR",
         help="with --asr: model of a second estimate from sound and words, such as can-english",
+    )
+
+
+def _add_on_turn(listen: argparse.ArgumentParser) -> None:
+    listen.add_argument(
+        "--on-turn",
+        metavar="COMMAND",
+        help="run a program after each turn, without a shell; it gets the estimate as JSON on its "
+        "standard input",
+    )
+    listen.add_argument(
+        "--on-turn-timeout",
+        type=float,
+        metavar="S",
+        help="with --on-turn: end it after so many seconds, 0.1 to 3600; default: 30",
     )
 
 
@@ -149,6 +173,13 @@ def check_options(arguments: argparse.Namespace) -> None:
         raise InputError("--realtime: goes with --input; a microphone is always in real time")
     if arguments.record_audio and not arguments.record:
         raise InputError("--record-audio: goes with --record DIR, the folder of the sessions")
+    check_page(arguments)
+    check_mqtt(arguments)
+    timeout_s = arguments.on_turn_timeout
+    if timeout_s is not None and arguments.on_turn is None:
+        raise InputError("--on-turn-timeout: goes with --on-turn COMMAND")
+    if timeout_s is not None and not 0.1 <= timeout_s <= 3600:
+        raise InputError(f"--on-turn-timeout: found {timeout_s:g}; accepted are 0.1 to 3600 s")
     for name in ("domain", "namespace"):
         if getattr(arguments, name) is not None and not arguments.dds:
             raise InputError(f"--{name}: goes with --dds")

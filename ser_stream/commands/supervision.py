@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from typing import NoReturn
 
 from ser_stream.commands.shared import print_error
@@ -26,10 +27,11 @@ class Supervision(Output):
     Args:
         view: the output that owns the terminal.
         live: whether sound comes at its own pace.
+        others: further outputs that have something to end before the process does.
     """
 
-    def __init__(self, view: Output, live: bool) -> None:
-        self._view = view
+    def __init__(self, view: Output, live: bool, others: Sequence[Output] = ()) -> None:
+        self._to_end = [view, *others]
         self._watchdog = InferenceWatchdog()
         self._capture = CaptureWatchdog() if live else None
         self._systemd = SystemdNotifier()
@@ -62,8 +64,9 @@ class Supervision(Output):
         os._exit(INFERENCE_FAILED)
 
     def _clean_up(self, reason: str) -> None:
-        with contextlib.suppress(Exception):  # the message must come, whatever the terminal does
-            self._view.__exit__(None, None, None)
+        for output in self._to_end:
+            with contextlib.suppress(Exception):  # the message must come, whatever they do
+                output.__exit__(None, None, None)
         advice = f"the process ends with exit code {INFERENCE_FAILED}; start it again"
         print_error(InputError(f"{reason}: {advice}"))
         for stream in (sys.stdout, sys.stderr):

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 from ser_stream.serving import connection
 from ser_stream.serving.access import Access
 from ser_stream.serving.hub import Hub
-from ser_stream.serving.local_source import LocalSource
+from ser_stream.serving.local_source import Local
 from ser_stream.serving.metrics import CONTENT_TYPE, Metrics
 from ser_stream.serving.page_files import HEADERS as PAGE_HEADERS
 from ser_stream.serving.page_files import page_files
@@ -26,7 +26,7 @@ from ser_stream.serving.watch_socket import serve_viewer
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def make_app(hub: Hub, access: Access, local: LocalSource | None = None) -> Starlette:
+def make_app(hub: Hub, access: Access, local: Local | None = None) -> Starlette:
     """Return the application.
 
     Args:
@@ -49,7 +49,7 @@ def make_app(hub: Hub, access: Access, local: LocalSource | None = None) -> Star
 
 
 def _lifespan(
-    hub: Hub, local: LocalSource | None
+    hub: Hub, local: Local | None
 ) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -21,9 +21,9 @@ from ser_stream.serving.protocol import (
     Hello,
     RefusedError,
 )
+from ser_stream.serving.recognising import Recognising
 from ser_stream.serving.served import ServedStream
 from ser_stream.serving.words import WordRecognizers
-from ser_stream.stream.pool import StreamPool
 from ser_stream.stream.status import StreamStatus
 from ser_stream.stream.word_recognition import WordRecognition
 from ser_stream.units import Seconds
@@ -58,7 +58,7 @@ class Hub:
     stopping: asyncio.Future[None]
     loop: asyncio.AbstractEventLoop | None = None
 
-    def __init__(self, pool: StreamPool, limits: Limits, words: WordRecognizers | None = None):
+    def __init__(self, pool: Recognising, limits: Limits, words: WordRecognizers | None = None):
         self.pool = pool
         self.limits = limits
         self.words = words

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from typing import Protocol
 
 from ser_stream.audio.block import AudioSource, Channel
 from ser_stream.errors import InputError
@@ -12,6 +13,16 @@ from ser_stream.serving.hub import Hub
 from ser_stream.serving.served import ServedStream
 
 logger = logging.getLogger("ser_stream")
+
+
+class Local(Protocol):
+    """A stream of the service's own machine; used in the event loop."""
+
+    def start(self, hub: Hub) -> None:
+        """Open the stream."""
+
+    async def stop(self) -> None:
+        """End it, with its last estimate."""
 
 
 class LocalSource:

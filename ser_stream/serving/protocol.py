@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ser_stream.audio.block import MAX_CHANNELS, SAMPLE_RATES_HZ
 from ser_stream.emotion import EmotionEstimate, rounded
 from ser_stream.errors import InputError, shown
-from ser_stream.stream.pool_stream import PoolStream
+from ser_stream.serving.recognising import RecognisedStream
 from ser_stream.stream.status import StreamStatus
 from ser_stream.text import json_line, valid_text
 from ser_stream.units import Seconds
@@ -168,7 +168,7 @@ def parse(text: str) -> Hello | Mute | Change | Finish:
     return convert(content, MESSAGES[kind], f"message {kind}")
 
 
-def ready(stream: PoolStream, about: dict[str, Any]) -> str:
+def ready(stream: RecognisedStream, about: dict[str, Any]) -> str:
     """Return the answer to a hello, which names the stream and its settings."""
     words = stream.status.asr is not None
     return json_line(
@@ -182,12 +182,12 @@ def ready(stream: PoolStream, about: dict[str, Any]) -> str:
     )
 
 
-def changed(stream: PoolStream) -> str:
+def changed(stream: RecognisedStream) -> str:
     """Return the answer to a change."""
     return json_line({"type": "changed", "settings": _settings(stream)})
 
 
-def muted(stream: PoolStream) -> str:
+def muted(stream: RecognisedStream) -> str:
     """Return the answer to a mute."""
     return json_line({"type": "muted", "muted": stream.muted})
 
@@ -254,7 +254,7 @@ def streams(names: list[str]) -> str:
     return json.dumps({"type": "streams", "streams": [valid_text(name) for name in names]})
 
 
-def _settings(stream: PoolStream) -> dict[str, Any]:
+def _settings(stream: RecognisedStream) -> dict[str, Any]:
     found = stream.settings
     return {
         "window_s": found.window_s,

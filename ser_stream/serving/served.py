@@ -15,7 +15,7 @@ from ser_stream.serving import protocol
 from ser_stream.serving.mailbox import Mailbox
 from ser_stream.serving.picture import Picture
 from ser_stream.serving.protocol import Hello
-from ser_stream.stream.pool_stream import PoolStream
+from ser_stream.serving.recognising import RecognisedStream
 from ser_stream.stream.pooled import Progress
 from ser_stream.stream.status import StreamStatus
 from ser_stream.stream.word_recognition import WordRecognition
@@ -51,7 +51,7 @@ class ServedStream:
         picture_viewers: those of them who are sent the picture of the sound, too.
     """
 
-    pooled: PoolStream
+    pooled: RecognisedStream
 
     def __init__(
         self,

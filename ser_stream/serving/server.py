@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import dataclasses
 import logging
@@ -19,9 +20,9 @@ from ser_stream.serving.access import Access, is_loopback
 from ser_stream.serving.app import make_app
 from ser_stream.serving.hub import Hub
 from ser_stream.serving.limits import Limits
-from ser_stream.serving.local_source import LocalSource
+from ser_stream.serving.local_source import Local
+from ser_stream.serving.recognising import Recognising
 from ser_stream.serving.words import WordRecognizers
-from ser_stream.stream.pool import StreamPool
 from ser_stream.stream.watchdog import INFERENCE_FAILED, InferenceWatchdog
 from ser_stream.systemd import SystemdNotifier
 from ser_stream.units import Seconds
@@ -98,11 +99,11 @@ class Server:
 
     def __init__(
         self,
-        pool: StreamPool,
+        pool: Recognising,
         address: Address,
         access: Access,
         limits: Limits,
-        local: LocalSource | None = None,
+        local: Local | None = None,
         words: WordRecognizers | None = None,
     ):
         self._pool = pool
@@ -137,6 +138,9 @@ class Server:
                 f"--certificate, --key: {error.strerror or error}; accepted are PEM files"
             ) from error
         self._uvicorn = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._uvicorn.run, args=([self._socket],), name="ser_stream-serve", daemon=True
+        )
 
     @property
     def url(self) -> str:
@@ -154,15 +158,11 @@ class Server:
         """
         systemd, watchdog = SystemdNotifier(), InferenceWatchdog()
         failed = False
-        thread = threading.Thread(
-            target=self._uvicorn.run, args=([self._socket],), name="ser_stream-serve", daemon=True
-        )
-        thread.start()
+        self.start()
         systemd.ready()
-        while thread.is_alive():
+        while self._thread.is_alive():
             if self._stopping.wait(LOOK_S):
-                self._drain()
-                thread.join()
+                self.end()
                 break
             streams = self._hub.streams
             scoring_s = max((stream.pooled.status.scoring_s for stream in streams), default=0.0)
@@ -175,17 +175,27 @@ class Server:
         systemd.stopping()
         return self._uvicorn.started and not failed
 
+    def start(self) -> None:
+        """Serve in a thread of its own, for a program that has another task; `end` ends it."""
+        self._thread.start()
+
+    def end(self, timeout_s: Seconds | None = None) -> None:
+        """Let the connections end, and then the server; wait for each, or for the timeout."""
+        self._drain(END_S if timeout_s is None else timeout_s)
+        self._thread.join(timeout_s)
+
     def stop(self) -> None:
         """Let `run` return after the last estimates. Called from any thread."""
         self._stopping.set()
 
-    def _drain(self) -> None:
+    def _drain(self, timeout_s: Seconds) -> None:
         """Let the connections end, and then the server."""
         loop = self._hub.loop
-        with contextlib.suppress(RuntimeError, TimeoutError):  # the loop has not begun, or ended
+        # The loop has not begun, or has ended; or connections take too long.
+        with contextlib.suppress(RuntimeError, concurrent.futures.TimeoutError):
             if loop is not None:
-                draining = self._hub.drain(END_S)
-                asyncio.run_coroutine_threadsafe(draining, loop).result(2 * END_S)
+                draining = self._hub.drain(timeout_s)
+                asyncio.run_coroutine_threadsafe(draining, loop).result(2 * timeout_s)
         self._uvicorn.should_exit = True
 
     def _end_now(self, reason: str) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import command
+import waiting
 from command import estimates
 from faulty import FaultyNetwork, HangingNetwork
 from paths import ROOT
@@ -81,6 +82,16 @@ def test_inference_that_hangs_is_said_and_ends_the_process_for_its_supervisor(sp
         "start it again"
     )
     assert "Traceback" not in err
+
+
+def test_the_command_of_a_turn_ends_with_the_process_that_hangs(two_turns_path, tmp_path):
+    path = tmp_path / "process"
+    program = PROGRAM.format(double=HANGS.replace("4", "7")).replace("2.0", "10.0")
+    process = start(program, "listen", "--model", "tiny", "--json", "--input", two_turns_path,
+                    "--on-turn", f"sh -c 'echo $$ >{path}; sleep 1000'")  # fmt: skip
+    _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1, err
+    waiting.wait_for(lambda: not waiting.is_running(path.read_text().strip()))
 
 
 def test_a_recording_whose_network_fails_gives_the_other_estimates_one_line_and_code_2(speech_path):
