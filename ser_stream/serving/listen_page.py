@@ -27,10 +27,11 @@ from ser_stream.serving.limits import Limits
 from ser_stream.serving.served import ServedStream
 from ser_stream.serving.server import Address, Server
 from ser_stream.sessions.audio import RecordedSource
-from ser_stream.stream.pooled import OnEstimate, OnProgress, Progress
+from ser_stream.stream.pooled import OnEstimate, OnProgress, OnSpeech, Progress
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.status import StreamStatus
+from ser_stream.stream.word_recognition import WordRecognition
 from ser_stream.units import Seconds
 
 MAX_BLOCKS = 200
@@ -150,10 +151,10 @@ class _ListenedStream:
 
     # What the service calls, in its event loop.
 
-    def start(self, hub: Hub) -> None:
+    async def start(self, hub: Hub) -> None:
         """Open the stream in the hub."""
         self._hub = hub
-        self._served = hub.open(self.name, None)
+        self._served = await hub.open(self.name, None)
 
     async def stop(self) -> None:
         """Close it in the hub."""
@@ -232,9 +233,11 @@ class _ListenedPool:
         on_estimate: OnEstimate,
         settle_s: Seconds = 0.0,
         on_progress: OnProgress | None = None,
+        words: WordRecognition | None = None,
+        on_speech: OnSpeech | None = None,
         **settings: Any,
     ) -> _ListenedStream:
-        """Return the only stream."""
+        """Return the only stream; its words come with the estimates."""
         assert on_progress is not None and name == self._stream.name
         self._stream.callbacks = on_estimate, on_progress
         return self._stream

@@ -18,7 +18,7 @@ logger = logging.getLogger("ser_stream")
 class Local(Protocol):
     """A stream of the service's own machine; used in the event loop."""
 
-    def start(self, hub: Hub) -> None:
+    async def start(self, hub: Hub) -> None:
         """Open the stream."""
 
     async def stop(self) -> None:

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 
 from ser_stream.audio.block import AudioBlock
 from ser_stream.models.info import ModelInfo
-from ser_stream.stream.pooled import OnEstimate, OnProgress
+from ser_stream.stream.pooled import OnEstimate, OnProgress, OnSpeech
 from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.sources import Samples
 from ser_stream.stream.status import StreamStatus
+from ser_stream.stream.word_recognition import WordRecognition
 from ser_stream.units import Seconds
 
 
@@ -65,6 +66,8 @@ class Recognising(Protocol):
         on_estimate: OnEstimate,
         settle_s: Seconds = 0.0,
         on_progress: OnProgress | None = None,
+        words: WordRecognition | None = None,
+        on_speech: OnSpeech | None = None,
         **settings: Any,
     ) -> RecognisedStream: ...
 
