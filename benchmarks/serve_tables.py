@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.measuring import Result
 from benchmarks.serve_load import MAX_P99_MS, POOL, UNWATCHED, WATCHED
-from benchmarks.tables import Results, number, table
+from benchmarks.tables import Results, number, table, wrapped
 
 PAGE_MINUTES = (1, 5, 10, 15, 20, 25, 30)
 
@@ -33,7 +33,7 @@ def load(results: Results) -> str:
         for how in titles
     ]
     served = f"The most of these numbers with p99 below {MAX_P99_MS:g} ms: {', '.join(largest)}."
-    return f"{table(columns, rows)}\n\n{served}"
+    return f"{table(columns, rows)}\n\n{wrapped(served)}"
 
 
 def _row(model: str, streams: int, title: str, run: Result, pool: Result) -> tuple[str, ...]:

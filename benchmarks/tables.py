@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
 from benchmarks.measuring import DEFAULT, MODEL, Result
@@ -16,6 +17,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], align: str = "-
     """Return a Markdown table; all columns but the first are aligned to the right by default."""
     lines = [f"| {' | '.join(columns)} |", "|---|" + f"{align}|" * (len(columns) - 1)]
     return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
+
+
+def wrapped(text: str) -> str:
+    """Return a paragraph in lines of up to 100 characters."""
+    return textwrap.fill(text, 100, break_on_hyphens=False)
 
 
 def number(value: float | None) -> str:
@@ -192,7 +198,8 @@ def streams(results: Results) -> str:
         for model, by_processes in by_model.items()
         for processes, found in by_processes.items()
     )
-    return f"{table(columns, rows)}\n\nServed with p99 below 100 ms: {largest}."
+    served = wrapped(f"Served with p99 below 100 ms: {largest}.")
+    return f"{table(columns, rows)}\n\n{served}"
 
 
 def windows(results: Results) -> str:
