@@ -108,7 +108,9 @@ def test_all_recordings_are_heard_from_the_loudspeaker():
     assert "played" not in err
     assert [intended for intended, _ in table(out)] == INTENDED
     for path in sorted(DEMO.glob("*.flac")):
-        assert likeness(loudest_part(path), heard()) > 0.9, path.name
+        # One of the parts: on a busy machine a sound server leaves out some sound.
+        found = [likeness(part, heard()) for part in loudest_parts(path)]
+        assert max(found) > 0.9, f"{path.name}: {found}"
 
 
 @pytest.mark.microphone
@@ -121,10 +123,11 @@ def test_with_no_sound_nothing_is_heard():
     assert np.abs(heard()).max() < 0.001  # what the sound server adds as dither
 
 
-def loudest_part(path, length=RATE_HZ // 5):
+def loudest_parts(path, length=RATE_HZ // 5, n=3):
+    """The loudest of the parts of 0.2 s, which do not overlap."""
     samples = soundfile.read(path)[0]
-    power = np.convolve(samples**2, np.ones(length), "valid")
-    return samples[(start := np.argmax(power)) : start + length]
+    parts = samples[: len(samples) // length * length].reshape(-1, length)
+    return parts[np.argsort(np.sum(parts**2, axis=1))[-n:]]
 
 
 def likeness(part, heard):

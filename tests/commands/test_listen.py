@@ -224,7 +224,7 @@ def test_models_are_listed():
     assert "  network     whisper_states, 17.6 MiB" in lines
     assert "  network     voice_lstm, 4.1 MiB" in lines
     assert "  licence     all corpora allow commercial use" in lines
-    assert "  UA          CREMA-D 66.1 %, speakers not in training" in lines
+    assert "  UA          CREMA-D 73.2, EmoDB 89.7 %, speakers not in training" in lines
     assert "  use         ser-stream listen --text-model can-english --asr BACKEND" in lines
     assert all(len(line) <= 80 for line in out.splitlines())
 
