@@ -53,6 +53,7 @@ LAYERS = (
         "file_checks",
         "strict_yaml",
         "distributed",
+        "child_environment",
         "memory",
         "progress",
         "standard_streams",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_stream.child_environment import MQTT_PASSWORD_VARIABLE
 from ser_stream.commands.shared import print_message
 from ser_stream.errors import InputError, shown
 from ser_stream.extras import require_extra
@@ -17,7 +18,6 @@ if TYPE_CHECKING:  # imported in functions: --help must answer at once
     from ser_stream.integrations.mqtt import Broker, MqttPublisher, Publication
     from ser_stream.stream.recognizer import Recognizer
 
-PASSWORD_VARIABLE = "SER_STREAM_MQTT_PASSWORD"
 MAX_PASSWORD_FILE = 4096
 PORT, TLS_PORT = 1883, 8883
 NO_DISCOVERY = "none"
@@ -44,7 +44,7 @@ def add_mqtt(listen: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="with --mqtt-user: file with the password; default: the environment variable "
-        f"{PASSWORD_VARIABLE}",
+        f"{MQTT_PASSWORD_VARIABLE}",
     )
     listen.add_argument(
         "--mqtt-tls",
@@ -160,7 +160,7 @@ def read_password(path: Path | None, environment: Mapping[str, str] = os.environ
     from ser_stream.files import read_limited
 
     if path is None:
-        return environment.get(PASSWORD_VARIABLE)
+        return environment.get(MQTT_PASSWORD_VARIABLE)
     try:
         password = read_limited(path, MAX_PASSWORD_FILE).decode().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

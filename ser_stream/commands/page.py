@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ser_stream.child_environment import without_secrets
 from ser_stream.commands.shared import print_message
 from ser_stream.errors import InputError
 from ser_stream.extras import require_extra
@@ -76,7 +77,12 @@ def open_browser(url: str) -> bool:
     nothing = subprocess.DEVNULL
     try:
         subprocess.Popen(
-            command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+            command,
+            stdin=nothing,
+            stdout=nothing,
+            stderr=nothing,
+            env=without_secrets(),
+            start_new_session=True,
         )
     except OSError:
         return False

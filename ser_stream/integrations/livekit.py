@@ -92,12 +92,16 @@ class EmotionAgent(Agent):
         the agent goes on without emotions: an error here would cost it the words.
         """
         session = self.session
+        opened = False
+        self.turns.on_interval = self._report_estimate  # the turns may be those of another agent
         try:
             await self.turns.open()
+            opened = True
         except InputError as error:
             logger.error("%s: %s; it goes on without emotions", self.id, error)
         session.on("agent_state_changed", self._note_agent)
         session.on("user_state_changed", self._note_user)
+        self._mute(session.agent_state)
         try:
             async for event in Agent.default.stt_node(self, self._heard(audio), model_settings):
                 if event.alternatives and event.type in (
@@ -109,7 +113,8 @@ class EmotionAgent(Agent):
         finally:
             session.off("agent_state_changed", self._note_agent)
             session.off("user_state_changed", self._note_user)
-            await self.turns.close()
+            if opened:
+                await self.turns.close()
 
     async def on_user_turn_completed(
         self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage
@@ -157,7 +162,10 @@ class EmotionAgent(Agent):
             yield frame
 
     def _note_agent(self, event: AgentStateChangedEvent) -> None:
-        self.turns.muted = event.new_state == "speaking" and self.turns.settings.mute
+        self._mute(event.new_state)
+
+    def _mute(self, agent_state: str) -> None:
+        self.turns.muted = agent_state == "speaking" and self.turns.settings.mute
 
     def _note_user(self, event: UserStateChangedEvent) -> None:
         if event.new_state == "speaking":

@@ -141,8 +141,14 @@ class MqttPublisher(Output):
             if self._state[self._topics.speaking] != OFF:
                 self._client.publish(self._topics.speaking, OFF)
             last = self._client.publish(self._topics.availability, OFFLINE, qos=1, retain=True)
+            confirmed = False
             with contextlib.suppress(RuntimeError, ValueError):  # the connection has been lost
                 last.wait_for_publish(max(0.0, ends_at - time.monotonic()))
+                confirmed = last.is_published()
+            if not confirmed:
+                logger.warning(
+                    "MQTT broker %s: it has not confirmed the last messages", self._broker
+                )
         self._client.disconnect()
         # It may still be looking up a name, which nothing can interrupt.
         stopping = threading.Thread(target=self._client.loop_stop, daemon=True)

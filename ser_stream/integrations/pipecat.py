@@ -116,15 +116,19 @@ class EmotionProcessor(FrameProcessor):
             await asyncio.wait({task})  # where this is interrupted, the next context gets it
             del self._unmarked[0]
             emotion = task.result()
-            self._mark(context, said, emotion)
+            later = sum(text == said for text, _ in self._unmarked)
+            self._mark(context, said, emotion, later)
             if emotion is not None:
                 await self._call_event_handler(ON_TURN, emotion)
 
-    def _mark(self, context: LLMContext, said: str | None, emotion: TurnEmotion | None) -> None:
+    def _mark(
+        self, context: LLMContext, said: str | None, emotion: TurnEmotion | None, later: int = 0
+    ) -> None:
         """Write an emotion at the head of a message of the user.
 
         Args:
             said: the message; None: the newest.
+            later: how many newer messages with the same words belong to later turns.
         """
         mark = "" if emotion is None else emotion.text(self._turns.settings)
         for message in reversed(context.messages):
@@ -132,6 +136,9 @@ class EmotionProcessor(FrameProcessor):
                 continue
             content = message.get("content")
             if isinstance(content, str) and said in (None, content):
+                if later:
+                    later -= 1
+                    continue
                 message["content"] = f"{mark} {content}" if mark else content
                 return
 

@@ -175,6 +175,9 @@ class UserTurns:
 
     All methods are called in one event loop, `open` first.
 
+    Attributes:
+        on_interval: receives the interval estimates; may be replaced.
+
     Args:
         name: of the stream in messages.
         settings: how the emotion is used.
@@ -200,7 +203,7 @@ class UserTurns:
             )
         self.settings = settings
         self._name = name
-        self._on_interval = on_interval
+        self.on_interval = on_interval
         self._pool = pool
         self._owns_pool = pool is None
         self._recognition = recognition
@@ -221,13 +224,30 @@ class UserTurns:
         self._opened += 1
         if self._opened > 1:
             return
+        try:
+            await self._open()
+        except BaseException:  # a framework may cancel it while the model is loaded
+            self._opened -= 1
+            raise
+
+    async def _open(self) -> None:
         self._loop = asyncio.get_running_loop()
         if self._pool is None:
-            self._pool = await asyncio.to_thread(StreamPool, **self._recognition)
+            loading = asyncio.ensure_future(asyncio.to_thread(StreamPool, **self._recognition))
+            try:
+                self._pool = await asyncio.shield(loading)
+            except asyncio.CancelledError:
+                loading.add_done_callback(_close_unused)
+                raise
+        with self._lock:
+            self._utterances.clear()  # of an earlier stream, whose clock was another one
+        self._pushed_s = 0.0
         self._stream = self._pool.open(self._name, self._take)
 
     async def close(self) -> None:
         """End the stream. It may be opened again."""
+        if not self._opened:
+            return
         self._opened -= 1
         if self._opened > 0:
             return
@@ -325,7 +345,7 @@ class UserTurns:
             with self._lock:
                 self._utterances.append(estimate)
         else:
-            self._in_loop(self._on_interval, estimate)
+            self._in_loop(self.on_interval, estimate)
 
     def _in_loop(self, call: Callable[..., None], *arguments: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
@@ -337,6 +357,12 @@ class UserTurns:
         if message != self._warned:
             self._warned = message
             logger.warning("%s: %s", self._name, message)
+
+
+def _close_unused(loading: asyncio.Future[StreamPool]) -> None:
+    """Close a pool that nobody waits for any more."""
+    if not loading.cancelled() and loading.exception() is None:
+        loading.result().close(0)
 
 
 def _resolve(answer: asyncio.Future[list[EmotionEstimate]], found: list[EmotionEstimate]) -> None:

@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from ser_stream.child_environment import without_secrets
 from ser_stream.emotion import UTTERANCE, EmotionEstimate
 from ser_stream.errors import InputError, message_line, shown
 from ser_stream.outputs.base import Output
@@ -149,7 +150,7 @@ class TurnCommand(Output):
                 stdin=subprocess.PIPE,
                 stdout=self._writing,
                 stderr=self._writing,
-                env=os.environ | variables(source, estimate),
+                env=without_secrets() | variables(source, estimate),
                 start_new_session=True,
             )
         except OSError as error:

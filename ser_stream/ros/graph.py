@@ -178,7 +178,7 @@ class GraphPublisher:
         the last sample of the turn, before the pause that ended it.
         """
         with self._lock:
-            if not self._listening:
+            if not self.listening:
                 return
             self._health.add(estimate)
             sound = self._sound(estimate, estimate.trigger, estimate.modality)
@@ -188,7 +188,7 @@ class GraphPublisher:
     def on_speech(self, speech: Speech) -> None:
         """Publish the words of a turn, at its end or so far."""
         with self._lock:
-            if not self._listening:
+            if not self.listening:
                 return
             sound = self._sound(speech, SPEECH.name)
             field = language_field(self._transport.fields(SPEECH.type))
@@ -239,7 +239,8 @@ class GraphPublisher:
                 self._publish_tracked([])  # it is latched: late subscribers get the last one
 
     @property
-    def _listening(self) -> bool:
+    def listening(self) -> bool:
+        """Whether results are published: a stream runs, and recognition is enabled."""
         return self._streaming and self._enabled
 
     def _sound(self, result: EmotionEstimate | Speech, *kind: str) -> Sound:
@@ -255,7 +256,7 @@ class GraphPublisher:
         return self._transport.now_ns() - round(result.latency_ms * 1e6)
 
     def _publish_listening(self) -> None:
-        self._publish_flag(LISTENING, self._listening)
+        self._publish_flag(LISTENING, self.listening)
 
     def _publish_tracked(self, voice_ids: list[str]) -> None:
         if self._voice_id:

@@ -89,6 +89,7 @@ def fleet_settings(value: Values, node_namespace: str) -> FleetSettings | None:
         ("text_model", ""),
         ("voice_id", ""),
         ("record", ""),
+        ("record_audio", False),
     ):
         if value(name) != accepted:
             raise InputError(

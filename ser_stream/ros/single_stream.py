@@ -251,7 +251,7 @@ class SingleStream:
 
         def on_speech(speech: Speech) -> None:
             self._graph.on_speech(speech)
-            if recorder is not None:
+            if recorder is not None and self._graph.listening:
                 recorder.on_speech(speech)
 
         heard: AudioSource = LoggedSource(source)
@@ -263,7 +263,7 @@ class SingleStream:
                 error = estimate.asr_error or self._asr_problem
                 published = dataclasses.replace(estimate, asr_error=error)
                 self._graph.on_estimate(published)
-                if recorder is not None:
+                if recorder is not None and self._graph.listening:
                     recorder.on_estimate(published)
                 estimates += 1
         except InputError as error:  # a file or channel that cannot be used: no retry changes it

@@ -16,11 +16,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ser_stream.child_environment import TOKEN_VARIABLE
 from ser_stream.errors import InputError, shown
 from ser_stream.files import read_limited
 from ser_stream.serving.protocol import BAD_ORIGIN, BAD_TOKEN, RefusedError
 
-TOKEN_VARIABLE = "SER_STREAM_TOKEN"
 SUBPROTOCOL = "ser-stream.v1"
 """WebSocket subprotocol of the service; naming it is optional."""
 TOKEN_SUBPROTOCOL = "ser-stream.token."

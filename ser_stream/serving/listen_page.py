@@ -33,6 +33,7 @@ from ser_stream.stream.settings import RecognizerSettings
 from ser_stream.stream.status import StreamStatus
 from ser_stream.stream.word_recognition import WordRecognition
 from ser_stream.units import Seconds
+from ser_stream.words import Speech
 
 MAX_BLOCKS = 200
 """Blocks of sound that may wait to be drawn; where there are more, the oldest are left out."""
@@ -80,6 +81,9 @@ class ListenPage(Output):
     def on_estimate(self, estimate: EmotionEstimate) -> None:
         self._stream.on_estimate(estimate)
 
+    def on_speech(self, speech: Speech) -> None:
+        self._stream.on_speech(speech)
+
     def on_status(self, status: StreamStatus) -> None:
         self._stream.on_status(status)
 
@@ -89,7 +93,7 @@ class _ListenedStream:
 
     def __init__(self, recognizer: Recognizer, name: str, channel: Channel) -> None:
         self.name = name
-        self.callbacks: tuple[OnEstimate, OnProgress] | None = None  # set by the pool
+        self.callbacks: tuple[OnEstimate, OnProgress, OnSpeech] | None = None  # set by the pool
         self._recognizer = recognizer
         self._channel = channel
         self._blocks: deque[AudioBlock] = deque(maxlen=MAX_BLOCKS)
@@ -110,6 +114,12 @@ class _ListenedStream:
         if self.callbacks is not None:
             with contextlib.suppress(RuntimeError):  # the server has ended
                 self.callbacks[0](self.name, estimate)
+
+    def on_speech(self, speech: Speech) -> None:
+        """Hand over words."""
+        if self.callbacks is not None:
+            with contextlib.suppress(RuntimeError):  # the server has ended
+                self.callbacks[2](self.name, speech)
 
     def on_status(self, status: StreamStatus) -> None:
         """Hand over whether someone speaks, and the sound since the last time."""
@@ -237,9 +247,9 @@ class _ListenedPool:
         on_speech: OnSpeech | None = None,
         **settings: Any,
     ) -> _ListenedStream:
-        """Return the only stream; its words come with the estimates."""
-        assert on_progress is not None and name == self._stream.name
-        self._stream.callbacks = on_estimate, on_progress
+        """Return the only stream."""
+        assert on_progress is not None and on_speech is not None and name == self._stream.name
+        self._stream.callbacks = on_estimate, on_progress, on_speech
         return self._stream
 
     def close(self, timeout_s: Seconds | None = None) -> None:

@@ -173,9 +173,11 @@ class PoolCore:
 
     def _remove_finished(self) -> None:
         with self._lock:
-            for stream in [s for s in self._streams.values() if s.over]:
+            finished = [stream for stream in self._streams.values() if stream.over]
+            for stream in finished:
                 del self._streams[stream.name]
-                stream.let_go()
+        for stream in finished:  # without the lock: what is called then may use the pool
+            stream.let_go()
 
 
 def run_together(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -137,8 +138,13 @@ class PoolStream:
         self._stream.sound.end()
         self._wake(False)
         if not self._in_pool_thread():
-            self._stream.wait(timeout_s)
-            self._stream.close_words()
+            self._end(timeout_s)
+        elif self._stream.has_words:  # which another thread closes: this one must not wait
+            threading.Thread(target=self._end, args=(timeout_s,), daemon=True).start()
+
+    def _end(self, timeout_s: Seconds | None) -> None:
+        self._stream.wait(timeout_s)
+        self._stream.close_words()
 
     def _added(self, added: bool, urgent: bool = False) -> None:
         """Note that the pool has work, if what was pushed has been accepted."""

@@ -144,6 +144,11 @@ class PooledStream:
         self.report_ends()
         self._over.set()
 
+    @property
+    def has_words(self) -> bool:
+        """Whether words are recognised."""
+        return self._words is not None
+
     def close_words(self) -> None:
         """End what waits for words; not in the pool's thread, since that may take seconds."""
         self._fusion.close()
@@ -165,7 +170,7 @@ class PooledStream:
         for end in ends:
             try:
                 end.then()
-            except BaseException:  # as in `_deliver`
+            except BaseException:  # as in `_tell`
                 logger.exception("stream %s: what follows the end of a turn failed", self.name)
                 self.abandon()
 

@@ -23,7 +23,7 @@ from ser_stream.units import Seconds
 
 LATE_S: Seconds = 3.0
 """A window that takes longer to be scored is shown as a problem."""
-REMEDY = "use the model tiny, the engine onnx-int8, a longer hop, or a faster computer"
+REMEDY = "use the model small or tiny, a longer hop, or a faster computer"
 """What to do where inference is slower than sound."""
 
 

@@ -59,3 +59,9 @@ def test_groups_have_a_row_per_corpus_with_its_language():
     assert texts(axes.get_legend().get_texts()) == ["alone", IN_A_ROW, "women, alone", "men, alone"]
     points = [container.lines[0].get_xdata().tolist() for container in axes.containers]
     assert points == [[0.5, 0.3], [0.7], [0.45], [0.55]]
+
+
+def test_the_legend_is_where_something_is_drawn():
+    noise, room = condition_curves({"room-0.6s": CONDITIONS["room-0.6s"]}, "default").axes
+    assert noise.get_legend() is None
+    assert "RAVDESS" in texts(room.get_legend().get_texts())

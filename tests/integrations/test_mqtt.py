@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 
 import numpy as np
 import pytest
@@ -348,3 +349,24 @@ def test_a_file_that_holds_no_certificate_is_named(tmp_path):
             publishing(1, tls=True, ca_file=path),
         ):
             pass
+
+
+def test_a_broker_that_confirms_nothing_any_more_is_named_at_the_end(told, monkeypatch):
+    """It accepts the connection, and then hangs."""
+    monkeypatch.setattr(mqtt, "CLOSE_WITHIN", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept():
+            connection, _ = server.accept()
+            connection.recv(1024)
+            connection.sendall(b"\x20\x02\x00\x00")  # CONNACK, accepted
+            stopped.wait(60)
+            connection.close()
+
+        stopped = threading.Event()
+        threading.Thread(target=accept, daemon=True).start()
+        with publishing(server.getsockname()[1]) as publisher:
+            assert told("connected")
+            publisher.on_estimate(estimate(**TURN))
+        stopped.set()
+    assert told("has not confirmed the last messages")

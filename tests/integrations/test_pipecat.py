@@ -174,3 +174,13 @@ def test_settings_that_cannot_be_used_are_named(pool):
         EmotionSettings(form="json")
     with pytest.raises(InputError, match="model: found together with a pool"):
         EmotionProcessor(LONG, pool, model="tiny")
+
+
+def test_two_turns_with_the_same_words_keep_their_own_emotions(pool):
+    """The first was answered by speculation, so that both are marked with the second's answer."""
+    context = LLMContext()
+    first, _ = said(context, "Yes.")
+    second, asks = said(context, "Yes.")
+    sad, angry = sound(demo("3-sad.flac")), sound(demo("4-angry.flac"))
+    found = asked(*sad, first, *angry, second, asks, context=context, pool=pool)
+    assert [MARK.match(message)[1] for message in found] == ["sad", "angry"]

@@ -11,6 +11,7 @@ import pytest
 
 from estimates import estimate
 from ser_stream import InputError, StreamPool
+from ser_stream.integrations import user_turns
 from ser_stream.integrations.user_turns import (
     EXPLANATIONS,
     OMIT,
@@ -254,3 +255,56 @@ def test_interval_estimates_are_reported_in_the_event_loop(speech):
 def test_a_pool_and_settings_of_another_one_exclude_each_other(pool):
     with pytest.raises(InputError, match="hop_s: found together with a pool; accepted is one"):
         UserTurns("user", EmotionSettings(), pool=pool, hop_s=1.0)
+
+
+def test_turns_that_are_opened_again_begin_anew(pool, speech):
+    """The new stream has another clock; what was said before is no part of its turns."""
+
+    async def talk():
+        turns = await listening(pool)
+        turns.push(pcm(speech), RATE, 1)
+        await turns.so_far()
+        await turns.close()
+        await turns.open()
+        turns.push(silence(0.5), RATE, 1)
+        turns.started()
+        found = await turns.ended()
+        turns.push(pcm(speech), RATE, 1)
+        turns.started()
+        of_new_stream = await turns.ended()
+        await turns.close()
+        return found, of_new_stream
+
+    nothing, found = asyncio.run(talk())
+    assert nothing is None
+    assert found.end_s == pytest.approx(0.5 + len(speech) / RATE, abs=1.0)
+
+
+def test_an_opening_that_is_cancelled_leaves_nothing_behind_and_can_be_repeated(monkeypatch):
+    """As LiveKit does where an agent is replaced while its model is loaded."""
+    go_on, loaded = threading.Event(), []
+
+    def slow(**settings):
+        assert go_on.wait(60)
+        loaded.append(StreamPool(**settings))
+        return loaded[-1]
+
+    monkeypatch.setattr(user_turns, "StreamPool", slow)
+
+    async def talk():
+        turns = UserTurns("user", EmotionSettings(), model="tiny")
+        opening = asyncio.create_task(turns.open())
+        await asyncio.sleep(0)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        go_on.set()
+        await turns.open()
+        turns.muted = True
+        assert turns.muted  # there is a stream
+        await turns.close()
+        await turns.close()  # as where the opening failed: nothing happens
+
+    asyncio.run(talk())
+    assert len(loaded) == 2
+    assert all(each.ended for each in loaded)

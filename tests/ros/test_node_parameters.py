@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ser_stream.errors import InputError
+from ser_stream.errors import InputError, shown
 from ser_stream.ros.audio_messages import AudioFormat
 from ser_stream.ros.node_parameters import (
     asr_settings,
@@ -96,11 +96,12 @@ def test_the_fleet_is_the_one_that_the_parameters_describe():
         ("text_model", "can-english", ""),
         ("voice_id", "anna", ""),
         ("record", "sessions", ""),
+        ("record_audio", True, False),
     ],
 )
 def test_parameters_that_do_not_fit_several_streams_are_named(name, found, accepted):
     value = values(**({"streams": "robot1 robot2", "source": "topic"} | {name: found}))
-    error = f"{name}: found '{found}'; accepted with streams (robot1, robot2) is '{accepted}'"
+    error = f"{name}: found {shown(found)}; accepted with streams (robot1, robot2) is {accepted!r}"
     with pytest.raises(InputError, match=re.escape(error)):
         fleet_settings(value, "/")
 

@@ -114,3 +114,21 @@ def test_a_folder_that_cannot_be_made_is_named_on_activate_and_nothing_is_open(
 def test_sound_without_a_folder_is_an_error_on_configure(configure):
     with pytest.raises(InputError, match=r"^record_audio: found true without record; name the"):
         configure(record="", record_audio=True)
+
+
+def test_what_is_heard_before_an_objection_but_judged_after_it_is_not_recorded(
+    graph, configure, tmp_path, speech
+):
+    """As on the topics: the turn in progress ends, and its estimate is withheld."""
+    stream, values = configure(source="topic", file="")
+    stream.start()
+    graph.play("audio", speech[:32_000], start_s=2000.0)
+    wait(stream, lambda: graph.received("emotion/details"))
+    stream.change({"enabled": False})
+    values["enabled"] = False
+    published = len(graph.received("emotion/details"))
+    graph.play("audio", speech, start_s=2002.0)
+    stream.stop()  # it waits for the last estimate
+    (folder,) = folders(tmp_path)
+    (part,) = read_session(folder).parts
+    assert len(part.estimates) == published

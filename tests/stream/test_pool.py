@@ -347,3 +347,17 @@ def test_a_stream_ends_where_the_caller_fails_after_a_turn(pool, speech):
     stream.end_turn(lambda: 1 / 0)
     stream.close(60)
     assert pool.streams == [] and not pool.ended
+
+
+def test_what_follows_the_end_of_a_turn_may_use_the_pool_where_the_stream_has_failed(pool, speech):
+    ended = threading.Event()
+
+    def fail(name, estimate):
+        stream.end_turn(lambda: (pool.streams, ended.set()))
+        raise ZeroDivisionError
+
+    stream = pool.open("a", fail)
+    stream.push(speech, RATE)
+    assert ended.wait(60)
+    stream.close(60)
+    assert pool.streams == [] and not pool.ended
