@@ -30,6 +30,7 @@ from ser_stream.serving.listen_page import ListenPage
 from ser_stream.serving.picture import COLUMN_BYTES
 from ser_stream.sessions.read import read_session
 from ser_stream.stream.recognizer import Recognizer
+from ser_stream.words import Speech, Word
 from service import HELLO, TIMEOUT_S, Client, same_estimates
 
 RECORDING = SPOKEN / "3-sad.flac"
@@ -102,6 +103,16 @@ def test_a_viewer_gets_the_estimates_of_the_other_outputs_up_to_the_last_one():
     # It is looked at ten times a second: the short pause may pass unseen.
     assert speaking in ([True, False, True, False], [True, False])
     assert viewer.statuses[-1]["windows"] == len(listener.kept.estimates)
+
+
+def test_a_viewer_gets_the_words():
+    speech = Speech((Word("gone", 1.0, 1.4),), 1, True, start_s=0.9, end_s=1.5, latency_ms=9)
+    with Listener() as listener, watch(listener.url) as viewer:
+        listener.page.on_speech(speech)
+        listener.page.__exit__(None, None, None)
+        assert viewer.end() == 1000
+    (found,) = viewer.of("speech")
+    assert [word["text"] for word in found["words"]] == ["gone"]
 
 
 def test_a_viewer_is_sent_a_picture_of_the_sound():
