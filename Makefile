@@ -98,6 +98,7 @@ mypy: $(INSTALLED)
 screenshot: $(INSTALLED) browser
 	@$(IN_VENV)/python tools/screenshot.py docs/figures/screenshot.png
 	@$(IN_VENV)/python tools/page_screenshot.py docs/figures/live-page.png
+	@$(IN_VENV)/python tools/page_animation.py docs/figures/live-page.webp
 
 # Measure the tables of docs/results.md with the weights that are here; ONLY=folds for one of them.
 ONLY ?=

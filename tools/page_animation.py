@@ -46,7 +46,10 @@ def take(driver: Chrome) -> list[Frame]:
     frames: list[Frame] = []
     began_s = None
     ends_at = time.monotonic() + TIMEOUT_S
-    while driver.execute_script(TURNS) < N_TURNS and time.monotonic() < ends_at:
+    complete = False
+    while not complete and time.monotonic() < ends_at:
+        if complete := driver.execute_script(TURNS) >= N_TURNS:
+            time.sleep(FRAME_S)  # a last picture, with the last turn
         now_s = time.monotonic()
         if began_s is None and driver.execute_script(SPEAKING):
             began_s = now_s

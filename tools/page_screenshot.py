@@ -45,7 +45,7 @@ def write_source(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def serving(model: str = "small") -> Iterator[str]:
+def serving(model: str = "default") -> Iterator[str]:
     """Run the service with the demo recordings; yields the address of its page."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "recordings.wav"

@@ -68,7 +68,8 @@ def _listen(arguments: argparse.Namespace) -> int:
             sources = [recorders[0].recorded(source) for source in sources]
         outputs += recorders
         if mqtt is not None:
-            outputs.append(stack.enter_context(open_mqtt(*mqtt, recognizer)))
+            several = len(arguments.input or ()) > 1
+            outputs.append(stack.enter_context(open_mqtt(*mqtt, recognizer, several)))
         if access is not None:
             page = stack.enter_context(open_page(arguments, recognizer, access))
             sources = [page.shown(source) for source in sources]

@@ -57,5 +57,6 @@ def open_turn_command(arguments: argparse.Namespace, command: Sequence[str]) -> 
         command,
         TURN_TIMEOUT_S if timeout_s is None else timeout_s,
         live=not arguments.input or arguments.realtime,
+        with_source=len(arguments.input or ()) > 1,
         ending=lambda: arguments.termination.begun,
     )

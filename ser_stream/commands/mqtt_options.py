@@ -171,7 +171,9 @@ def read_password(path: Path | None, environment: Mapping[str, str] = os.environ
     return password
 
 
-def open_mqtt(broker: Broker, publication: Publication, recognizer: Recognizer) -> MqttPublisher:
+def open_mqtt(
+    broker: Broker, publication: Publication, recognizer: Recognizer, several_sources: bool
+) -> MqttPublisher:
     """Begin to publish, and say so."""
     from ser_stream.integrations.mqtt import MqttPublisher
     from ser_stream.serving.access import is_loopback
@@ -180,7 +182,9 @@ def open_mqtt(broker: Broker, publication: Publication, recognizer: Recognizer) 
     labels = dict.fromkeys(recognizer.info.labels)
     if recognizer.text_info is not None:
         labels |= dict.fromkeys(recognizer.text_info.labels)
-    publisher = MqttPublisher(broker, publication, list(labels), recognizer.info.name)
+    publisher = MqttPublisher(
+        broker, publication, list(labels), recognizer.info.name, with_source=several_sources
+    )
     words = "with words" if publication.words else "without words"
     print_message(
         f"publishing emotions to the MQTT broker {broker} under {publication.topics.prefix}/, "

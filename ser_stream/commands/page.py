@@ -55,7 +55,8 @@ def open_page(arguments: argparse.Namespace, recognizer: Recognizer, access: Acc
     name = valid_text(arguments.input[0].name) if arguments.input else MICROPHONE
     page = ListenPage(recognizer, name, arguments.channel, access)
     opened = has_browser() and open_browser(page.url)
-    print_message(f"live page: {page.url}" + ("" if opened else "; open it in a browser"))
+    what = "live page" if opened else "live page, to be opened in a browser"
+    print_message(f"{what}: {page.url}")
     return page
 
 

@@ -53,6 +53,7 @@ def condition_curves(conditions: Conditions, title: str, caption: str = "") -> F
     noise.set(xlabel="signal-to-noise ratio", ylabel="UA")
     room.set(xlabel="reverberation of a simulated room (RT60)")
     percent_axis(noise)
+    room.spines[["top", "right"]].set_visible(False)
     (noise if by_ratio else room).legend(loc="lower left", frameon=False, fontsize=9)
     add_caption(figure, caption)
     return figure

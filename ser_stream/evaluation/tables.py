@@ -13,6 +13,9 @@ from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.evaluation.report import EstimateScores, Report
 from ser_stream.evaluation.streamed import ESTIMATE_TITLES
 
+FILE_WIDTH = 160
+"""Columns of tables that are written into a file or a pipe."""
+
 COLUMNS = ("n", "WA\n95 % CI", "UA\n95 % CI", "macro\nF1", "ECE", "answered")
 
 
@@ -21,9 +24,15 @@ def narrow_table(title: str | None = None) -> Table:
     return Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
 
 
+def table_console() -> Console:
+    """Return a console for tables: a file or a pipe has room for them, however wide they are."""
+    console = Console()
+    return console if console.is_terminal else Console(width=FILE_WIDTH)
+
+
 def print_reports(reports: Sequence[Report], title: str) -> None:
     """Print all models in one table, and the confusion matrices if there is a single model."""
-    console = Console()
+    console = table_console()
     console.print(comparison_table(reports, title))
     if len(reports) == 1:
         for entry in reports[0]["corpora"].values():
@@ -93,7 +102,7 @@ def print_summary(reports: Sequence[Report]) -> None:
                 values = [100 * each[name] for each in scores]
                 cells.append(f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}")
             table.add_row(entry["title"], trigger, *cells)
-    Console().print(table)
+    table_console().print(table)
 
 
 def confusion_table(title: str, scores: EstimateScores) -> Table:

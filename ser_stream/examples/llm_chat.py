@@ -103,12 +103,14 @@ def main() -> None:
         asr = AsrSettings(arguments.asr, grammar=arguments.grammar)
         with Recognizer(asr=asr) as recognizer:
             recognizer.wait_for_words()
-            print("Listening. Ctrl-C ends.", file=sys.stderr)
+            if not arguments.input:
+                print("Listening. Ctrl-C ends.", file=sys.stderr)
             for text in messages(recognizer.stream(arguments.input)):
                 print(f"you: {text}", flush=True)
                 print(f"llm: {chat.ask(text)}", flush=True)
     except InputError as error:
-        sys.exit(f"llm_chat: error: {error}")
+        print(f"llm_chat: error: {error}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         pass
 

@@ -101,15 +101,22 @@ class MqttPublisher(Output):
     Args:
         labels: every emotion that may be named.
         model: name of the model.
+        with_source: whether messages have `source`, the name of the source.
 
     Raises:
         InputError: the file of certificates cannot be used.
     """
 
     def __init__(
-        self, broker: Broker, publication: Publication, labels: Sequence[str], model: str
+        self,
+        broker: Broker,
+        publication: Publication,
+        labels: Sequence[str],
+        model: str,
+        with_source: bool = False,
     ) -> None:
         self._broker = broker
+        self._source, self._with_source = "", with_source
         self._publication = publication
         self._topics = publication.topics
         self._description = discovery(publication.client_id, self._topics, labels, model)
@@ -157,6 +164,9 @@ class MqttPublisher(Output):
         if left_out := self._left_out + len(self._waiting):
             logger.warning("MQTT broker %s: %d messages were not delivered", self._broker, left_out)
 
+    def on_source(self, name: str) -> None:
+        self._source = name
+
     def on_estimate(self, estimate: EmotionEstimate) -> None:
         message = self._message(estimate)
         is_turn = estimate.trigger == UTTERANCE and estimate.decisive
@@ -196,6 +206,8 @@ class MqttPublisher(Output):
         content: dict[str, Any] = json.loads(estimate.to_json())
         if not self._publication.words:
             content["words"] = []
+        if self._with_source:
+            content = {"source": self._source, **content}
         now = datetime.datetime.now(datetime.timezone.utc)
         return json_line({"time": now.isoformat(timespec="milliseconds"), **content})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import shlex
@@ -17,6 +18,7 @@ from ser_stream.child_environment import without_secrets
 from ser_stream.emotion import UTTERANCE, EmotionEstimate
 from ser_stream.errors import InputError, message_line, shown
 from ser_stream.outputs.base import Output
+from ser_stream.text import json_line
 from ser_stream.units import Seconds
 
 logger = logging.getLogger("ser_stream")
@@ -45,6 +47,7 @@ class TurnCommand(Output):
     Args:
         command: program and arguments, see `split`.
         timeout_s: longest time of one run; then its process group is ended.
+        with_source: whether the first key of the JSON is `source`, the name of the source.
         live: whether sound comes at its own pace: the oldest turns are left out where the command
             is slower than speech. Recordings wait instead.
         ending: returns whether the program is about to end, by a signal for example.
@@ -58,12 +61,14 @@ class TurnCommand(Output):
         command: Sequence[str],
         timeout_s: Seconds,
         live: bool,
+        with_source: bool = False,
         ending: Callable[[], bool] = lambda: False,
     ) -> None:
         self.left_out = 0
         self._arguments = list(command)
         self._timeout_s = timeout_s
         self._live = live
+        self._with_source = with_source
         self._ending = ending
         self._source = ""
         self._turns: deque[tuple[str, EmotionEstimate]] = deque()
@@ -160,7 +165,10 @@ class TurnCommand(Output):
             if self._killed:
                 _signal_group(process, signal.SIGKILL)
         try:
-            process.communicate(estimate.to_json().encode() + b"\n", self._timeout_s)
+            content = json.loads(estimate.to_json())
+            if self._with_source:
+                content = {"source": source, **content}
+            process.communicate(json_line(content).encode() + b"\n", self._timeout_s)
         except subprocess.TimeoutExpired:
             _signal_group(process, signal.SIGTERM)
             _wait_for(process)

@@ -129,7 +129,7 @@ class _ListenedStream:
         """End the stream; viewers get what is on its way."""
         self._report(self.status.position_s, speaking=False)
         self._ended = True
-        if self._hub is None or self._hub.loop is None:
+        if self._served is None or self._hub is None or self._hub.loop is None:
             return
         with contextlib.suppress(RuntimeError, concurrent.futures.TimeoutError):
             ending = asyncio.run_coroutine_threadsafe(self.stop(), self._hub.loop)

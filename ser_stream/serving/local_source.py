@@ -39,6 +39,7 @@ class LocalSource:
         self._name = name
         self._channel = channel
         self._thread: threading.Thread | None = None
+        self._stopping = False
         self._ending: asyncio.Task[None] | None = None
 
     async def start(self, hub: Hub) -> None:
@@ -53,6 +54,8 @@ class LocalSource:
             try:
                 for block in self._source.blocks():
                     served.push_block(block)
+                if not self._stopping:
+                    logger.info("%s: ended; the service goes on", self._name)
             except InputError as error:
                 logger.error("%s", error)
             except Exception:  # the other streams go on
@@ -65,6 +68,7 @@ class LocalSource:
 
     async def stop(self) -> None:
         """End the source and its stream, with its last estimate."""
+        self._stopping = True
         self._source.close()
         if self._ending is not None:
             await self._ending

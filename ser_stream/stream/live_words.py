@@ -133,6 +133,7 @@ class LiveWordFusion:
         self._changed = threading.Condition()
         self._turns: dict[Hashable, _PendingTurn] = {}
         self._ready: deque[Event] = deque(maxlen=MAX_KEPT_EVENTS)
+        self._last_words_until = 0.0
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ser_stream-words", daemon=True)
         self._thread.start()
@@ -177,13 +178,17 @@ class LiveWordFusion:
                 self._changed.notify_all()
 
     def wait_s(self) -> Seconds | None:
+        running = self._worker.status.state in (READY, SLOW)
         with self._changed:
-            waiting = [
-                turn.release_at
-                for turn in self._turns.values()
-                if turn.end is not None and not turn.released
-            ]
+            turns = self._turns.values()
+            waiting = [t.release_at for t in turns if t.end is not None and not t.released]
+            late = any(turn.late and not turn.words_done for turn in turns)
+        if late and running and time.monotonic() < self._last_words_until:
+            waiting.append(self._last_words_until)
         return max(0.0, min(waiting) - time.monotonic()) if waiting else None
+
+    def await_last_words(self, timeout_s: Seconds) -> None:
+        self._last_words_until = time.monotonic() + timeout_s
 
     def take(self) -> list[Event]:
         asr_error = self._worker.status.error

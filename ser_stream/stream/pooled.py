@@ -31,6 +31,10 @@ OnEstimate = Callable[[str, EmotionEstimate], None]
 """Called with the name of a stream and its estimate, in the pool's thread: it must not wait."""
 
 
+LAST_WORDS_WITHIN: Seconds = 10.0
+"""Longest time that the end of a stream waits for the words of its last turns."""
+
+
 class Progress(NamedTuple):
     """How far the pool is in the sound of one stream.
 
@@ -199,6 +203,7 @@ class PooledStream:
             self._finished = True
             before = self.session.windower.timeline.position
             self._put(self.session.finish())
+            self._fusion.await_last_words(LAST_WORDS_WITHIN)
             self._report(before)
         return None
 

@@ -56,6 +56,9 @@ class WordFusion(Protocol):
         None: at the next window, or when the stream is woken.
         """
 
+    def await_last_words(self, timeout_s: Seconds) -> None:
+        """Note that no window follows: until then, `wait_s` waits for words that are missing."""
+
     def finish(self) -> None:
         """Check, at the end of a source that was read to its end, that its words are known.
 
@@ -85,6 +88,9 @@ class _SynchronousFusion:
 
     def wait_s(self) -> Seconds | None:
         return None
+
+    def await_last_words(self, timeout_s: Seconds) -> None:
+        """Do nothing: no words are missing."""
 
     def finish(self) -> None:
         """Do nothing: no words are missing."""

@@ -54,7 +54,9 @@ def test_the_browser_of_the_user_is_opened_and_what_it_prints_is_not_ours(tmp_pa
 def test_without_a_display_the_address_is_printed_alone():
     code, out, err = run(*LISTEN, "--page", "--realtime", "--input", RECORDING, env=environment())
     assert code == 0 and out
-    assert re.search(r"live page: http://127.0.0.1:\d+/\?watch=2-happy.flac; open it in a br", err)
+    assert re.search(
+        r"live page, to be opened in a browser: http://127.0.0.1:\d+/\?watch=2-happy.flac\n", err
+    )
 
 
 @pytest.mark.parametrize(

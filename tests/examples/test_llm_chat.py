@@ -57,7 +57,7 @@ def test_a_server_that_cannot_be_used_is_one_clear_line():
             Chat(server.url.replace("v1", "v2"), "m").ask("Hello.")
         closed = server.url
     done = chat("--input", RECORDING, "--url", closed)
-    assert done.returncode == 1
+    assert done.returncode == 2
     line = done.stderr.splitlines()[-1]
     assert line.startswith("llm_chat: error: --url: http://127.0.0.1:")
     assert "needed is a server with the API of OpenAI" in line and "Traceback" not in done.stderr
@@ -72,6 +72,6 @@ def test_a_server_that_cannot_be_used_is_one_clear_line():
 )
 def test_options_that_cannot_be_used_are_one_clear_line(options, message):
     done = chat(*options)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert message in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

@@ -76,6 +76,14 @@ print(json.dumps([turn, found, sys.argv[1:]]), file=open({str(out_path)!r}, "a")
     assert "heard " in err
 
 
+def test_the_source_is_named_where_there_are_several(messages):
+    with TurnCommand(["/bin/cat"], TIMEOUT_S, live=False, with_source=True) as command:
+        command.on_source("two.wav")
+        command.on_estimate(turn())
+    (line,) = [line for line in messages() if line.startswith("on-turn: ")]
+    assert json.loads(line.removeprefix("on-turn: "))["source"] == "two.wav"
+
+
 def test_what_the_command_prints_goes_to_standard_error(tmp_path):
     code, out, err = run(*LISTEN, "--input", RECORDING, "--on-turn",
                          "sh -c 'echo turn $SER_STREAM_TURN; echo oh >&2'")  # fmt: skip

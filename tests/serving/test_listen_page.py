@@ -158,7 +158,7 @@ def listen(*arguments):
     process = start("listen", "--model", "tiny", "--json", "--realtime", "--page",
                     "--input", RECORDING, *arguments, env=env)  # fmt: skip
     for line in process.stderr:
-        if found := re.search(r"live page: (http://127.0.0.1:\d+)/\?watch=3-sad.flac", line):
+        if found := re.search(r"browser: (http://127.0.0.1:\d+)/\?watch=3-sad.flac$", line):
             return process, found[1]
     raise AssertionError(f"exit code {process.wait()}")
 
@@ -190,7 +190,7 @@ def test_the_microphone_is_shown_until_ctrl_c():
         process = start("listen", "--model", "tiny", "--json", "--page", env=server.env)
         url = ""
         for line in process.stderr:
-            if found := re.search(r"live page: (http://\S+)/\?watch=microphone", line):
+            if found := re.search(r"browser: (http://\S+)/\?watch=microphone$", line):
                 url = found[1]
             if ": connected" in line:
                 break

@@ -307,3 +307,26 @@ def test_a_turn_whose_estimate_is_withheld_gives_its_words_and_is_not_waited_for
     assert (told.text, told.final) == ("he is gone now", True)
     worker.answer(len(windows), "he is gone now")  # the turn is over
     assert not woken.acquire(timeout=0.2)
+
+
+def test_the_end_of_a_stream_may_wait_for_the_words_of_its_last_turn(
+    speech, turns, by_sound, monkeypatch
+):
+    monkeypatch.setattr("ser_stream.stream.live_words.MAX_TURN_WAIT", 0.0)
+    turns, worker, woken = turns
+    end = stream(speech)[0][-1]
+    turns.submit(end)
+    turns.add(scores_of(end, by_sound[-1]))
+    (first,) = turns.take()  # without words
+    assert first.words == () and turns.wait_s() is None
+    turns.await_last_words(PATIENCE_S)
+    assert 0 < turns.wait_s() <= PATIENCE_S
+    worker.answer(0, "he is gone")
+    told, second = events_after(turns, woken, 2)
+    assert (told.text, told.late, second.late) == ("he is gone", True, True)
+    assert turns.wait_s() is None
+    turns.submit(end)
+    turns.add(scores_of(end, by_sound[-1]))
+    turns.take()
+    worker.status = AsrStatus("restarting")  # its words are not waited for
+    assert turns.wait_s() is None
