@@ -193,7 +193,7 @@ class Server:
         loop = self._hub.loop
         # The loop has not begun, or has ended; or connections take too long.
         with contextlib.suppress(RuntimeError, concurrent.futures.TimeoutError):
-            if loop is not None:
+            if loop is not None and not loop.is_closed():
                 draining = self._hub.drain(timeout_s)
                 asyncio.run_coroutine_threadsafe(draining, loop).result(2 * timeout_s)
         self._uvicorn.should_exit = True
