@@ -43,7 +43,7 @@ class WordRecognition:
         self._numbers = itertools.count(1)  # of the streams
         # Last, so that a setting that is refused leaves no process behind.
         self._worker = AsrWorker(settings.asr)
-        self._close = weakref.finalize(self, AsrWorker.close, self._worker)
+        self._close = weakref.finalize(self, self._worker.close)
 
     @property
     def text_info(self) -> ModelInfo | None:

@@ -136,7 +136,7 @@ def test_a_recording_whose_recogniser_dies_gives_its_emotions_and_then_an_error(
     tiny_model, two_turns_path, monkeypatch
 ):
     hurried = functools.partial(AsrWorker, backoff_s=0.01)
-    monkeypatch.setattr("ser_stream.stream.pipeline.AsrWorker", hurried)
+    monkeypatch.setattr("ser_stream.stream.word_recognition.AsrWorker", hurried)
     found = []
     asr = AsrSettings("fake_recognizers:DiesAtSound")
     missing = pytest.raises(InputError, match=r"exit code 3; the words of 2 of 2 turns are missing")
@@ -202,7 +202,7 @@ def test_a_recogniser_that_is_killed_is_reported_on_the_estimates_until_it_is_ba
     tiny_model, two_turns_path, monkeypatch
 ):
     slowly = functools.partial(AsrWorker, backoff_s=3600.0)
-    monkeypatch.setattr("ser_stream.stream.pipeline.AsrWorker", slowly)
+    monkeypatch.setattr("ser_stream.stream.word_recognition.AsrWorker", slowly)
     with Recognizer(tiny_model, asr=AsrSettings("fake_recognizers:FakeRecognizer")) as recognizer:
         recognizer.wait_for_words()
         kill_recogniser(recognizer)
@@ -237,7 +237,7 @@ def test_a_recogniser_that_fails_at_one_turn_gives_the_words_of_the_others(
     tiny_model, two_turns_path, tmp_path, monkeypatch
 ):
     hurried = functools.partial(AsrWorker, backoff_s=0.01)
-    monkeypatch.setattr("ser_stream.stream.pipeline.AsrWorker", hurried)
+    monkeypatch.setattr("ser_stream.stream.word_recognition.AsrWorker", hurried)
     (tmp_path / "raise").touch()
     found = []
     asr = AsrSettings("fake_recognizers:FailsOnce", model=str(tmp_path))

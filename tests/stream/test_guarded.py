@@ -17,6 +17,7 @@ from ser_stream.models.info import SHIPPED
 from ser_stream.stream import guarded, opening
 from ser_stream.stream.pool import StreamPool
 from ser_stream.stream.pool_core import PoolCore
+from ser_stream.stream.pooled import Receivers
 from ser_stream.stream.recognizer import Recognizer
 from ser_stream.stream.scoring import ScoringSettings, WindowScorer
 from ser_stream.stream.settings import RecognizerSettings
@@ -242,7 +243,7 @@ def test_a_batch_that_fails_is_answered_stream_by_stream(monkeypatch):
     monkeypatch.setattr(opening, "open_network", open_faulty)
     core = PoolCore(RecognizerSettings(model="tiny", engine="onnx"), max_streams=2)
     found = {"first": [], "second": []}
-    streams = [core.open(name, lambda n, e: found[n].append(e)) for name in found]
+    streams = [core.open(name, Receivers(lambda n, e: found[n].append(e))) for name in found]
     for start in range(0, len(SOUND[1]), 512):
         for stream in streams:
             stream.sound.push(SOUND[1][start : start + 512, None], RATE)
@@ -267,7 +268,7 @@ def test_a_stream_that_fails_does_not_disturb_the_others_of_a_pool(monkeypatch, 
     core = PoolCore(RecognizerSettings(model=model, engine="onnx"), max_streams=2)
     monkeypatch.setattr(core._network, "_reopen", pytest.fail)  # there are answers in between
     found = {"first": [], "second": []}
-    streams = {name: core.open(name, lambda n, e: found[n].append(e)) for name in found}
+    streams = {name: core.open(name, Receivers(lambda n, e: found[n].append(e))) for name in found}
     for start in range(0, len(SOUND[1]), 512):
         for stream in streams.values():
             stream.sound.push(SOUND[1][start : start + 512, None], RATE)

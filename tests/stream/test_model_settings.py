@@ -14,6 +14,7 @@ from ser_stream.evaluation.streamed import stream_outputs
 from ser_stream.models.calibration import Calibration, LabelSets
 from ser_stream.models.info import SHIPPED, read_info
 from ser_stream.stream.pool_core import PoolCore
+from ser_stream.stream.pooled import Receivers
 from ser_stream.stream.pushed import checked_samples
 from ser_stream.stream.settings import RecognizerSettings
 
@@ -51,7 +52,7 @@ def pushed(model, sound):
 def pooled(model, sound):
     found = []
     core = PoolCore(RecognizerSettings(model=model, label_sets=True), max_streams=1)
-    stream = core.open("a", lambda name, estimate: found.append(estimate))
+    stream = core.open("a", Receivers(lambda name, estimate: found.append(estimate)))
     for chunk in np.array_split(sound, 10):
         stream.sound.push(*checked_samples(chunk, RATE))
         while core.run_once():

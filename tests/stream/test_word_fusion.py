@@ -194,7 +194,7 @@ def test_estimates_continue_when_recognition_fails_in_mid_utterance(
     tiny_model, two_turns_path, tmp_path, monkeypatch, caplog, by_sound, failure, reason
 ):
     hurried = functools.partial(AsrWorker, deadline_s=1.0, backoff_s=0.1)
-    monkeypatch.setattr("ser_stream.stream.pipeline.AsrWorker", hurried)
+    monkeypatch.setattr("ser_stream.stream.word_recognition.AsrWorker", hurried)
     monkeypatch.setattr("ser_stream.asr.worker.SOUND_FACTOR", 0.0)
     monkeypatch.setattr(live_words, "MAX_TURN_WAIT", 3.0)  # a busy machine is late with words
     asr = AsrSettings("fake_recognizers:FailsOnce", model=str(tmp_path))
