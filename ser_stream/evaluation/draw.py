@@ -49,7 +49,7 @@ def draw_evaluation(report: Report, clips: str, folder: Path) -> list[Path]:
     ):
         figure = draw(scores, f"{model}: {title}", caption)
         paths.append(write_figure(figure, folder / f"{name}-{kind}", "png"))
-    figure = accuracy_by_group(report["corpora"], f"{model}: by language, corpus and sex", clips)
+    figure = accuracy_by_group(report["corpora"], f"{model}: by language, corpus and sex", caption)
     paths.append(write_figure(figure, folder / f"{name}-groups", "png"))
     return paths
 
