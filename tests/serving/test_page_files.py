@@ -22,6 +22,7 @@ from ser_stream.serving.page_files import FOLDER, HEADERS, page_files
 from ser_stream.serving.server import Address
 from service import HELLO, TIMEOUT_S, Client, running, same_estimates, samples_of
 
+CONNECTION = "document.querySelector('#connection')"
 CONNECTED = "return document.querySelector('#connection').dataset.state === 'on'"
 SHOWS_EMOTIONS = "return document.querySelectorAll('.bar').length > 0"
 TURNS = "return document.querySelectorAll('#turns li').length >= arguments[0]"
@@ -92,6 +93,9 @@ def test_a_watched_stream_is_shown_as_listen_prints_it(driver, url, capfd):
         client.send({"type": "finish"})
         assert client.end() == 1000
         eventually(driver, TURNS, 2)
+        # Nothing is wrong: it says so calmly, and looks for the stream now and then.
+        eventually(driver, f"return {CONNECTION}.textContent.startsWith('the stream has ended')")
+        eventually(driver, f"return {CONNECTION}.dataset.state === 'off'")
     same_estimates(client.of("estimate"), listened)
     turns = [found for found in listened if found["trigger"] == "utterance"]
     for text, turn in zip(shown_turns(driver), turns, strict=True):
@@ -159,9 +163,7 @@ def test_the_page_comes_back_when_the_service_does(driver):
             if attempt == 0:
                 driver.get(f"{url}/?watch=again")
             eventually(driver, CONNECTED)
-            client.send({"type": "finish"})
-            client.end()
-        eventually(driver, "return document.querySelector('#connection').dataset.state === 'bad'")
+        eventually(driver, f"return {CONNECTION}.dataset.state === 'bad'")
 
 
 def test_the_microphone_of_the_browser_from_end_to_end(url, tmp_path):

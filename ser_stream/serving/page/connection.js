@@ -6,13 +6,14 @@ export const sockets = (path) =>
   `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
 
 export class Connection {
-  // Calls `on.open(send)`, `on.message(object)`, `on.picture(buffer)`, `on.waiting(reason, seconds)`
-  // and `on.failed(code, reason)`.
+  // Calls `on.open(send)`, `on.message(object)`, `on.picture(buffer)`, `on.waiting(reason, seconds,
+  // ended)`, where ended says that nothing is wrong, and `on.failed(code, reason)`.
   constructor(path, token, on) {
     this.path = path;
     this.token = token;
     this.on = on;
     this.tries = 0;
+    this.ended = false; // whether the stream has ended, and no other one has begun
     this.#connect();
   }
 
@@ -50,19 +51,24 @@ export class Connection {
       if (typeof data !== "string") return this.on.picture(data);
       const message = JSON.parse(data);
       if (message.type === "error") reason = message.message;
-      else this.tries = 0;
+      else {
+        this.tries = 0;
+        this.ended = false;
+      }
       return this.on.message(message);
     };
     socket.onclose = (end) => {
       if (this.closed || this.finished) return;
-      reason ||= end.reason || (end.code === 1000 ? "the stream has ended" : "no connection");
+      this.ended ||= end.code === 1000;
+      reason ||= end.reason || "no connection";
+      if (this.ended) reason = "the stream has ended";
       if (FINAL.has(end.code)) {
         this.on.failed(end.code, reason);
         return;
       }
       const wait = WAITS_S[Math.min(this.tries, WAITS_S.length - 1)];
       this.tries += 1;
-      this.on.waiting(reason, wait);
+      this.on.waiting(reason, wait, this.ended);
       this.timer = setTimeout(() => this.#connect(), wait * 1000);
     };
     this.socket = socket;

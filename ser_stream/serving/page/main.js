@@ -31,8 +31,9 @@ const handlers = (live, onOpen) => ({
     view.message(message);
   },
   picture: (buffer) => view.paused || view.picture.push(buffer),
-  waiting(reason, seconds) {
-    state("bad", `${reason}; next attempt in ${seconds} s`);
+  waiting(reason, seconds, ended) {
+    const next = ended ? "waiting for it to come back" : `next attempt in ${seconds} s`;
+    state(ended ? "off" : "bad", `${reason}; ${next}`);
     view.message({ type: "speaking", speaking: false });
   },
   failed(code, reason) {
