@@ -200,7 +200,9 @@ def test_turns_that_wait_for_a_slow_network_are_few_and_dropped_ones_are_counted
     assert source.over.wait(PATIENCE_S)
     status = recognizer.status
     assert (status.dropped_turns, status.windows) == (5 - MAX_WAITING_TURNS, 0)
-    assert status.inference.startswith("falls behind: slower than sound; use the model tiny")
+    assert status.inference.startswith(
+        "falls behind: slower than sound; use the model small or tiny"
+    )
     opened[0].go_on.release(100)
     listening.join(PATIENCE_S)
     assert [e.turn for e in found if e.trigger == "utterance"] == [4, 5]

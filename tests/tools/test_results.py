@@ -3,7 +3,7 @@
 import pytest
 
 from paths import ROOT
-from results import TABLES, model_tables, replace_table
+from results import IN_CONDITIONS, TABLES, model_tables, replace_table
 
 SCORES = {
     "n": 480, "wa": 0.5625, "ua": 0.5692, "wa_ci95": [0.5178, 0.6062], "ua_ci95": [0.5, 0.61],
@@ -46,5 +46,6 @@ def test_a_table_without_a_place_is_an_error(docs):
 def test_the_pages_have_a_place_for_each_table():
     pages = [ROOT / "docs" / "results.md", *(ROOT / "docs" / "results").glob("*.md")]
     content = "\n".join(page.read_text(encoding="utf-8") for page in pages)
-    for name in [*TABLES, "confidence"]:
+    of_conditions = [f"conditions of {model}" for model in IN_CONDITIONS]
+    for name in [*of_conditions, *TABLES.keys() - {"conditions"}, "confidence"]:
         assert content.count(f"<!-- make results: {name} -->\n") == 1, name
