@@ -28,7 +28,7 @@ from paths import ROOT
 from pipecat_bot import RATE, Bot
 from ser_stream import InputError, StreamPool
 from ser_stream.integrations.pipecat import EmotionProcessor
-from ser_stream.integrations.user_turns import SAY, SENTENCE, EmotionSettings
+from ser_stream.integrations.user_turns import SAY, SENTENCE, EmotionSettings, TurnEmotion
 
 pytestmark = pytest.mark.pipecat
 
@@ -177,10 +177,21 @@ def test_settings_that_cannot_be_used_are_named(pool):
 
 
 def test_two_turns_with_the_same_words_keep_their_own_emotions(pool):
-    """The first was answered by speculation, so that both are marked with the second's answer."""
+    """The first was answered by speculation, so that the second's answer marks both."""
     context = LLMContext()
-    first, _ = said(context, "Yes.")
-    second, asks = said(context, "Yes.")
-    sad, angry = sound(demo("3-sad.flac")), sound(demo("4-angry.flac"))
-    found = asked(*sad, first, *angry, second, asks, context=context, pool=pool)
-    assert [MARK.match(message)[1] for message in found] == ["sad", "angry"]
+    said(context, "Yes.")
+    said(context, "Yes.")
+
+    async def emotion(label):
+        return TurnEmotion(label, 0.9, {label: 0.9}, "", 0.0, 1.0)
+
+    async def mark():
+        processor = EmotionProcessor(LONG, pool)
+        for label in ("sad", "angry"):
+            task = asyncio.create_task(emotion(label))
+            processor._unmarked.append(("Yes.", task))
+        await processor._mark_all(context)
+
+    asyncio.run(mark())
+    found = [message["content"] for message in context.messages]
+    assert found == ["([emotion sad=0.90]) Yes.", "([emotion angry=0.90]) Yes."]
