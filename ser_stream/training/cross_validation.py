@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from ser_stream.corpora.base import Utterance
@@ -28,6 +27,7 @@ from ser_stream.evaluation.stored_predictions import (
     save_predictions,
 )
 from ser_stream.evaluation.streamed import IN_A_ROW
+from ser_stream.evaluation.tables import table_console
 from ser_stream.files import write_json, write_text
 from ser_stream.progress import Steps
 from ser_stream.recipes.speech import Recipe
@@ -221,6 +221,6 @@ def print_folds(report: dict[str, Any]) -> None:
     for name, first in rows[0].items():
         cells = (f"{each[name][metric]:.1%}" for each in rows for metric in ("wa", "ua"))
         table.add_row(name, str(first["n"]), *cells)
-    Console().print(table)
+    table_console().print(table)
     if CONFIDENCE in report:
         print_left_out(report[CONFIDENCE])

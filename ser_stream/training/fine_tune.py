@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from ser_stream.corpora import own
@@ -24,6 +23,7 @@ from ser_stream.engines.torch import TorchNetwork
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import wilson_interval
 from ser_stream.evaluation.score_stream import score_stream
+from ser_stream.evaluation.tables import table_console
 from ser_stream.features.log_mel import LogMelConfig
 from ser_stream.models.base import EmotionModel
 from ser_stream.models.checkpoint import load_model
@@ -274,7 +274,7 @@ def print_report(report: dict[str, Any]) -> None:
         whose = f"from speakers without clips in training: {', '.join(held_out['speakers'])}"
     else:
         whose = "from the speakers trained on, since there are fewer than three"
-    console = Console()
+    console = table_console()
     console.print(f"{held_out['clips']} of {report['clips']} clips were held out, {whose}")
     console.print(f"before and after training: {_change(before, after)}")
     console.print(_recall_table(before, after))

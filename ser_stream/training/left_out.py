@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from ser_stream.emotion import INTERVAL, UTTERANCE
 from ser_stream.errors import InputError, shown
@@ -27,7 +26,7 @@ from ser_stream.evaluation.stored_predictions import (
     StoredPredictions,
     read_predictions,
 )
-from ser_stream.evaluation.tables import narrow_table
+from ser_stream.evaluation.tables import narrow_table, table_console
 from ser_stream.models.calibration import Calibration
 from ser_stream.models.info import ModelInfo, find_writable, read_info
 from ser_stream.training.fit_calibration import fit_calibration, fit_floor, fit_label_sets
@@ -218,7 +217,7 @@ def print_left_out(report: Mapping[str, Any]) -> None:
                 scores = triggers[trigger]["conditions"].get(condition)
                 if scores is not None:
                     table.add_row(corpus, f"{trigger}, {condition}", *_cells(scores))
-    Console().print(table)
+    table_console().print(table)
 
 
 COLUMNS = (

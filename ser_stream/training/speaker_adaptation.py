@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from ser_stream.corpora.base import Utterance
@@ -25,6 +24,7 @@ from ser_stream.engines.choose import open_network
 from ser_stream.errors import InputError
 from ser_stream.evaluation.metrics import score
 from ser_stream.evaluation.streamed import stream_outputs
+from ser_stream.evaluation.tables import table_console
 from ser_stream.files import copy_file
 from ser_stream.models.calibration import log_softmax
 from ser_stream.models.folder import model_file, prepare_model_folder, replacing_model
@@ -224,4 +224,4 @@ def print_gain(report: dict[str, Any]) -> None:
             entry["title"], str(entry["speakers"]), f"{entry['neutral_s']:.0f} s",
             str(entry["before"]["n"]), *(f"{share:.1%}" for share in shares),
         )  # fmt: skip
-    Console().print(table)
+    table_console().print(table)
